@@ -1,0 +1,152 @@
+// swift-tools-version: 6.1
+// The manifest: every target of Martlet, grouped by layer from the bottom up. docs/layering.md holds the table of
+// allowed imports; ArchitectureTests compares that table with the sources.
+//
+// Environment switches (all optional):
+//   MARTLET_ISA=baseline      build for any x86-64 processor instead of x86-64-v3 (AVX2)
+//   MARTLET_OPTIMIZE=0        leave our own targets unoptimised in a debug build (for a debugger)
+//   MARTLET_ENGINE_ONLY=1     leave out the network stack and everything that needs it: a quick build of the engine
+
+import PackageDescription
+
+let baselineISA = Context.environment["MARTLET_ISA"] == "baseline"
+let optimizeDebug = Context.environment["MARTLET_OPTIMIZE"] != "0"
+let engineOnly = Context.environment["MARTLET_ENGINE_ONLY"] == "1"
+
+#if arch(x86_64)
+let isa = baselineISA ? [] : ["-Xcc", "-march=x86-64-v3"]
+let cISA = [baselineISA ? "-msse4.2" : "-march=x86-64-v3"]
+#else
+let isa: [String] = []
+let cISA: [String] = []
+#endif
+
+/// Settings of every Swift target of ours. A debug build optimises our own targets and leaves the dependencies
+/// unoptimised, so one debug build serves the tests and the first run (docs/decisions/0002-one-build.md).
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .unsafeFlags(isa + ["-enforce-exclusivity=unchecked"]),
+] + (optimizeDebug ? [.unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug))] : [])
+
+func library(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+}
+func plugin(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    library(name, dependencies, path: "Plugins/\(name)")
+}
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: swiftSettings)
+}
+func testLibrary(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    library(name, dependencies, path: "Tests/\(name)")
+}
+func system(_ name: String, _ pkgConfig: String, _ apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/SystemLibraries/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+
+var targets: [Target] = [
+    // C: intrinsics that Swift cannot express, and system libraries.
+    .target(
+        name: "CKernels", path: "Sources/CKernels",
+        cSettings: [.unsafeFlags(["-O3"] + cISA)]),
+    system("CZlib", "zlib", "zlib1g-dev"),
+    system("CSnappy", "snappy", "libsnappy-dev"),
+    system("CZstd", "libzstd", "libzstd-dev"),
+    system("CLZ4", "liblz4", "liblz4-dev"),
+    system("CBrotli", "libbrotlidec", "libbrotli-dev"),
+    system("CXXHash", "libxxhash", "libxxhash-dev"),
+    system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
+
+    // Foundations.
+    library("Diagnostics", []),
+    library("Columnar", ["Diagnostics", "CKernels"]),
+    library("SQLParser", ["Diagnostics"]),
+    library("ClusterMembership", ["Diagnostics"]),
+    library("QueryPlan", ["Columnar", "Diagnostics"]),
+    library("SQLFunctions", ["Columnar", "QueryPlan", "Diagnostics", "CKernels", "CPCRE2"]),
+
+    // Planning.
+    library("LogicalPlanner", ["SQLParser", "QueryPlan", "SQLFunctions", "Storage", "Columnar", "Diagnostics"]),
+    library("PhysicalPlanner", ["QueryPlan", "SQLFunctions", "Storage", "Columnar", "Diagnostics"]),
+
+    // Storage and execution.
+    library("EngineConfiguration", ["Diagnostics", log]),
+    library("Storage", ["Columnar", "QueryPlan", "EngineConfiguration", "Diagnostics"]),
+    library("Transport", ["Columnar", "EngineConfiguration", "Diagnostics"]),
+    library(
+        "WireCodec", ["QueryPlan", "Columnar", "Storage", "Diagnostics", "CZlib", "CLZ4", "CZstd", "CXXHash"]),
+    library(
+        "PhysicalOps",
+        ["QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics", "CKernels"]),
+    library(
+        "FileFormats",
+        ["Storage", "QueryPlan", "Columnar", "Diagnostics", "CKernels", "CZlib", "CSnappy", "CZstd", "CLZ4", "CBrotli"]
+    ),
+    library("PluginHost", ["Storage", "Transport", "SQLFunctions", "EngineConfiguration", "Diagnostics"]),
+
+    // Plug-ins that need no network stack.
+    plugin(
+        "MemoryStorage", ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+    plugin(
+        "LocalFileStorage",
+        ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+    plugin(
+        "TPCHStorage", ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+    plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+
+    // Coordination and workers.
+    library(
+        "Coordination",
+        [
+            "LogicalPlanner", "PhysicalPlanner", "SQLParser", "QueryPlan", "SQLFunctions", "WireCodec",
+            "ClusterMembership", "Storage", "Transport", "PluginHost", "EngineConfiguration", "Columnar",
+            "Diagnostics", log,
+        ]),
+    library(
+        "WorkerRuntime",
+        [
+            "PhysicalOps", "QueryPlan", "SQLFunctions", "WireCodec", "ClusterMembership", "Storage", "Transport",
+            "PluginHost", "EngineConfiguration", "Columnar", "Diagnostics", log,
+        ]),
+    library(
+        "EmbeddedCluster",
+        [
+            "Coordination", "WorkerRuntime", "PluginHost", "Storage", "Transport", "EngineConfiguration", "Columnar",
+            "Diagnostics",
+        ]),
+
+    // Tests and what they share.
+    testLibrary(
+        "TestSupport", ["Columnar", "Diagnostics", "QueryPlan", "Storage", "SQLFunctions"]),
+    tests("ArchitectureTests", ["TestSupport"]),
+    tests("DiagnosticsTests", ["Diagnostics"]),
+    tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
+]
+
+var dependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+]
+var products: [Product] = []
+
+if !engineOnly {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    ]
+    products += [.executable(name: "martlet", targets: ["martlet"])]
+    targets += []
+}
+
+let package = Package(
+    name: "martlet", platforms: [.macOS(.v15)], products: products, dependencies: dependencies, targets: targets)

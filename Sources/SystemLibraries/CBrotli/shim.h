@@ -1,0 +1,2 @@
+// Imports the system library brotlidec.
+#include <brotli/decode.h>

@@ -1,0 +1,2 @@
+// Imports the system library snappy.
+#include <snappy-c.h>

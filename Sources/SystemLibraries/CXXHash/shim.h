@@ -1,0 +1,2 @@
+// Imports the system library xxhash.
+#include <xxhash.h>

@@ -1,0 +1,2 @@
+// Imports the system library z.
+#include <zlib.h>

@@ -1,0 +1,2 @@
+// Imports the system library zstd.
+#include <zstd.h>

@@ -1,0 +1,1 @@
+// GRPCTransport: control and exchange over gRPC.

@@ -1,0 +1,1 @@
+// InProcessTransport: control and exchange between nodes of one process.

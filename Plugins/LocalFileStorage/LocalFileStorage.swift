@@ -1,0 +1,1 @@
+// LocalFileStorage: Parquet and CSV files of a directory as tables.

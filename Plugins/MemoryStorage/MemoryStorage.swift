@@ -1,0 +1,1 @@
+// MemoryStorage: tables held in the memory of the coordinator's process.

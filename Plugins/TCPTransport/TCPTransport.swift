@@ -1,0 +1,1 @@
+// TCPTransport: exchange over plain TCP.

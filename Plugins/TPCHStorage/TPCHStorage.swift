@@ -1,0 +1,1 @@
+// TPCHStorage: the TPC-H data set, generated while it is read.

@@ -1,0 +1,1 @@
+// ClusterMembership: membership and failure detection as state machines without I/O.

@@ -1,0 +1,1 @@
+// Coordination: the life of a query: admission, planning, scheduling, results.

@@ -1,0 +1,1 @@
+// EmbeddedCluster: a coordinator and any number of workers in one process.

@@ -1,0 +1,1 @@
+// FileFormats: Parquet and CSV readers, used by every storage plug-in that holds files.

@@ -1,0 +1,1 @@
+// Frontends: sessions, the query service they talk to, the shell, and the PostgreSQL protocol.

@@ -1,0 +1,1 @@
+// LogicalPlanner: binder and optimiser: syntax tree to optimised logical plan.

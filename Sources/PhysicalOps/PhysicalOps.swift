@@ -1,0 +1,1 @@
+// PhysicalOps: vectorised operators, pipelines and their drivers.

@@ -1,0 +1,1 @@
+// PhysicalPlanner: operator choice, distribution and stage cutting: logical plan to stages.

@@ -1,0 +1,1 @@
+// PluginHost: the plug-in protocol and the registry that configuration selects from.

@@ -1,0 +1,1 @@
+// QueryPlan: bound expressions, logical and physical plan nodes as plain data, and their printer.

@@ -1,0 +1,1 @@
+// Transport: the control and exchange transport interfaces.

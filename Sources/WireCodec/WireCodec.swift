@@ -1,0 +1,1 @@
+// WireCodec: exchange frames, compression, and the codec of plans.

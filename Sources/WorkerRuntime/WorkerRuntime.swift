@@ -1,0 +1,1 @@
+// WorkerRuntime: task attempts on a worker: drivers, exchange buffers, memory.

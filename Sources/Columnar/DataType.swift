@@ -1,0 +1,165 @@
+// Columnar holds types, vectors and batches. This file: SQL types and the physical layouts that carry them.
+//
+//   DataType, PhysicalType    what a column means, and how its values lie in memory
+//   Schema, Field             names and types of a row
+//   Buffer, Validity          owned memory; one bit a row that says "not null"
+//   StringView                16-byte views of text and bytes
+//   Vector, Batch, Selection  columns of values, rows of vectors, and the rows of a batch that are alive
+//   VectorBuilder             value by value construction
+//   Hashing, Comparison       of whole vectors
+//   ScalarValue               one value, for literals and for code that is not hot
+
+import Diagnostics
+
+/// A SQL type with its modifiers.
+package indirect enum DataType: Hashable, Sendable {
+    /// The type of a bare NULL or of a string literal before its context gives it one.
+    case unknown
+    case boolean
+    /// Internal only: no SQL name. The readers use it for narrow columns.
+    case int8
+    case int16, int32, int64
+    case float32, float64
+    /// Exact numeric. Precision 1…38, scale 0…precision.
+    case decimal(precision: Int, scale: Int)
+    case text
+    /// `character varying(n)`; `nil` is without limit.
+    case varchar(length: Int?)
+    /// `character(n)`. Values are kept without trailing blanks and padded when they are shown.
+    case char(length: Int)
+    case bytea
+    /// Days since 1970-01-01.
+    case date
+    /// Microseconds since midnight.
+    case time
+    /// Microseconds since 1970-01-01 00:00:00, without zone.
+    case timestamp
+    /// Microseconds since 1970-01-01 00:00:00 UTC.
+    case timestampTZ
+    case interval
+    case uuid
+    case json, jsonb
+    /// One-dimensional array; values are blobs in `ArrayBlob`'s layout, carried as views.
+    case array(DataType)
+}
+
+/// How values of a type lie in a flat vector.
+package enum PhysicalType: UInt8, Hashable, Sendable {
+    /// One byte, 0 or 1.
+    case boolean
+    case int8, int16, int32, int64, int128
+    case float32, float64
+    /// `IntervalValue`, 16 bytes.
+    case interval
+    /// 16 bytes, big-endian text order.
+    case uuid
+    /// `StringView`, 16 bytes.
+    case view
+
+    /// Bytes a value.
+    package var width: Int {
+        switch self {
+        case .boolean, .int8: 1
+        case .int16: 2
+        case .int32, .float32: 4
+        case .int64, .float64: 8
+        case .int128, .interval, .uuid, .view: 16
+        }
+    }
+}
+
+extension DataType {
+    package var physical: PhysicalType {
+        switch self {
+        case .boolean: .boolean
+        case .int8: .int8
+        case .int16: .int16
+        case .int32, .date: .int32
+        case .int64, .time, .timestamp, .timestampTZ: .int64
+        case .float32: .float32
+        case .float64: .float64
+        case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
+        case .interval: .interval
+        case .uuid: .uuid
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .array: .view
+        }
+    }
+
+    /// Text, varchar, char and unknown: values are UTF-8 text.
+    package var isString: Bool {
+        switch self {
+        case .text, .varchar, .char, .unknown: true
+        default: false
+        }
+    }
+    package var isInteger: Bool {
+        switch self {
+        case .int8, .int16, .int32, .int64: true
+        default: false
+        }
+    }
+    package var isFloat: Bool { self == .float32 || self == .float64 }
+    package var isDecimal: Bool { if case .decimal = self { true } else { false } }
+    package var isNumeric: Bool { isInteger || isFloat || isDecimal }
+    package var isTemporal: Bool {
+        switch self {
+        case .date, .time, .timestamp, .timestampTZ, .interval: true
+        default: false
+        }
+    }
+    /// Scale of a decimal, 0 for integers.
+    package var scale: Int { if case .decimal(_, let scale) = self { scale } else { 0 } }
+    package var elementType: DataType? { if case .array(let element) = self { element } else { nil } }
+
+    /// The largest exact numeric, for sums and for numeric without modifiers.
+    package static let decimalPrecisionMax = 38
+
+    /// The SQL name as PostgreSQL's `format_type` prints it.
+    package var sqlName: String {
+        switch self {
+        case .unknown: "unknown"
+        case .boolean: "boolean"
+        case .int8: "tinyint"
+        case .int16: "smallint"
+        case .int32: "integer"
+        case .int64: "bigint"
+        case .float32: "real"
+        case .float64: "double precision"
+        case .decimal(let precision, let scale): "numeric(\(precision),\(scale))"
+        case .text: "text"
+        case .varchar(let length): length.map { "character varying(\($0))" } ?? "character varying"
+        case .char(let length): "character(\(length))"
+        case .bytea: "bytea"
+        case .date: "date"
+        case .time: "time without time zone"
+        case .timestamp: "timestamp without time zone"
+        case .timestampTZ: "timestamp with time zone"
+        case .interval: "interval"
+        case .uuid: "uuid"
+        case .json: "json"
+        case .jsonb: "jsonb"
+        case .array(let element): element.sqlName + "[]"
+        }
+    }
+}
+
+/// A named column of a schema.
+package struct Field: Hashable, Sendable {
+    package var name: String
+    package var type: DataType
+    package var isNullable: Bool
+    package init(name: String, type: DataType, isNullable: Bool = true) {
+        self.name = name
+        self.type = type
+        self.isNullable = isNullable
+    }
+}
+
+/// The columns of a table, a batch or a result.
+package struct Schema: Hashable, Sendable {
+    package var fields: [Field]
+    package init(_ fields: [Field]) { self.fields = fields }
+    package var types: [DataType] { fields.map(\.type) }
+    package var count: Int { fields.count }
+    package func index(of name: String) -> Int? { fields.firstIndex { $0.name == name } }
+}

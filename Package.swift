@@ -124,6 +124,7 @@ var targets: [Target] = [
     testLibrary(
         "TestSupport", ["Columnar", "Diagnostics", "QueryPlan", "Storage", "SQLFunctions"]),
     tests("ArchitectureTests", ["TestSupport"]),
+    tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics"]),
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
@@ -131,7 +132,7 @@ var targets: [Target] = [
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
 ]
-var products: [Product] = []
+let products: [Product] = []
 
 if !engineOnly {
     dependencies += [
@@ -144,8 +145,24 @@ if !engineOnly {
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     ]
-    products += [.executable(name: "martlet", targets: ["martlet"])]
-    targets += []
+    let grpc: [Target.Dependency] = [
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+    ]
+    targets += [
+        // Transports between processes.
+        plugin(
+            "TCPTransport",
+            [
+                "Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", nioCore,
+                nioPosix, log,
+            ]),
+        plugin(
+            "GRPCTransport",
+            ["Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", log] + grpc),
+    ]
 }
 
 let package = Package(

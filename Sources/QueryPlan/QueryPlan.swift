@@ -1,1 +1,0 @@
-// QueryPlan: bound expressions, logical and physical plan nodes as plain data, and their printer.

@@ -1,1 +1,0 @@
-// PluginHost: the plug-in protocol and the registry that configuration selects from.

@@ -1,1 +1,0 @@
-// SQLFunctions: scalar, aggregate, window and table functions, the registry they live in, and the vectorised evaluator.

@@ -1,0 +1,71 @@
+// The catalogue: every opened backend by name, and views.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import Synchronization
+
+/// All opened catalogues of a node. Catalogues are added at start-up; views come and go.
+package final class Catalog: Sendable {
+    private struct State {
+        var backends: [String: any StorageBackend] = [:]
+        /// In the order in which they were added.
+        var names: [String] = []
+        var views: [TableName: ViewDefinition] = [:]
+    }
+    private let state = Mutex(State())
+
+    /// Where unqualified names are looked up, in this order, after the session's own search path.
+    package let defaultCatalog: String
+    package let defaultSchema: String
+
+    package init(defaultCatalog: String = "martlet", defaultSchema: String = "public") {
+        self.defaultCatalog = defaultCatalog
+        self.defaultSchema = defaultSchema
+    }
+
+    package func add(_ backend: any StorageBackend, name: String) {
+        state.withLock { state in
+            if state.backends.updateValue(backend, forKey: name) == nil { state.names.append(name) }
+        }
+    }
+
+    package var catalogNames: [String] { state.withLock { $0.names } }
+
+    package func backend(_ name: String) -> (any StorageBackend)? { state.withLock { $0.backends[name] } }
+
+    /// The table, or an error that names what is missing.
+    package func table(_ name: TableName) async throws -> any TableProvider {
+        guard let backend = backend(name.catalog) else {
+            throw QueryError(.invalidCatalogName, "catalog \"\(name.catalog)\" does not exist")
+        }
+        guard let table = try await backend.table(schema: name.schema, name: name.table) else {
+            throw QueryError(.undefinedTable, "relation \"\(name.schema).\(name.table)\" does not exist")
+        }
+        return table
+    }
+
+    package func view(_ name: TableName) -> ViewDefinition? { state.withLock { $0.views[name] } }
+    package func setView(_ view: ViewDefinition?, for name: TableName) { state.withLock { $0.views[name] = view } }
+    package func views() -> [(name: TableName, view: ViewDefinition)] {
+        state.withLock { state in
+            state.views.map { ($0.key, $0.value) }.sorted { $0.0.description < $1.0.description }
+        }
+    }
+}
+
+/// A view: the text of its query and the names of its columns.
+package struct ViewDefinition: Sendable, Hashable {
+    package var query: String
+    package var columnNames: [String]?
+    package init(query: String, columnNames: [String]? = nil) {
+        self.query = query
+        self.columnNames = columnNames
+    }
+}
+
+/// A backend that turns a path in FROM ('file.parquet', 'dir/*.csv') into a table. At most one is registered.
+package protocol PathResolvingBackend: StorageBackend {
+    /// The schema and name under which `table(schema:name:)` finds the path, on every node; throws 58P01 if nothing matches.
+    func resolve(path: String) async throws -> (schema: String, name: String)
+}

@@ -1,1 +1,0 @@
-// Storage: the storage interface: backends, tables, scans, splits, statistics, writers, and the catalogue.

@@ -1,0 +1,154 @@
+// The control plane between coordinator and workers: registration, tasks, their states.
+
+import Diagnostics
+
+/// What a worker says about itself when it registers.
+package struct WorkerRegistration: Hashable, Sendable {
+    package var id: WorkerID
+    package var incarnation: Incarnation
+    /// Where the coordinator sends tasks (gRPC).
+    package var control: Endpoint
+    /// Where other nodes fetch exchange data.
+    package var exchange: Endpoint
+    /// The exchange transport's name at `exchange`.
+    package var exchangeTransport: String
+    package var threads: Int
+    package var memoryByteLimit: Int
+    /// Range of plan versions that it can run.
+    package var planVersionMin: Int
+    package var planVersionMax: Int
+    package init(
+        id: WorkerID, incarnation: Incarnation, control: Endpoint, exchange: Endpoint, exchangeTransport: String,
+        threads: Int, memoryByteLimit: Int, planVersionMin: Int, planVersionMax: Int
+    ) {
+        self.id = id
+        self.incarnation = incarnation
+        self.control = control
+        self.exchange = exchange
+        self.exchangeTransport = exchangeTransport
+        self.threads = threads
+        self.memoryByteLimit = memoryByteLimit
+        self.planVersionMin = planVersionMin
+        self.planVersionMax = planVersionMax
+    }
+}
+
+/// Load figures that travel with every heartbeat.
+package struct WorkerLoad: Hashable, Sendable {
+    package var runningTasks: Int
+    package var memoryBytesUsed: Int
+    package init(runningTasks: Int, memoryBytesUsed: Int) {
+        self.runningTasks = runningTasks
+        self.memoryBytesUsed = memoryBytesUsed
+    }
+}
+
+package enum TaskState: UInt8, Hashable, Sendable {
+    case running, finished, failed, cancelled
+}
+
+/// A task's state as its worker sees it. `version` grows with every change; older ones are ignored.
+package struct TaskStatus: Sendable {
+    package var attempt: TaskAttemptID
+    package var version: Int
+    package var state: TaskState
+    package var error: QueryError?
+    /// Operator metrics in `OperatorMetrics` coding; complete when the task has ended.
+    package var metrics: [OperatorMetrics]
+    package init(
+        attempt: TaskAttemptID, version: Int, state: TaskState, error: QueryError? = nil, metrics: [OperatorMetrics] = []
+    ) {
+        self.attempt = attempt
+        self.version = version
+        self.state = state
+        self.error = error
+        self.metrics = metrics
+    }
+}
+
+/// What one operator of a task has done, by the node's id in the plan.
+package struct OperatorMetrics: Hashable, Sendable {
+    package var node: Int
+    package var rowsIn: Int
+    package var rowsOut: Int
+    /// Time on driver threads.
+    package var nanoseconds: Int
+    package var bytesRead: Int
+    package var memoryBytesPeak: Int
+    package var spilledBytes: Int
+    package init(
+        node: Int, rowsIn: Int = 0, rowsOut: Int = 0, nanoseconds: Int = 0, bytesRead: Int = 0,
+        memoryBytesPeak: Int = 0, spilledBytes: Int = 0
+    ) {
+        self.node = node
+        self.rowsIn = rowsIn
+        self.rowsOut = rowsOut
+        self.nanoseconds = nanoseconds
+        self.bytesRead = bytesRead
+        self.memoryBytesPeak = memoryBytesPeak
+        self.spilledBytes = spilledBytes
+    }
+}
+
+/// The coordinator's way to one worker.
+package protocol WorkerConnection: AnyObject, Sendable {
+    /// Hands over a task, coded by `WireCodec.TaskCodec` (chunked by the transport: no size limit). Returns when the worker
+    /// has accepted it; throws its refusal.
+    func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws
+    /// Stops the attempts. Unknown ones are ignored. Returns when the worker has heard it.
+    func cancelTasks(_ attempts: [TaskAttemptID]) async throws
+    /// States of a query's tasks as they change; ends when the connection does.
+    func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
+    /// Round trip for health checks.
+    func ping() async throws
+    func close() async
+}
+
+/// What a worker does for its coordinator; WorkerRuntime implements it, control transports call it.
+package protocol WorkerService: AnyObject, Sendable {
+    func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws
+    func cancelTasks(_ attempts: [TaskAttemptID]) async
+    func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
+}
+
+/// Messages of the session that a worker keeps open to its coordinator.
+package enum WorkerMessage: Hashable, Sendable {
+    case register(WorkerRegistration)
+    case heartbeat(sequence: UInt64, load: WorkerLoad)
+    /// No new tasks, please: the worker wants to leave when what runs has ended.
+    case drain
+    case goodbye
+}
+
+package enum CoordinatorMessage: Hashable, Sendable {
+    case registered(leaseMilliseconds: Int, heartbeatMilliseconds: Int)
+    case refused(reason: String)
+    case heartbeatAcknowledged(sequence: UInt64)
+    case drainRequested
+}
+
+/// The coordinator's side of worker sessions; Coordination implements it, control transports call it.
+package protocol WorkerSessionService: AnyObject, Sendable {
+    /// A worker opened a session. Its messages are `incoming`; what is yielded to `outgoing` goes to the worker. Returns
+    /// when the session has ended; the worker is told by the end of the stream.
+    func session(
+        incoming: AsyncThrowingStream<WorkerMessage, any Error>, send: @escaping @Sendable (CoordinatorMessage) async throws -> Void
+    ) async
+}
+
+/// Control between nodes. `inprocess` and `grpc` are the implementations.
+package protocol ControlTransport: AnyObject, Sendable {
+    /// Serves this coordinator's sessions. Returns where workers reach it.
+    func serveCoordinator(_ service: any WorkerSessionService, on endpoint: Endpoint) async throws -> Endpoint
+    /// Serves this worker's tasks. Returns where coordinators reach it.
+    func serveWorker(_ service: any WorkerService, on endpoint: Endpoint) async throws -> Endpoint
+    /// Connects to a worker.
+    func connect(toWorker endpoint: Endpoint) async throws -> any WorkerConnection
+    /// Opens a session with a coordinator: `outgoing` is sent, `receive` is called for what comes back. Returns or throws
+    /// when the session ends.
+    func openSession(
+        withCoordinator endpoint: Endpoint, outgoing: AsyncStream<WorkerMessage>,
+        receive: @escaping @Sendable (CoordinatorMessage) async -> Void
+    ) async throws
+    func shutdown() async
+}

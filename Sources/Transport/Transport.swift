@@ -1,1 +1,0 @@
-// Transport: the control and exchange transport interfaces.

@@ -81,3 +81,34 @@ package final class Batch: @unchecked Sendable {
     /// One row as values. For tests and rendering of small results.
     package func row(_ index: Int) -> [ScalarValue] { columns.indices.map { column($0).value(at: index) } }
 }
+
+extension Batch {
+    /// About the memory that the live rows take, for accounting. Bytes of shared dictionaries do not count.
+    package var estimatedByteCount: Int {
+        var bytes = 64
+        for column in columns {
+            switch column.encoding {
+            case .constant: bytes += 64
+            case .dictionary: bytes += rowCount * 4
+            case .flat: bytes += rowCount * column.physical.width + column.longStringByteCount * rowCount / max(1, physicalCount)
+            }
+        }
+        return bytes
+    }
+}
+
+extension Vector {
+    /// Bytes of the strings that do not fit their views; flat vectors only.
+    package var longStringByteCount: Int {
+        guard physical == .view, encoding == .flat else { return 0 }
+        let views = self.views
+        var bytes = 0
+        var row = 0
+        while row < count {
+            let view = views[row]
+            bytes &+= view.isInline ? 0 : view.count
+            row &+= 1
+        }
+        return bytes
+    }
+}

@@ -6,6 +6,9 @@
 /// - constant: `data` holds one value that stands for all rows; validity bit 0 says whether it is null.
 /// - dictionary: `data` holds `count` UInt32 codes into `dictionary`, a flat vector. A row is null when its own validity
 ///   bit is clear or when the entry that it points to is null.
+///
+/// The value of a null row is arbitrary, but safe to read: views point to valid memory (as a rule they are empty), booleans
+/// are 0 or 1, and codes lie within the dictionary. So kernels may compute over all rows and mask afterwards.
 package final class Vector: @unchecked Sendable {
     package enum Encoding: UInt8, Sendable { case flat, constant, dictionary }
 

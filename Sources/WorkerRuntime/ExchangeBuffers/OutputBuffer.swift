@@ -1,0 +1,169 @@
+// WorkerRuntime runs task attempts on a node. This file: what a task has produced and nobody has fetched yet.
+//
+//   ExchangeBuffers/   output of tasks by partition, and the streams that serve it
+//   Task/              task attempts: their life, their environment, their states
+//
+// A buffer is bounded in bytes: a full one parks the drivers that fill it, taking a batch wakes them.
+
+import Columnar
+import Diagnostics
+import PhysicalOps
+import Synchronization
+import Transport
+
+/// The output of one task attempt: a queue of batches for each partition of its readers.
+package final class OutputBuffer: TaskOutput, Sendable {
+    private struct Partition {
+        var batches: [Batch] = []
+        /// Index of the next batch in `batches`; the array is compacted when it empties.
+        var next = 0
+        var isClosed = false
+        var wake: (@Sendable () -> Void)?
+    }
+
+    private struct State {
+        var partitions: [Partition]
+        var bufferedByteCount = 0
+        var isFinished = false
+        var failure: QueryError?
+        var waitingProducers: [@Sendable () -> Void] = []
+    }
+
+    package let partitionCount: Int
+    /// Bytes beyond which producers are asked to wait. A batch in hand is always taken.
+    private let byteLimit: Int
+    private let state: Mutex<State>
+
+    package init(partitionCount: Int, byteLimit: Int) {
+        self.partitionCount = partitionCount
+        self.byteLimit = byteLimit
+        state = Mutex(State(partitions: (0..<partitionCount).map { _ in Partition() }))
+    }
+
+    // MARK: - The producing side
+
+    package func enqueue(_ batch: Batch, partition: Int) {
+        // Readers may be on other threads: each gets a batch object of its own over the shared vectors.
+        let dense = batch.densified()
+        let own = Batch(columns: dense.columns, rowCount: dense.rowCount)
+        let wake = state.withLock { state -> (@Sendable () -> Void)? in
+            if state.partitions[partition].isClosed || state.failure != nil { return nil }
+            state.partitions[partition].batches.append(own)
+            state.bufferedByteCount += own.estimatedByteCount
+            return state.partitions[partition].takeWake()
+        }
+        wake?()
+    }
+
+    package func isFull(wake: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            guard state.bufferedByteCount >= byteLimit, state.failure == nil, state.hasOpenPartition else { return false }
+            state.waitingProducers.append(wake)
+            return true
+        }
+    }
+
+    /// Whether every reader has gone: nothing that is produced now will be read.
+    package var isAbandoned: Bool { state.withLock { !$0.hasOpenPartition } }
+
+    package func finish() {
+        wakeAll { $0.isFinished = true }
+    }
+
+    package func fail(_ error: QueryError) {
+        wakeAll { state in
+            if state.failure == nil { state.failure = error }
+            state.dropBatches()
+        }
+    }
+
+    private func wakeAll(_ change: (inout State) -> Void) {
+        let wakes = state.withLock { state -> [@Sendable () -> Void] in
+            change(&state)
+            var wakes: [@Sendable () -> Void] = []
+            for index in state.partitions.indices {
+                if let wake = state.partitions[index].takeWake() { wakes.append(wake) }
+            }
+            if state.failure != nil {
+                wakes += state.waitingProducers
+                state.waitingProducers = []
+            }
+            return wakes
+        }
+        for wake in wakes { wake() }
+    }
+
+    // MARK: - The reading side
+
+    package func poll(partition: Int, wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
+        let (event, producers) = try state.withLock { state -> (ExchangeEvent, [@Sendable () -> Void]) in
+            if let failure = state.failure { throw failure }
+            guard let batch = state.partitions[partition].takeBatch() else {
+                if state.isFinished || state.partitions[partition].isClosed { return (.finished, []) }
+                state.partitions[partition].wake = wake
+                return (.pending, [])
+            }
+            state.bufferedByteCount -= batch.estimatedByteCount
+            return (.batch(batch), state.takeProducersIfRoom(byteLimit: byteLimit))
+        }
+        for producer in producers { producer() }
+        return event
+    }
+
+    package func close(partition: Int) {
+        let producers = state.withLock { state -> [@Sendable () -> Void] in
+            guard !state.partitions[partition].isClosed else { return [] }
+            state.partitions[partition].isClosed = true
+            while let batch = state.partitions[partition].takeBatch() { state.bufferedByteCount -= batch.estimatedByteCount }
+            state.partitions[partition].wake = nil
+            return state.takeProducersIfRoom(byteLimit: byteLimit)
+        }
+        for producer in producers { producer() }
+    }
+
+    /// Whether all is produced and fetched, so that the buffer can be forgotten.
+    package var isDrained: Bool {
+        state.withLock { state in
+            !state.hasOpenPartition
+                || (state.isFinished && state.partitions.allSatisfy { $0.next == $0.batches.count })
+        }
+    }
+
+    package var bufferedByteCount: Int { state.withLock { $0.bufferedByteCount } }
+}
+
+extension OutputBuffer.Partition {
+    fileprivate mutating func takeWake() -> (@Sendable () -> Void)? {
+        defer { wake = nil }
+        return wake
+    }
+
+    fileprivate mutating func takeBatch() -> Batch? {
+        guard next < batches.count else { return nil }
+        let batch = batches[next]
+        next += 1
+        if next == batches.count || next > 64 {
+            batches.removeFirst(next)
+            next = 0
+        }
+        return batch
+    }
+}
+
+extension OutputBuffer.State {
+    fileprivate var hasOpenPartition: Bool { partitions.contains { !$0.isClosed } }
+
+    fileprivate mutating func dropBatches() {
+        for index in partitions.indices {
+            partitions[index].batches = []
+            partitions[index].next = 0
+        }
+        bufferedByteCount = 0
+    }
+
+    fileprivate mutating func takeProducersIfRoom(byteLimit: Int) -> [@Sendable () -> Void] {
+        guard bufferedByteCount < byteLimit || !hasOpenPartition else { return [] }
+        defer { waitingProducers = [] }
+        return waitingProducers
+    }
+}

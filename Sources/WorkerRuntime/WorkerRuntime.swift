@@ -1,1 +1,0 @@
-// WorkerRuntime: task attempts on a worker: drivers, exchange buffers, memory.

@@ -79,7 +79,7 @@ var targets: [Target] = [
     library("Storage", ["Columnar", "QueryPlan", "EngineConfiguration", "Diagnostics"]),
     library("Transport", ["Columnar", "EngineConfiguration", "Diagnostics"]),
     library(
-        "WireCodec", ["QueryPlan", "Columnar", "Storage", "Diagnostics", "CZlib", "CLZ4", "CZstd", "CXXHash"]),
+        "WireCodec", ["QueryPlan", "Columnar", "Storage", "Transport", "Diagnostics", "CZlib", "CLZ4", "CZstd", "CXXHash"]),
     library(
         "PhysicalOps",
         ["QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics", "CKernels"]),

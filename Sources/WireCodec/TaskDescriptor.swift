@@ -1,0 +1,70 @@
+// What a worker is told about a task: everything it needs to run it, as plain data.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import Storage
+import Transport
+
+/// A task as it travels to a worker.
+package struct TaskDescriptor: Sendable {
+    package var attempt: TaskAttemptID
+    package var stage: PlanStage
+    /// Tasks of the stage that reads this one's output.
+    package var outputPartitionCount: Int
+    /// For each stage that is read: its tasks, in order of their partitions.
+    package var sources: [StageID: [TaskLocation]]
+    /// This task's splits, by the scan's node id.
+    package var splits: [Int: [Split]]
+    /// The catalogues that the scans use, so that a worker needs no configuration of its own.
+    package var catalogs: [CatalogDescriptor]
+    /// Microseconds since 1970 UTC: the statement's `now()`.
+    package var statementTimestamp: Int64
+    package var timeZone: String
+    /// Bytes that the query may use on one worker.
+    package var memoryByteLimit: Int
+
+    package init(
+        attempt: TaskAttemptID, stage: PlanStage, outputPartitionCount: Int, sources: [StageID: [TaskLocation]],
+        splits: [Int: [Split]], catalogs: [CatalogDescriptor], statementTimestamp: Int64, timeZone: String,
+        memoryByteLimit: Int
+    ) {
+        self.attempt = attempt
+        self.stage = stage
+        self.outputPartitionCount = outputPartitionCount
+        self.sources = sources
+        self.splits = splits
+        self.catalogs = catalogs
+        self.statementTimestamp = statementTimestamp
+        self.timeZone = timeZone
+        self.memoryByteLimit = memoryByteLimit
+    }
+}
+
+/// Where a task's output can be fetched.
+package struct TaskLocation: Hashable, Sendable {
+    package var attempt: TaskAttemptID
+    package var worker: WorkerID
+    package var endpoint: Endpoint
+    /// The exchange transport's name.
+    package var transport: String
+    package init(attempt: TaskAttemptID, worker: WorkerID, endpoint: Endpoint, transport: String) {
+        self.attempt = attempt
+        self.worker = worker
+        self.endpoint = endpoint
+        self.transport = transport
+    }
+}
+
+/// A catalogue by its configuration: the same values open the same catalogue on every node.
+package struct CatalogDescriptor: Hashable, Sendable {
+    package var name: String
+    /// The storage plug-in's name.
+    package var type: String
+    package var values: [String: String]
+    package init(name: String, type: String, values: [String: String]) {
+        self.name = name
+        self.type = type
+        self.values = values
+    }
+}

@@ -175,7 +175,7 @@ package struct MembershipInstance: Sendable {
     }
 
     private mutating func heartbeat(
-        _ session: SessionID, _ sequence: UInt64, _ load: WorkerLoad, _ now: MonotonicInstant,
+        _ session: SessionID, _ sequence: UInt64, _ load: HeartbeatLoad, _ now: MonotonicInstant,
         _ directives: inout [MembershipDirective]
     ) {
         guard let index = live(session) else {

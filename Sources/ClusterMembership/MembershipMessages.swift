@@ -5,7 +5,7 @@ import Diagnostics
 /// Something that happened, as the shell reports it to `MembershipInstance`.
 package enum MembershipEvent: Sendable, Hashable {
     case register(SessionID, WorkerDescription)
-    case heartbeat(SessionID, sequence: UInt64, WorkerLoad)
+    case heartbeat(SessionID, sequence: UInt64, HeartbeatLoad)
     case streamClosed(SessionID)
     /// An operator, or the worker itself through its session, wants the worker to leave; nil: the usual deadline.
     case drain(WorkerID, within: Duration?)
@@ -57,7 +57,7 @@ package struct WorkerTransition: Sendable, Hashable {
 package struct WorkerRecord: Sendable {
     package internal(set) var description: WorkerDescription
     package internal(set) var state: WorkerState
-    package internal(set) var load = WorkerLoad()
+    package internal(set) var load = HeartbeatLoad()
     package internal(set) var stateSince: MonotonicInstant
     package internal(set) var registeredAt: MonotonicInstant
     /// The current stream, nil while there is none.

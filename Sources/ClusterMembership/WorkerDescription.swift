@@ -58,7 +58,7 @@ package struct WorkerDescription: Sendable, Hashable {
 }
 
 /// What a worker reports with every heartbeat.
-package struct WorkerLoad: Sendable, Hashable {
+package struct HeartbeatLoad: Sendable, Hashable {
     package var runningTasks: Int
     package var memoryFreeBytes: Int64
     package var diskFreeBytes: Int64

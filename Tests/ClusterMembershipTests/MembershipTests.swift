@@ -166,13 +166,13 @@ import Testing
     @Test func lateCoordinatorDoesNotBlameItsWorkers() throws {
         var instance = MembershipInstance(clusterID: "test")
         _ = instance.handle(.register(SessionID(1), VirtualCluster.describe(1)), now: .zero)
-        _ = instance.handle(.heartbeat(SessionID(1), sequence: 1, WorkerLoad()), now: .zero)
+        _ = instance.handle(.heartbeat(SessionID(1), sequence: 1, HeartbeatLoad()), now: .zero)
         // The coordinator was stopped for 20 seconds; its first tick runs before the heartbeats that wait.
         let later = MonotonicInstant.zero + .seconds(20)
         _ = instance.handle(.tick, now: later)
         #expect(instance.worker(WorkerID("w1"))?.state == .suspect)
         #expect(instance.isFrozen(now: later))
-        _ = instance.handle(.heartbeat(SessionID(1), sequence: 2, WorkerLoad()), now: later + .milliseconds(1))
+        _ = instance.handle(.heartbeat(SessionID(1), sequence: 2, HeartbeatLoad()), now: later + .milliseconds(1))
         #expect(instance.worker(WorkerID("w1"))?.state == .active)
     }
 

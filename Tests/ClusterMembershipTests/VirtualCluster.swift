@@ -218,7 +218,7 @@ final class VirtualCluster {
             case .heartbeat(let session, let sequence):
                 guard let stream = node.streams[session] else { continue }
                 transmit(
-                    .toCoordinator(.heartbeat(SessionID(stream), sequence: sequence, WorkerLoad())), stream: stream)
+                    .toCoordinator(.heartbeat(SessionID(stream), sequence: sequence, HeartbeatLoad())), stream: stream)
             case .announceDrain(let session, let within):
                 guard let stream = node.streams[session] else { continue }
                 transmit(.toCoordinator(.drain(node.session.description.worker, within: within)), stream: stream)

@@ -77,7 +77,7 @@ var targets: [Target] = [
     // Storage and execution.
     library("EngineConfiguration", ["Diagnostics", log]),
     library("Storage", ["Columnar", "QueryPlan", "EngineConfiguration", "Diagnostics"]),
-    library("Transport", ["Columnar", "EngineConfiguration", "Diagnostics"]),
+    library("Transport", ["ClusterMembership", "Columnar", "EngineConfiguration", "Diagnostics"]),
     library(
         "WireCodec", ["QueryPlan", "Columnar", "Storage", "Transport", "Diagnostics", "CZlib", "CLZ4", "CZstd", "CXXHash"]),
     library(

@@ -1,47 +1,7 @@
 // The control plane between coordinator and workers: registration, tasks, their states.
 
+import ClusterMembership
 import Diagnostics
-
-/// What a worker says about itself when it registers.
-package struct WorkerRegistration: Hashable, Sendable {
-    package var id: WorkerID
-    package var incarnation: Incarnation
-    /// Where the coordinator sends tasks (gRPC).
-    package var control: Endpoint
-    /// Where other nodes fetch exchange data.
-    package var exchange: Endpoint
-    /// The exchange transport's name at `exchange`.
-    package var exchangeTransport: String
-    package var threads: Int
-    package var memoryByteLimit: Int
-    /// Range of plan versions that it can run.
-    package var planVersionMin: Int
-    package var planVersionMax: Int
-    package init(
-        id: WorkerID, incarnation: Incarnation, control: Endpoint, exchange: Endpoint, exchangeTransport: String,
-        threads: Int, memoryByteLimit: Int, planVersionMin: Int, planVersionMax: Int
-    ) {
-        self.id = id
-        self.incarnation = incarnation
-        self.control = control
-        self.exchange = exchange
-        self.exchangeTransport = exchangeTransport
-        self.threads = threads
-        self.memoryByteLimit = memoryByteLimit
-        self.planVersionMin = planVersionMin
-        self.planVersionMax = planVersionMax
-    }
-}
-
-/// Load figures that travel with every heartbeat.
-package struct WorkerLoad: Hashable, Sendable {
-    package var runningTasks: Int
-    package var memoryBytesUsed: Int
-    package init(runningTasks: Int, memoryBytesUsed: Int) {
-        self.runningTasks = runningTasks
-        self.memoryBytesUsed = memoryBytesUsed
-    }
-}
 
 package enum TaskState: UInt8, Hashable, Sendable {
     case running, finished, failed, cancelled
@@ -111,20 +71,19 @@ package protocol WorkerService: AnyObject, Sendable {
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
 }
 
-/// Messages of the session that a worker keeps open to its coordinator.
+/// Messages of the session that a worker keeps open to its coordinator. Their meaning is ClusterMembership's.
 package enum WorkerMessage: Hashable, Sendable {
-    case register(WorkerRegistration)
-    case heartbeat(sequence: UInt64, load: WorkerLoad)
-    /// No new tasks, please: the worker wants to leave when what runs has ended.
-    case drain
+    case register(WorkerDescription)
+    case heartbeat(sequence: UInt64, HeartbeatLoad)
+    /// No new tasks, please: the worker leaves within this time, earlier when what runs has ended.
+    case drain(within: Duration)
     case goodbye
 }
 
 package enum CoordinatorMessage: Hashable, Sendable {
-    case registered(leaseMilliseconds: Int, heartbeatMilliseconds: Int)
-    case refused(reason: String)
-    case heartbeatAcknowledged(sequence: UInt64)
-    case drainRequested
+    case registered(Registration)
+    case refused(RegistrationRefusal)
+    case acknowledged(HeartbeatAcknowledgement)
 }
 
 /// The coordinator's side of worker sessions; Coordination implements it, control transports call it.
@@ -132,7 +91,8 @@ package protocol WorkerSessionService: AnyObject, Sendable {
     /// A worker opened a session. Its messages are `incoming`; what is yielded to `outgoing` goes to the worker. Returns
     /// when the session has ended; the worker is told by the end of the stream.
     func session(
-        incoming: AsyncThrowingStream<WorkerMessage, any Error>, send: @escaping @Sendable (CoordinatorMessage) async throws -> Void
+        incoming: AsyncThrowingStream<WorkerMessage, any Error>,
+        send: @escaping @Sendable (CoordinatorMessage) async throws -> Void
     ) async
 }
 

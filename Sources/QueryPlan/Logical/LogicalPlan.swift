@@ -134,6 +134,9 @@ package enum JoinKind: UInt8, Hashable, Sendable {
     case mark
     /// As left, but more than one match for a left row is an error (21000): a scalar sub-query.
     case single
+    /// As semi and anti with the sides exchanged: right rows that have a match (none), right columns only. Only in
+    /// physical plans, where the build side (right) is the smaller one.
+    case rightSemi, rightAnti
 }
 
 /// Joins two inputs. The condition is a predicate over both sides; equalities in it are found by later steps.
@@ -321,6 +324,7 @@ extension LogicalPlan {
             case .right: return node.left.columns.map(\.nullable) + node.right.columns
             case .full: return (node.left.columns + node.right.columns).map(\.nullable)
             case .semi, .anti: return node.left.columns
+            case .rightSemi, .rightAnti: return node.right.columns
             case .mark: return node.left.columns + (node.markColumn.map { [$0] } ?? [])
             }
         case .sort(let node): return node.input.columns

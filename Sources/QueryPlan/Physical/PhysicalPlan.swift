@@ -129,8 +129,9 @@ package struct AggregateNode: Hashable, Sendable {
 }
 
 /// Hash join: builds on the right input, probes with the left. `residual` sees left columns, then right columns.
-/// Output: left columns, then right columns (inner, left, right, full, single), left columns (semi, anti), left columns
-/// and the mark (mark); then `outputColumns` picks from these.
+/// Output: left columns, then right columns (inner, left, right, full, single), left columns (semi, anti), right columns
+/// (rightSemi, rightAnti), left columns and the mark (mark); then `outputColumns` picks from these. For rightSemi and
+/// rightAnti the hash table marks the build rows that found a match, and they are given (or left out) at the end.
 package struct HashJoinNode: Hashable, Sendable {
     package var kind: JoinKind
     package var leftKeys: [Expression]

@@ -9,6 +9,7 @@ import Synchronization
 package final class Catalog: Sendable {
     private struct State {
         var backends: [String: any StorageBackend] = [:]
+        var origins: [String: CatalogOrigin] = [:]
         /// In the order in which they were added.
         var names: [String] = []
         var views: [TableName: ViewDefinition] = [:]
@@ -24,8 +25,9 @@ package final class Catalog: Sendable {
         self.defaultSchema = defaultSchema
     }
 
-    package func add(_ backend: any StorageBackend, name: String) {
+    package func add(_ backend: any StorageBackend, name: String, origin: CatalogOrigin) {
         state.withLock { state in
+            state.origins[name] = origin
             if state.backends.updateValue(backend, forKey: name) == nil { state.names.append(name) }
         }
     }
@@ -33,6 +35,9 @@ package final class Catalog: Sendable {
     package var catalogNames: [String] { state.withLock { $0.names } }
 
     package func backend(_ name: String) -> (any StorageBackend)? { state.withLock { $0.backends[name] } }
+
+    /// What the catalogue was opened from.
+    package func origin(_ name: String) -> CatalogOrigin? { state.withLock { $0.origins[name] } }
 
     /// The table, or an error that names what is missing.
     package func table(_ name: TableName) async throws -> any TableProvider {
@@ -51,6 +56,17 @@ package final class Catalog: Sendable {
         state.withLock { state in
             state.views.map { ($0.key, $0.value) }.sorted { $0.0.description < $1.0.description }
         }
+    }
+}
+
+/// What a catalogue was opened from: the same origin opens the same catalogue on another node.
+package struct CatalogOrigin: Hashable, Sendable {
+    /// The storage plug-in's name.
+    package var type: String
+    package var values: [String: String]
+    package init(type: String, values: [String: String] = [:]) {
+        self.type = type
+        self.values = values
     }
 }
 

@@ -1,1 +1,0 @@
-// Coordination: the life of a query: admission, planning, scheduling, results.

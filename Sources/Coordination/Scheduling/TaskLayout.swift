@@ -1,0 +1,113 @@
+// From a physical plan to tasks: how many each stage has, on which workers, with which splits.
+
+import Diagnostics
+import QueryPlan
+import Storage
+import Transport
+import WireCodec
+
+/// The tasks of a query with everything their workers must be told.
+package struct TaskLayout: Sendable {
+    /// In the order of launch: producers before their readers.
+    package var descriptors: [TaskDescriptor]
+    package var workers: [TaskAttemptID: WorkerHandle]
+    /// Where the result is read.
+    package var result: TaskLocation
+}
+
+/// Builds task layouts. Control plane: runs once a query.
+package struct TaskLayoutBuilder {
+    package var query: QueryID
+    package var plan: PhysicalPlan
+    /// Not empty.
+    package var workers: [WorkerHandle]
+    package var coordinatorWorker: WorkerHandle
+    package var catalog: Catalog
+    package var statementTimestamp: Int64
+    package var timeZone: String
+    package var memoryByteLimit: Int
+
+    package func build() async throws -> TaskLayout {
+        let placements = plan.stages.map { stageWorkers($0) }
+        var locations: [StageID: [TaskLocation]] = [:]
+        for (stage, handles) in zip(plan.stages, placements) {
+            locations[stage.id] = handles.enumerated().map { partition, handle in
+                TaskLocation(
+                    attempt: TaskAttemptID(query: query, stage: stage.id, partition: partition), worker: handle.id,
+                    endpoint: handle.exchange, transport: handle.exchangeTransport)
+            }
+        }
+        var readerCounts: [StageID: Int] = [plan.stages[0].id: 1]
+        for (stage, handles) in zip(plan.stages, placements) {
+            for source in stage.sources { readerCounts[source] = handles.count }
+        }
+
+        var layout = TaskLayout(descriptors: [], workers: [:], result: try resultLocation(locations))
+        for (stage, handles) in zip(plan.stages, placements).reversed() {
+            let splits = try await assignSplits(of: stage, taskCount: handles.count)
+            let catalogs = try catalogDescriptors(of: stage)
+            var sources: [StageID: [TaskLocation]] = [:]
+            for source in stage.sources { sources[source] = locations[source] }
+            for (partition, handle) in handles.enumerated() {
+                let attempt = TaskAttemptID(query: query, stage: stage.id, partition: partition)
+                layout.workers[attempt] = handle
+                layout.descriptors.append(
+                    TaskDescriptor(
+                        attempt: attempt, stage: stage, outputPartitionCount: readerCounts[stage.id] ?? 1,
+                        sources: sources, splits: splits.mapValues { $0[partition] }, catalogs: catalogs,
+                        statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit))
+            }
+        }
+        return layout
+    }
+
+    private func stageWorkers(_ stage: PlanStage) -> [WorkerHandle] {
+        switch stage.placement {
+        case .workers: workers
+        // Spreads the single tasks of a query over the workers.
+        case .anyWorker: [workers[stage.id.number % workers.count]]
+        case .coordinator: [coordinatorWorker]
+        }
+    }
+
+    private func resultLocation(_ locations: [StageID: [TaskLocation]]) throws -> TaskLocation {
+        guard let first = plan.stages.first, let tasks = locations[first.id], tasks.count == 1 else {
+            throw QueryError.internalError("the result stage must have exactly one task")
+        }
+        return tasks[0]
+    }
+
+    /// For each scan of the stage: the splits of each task, heaviest first to the least loaded.
+    private func assignSplits(of stage: PlanStage, taskCount: Int) async throws -> [Int: [[Split]]] {
+        var result: [Int: [[Split]]] = [:]
+        for (node, scan) in stage.scans {
+            let provider = try await catalog.table(scan.table)
+            let request = ScanRequest(projection: scan.projection, predicates: scan.predicates, limit: scan.limit)
+            let splits = try await provider.splits(for: request)
+            var assigned = [[Split]](repeating: [], count: taskCount)
+            var load = [Int](repeating: 0, count: taskCount)
+            for split in splits {
+                let target = load.indices.min { load[$0] < load[$1] } ?? 0
+                assigned[target].append(split)
+                load[target] += max(1, split.estimatedRowCount)
+            }
+            result[node] = assigned
+        }
+        return result
+    }
+
+    private func catalogDescriptors(of stage: PlanStage) throws -> [CatalogDescriptor] {
+        var names = Set(stage.scans.map(\.scan.table.catalog))
+        func collect(_ node: PhysicalNode) {
+            if case .write(let write) = node.kind, case .insert(let table) = write.target { names.insert(table.catalog) }
+            for input in node.inputs { collect(input) }
+        }
+        collect(stage.root)
+        return try names.sorted().map { name in
+            guard let origin = catalog.origin(name) else {
+                throw QueryError(.invalidCatalogName, "catalog \"\(name)\" does not exist")
+            }
+            return CatalogDescriptor(name: name, type: origin.type, values: origin.values)
+        }
+    }
+}

@@ -1,0 +1,317 @@
+// Coordination leads queries from text to rows. This file: which workers there are, and how to reach them.
+//
+//   Workers/      the shell around membership: sessions, connections, who may get tasks
+//   Scheduling/   a query's stages as tasks on workers: the state machine and its shell
+//   Query/        the life of a query and its record
+//   Service/      sessions and statements: what front ends talk to
+
+import ClusterMembership
+import Diagnostics
+import Logging
+import Synchronization
+import Transport
+
+/// A worker that tasks can be given to.
+package struct WorkerHandle: Sendable {
+    package var id: WorkerID
+    package var incarnation: Incarnation
+    /// Where its output is fetched, and by which transport.
+    package var exchange: Endpoint
+    package var exchangeTransport: String
+    package var connection: any WorkerConnection
+}
+
+/// What is shown of a worker.
+package struct WorkerSummary: Sendable {
+    package var id: WorkerID
+    package var incarnation: Incarnation
+    package var state: String
+    package var controlAddress: String
+    package var exchangeAddress: String
+    package var runningTasks: Int
+    package var slots: Int
+    package var memoryBytes: Int64
+}
+
+/// Drives `MembershipInstance`: feeds it with sessions and time, carries out what it says, and keeps a connection to every
+/// worker that may get tasks.
+package final class WorkerDirectory: WorkerSessionService, Sendable {
+    private struct Session: Sendable {
+        var send: @Sendable (CoordinatorMessage) async throws -> Void
+        var close: @Sendable () -> Void
+    }
+
+    private struct State {
+        var membership: MembershipInstance
+        var sessions: [SessionID: Session] = [:]
+        var nextSession: UInt64 = 1
+        var connections: [WorkerID: WorkerHandle] = [:]
+        /// Workers of this process: always there, without a session.
+        var local: [WorkerHandle] = []
+        /// Runs what only this process can do.
+        var coordinatorWorker: WorkerHandle?
+        var lossListeners: [Int: @Sendable (WorkerID) -> Void] = [:]
+        var nextListener = 0
+        var arrivals: [CheckedContinuation<Void, Never>] = []
+        var isShutDown = false
+    }
+
+    private let state: Mutex<State>
+    private let transport: any ControlTransport
+    private let logger: Logger
+    private let start = ContinuousClock.now
+
+    package init(membership: MembershipInstance, transport: any ControlTransport, logger: Logger) {
+        state = Mutex(State(membership: membership))
+        self.transport = transport
+        self.logger = logger
+    }
+
+    private var now: MonotonicInstant {
+        let elapsed = (ContinuousClock.now - start).components
+        return MonotonicInstant(nanoseconds: elapsed.seconds * 1_000_000_000 + elapsed.attoseconds / 1_000_000_000)
+    }
+
+    // MARK: - Workers of this process
+
+    package func addLocalWorker(_ handle: WorkerHandle) { state.withLock { $0.local.append(handle) } }
+    package func setCoordinatorWorker(_ handle: WorkerHandle) { state.withLock { $0.coordinatorWorker = handle } }
+    package var coordinatorWorker: WorkerHandle? { state.withLock { $0.coordinatorWorker } }
+
+    /// Workers that new tasks may be given to, sorted by id.
+    package var available: [WorkerHandle] {
+        state.withLock { state in
+            let active = state.membership.activeWorkers.compactMap { state.connections[$0.worker] }
+            return (state.local + active).sorted { $0.id < $1.id }
+        }
+    }
+
+    package func summaries() -> [WorkerSummary] {
+        state.withLock { state in
+            let local = state.local.map {
+                WorkerSummary(
+                    id: $0.id, incarnation: $0.incarnation, state: "active", controlAddress: "local",
+                    exchangeAddress: $0.exchange.description, runningTasks: 0, slots: 0, memoryBytes: 0)
+            }
+            let registered = state.membership.workers.map {
+                WorkerSummary(
+                    id: $0.worker, incarnation: $0.incarnation, state: $0.state.rawValue,
+                    controlAddress: $0.description.controlAddress, exchangeAddress: $0.description.exchangeAddress,
+                    runningTasks: $0.load.runningTasks, slots: $0.description.slots,
+                    memoryBytes: $0.description.memoryBytes)
+            }
+            return local + registered
+        }
+    }
+
+    /// Waits until there is a worker, at most `duration`.
+    package func waitForWorkers(upTo duration: Duration) async throws -> [WorkerHandle] {
+        let deadline = ContinuousClock.now + duration
+        while true {
+            let workers = available
+            if !workers.isEmpty { return workers }
+            if ContinuousClock.now >= deadline {
+                throw QueryError(
+                    .noWorkers, "no worker is available",
+                    hint: "Start one with: martlet worker --join HOST:PORT (the coordinator's gRPC address).")
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Calls `listener` when a worker is lost, until `removeLossListener`.
+    package func addLossListener(_ listener: @escaping @Sendable (WorkerID) -> Void) -> Int {
+        state.withLock { state in
+            state.nextListener += 1
+            state.lossListeners[state.nextListener] = listener
+            return state.nextListener
+        }
+    }
+    package func removeLossListener(_ id: Int) { state.withLock { $0.lossListeners[id] = nil } }
+
+    // MARK: - Sessions
+
+    package func session(
+        incoming: AsyncThrowingStream<WorkerMessage, any Error>,
+        send: @escaping @Sendable (CoordinatorMessage) async throws -> Void
+    ) async {
+        let (closing, close) = AsyncStream<Never>.makeStream()
+        let id = state.withLock { state -> SessionID in
+            let id = SessionID(state.nextSession)
+            state.nextSession += 1
+            state.sessions[id] = Session(send: send, close: { close.finish() })
+            return id
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    for try await message in incoming { await self.receive(message, session: id) }
+                } catch {
+                    self.logger.info("worker session ended", metadata: ["session": "\(id)", "error": "\(error)"])
+                }
+            }
+            group.addTask { for await _ in closing {} }
+            await group.next()
+            group.cancelAll()
+        }
+        _ = state.withLock { $0.sessions.removeValue(forKey: id) }
+        await feed(.streamClosed(id))
+    }
+
+    private func receive(_ message: WorkerMessage, session: SessionID) async {
+        switch message {
+        case .register(let description): await feed(.register(session, description))
+        case .heartbeat(let sequence, let load): await feed(.heartbeat(session, sequence: sequence, load))
+        case .drain(let within):
+            guard let worker = state.withLock({ $0.membership.worker(of: session) }) else { return }
+            await feed(.drain(worker, within: within))
+        case .goodbye: await feed(.goodbye(session))
+        }
+    }
+
+    /// Asks a worker to leave when its tasks have ended.
+    package func drain(_ worker: WorkerID, within: Duration? = nil) async { await feed(.drain(worker, within: within)) }
+
+    /// A task could not fetch output from a worker: evidence against it.
+    package func reportFailedFetch(reporter: WorkerID, worker: WorkerID) async {
+        await feed(.fetchFailed(reporter: reporter, worker: worker))
+    }
+
+    private func feed(_ event: MembershipEvent) async {
+        let directives = state.withLock { $0.membership.handle(event, now: now) }
+        for directive in directives { await carryOut(directive) }
+    }
+
+    private func carryOut(_ directive: MembershipDirective) async {
+        switch directive {
+        case .accept(let session, let registration): await send(.registered(registration), to: session)
+        case .refuse(let session, let refusal):
+            await send(.refused(refusal), to: session)
+            closeSession(session)
+        case .acknowledge(let session, let acknowledgement): await send(.acknowledged(acknowledgement), to: session)
+        case .closeSession(let session): closeSession(session)
+        case .probe(let worker, let incarnation, let address): probe(worker, incarnation, address)
+        case .stateChanged(let transition): await apply(transition)
+        case .evacuate(let worker, _):
+            logger.warning("the worker's drain ends soon", metadata: ["worker": "\(worker)"])
+        }
+    }
+
+    private func send(_ message: CoordinatorMessage, to session: SessionID) async {
+        guard let send = state.withLock({ $0.sessions[session]?.send }) else { return }
+        do {
+            try await send(message)
+        } catch {
+            logger.info("cannot answer a worker", metadata: ["session": "\(session)", "error": "\(error)"])
+            closeSession(session)
+        }
+    }
+
+    private func closeSession(_ session: SessionID) { state.withLock { $0.sessions[session]?.close }?() }
+
+    private func probe(_ worker: WorkerID, _ incarnation: Incarnation, _ address: String) {
+        Task {
+            var isAlive = false
+            if let connection = state.withLock({ $0.connections[worker]?.connection }) {
+                isAlive = await withDeadline(.seconds(1)) { try await connection.ping() }
+            }
+            await feed(.probed(worker, incarnation, alive: isAlive))
+        }
+    }
+
+    private func apply(_ transition: WorkerTransition) async {
+        logger.info(
+            "worker changed state",
+            metadata: [
+                "worker": "\(transition.worker)", "from": "\(transition.from?.rawValue ?? "-")",
+                "to": "\(transition.to.rawValue)", "cause": "\(transition.cause.rawValue)",
+            ])
+        switch transition.to {
+        case .joining: await connect(transition.worker)
+        case .active:
+            if state.withLock({ $0.connections[transition.worker] == nil }) { await connect(transition.worker) }
+        case .lost, .drained: await disconnect(transition.worker)
+        case .suspect, .draining: break
+        }
+    }
+
+    private func connect(_ worker: WorkerID) async {
+        guard let record = state.withLock({ $0.membership.worker(worker) }),
+            let control = Endpoint(record.description.controlAddress),
+            let (exchangeTransport, exchange) = Endpoint.withTransport(record.description.exchangeAddress)
+        else {
+            logger.error("the worker gave addresses that cannot be read", metadata: ["worker": "\(worker)"])
+            return
+        }
+        do {
+            let connection = try await transport.connect(toWorker: control)
+            let handle = WorkerHandle(
+                id: worker, incarnation: record.incarnation, exchange: exchange, exchangeTransport: exchangeTransport,
+                connection: connection)
+            let old = state.withLock { $0.connections.updateValue(handle, forKey: worker) }
+            await old?.connection.close()
+        } catch {
+            logger.error("cannot connect to the worker", metadata: ["worker": "\(worker)", "error": "\(error)"])
+        }
+    }
+
+    private func disconnect(_ worker: WorkerID) async {
+        let (handle, listeners) = state.withLock { state in
+            (state.connections.removeValue(forKey: worker), Array(state.lossListeners.values))
+        }
+        for listener in listeners { listener(worker) }
+        await handle?.connection.close()
+    }
+
+    // MARK: - Time
+
+    /// Runs until cancelled: feeds time into membership.
+    package func run() async {
+        while !Task.isCancelled {
+            let deadline = state.withLock { $0.membership.nextDeadline }
+            let wait = deadline.map { max(.milliseconds(5), min(.milliseconds(250), $0.since(now))) } ?? .milliseconds(250)
+            do { try await Task.sleep(for: wait) } catch { return }
+            await feed(.tick)
+        }
+    }
+
+    /// Closes every session and connection.
+    package func shutdown() async {
+        let (sessions, handles) = state.withLock { state in
+            state.isShutDown = true
+            defer { state.connections = [:] }
+            return (Array(state.sessions.values), Array(state.connections.values))
+        }
+        for session in sessions { session.close() }
+        for handle in handles { await handle.connection.close() }
+    }
+}
+
+/// Whether `operation` succeeds within `duration`.
+private func withDeadline(_ duration: Duration, _ operation: @escaping @Sendable () async throws -> Void) async -> Bool {
+    await withTaskGroup(of: Bool.self) { group in
+        group.addTask {
+            do {
+                try await operation()
+                return true
+            } catch { return false }
+        }
+        group.addTask {
+            try? await Task.sleep(for: duration)
+            return false
+        }
+        let first = await group.next() ?? false
+        group.cancelAll()
+        return first
+    }
+}
+
+extension Endpoint {
+    /// Reads `TRANSPORT://HOST:PORT`, the form of exchange addresses.
+    package static func withTransport(_ text: String) -> (transport: String, endpoint: Endpoint)? {
+        guard let range = text.firstRange(of: "://"), let endpoint = Endpoint(String(text[range.upperBound...])) else {
+            return nil
+        }
+        return (String(text[..<range.lowerBound]), endpoint)
+    }
+}

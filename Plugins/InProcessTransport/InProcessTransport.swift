@@ -1,1 +1,0 @@
-// InProcessTransport: control and exchange between nodes of one process.

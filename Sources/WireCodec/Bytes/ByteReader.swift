@@ -8,18 +8,18 @@ package struct ByteReader {
     package static let depthMax = 500
 
     private let bytes: [UInt8]
-    private var position = 0
+    private var offset = 0
     private var depth = 0
 
     package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    package var left: Int { bytes.count - position }
-    package var isAtEnd: Bool { position == bytes.count }
+    package var left: Int { bytes.count - offset }
+    package var isAtEnd: Bool { offset == bytes.count }
 
     package mutating func byte() throws(QueryError) -> UInt8 {
-        guard position < bytes.count else { throw .corrupt("it ends too early") }
-        let value = bytes[position]
-        position += 1
+        guard offset < bytes.count else { throw .corrupt("it ends too early") }
+        let value = bytes[offset]
+        offset += 1
         return value
     }
 
@@ -59,9 +59,9 @@ package struct ByteReader {
         guard left >= size else { throw .corrupt("it ends too early") }
         var value: T = 0
         withUnsafeMutableBytes(of: &value) { target in
-            bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + size])) }
+            bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + size])) }
         }
-        position += size
+        offset += size
         return T(littleEndian: value)
     }
 
@@ -78,8 +78,8 @@ package struct ByteReader {
 
     package mutating func data() throws(QueryError) -> [UInt8] {
         let size = try count()
-        let value = Array(bytes[position..<position + size])
-        position += size
+        let value = Array(bytes[offset..<offset + size])
+        offset += size
         return value
     }
 

@@ -63,8 +63,8 @@ package final class OutputBuffer: TaskOutput, Sendable {
         }
     }
 
-    /// Whether every reader has gone: nothing that is produced now will be read.
-    package var isAbandoned: Bool { state.withLock { !$0.hasOpenPartition } }
+    /// `false` once every reader has gone or the task was ended: nothing that is produced now will be read.
+    package var wantsMore: Bool { state.withLock { $0.hasOpenPartition && $0.failure == nil } }
 
     package func finish() {
         wakeAll { $0.isFinished = true }

@@ -1,0 +1,306 @@
+// A worker: takes task attempts, runs them, keeps their output and says how they are.
+
+import Columnar
+import Diagnostics
+import Logging
+import PhysicalOps
+import PluginHost
+import QueryPlan
+import SQLFunctions
+import Storage
+import Synchronization
+import Transport
+import WireCodec
+
+/// What a worker is made of and how much it may use.
+package struct WorkerOptions: Sendable {
+    package var threads: Int
+    package var memoryByteLimit: Int
+    /// Bytes of unread output of one task beyond which its drivers wait.
+    package var outputBufferByteLimit: Int
+    package init(threads: Int, memoryByteLimit: Int, outputBufferByteLimit: Int = 32 << 20) {
+        self.threads = threads
+        self.memoryByteLimit = memoryByteLimit
+        self.outputBufferByteLimit = outputBufferByteLimit
+    }
+}
+
+/// Runs tasks on this node. The pool's threads are the only ones that run operators.
+package final class Worker: WorkerService, Sendable {
+    private struct TaskEntry {
+        var execution: TaskExecution?
+        var status: TaskStatus
+        var buffer: OutputBuffer
+        var isReleased = false
+    }
+
+    private struct State {
+        var tasks: [TaskAttemptID: TaskEntry] = [:]
+        /// Attempts that were cancelled before they came; a late start is refused.
+        var cancelled: Set<TaskAttemptID> = []
+        var subscribers: [QueryID: [Int: AsyncThrowingStream<TaskStatus, any Error>.Continuation]] = [:]
+        var nextSubscriber = 0
+        var queryPools: [QueryID: (pool: MemoryPool, tasks: Int)] = [:]
+        var isAccepting = true
+    }
+
+    package let id: WorkerID
+    package let outputs = OutputRegistry()
+    package let memory: MemoryPool
+    private let options: WorkerOptions
+    private let pool: DriverPool
+    private let registry: FunctionRegistry
+    private let catalogs: WorkerCatalogs
+    /// Exchange transports by name, for output of other nodes.
+    private let transports: [String: any ExchangeTransport]
+    private let fileWriters: any FileWriterFactory
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    package init(
+        id: WorkerID, options: WorkerOptions, registry: FunctionRegistry, catalogs: WorkerCatalogs,
+        transports: [String: any ExchangeTransport], fileWriters: any FileWriterFactory, logger: Logger
+    ) {
+        self.id = id
+        self.options = options
+        self.registry = registry
+        self.catalogs = catalogs
+        self.transports = transports
+        self.fileWriters = fileWriters
+        self.logger = logger
+        memory = MemoryPool(name: "worker \(id)", limit: options.memoryByteLimit)
+        pool = DriverPool(threadCount: options.threads)
+    }
+
+    // MARK: - Tasks
+
+    package func startTask(_ attempt: TaskAttemptID, descriptor bytes: [UInt8]) async throws {
+        let descriptor = try TaskCodec.decode(bytes)
+        guard descriptor.attempt == attempt else {
+            throw QueryError(.protocolViolation, "the descriptor is for another task")
+        }
+        let buffer = OutputBuffer(
+            partitionCount: descriptor.outputPartitionCount, byteLimit: options.outputBufferByteLimit)
+        guard try admit(attempt, buffer: buffer) else { return }
+        outputs.add(buffer, for: attempt)
+        do {
+            let environment = try await makeEnvironment(descriptor)
+            let execution = try TaskExecution(
+                root: descriptor.stage.root, partitioning: descriptor.stage.output, output: buffer,
+                environment: environment, pool: pool)
+            let isCancelled = state.withLock { state in
+                guard state.tasks[attempt] != nil else { return true }
+                state.tasks[attempt]?.execution = execution
+                return false
+            }
+            execution.start { [weak self] result in self?.finish(attempt, result) }
+            if isCancelled { execution.cancel(Self.cancelled) }
+        } catch {
+            let wrapped = QueryError.wrapping(error)
+            buffer.fail(wrapped)
+            finish(attempt, .failure(wrapped))
+            throw wrapped
+        }
+    }
+
+    private static let cancelled = QueryError(.queryCanceled, "canceling statement due to user request")
+
+    /// Notes a new attempt. `false`: it is known already, nothing is to do (a repeated request).
+    private func admit(_ attempt: TaskAttemptID, buffer: OutputBuffer) throws -> Bool {
+        try state.withLock { state in
+            if state.tasks[attempt] != nil { return false }
+            if state.cancelled.contains(attempt) { throw Self.cancelled }
+            guard state.isAccepting else {
+                throw QueryError(.cannotConnectNow, "worker \"\(id)\" is shutting down")
+            }
+            let status = TaskStatus(attempt: attempt, version: 0, state: .running)
+            state.tasks[attempt] = TaskEntry(execution: nil, status: status, buffer: buffer)
+            return true
+        }
+    }
+
+    private func makeEnvironment(_ descriptor: TaskDescriptor) async throws -> WorkerTaskEnvironment {
+        var backends: [String: any StorageBackend] = [:]
+        for catalog in descriptor.catalogs { backends[catalog.name] = try catalogs.backend(catalog) }
+        func provider(_ name: TableName) async throws -> any TableProvider {
+            guard let backend = backends[name.catalog],
+                let table = try await backend.table(schema: name.schema, name: name.table)
+            else {
+                throw QueryError(.undefinedTable, "relation \"\(name.schema).\(name.table)\" does not exist")
+            }
+            return table
+        }
+        var tables: [TableName: any TableProvider] = [:]
+        for (_, scan) in descriptor.stage.scans where tables[scan.table] == nil {
+            tables[scan.table] = try await provider(scan.table)
+        }
+        var writers: [WriteTarget: any TableWriter] = [:]
+        for target in descriptor.stage.root.writeTargets {
+            switch target {
+            case .insert(let table): writers[target] = try await provider(table).makeWriter()
+            case .file: writers[target] = try fileWriters.makeWriter(target)
+            }
+        }
+        let queryPool = enterQuery(descriptor)
+        return WorkerTaskEnvironment(
+            descriptor: descriptor, tables: tables, writers: PreparedWriters(writers), registry: registry,
+            memory: queryPool, threads: options.threads
+        ) { [weak self] location, partition in
+            guard let self else { throw Self.cancelled }
+            return try self.openReader(location, partition: partition)
+        }
+    }
+
+    /// The reading end of another task's output, here or on another node.
+    package func openReader(_ location: TaskLocation, partition: Int) throws -> any ExchangeReader {
+        let channel = ExchangeChannel(producer: location.attempt, partition: partition)
+        if location.worker == id { return outputs.openLocalReader(channel) }
+        guard let transport = transports[location.transport] else {
+            throw QueryError(
+                .exchangeFailed, "this node has no exchange transport \"\(location.transport)\"",
+                hint: "Transports here: \(transports.keys.sorted().joined(separator: ", ")).")
+        }
+        return transport.openReader(channel, at: location.endpoint)
+    }
+
+    /// All tasks of a query on this worker share one budget.
+    private func enterQuery(_ descriptor: TaskDescriptor) -> MemoryPool {
+        state.withLock { state in
+            let query = descriptor.attempt.query
+            if let entry = state.queryPools[query] {
+                state.queryPools[query] = (entry.pool, entry.tasks + 1)
+                return entry.pool
+            }
+            let pool = MemoryPool(name: "the query", limit: descriptor.memoryByteLimit, parent: memory)
+            state.queryPools[query] = (pool, 1)
+            return pool
+        }
+    }
+
+    private func leaveQuery(_ query: QueryID) {
+        state.withLock { state in
+            guard let entry = state.queryPools[query] else { return }
+            state.queryPools[query] = entry.tasks > 1 ? (entry.pool, entry.tasks - 1) : nil
+        }
+    }
+
+    private func finish(_ attempt: TaskAttemptID, _ result: Result<[PhysicalOps.OperatorMetrics], QueryError>) {
+        leaveQuery(attempt.query)
+        let (status, subscribers) = state.withLock { state in
+            guard var entry = state.tasks[attempt], entry.status.state == .running else {
+                return (TaskStatus?.none, [AsyncThrowingStream<TaskStatus, any Error>.Continuation]())
+            }
+            entry.execution = nil
+            entry.status.version += 1
+            switch result {
+            case .success(let metrics):
+                entry.status.state = .finished
+                entry.status.metrics = metrics.map(Transport.OperatorMetrics.init)
+            case .failure(let error):
+                entry.status.state = error.state == .queryCanceled ? .cancelled : .failed
+                entry.status.error = error
+            }
+            state.tasks[attempt] = entry.isReleased ? nil : entry
+            return (entry.status, Array((state.subscribers[attempt.query] ?? [:]).values))
+        }
+        guard let status else { return }
+        if status.state == .failed {
+            logger.info("task failed", metadata: ["task": "\(attempt)", "error": "\(status.error?.message ?? "")"])
+        }
+        for subscriber in subscribers { subscriber.yield(status) }
+    }
+
+    package func cancelTasks(_ attempts: [TaskAttemptID]) async { release(attempts, reason: Self.cancelled) }
+
+    private func release(_ attempts: [TaskAttemptID], reason: QueryError) {
+        for attempt in attempts {
+            let execution = state.withLock { state -> TaskExecution? in
+                guard var entry = state.tasks[attempt] else {
+                    if state.cancelled.count > 4096 { state.cancelled = [] }
+                    state.cancelled.insert(attempt)
+                    return nil
+                }
+                if entry.status.state == .running {
+                    entry.isReleased = true
+                    state.tasks[attempt] = entry
+                } else {
+                    state.tasks[attempt] = nil
+                }
+                return entry.execution
+            }
+            execution?.cancel(reason)
+            outputs.release(attempt, reason: reason)
+        }
+    }
+
+    // MARK: - States
+
+    package func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
+        let (stream, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
+        let number = state.withLock { state in
+            state.nextSubscriber += 1
+            state.subscribers[query, default: [:]][state.nextSubscriber] = continuation
+            return state.nextSubscriber
+        }
+        continuation.onTermination = { [weak self] _ in
+            self?.state.withLock { state in
+                state.subscribers[query]?[number] = nil
+                if state.subscribers[query]?.isEmpty == true { state.subscribers[query] = nil }
+            }
+        }
+        let known = state.withLock { state in state.tasks.values.filter { $0.status.attempt.query == query }.map(\.status) }
+        for status in known { continuation.yield(status) }
+        return stream
+    }
+
+    package var runningTaskCount: Int { state.withLock { $0.tasks.values.count { $0.status.state == .running } } }
+    /// Whether no task runs and no output waits to be fetched.
+    package var isIdle: Bool { state.withLock { $0.tasks.values.allSatisfy { $0.status.state != .running && $0.buffer.isDrained } } }
+
+    // MARK: - Life
+
+    /// From now on new tasks are refused.
+    package func stopAccepting() { state.withLock { $0.isAccepting = false } }
+    package func resumeAccepting() { state.withLock { $0.isAccepting = true } }
+
+    /// Ends every task and drops all output.
+    package func abandonAll(_ reason: QueryError) {
+        release(state.withLock { Array($0.tasks.keys) }, reason: reason)
+    }
+
+    /// Runs until cancelled: wakes readers whose producers never came.
+    package func run() async {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            outputs.wakeWaitingReaders()
+        }
+    }
+
+    package func shutdown() {
+        stopAccepting()
+        abandonAll(QueryError(.adminShutdown, "the worker is shutting down"))
+        pool.shutdown()
+    }
+}
+
+/// Makes writers for COPY … TO files.
+package protocol FileWriterFactory: Sendable {
+    func makeWriter(_ target: WriteTarget) throws -> any TableWriter
+}
+
+extension Transport.OperatorMetrics {
+    fileprivate init(_ metrics: PhysicalOps.OperatorMetrics) {
+        self.init(
+            node: metrics.node, rowsIn: metrics.rowsIn, rowsOut: metrics.rowsOut,
+            nanoseconds: Int(metrics.nanoseconds), bytesRead: metrics.bytes, memoryBytesPeak: metrics.memoryPeak)
+    }
+}
+
+extension PhysicalNode {
+    /// The targets that this node and those below it write to.
+    fileprivate var writeTargets: [WriteTarget] {
+        var result: [WriteTarget] = []
+        if case .write(let node) = kind { result.append(node.target) }
+        return result + inputs.flatMap(\.writeTargets)
+    }
+}

@@ -1,0 +1,71 @@
+// What a task's operators get from the worker: tables, splits, readers, writers, memory.
+
+import Columnar
+import Diagnostics
+import PhysicalOps
+import QueryPlan
+import SQLFunctions
+import Storage
+import Transport
+import WireCodec
+
+/// The environment of one task. Everything that may suspend was done before it is made.
+final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
+    let registry: FunctionRegistry
+    let evaluationContext: EvaluationContext
+    let memory: MemoryPool
+    let threads: Int
+    private let descriptor: TaskDescriptor
+    private let tables: [TableName: any TableProvider]
+    private let writers: PreparedWriters
+    private let openReader: @Sendable (TaskLocation, Int) throws -> any ExchangeReader
+
+    init(
+        descriptor: TaskDescriptor, tables: [TableName: any TableProvider], writers: PreparedWriters,
+        registry: FunctionRegistry, memory: MemoryPool, threads: Int,
+        openReader: @escaping @Sendable (TaskLocation, Int) throws -> any ExchangeReader
+    ) {
+        self.descriptor = descriptor
+        self.tables = tables
+        self.writers = writers
+        self.registry = registry
+        self.memory = memory
+        self.threads = threads
+        self.openReader = openReader
+        evaluationContext = EvaluationContext(
+            statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone)
+    }
+
+    func table(for name: TableName) throws -> any TableProvider {
+        guard let table = tables[name] else {
+            throw QueryError(.undefinedTable, "relation \"\(name.schema).\(name.table)\" does not exist")
+        }
+        return table
+    }
+
+    func splits(node: Int) throws -> any SplitSource { SplitList(descriptor.splits[node] ?? []) }
+
+    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader] {
+        guard let locations = descriptor.sources[stage] else {
+            throw QueryError.internalError("the task was not told where stage \(stage) runs")
+        }
+        return try locations.map { try openReader($0, descriptor.attempt.partition) }
+    }
+
+    func writer(for target: WriteTarget) throws -> any TableWriter { try writers.take(target) }
+}
+
+/// Writers opened before the task starts, because opening may suspend.
+final class PreparedWriters: @unchecked Sendable {
+    // Taken once, by the thread that builds the task's pipelines.
+    private var writers: [WriteTarget: any TableWriter]
+
+    init(_ writers: [WriteTarget: any TableWriter]) { self.writers = writers }
+
+    func take(_ target: WriteTarget) throws -> any TableWriter {
+        guard let writer = writers.removeValue(forKey: target) else {
+            throw QueryError.internalError("the write target was not opened")
+        }
+        return writer
+    }
+}

@@ -1,7 +1,8 @@
-// WireCodec turns plans and batches into bytes and back. It knows no transport and no operator.
+// WireCodec turns plans and batches into bytes and back. It knows no network and no operator.
 //
 //   Bytes/    the reader and writer that everything here is built on: length-checked, little-endian, no crash on any input
 //   Frames/   batches as exchange frames: Arrow-like buffers, checksum, compression, fragments
+//   Exchange/  the two halves of a channel, without I/O, for the transports that carry frames
 //   Plans/    plan nodes, expressions, types and values, one file a family; `TaskCodec` is the entry
 
 import Diagnostics

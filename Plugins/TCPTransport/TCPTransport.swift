@@ -1,1 +1,0 @@
-// TCPTransport: exchange over plain TCP.

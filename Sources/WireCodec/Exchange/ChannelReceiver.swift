@@ -1,0 +1,197 @@
+// The reading half of one exchange channel: queues frames as they come, decodes them on the reader's thread, and grants
+// credit for what was taken.
+
+import Columnar
+import Diagnostics
+import Synchronization
+import Transport
+
+/// A reader fed by a transport. The transport's thread calls `received`, `ended` and `failed`; driver threads call `poll`.
+///
+/// The decoder and the decoded batches are touched by `poll` alone, which is called by one thread at a time; the rest is
+/// guarded by the lock. Hence unchecked.
+package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
+    private struct State {
+        var frames: [(buffer: Buffer, byteCount: Int)] = []
+        var firstFrame = 0
+        var counts: (frames: Int, rows: Int)?
+        var failure: QueryError?
+        var wake: (@Sendable () -> Void)?
+        var isClosed = false
+        /// Bytes that the sender may still send.
+        var credit: Int
+
+        mutating func takeWake() -> (@Sendable () -> Void)? {
+            defer { wake = nil }
+            return wake
+        }
+    }
+
+    private let state: Mutex<State>
+    private let window: Int
+    private let grant: @Sendable (Int) -> Void
+    private let whenClosed: @Sendable () -> Void
+
+    private var decoder: FrameDecoder
+    private var decoded: [Batch] = []
+    private var firstDecoded = 0
+    /// Bytes taken since credit was granted last.
+    private var ungranted = 0
+
+    /// `window`: bytes granted at the start, at least twice the largest frame. `grant` sends further credit,
+    /// `whenClosed` tells the sender that the reader wants no more; both are called from driver threads.
+    package init(
+        window: Int, types: [DataType]? = nil, grant: @escaping @Sendable (Int) -> Void,
+        whenClosed: @escaping @Sendable () -> Void
+    ) {
+        state = Mutex(State(credit: window))
+        self.window = window
+        self.grant = grant
+        self.whenClosed = whenClosed
+        decoder = FrameDecoder(types: types)
+    }
+
+    // MARK: Driver threads
+
+    package func poll(wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
+        while true {
+            if firstDecoded < decoded.count {
+                let batch = decoded[firstDecoded]
+                firstDecoded += 1
+                if firstDecoded == decoded.count {
+                    decoded.removeAll(keepingCapacity: true)
+                    firstDecoded = 0
+                }
+                return .batch(batch)
+            }
+            switch take(wake) {
+            case .frame(let buffer, let byteCount, let isLast):
+                do {
+                    decoded = try decoder.decode(buffer, byteCount: byteCount)
+                } catch {
+                    fail(error)
+                    throw error
+                }
+                giveBack(byteCount, atOnce: isLast)
+            case .failure(let error):
+                throw error
+            case .end(let frames, let rows):
+                do {
+                    try decoder.finish(frameCount: frames, rowCount: rows)
+                } catch {
+                    fail(error)
+                    throw error
+                }
+                return .finished
+            case .closed: return .finished
+            case .pending: return .pending
+            }
+        }
+    }
+
+    package func close() {
+        let wasOpen = state.withLock { state in
+            let wasOpen = !state.isClosed && state.counts == nil && state.failure == nil
+            state.isClosed = true
+            state.frames = []
+            state.firstFrame = 0
+            state.wake = nil
+            return wasOpen
+        }
+        decoded = []
+        firstDecoded = 0
+        if wasOpen { whenClosed() }
+    }
+
+    private enum Taken {
+        case frame(Buffer, byteCount: Int, isLast: Bool)
+        case failure(QueryError)
+        case end(frames: Int, rows: Int)
+        case closed
+        case pending
+    }
+
+    private func take(_ wake: @escaping @Sendable () -> Void) -> Taken {
+        state.withLock { state in
+            if state.isClosed { return .closed }
+            // A failure overtakes the frames before it: the query is lost anyway.
+            if let failure = state.failure { return .failure(failure) }
+            if state.firstFrame < state.frames.count {
+                let frame = state.frames[state.firstFrame]
+                state.firstFrame += 1
+                let isLast = state.firstFrame == state.frames.count
+                if isLast {
+                    state.frames.removeAll(keepingCapacity: true)
+                    state.firstFrame = 0
+                }
+                return .frame(frame.buffer, byteCount: frame.byteCount, isLast: isLast)
+            }
+            if let counts = state.counts { return .end(frames: counts.frames, rows: counts.rows) }
+            state.wake = wake
+            return .pending
+        }
+    }
+
+    /// Credit goes back when half the window was taken, or at once when nothing is left to take.
+    private func giveBack(_ byteCount: Int, atOnce: Bool) {
+        ungranted += byteCount
+        guard atOnce || ungranted >= window / 2 else { return }
+        let amount = ungranted
+        ungranted = 0
+        let isOpen = state.withLock { state in
+            state.credit += amount
+            return state.counts == nil && state.failure == nil && !state.isClosed
+        }
+        if isOpen { grant(amount) }
+    }
+
+    /// A defect that the reader itself has found: the sender may stop.
+    private func fail(_ error: QueryError) {
+        let wasOpen = state.withLock { state in
+            let wasOpen = state.counts == nil && state.failure == nil && !state.isClosed
+            if state.failure == nil { state.failure = error }
+            state.frames = []
+            state.firstFrame = 0
+            return wasOpen
+        }
+        if wasOpen { whenClosed() }
+    }
+
+    // MARK: The transport
+
+    /// A whole frame; `buffer` is 64-byte aligned and given away.
+    package func received(_ buffer: Buffer, byteCount: Int) {
+        let wake = state.withLock { state -> (@Sendable () -> Void)? in
+            guard !state.isClosed, state.failure == nil else { return nil }
+            state.credit -= byteCount
+            if state.credit < 0 {
+                state.failure = QueryError(.exchangeFailed, "a peer has sent more than it was granted")
+            } else {
+                state.frames.append((buffer, byteCount))
+            }
+            return state.takeWake()
+        }
+        wake?()
+    }
+
+    /// The producer has finished; the counts are of the whole channel.
+    package func ended(frames: Int, rows: Int) {
+        let wake = state.withLock { state -> (@Sendable () -> Void)? in
+            state.counts = (frames, rows)
+            return state.takeWake()
+        }
+        wake?()
+    }
+
+    /// The producer has failed or its node is gone. After the end this means nothing any more.
+    package func failed(_ error: QueryError) {
+        let wake = state.withLock { state -> (@Sendable () -> Void)? in
+            guard state.counts == nil, state.failure == nil else { return nil }
+            state.failure = error
+            state.frames = []
+            state.firstFrame = 0
+            return state.takeWake()
+        }
+        wake?()
+    }
+}

@@ -1,0 +1,146 @@
+// The threads that run drivers.
+
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The drivers of one task. The pool takes turns between groups, so that a task with many drivers gets no more of it.
+package final class DriverGroup: @unchecked Sendable {
+    package let pool: DriverPool
+    /// Runnable drivers by ascending priority, first come first served among equals. Guarded by the pool's lock.
+    fileprivate var runnable: [Driver] = []
+
+    package init(pool: DriverPool) { self.pool = pool }
+}
+
+/// A fixed number of threads. An idle thread spins for a moment before it parks: waking a parked one costs about 150 µs.
+///
+/// The queue is guarded by `mutex`; quanta are milliseconds long, so the lock is hardly ever contended.
+package final class DriverPool: @unchecked Sendable {
+    /// Length of a quantum: long enough that switching costs nothing, short enough that a new query gets its turn.
+    private static let quantumNanoseconds: UInt64 = 4_000_000
+    private static let spinNanoseconds: UInt64 = 40_000
+
+    package let threadCount: Int
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// Groups with runnable drivers, in the order of their turns.
+    private var turns: [DriverGroup] = []
+    private var parkedCount = 0
+    private var isStopping = false
+    /// Drivers in the queue, for spinning threads to look at without the lock.
+    private let runnableCount = Atomic<Int>(0)
+    private var threads: [pthread_t] = []
+
+    package init(threadCount: Int) {
+        self.threadCount = max(1, threadCount)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+        for _ in 0..<self.threadCount {
+            let argument = Unmanaged.passRetained(self).toOpaque()
+            #if canImport(Glibc)
+                var thread = pthread_t()
+                let result = pthread_create(
+                    &thread, nil,
+                    { argument in
+                        Unmanaged<DriverPool>.fromOpaque(argument.unsafelyUnwrapped).takeRetainedValue().runThread()
+                        return nil
+                    }, argument)
+                if result == 0 { threads.append(thread) }
+            #else
+                var thread: pthread_t?
+                let result = pthread_create(
+                    &thread, nil,
+                    { argument in
+                        Unmanaged<DriverPool>.fromOpaque(argument).takeRetainedValue().runThread()
+                        return nil
+                    }, argument)
+                if result == 0, let thread { threads.append(thread) }
+            #endif
+            if result != 0 { Unmanaged<DriverPool>.fromOpaque(argument).release() }
+        }
+        precondition(!threads.isEmpty, "no thread could be started")
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    /// Ends the threads when the queue is empty and waits for them. Not to be called from a driver. The pool lives until
+    /// this was called.
+    package func shutdown() {
+        pthread_mutex_lock(mutex)
+        let joined = threads
+        threads = []
+        isStopping = true
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+        for thread in joined { pthread_join(thread, nil) }
+    }
+
+    /// Puts a driver into the queue. Called by `Driver` only.
+    func enqueue(_ driver: Driver) {
+        let group = driver.group
+        pthread_mutex_lock(mutex)
+        if group.runnable.isEmpty { turns.append(group) }
+        var position = group.runnable.count
+        while position > 0 && group.runnable[position - 1].priority > driver.priority { position -= 1 }
+        group.runnable.insert(driver, at: position)
+        runnableCount.add(1, ordering: .releasing)
+        let wakes = parkedCount > 0
+        pthread_mutex_unlock(mutex)
+        if wakes { pthread_cond_signal(condition) }
+    }
+
+    private func runThread() {
+        while let driver = nextDriver() {
+            driver.runQuantum(until: monotonicNanoseconds() &+ DriverPool.quantumNanoseconds)
+        }
+    }
+
+    /// The next driver by turns; waits for one. `nil`: the pool is stopping.
+    private func nextDriver() -> Driver? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        var hasSpun = false
+        while true {
+            if !turns.isEmpty {
+                let group = turns.removeFirst()
+                let driver = group.runnable.removeFirst()
+                if !group.runnable.isEmpty { turns.append(group) }
+                runnableCount.subtract(1, ordering: .relaxed)
+                return driver
+            }
+            if isStopping { return nil }
+            if !hasSpun {
+                hasSpun = true
+                pthread_mutex_unlock(mutex)
+                spin()
+                pthread_mutex_lock(mutex)
+                continue
+            }
+            parkedCount += 1
+            pthread_cond_wait(condition, mutex)
+            parkedCount -= 1
+            hasSpun = false
+        }
+    }
+
+    private func spin() {
+        let end = monotonicNanoseconds() &+ DriverPool.spinNanoseconds
+        while monotonicNanoseconds() < end {
+            var round = 0
+            while round < 64 {
+                if runnableCount.load(ordering: .relaxed) > 0 { return }
+                round += 1
+            }
+        }
+    }
+}

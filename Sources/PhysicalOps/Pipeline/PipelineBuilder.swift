@@ -1,0 +1,167 @@
+// From a PhysicalNode tree to pipelines.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+
+/// Something that pipelines wait for: the end of another pipeline's drivers, or a finalised sink. Opened once, under the
+/// task's lock.
+package final class Gate: @unchecked Sendable {
+    var isOpen = false
+    init() {}
+}
+
+/// A pipeline without its sink: a source and the operators so far. Confined to the builder.
+package final class PipelineSegment {
+    let source: any SourceFactory
+    fileprivate(set) var operators: [any OperatorFactory] = []
+    fileprivate(set) var dependencies: [Gate] = []
+    /// Opens when all drivers of the pipeline have finished.
+    package let done = Gate()
+
+    init(source: any SourceFactory) { self.source = source }
+}
+
+/// What `compile` returns for a node: one or more pipelines that give its rows, still without a sink. There are several
+/// behind a UNION ALL, or where a join gives its unmatched build rows from a source of their own.
+package struct OpenPipeline {
+    package private(set) var segments: [PipelineSegment]
+
+    /// A pipeline that begins with `source`, which starts when the gates are open.
+    package init(source: any SourceFactory, after gates: [Gate] = []) {
+        let segment = PipelineSegment(source: source)
+        segment.dependencies = gates
+        segments = [segment]
+    }
+
+    /// Appends a streaming operator.
+    package func append(_ factory: any OperatorFactory) {
+        for segment in segments { segment.operators.append(factory) }
+    }
+
+    /// Lets the pipelines wait for a gate (a hash table being built, say).
+    package func wait(for gate: Gate) {
+        for segment in segments { segment.dependencies.append(gate) }
+    }
+
+    /// The rows of both. To run the other's behind these: let it wait for `done` of the segments.
+    package mutating func union(_ other: OpenPipeline) { segments += other.segments }
+}
+
+/// A finished pipeline as `TaskExecution` runs it.
+final class Pipeline {
+    let source: any SourceFactory
+    let operators: [any OperatorFactory]
+    let dependencies: [Gate]
+    let done: Gate
+    let sink: SinkGroup
+    /// Pipelines that were closed first run first.
+    let priority: Int
+    var hasStarted = false
+    var activeDrivers = 0
+
+    init(segment: PipelineSegment, sink: SinkGroup, priority: Int) {
+        source = segment.source
+        operators = segment.operators
+        dependencies = segment.dependencies
+        done = segment.done
+        self.sink = sink
+        self.priority = priority
+    }
+
+    var stopFlags: [StopFlag] { operators.compactMap(\.stopFlag) }
+}
+
+/// A sink with the number of pipelines that still feed it.
+final class SinkGroup {
+    let factory: any SinkFactory
+    let gate = Gate()
+    var remainingPipelines: Int
+
+    init(factory: any SinkFactory, pipelines: Int) {
+        self.factory = factory
+        remainingPipelines = pipelines
+    }
+}
+
+/// Compiles one task's tree. `compile` dispatches on the node; each operator's folder has its own `compile`.
+package final class PipelineBuilder {
+    package let task: TaskContext
+    private(set) var pipelines: [Pipeline] = []
+    private(set) var sinks: [SinkGroup] = []
+    /// Filters that joins give to scans, by the scan's node id; scans pick them up when they are compiled, which is why a
+    /// join attaches its filters before it compiles its probe side.
+    private var runtimeFilters: [Int: [AttachedRuntimeFilter]] = [:]
+
+    init(task: TaskContext) { self.task = task }
+
+    package var environment: any TaskEnvironment { task.environment }
+
+    /// Pipelines that give the rows of `node`.
+    package func compile(_ node: PhysicalNode) throws -> OpenPipeline {
+        switch node.kind {
+        case .scan(let scan): try compileScan(node, scan)
+        case .values(let values): try compileValues(node, values)
+        case .filter(let filter): try compileFilter(node, filter)
+        case .project(let project): try compileProject(node, project)
+        case .aggregate(let aggregate): try compileAggregate(node, aggregate)
+        case .hashJoin(let join): try compileHashJoin(node, join)
+        case .nestedLoopJoin(let join): try compileNestedLoopJoin(node, join)
+        case .sort(let sort): try compileSort(node, sort)
+        case .limit(let limit): try compileLimit(node, limit)
+        case .union(let union): try compileUnion(node, union)
+        case .window(let window): try compileWindow(node, window)
+        case .tableFunction(let function): try compileTableFunction(node, function)
+        case .recursive(let recursive): try compileRecursive(node, recursive)
+        case .workingTable(let number): try compileWorkingTable(node, number)
+        case .write(let write): try compileWrite(node, write)
+        case .exchangeSource(let exchange): try compileExchangeSource(node, exchange)
+        }
+    }
+
+    /// Ends pipelines with a sink. The gate opens when the sink is finalised.
+    package func close(_ open: OpenPipeline, with sink: any SinkFactory) -> Gate {
+        let group = SinkGroup(factory: sink, pipelines: open.segments.count)
+        sinks.append(group)
+        for segment in open.segments {
+            pipelines.append(Pipeline(segment: segment, sink: group, priority: pipelines.count))
+        }
+        return group.gate
+    }
+
+    /// Gives `filter` to the scan that column `column` of `node`'s output comes from unchanged, if there is one that runs
+    /// in the same pipeline, so that the filter is published before the scan starts. Returns whether there is.
+    package func attach(_ filter: RuntimeFilter, toColumn column: Int, of node: PhysicalNode) -> Bool {
+        switch node.kind {
+        case .scan:
+            runtimeFilters[node.id, default: []].append(AttachedRuntimeFilter(filter: filter, column: column))
+            return true
+        case .filter(let filterNode): return attach(filter, toColumn: column, of: filterNode.input)
+        case .project(let project):
+            guard case .input(let source, _) = project.expressions[column] else { return false }
+            return attach(filter, toColumn: source, of: project.input)
+        case .hashJoin(let join):
+            // Rows of the left side may be dropped early where they would only be dropped later anyway.
+            switch join.kind {
+            case .inner, .left, .single, .semi, .anti, .mark:
+                guard column < join.outputColumns.count, join.outputColumns[column] < join.left.output.count else {
+                    return false
+                }
+                return attach(filter, toColumn: join.outputColumns[column], of: join.left)
+            case .right, .full: return false
+            }
+        case .nestedLoopJoin(let join):
+            switch join.kind {
+            case .inner, .left, .single, .semi, .anti, .mark:
+                return column < join.left.output.count && attach(filter, toColumn: column, of: join.left)
+            case .right, .full: return false
+            }
+        case .tableFunction(let function):
+            return column < function.input.output.count && attach(filter, toColumn: column, of: function.input)
+        case .values, .aggregate, .sort, .limit, .union, .window, .recursive, .workingTable, .write, .exchangeSource:
+            return false
+        }
+    }
+
+    func takeRuntimeFilters(scan: Int) -> [AttachedRuntimeFilter] { runtimeFilters.removeValue(forKey: scan) ?? [] }
+}

@@ -1,0 +1,129 @@
+// The driver of a pipeline: pulls batches from its source and pushes them through its chain.
+
+import Columnar
+import Diagnostics
+
+/// One driver of a running pipeline. Makes its operators when it first runs, so that this happens in parallel.
+final class PipelineDriver: Driver, @unchecked Sendable {
+    let execution: TaskExecution
+    let pipeline: Pipeline
+    let index: Int
+    private let stopFlags: [StopFlag]
+    private(set) var context: DriverContext?
+    private var source: (any BatchSource)?
+    /// From the first operator to the sink's.
+    private var chain: [PushOperator] = []
+
+    init(execution: TaskExecution, pipeline: Pipeline, index: Int) {
+        self.execution = execution
+        self.pipeline = pipeline
+        self.index = index
+        stopFlags = pipeline.stopFlags
+        super.init(group: execution.group, priority: pipeline.priority)
+    }
+
+    override func run(until deadline: UInt64) -> Outcome {
+        do {
+            if execution.task.isCancelled { return end() }
+            if source == nil { try setUp() }
+            return try runLoop(until: deadline)
+        } catch {
+            execution.fail(QueryError.wrapping(error))
+            return end()
+        }
+    }
+
+    override func didFinish() { execution.driverFinished(self) }
+
+    private func setUp() throws {
+        let context = DriverContext(task: execution.task, index: index, wake: { [weak self] in self?.wake() })
+        self.context = context
+        var next = try pipeline.sink.factory.makeSink(driver: context)
+        var operators = [next]
+        for factory in pipeline.operators.reversed() {
+            next = try factory.makeOperator(downstream: next, driver: context)
+            operators.append(next)
+        }
+        chain = operators.reversed()
+        source = try pipeline.source.makeSource(driver: context)
+    }
+
+    private func runLoop(until deadline: UInt64) throws -> Outcome {
+        guard let source, let context, let first = chain.first, let last = chain.last else { return .finished }
+        while true {
+            if execution.task.isCancelled { return end() }
+            if last.isFull(wake: context.wake) { return .blocked }
+            if isStopped(last) {
+                // Rows that are still pending belong to nobody.
+                for member in chain { member.hasPendingOutput = false }
+                try first.finish()
+                return end()
+            }
+            if try !resumePending() {
+                switch try source.nextTimed(context) {
+                case .batch(let batch): if !batch.isEmpty { try first.push(batch) }
+                case .blocked: return .blocked
+                case .finished:
+                    try first.finish()
+                    return end()
+                }
+            }
+            if monotonicNanoseconds() >= deadline { return .yielded }
+        }
+    }
+
+    private func isStopped(_ last: PushOperator) -> Bool {
+        for flag in stopFlags where flag.isRaised { return true }
+        return !last.wantsMore
+    }
+
+    /// Lets the pending operator nearest to the sink go on. Returns whether there was one.
+    private func resumePending() throws -> Bool {
+        var position = chain.count - 1
+        while position >= 0 {
+            if chain[position].hasPendingOutput {
+                try chain[position].resumeTimed()
+                return true
+            }
+            position -= 1
+        }
+        return false
+    }
+
+    private func end() -> Outcome {
+        source?.close()
+        source = nil
+        chain = []
+        return .finished
+    }
+}
+
+/// Runs the parallel tasks of a sink's finalisation, one after the other until there are none left.
+final class FinalizeDriver: Driver, @unchecked Sendable {
+    let execution: TaskExecution
+    let work: FinalizeWork
+
+    init(execution: TaskExecution, work: FinalizeWork, priority: Int) {
+        self.execution = execution
+        self.work = work
+        super.init(group: execution.group, priority: priority)
+    }
+
+    override func run(until deadline: UInt64) -> Outcome {
+        let start = monotonicNanoseconds()
+        var now = start
+        defer { work.addTime(now &- start) }
+        while let task = work.take() {
+            if execution.task.isCancelled { return .finished }
+            do { try task() } catch {
+                execution.fail(QueryError.wrapping(error))
+                return .finished
+            }
+            now = monotonicNanoseconds()
+            if now >= deadline { return .yielded }
+        }
+        return .finished
+    }
+
+    override func didFinish() { execution.finalizeDriverFinished(self) }
+}

@@ -1,0 +1,100 @@
+// Runtime filters: what the build side of a join knows about its keys, for the scans of the probe side.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+
+/// The set of one key column's values on a join's build side. The join makes it when it is compiled, attaches it through
+/// `PipelineBuilder.attach` and publishes its content while its sink is finalised, before the probe side starts; the gate
+/// between the two orders the accesses, hence unchecked. NULL is never a member: attach it only where NULL keys do not
+/// match.
+package final class RuntimeFilter: @unchecked Sendable {
+    package enum Content {
+        /// Nothing is known, or it is not worth a test.
+        case everything
+        /// The build side has no rows.
+        case nothing
+        /// Bounds of integer-like keys, and perhaps an exact set.
+        case integers(minimum: Int64, maximum: Int64, set: IntegerSet?)
+        /// A set of hashes as `Hashing.hash(_:into:combining: false)` makes them; of any type.
+        case hashes(BloomFilter)
+    }
+
+    /// The type of the key; the column that is tested has the same.
+    package let type: DataType
+    package private(set) var content = Content.everything
+
+    package init(type: DataType) { self.type = type }
+
+    /// Whether `.integers` may be published for keys of this type.
+    package static func isIntegerLike(_ type: DataType) -> Bool {
+        switch type.physical {
+        case .int8, .int16, .int32, .int64: true
+        case .boolean, .int128, .float32, .float64, .interval, .uuid, .view: false
+        }
+    }
+
+    package func publish(_ content: Content) { self.content = content }
+}
+
+/// A filter with the position of the tested column in the scan's output.
+package struct AttachedRuntimeFilter: Sendable {
+    package let filter: RuntimeFilter
+    package let column: Int
+}
+
+/// An exact set of integers: one bit for each value between two bounds. Filled by one thread, or by several over
+/// disjoint ranges of 64 values; read by all afterwards, hence unchecked.
+package final class IntegerSet: @unchecked Sendable {
+    /// Bits a set may have: 8 MiB.
+    package static let spanMax: UInt64 = 1 << 26
+
+    package let minimum: Int64
+    /// The largest value's distance from `minimum`.
+    package let span: UInt64
+    private let buffer: Buffer
+    package var words: UnsafeMutablePointer<UInt64> { buffer.base.assumingMemoryBound(to: UInt64.self) }
+
+    /// `nil` if the bounds are too far apart for `spanMax`.
+    package init?(minimum: Int64, maximum: Int64) {
+        guard minimum <= maximum else { return nil }
+        let span = UInt64(bitPattern: maximum &- minimum)
+        guard span < IntegerSet.spanMax else { return nil }
+        self.minimum = minimum
+        self.span = span
+        buffer = Validity.make(rows: Int(span) + 1, valid: false)
+    }
+
+    /// `value` must lie between the bounds.
+    @inline(__always)
+    package func insert(_ value: Int64) {
+        let position = UInt64(bitPattern: value &- minimum)
+        words[Int(truncatingIfNeeded: position &>> 6)] |= 1 &<< (position & 63)
+    }
+}
+
+/// A Bloom filter over hashes: four bits in one 64-bit word a key (a register-blocked filter, as Putze, Sanders and Singler
+/// describe in "Cache-, Hash- and Space-Efficient Bloom Filters"), 12 to 24 bits a key. Filled by one thread, then read.
+package final class BloomFilter: @unchecked Sendable {
+    private let buffer: Buffer
+    let mask: UInt64
+    package var byteCount: Int { buffer.byteCount }
+    var words: UnsafeMutablePointer<UInt64> { buffer.base.assumingMemoryBound(to: UInt64.self) }
+
+    package init(expectedCount: Int) {
+        var wordCount = 64
+        while wordCount * 64 < expectedCount * 12 { wordCount *= 2 }
+        buffer = Validity.make(rows: wordCount * 64, valid: false)
+        mask = UInt64(wordCount - 1)
+    }
+
+    @inline(__always)
+    static func bits(_ hash: UInt64) -> UInt64 {
+        (1 &<< (hash & 63)) | (1 &<< ((hash &>> 6) & 63)) | (1 &<< ((hash &>> 12) & 63)) | (1 &<< ((hash &>> 18) & 63))
+    }
+
+    @inline(__always)
+    package func insert(_ hash: UInt64) {
+        words[Int(truncatingIfNeeded: (hash &>> 24) & mask)] |= BloomFilter.bits(hash)
+    }
+}

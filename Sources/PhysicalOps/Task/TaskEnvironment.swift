@@ -1,0 +1,67 @@
+// What a task gets from the worker that runs it.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import Storage
+import Synchronization
+import Transport
+
+/// The worker's side of a task. Methods are called from the thread that starts the task and from driver threads.
+package protocol TaskEnvironment: AnyObject, Sendable {
+    var registry: FunctionRegistry { get }
+    var evaluationContext: EvaluationContext { get }
+    /// The task's budget, as a rule a child of the query's.
+    var memory: MemoryPool { get }
+    /// Drivers that a pipeline has at most.
+    var threads: Int { get }
+    /// The table, resolved when the task was set up.
+    func table(for name: TableName) throws -> any TableProvider
+    /// The splits that this task reads for the scan with that node id.
+    func splits(node: Int) throws -> any SplitSource
+    /// One reader for each task of the stage, for this task's partition.
+    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader]
+    func writer(for target: WriteTarget) throws -> any TableWriter
+    /// The rows of a recursive query's last round.
+    func workingTable(_ number: Int) throws -> [Batch]
+}
+
+extension TaskEnvironment {
+    package func workingTable(_ number: Int) throws -> [Batch] {
+        throw QueryError.internalError("working table \(number) is read outside of its recursion")
+    }
+    package func writer(for target: WriteTarget) throws -> any TableWriter {
+        throw QueryError.notSupported("writing in this task")
+    }
+}
+
+/// What a scan gets when it asks for a split.
+package enum SplitEvent: Sendable {
+    case split(Split)
+    /// None at the moment; `wake` is called once when that changes.
+    case pending
+    case finished
+}
+
+/// Hands out the splits of a scan to drivers. Thread-safe.
+package protocol SplitSource: AnyObject, Sendable {
+    /// Splits that are left, if known: a pipeline has no more drivers than that.
+    var remainingCount: Int? { get }
+    func next(wake: @escaping @Sendable () -> Void) throws -> SplitEvent
+}
+
+/// A fixed list of splits, handed out in order.
+package final class SplitList: SplitSource {
+    private let splits: [Split]
+    private let cursor = Atomic<Int>(0)
+
+    package init(_ splits: [Split]) { self.splits = splits }
+
+    package var remainingCount: Int? { max(0, splits.count - cursor.load(ordering: .relaxed)) }
+
+    package func next(wake: @escaping @Sendable () -> Void) throws -> SplitEvent {
+        let index = cursor.wrappingAdd(1, ordering: .relaxed).oldValue
+        return index < splits.count ? .split(splits[index]) : .finished
+    }
+}

@@ -101,12 +101,4 @@ package enum IntervalFields: String, Hashable, Sendable {
     case hourToMinute = "hour to minute"
     case hourToSecond = "hour to second"
     case minuteToSecond = "minute to second"
-    /// Units that only the form `INTERVAL 3 WEEK` knows.
-    case week = "week"
-    case quarter = "quarter"
-    case decade = "decade"
-    case century = "century"
-    case millennium = "millennium"
-    case millisecond = "millisecond"
-    case microsecond = "microsecond"
 }

@@ -1,0 +1,145 @@
+// DROP, ALTER TABLE, COMMENT ON.
+
+import Diagnostics
+
+extension Parser {
+    mutating func parseDrop() throws(QueryError) -> Statement {
+        try expect(.drop)
+        let object: Drop.Object
+        switch token.keyword {
+        case .table: object = .table
+        case .view: object = .view
+        case .schema: object = .schema
+        default: throw unsupportedObject("DROP")
+        }
+        try advance()
+        let ifExists = try parseIfExists()
+        let names = try parseObjectNameList()
+        return .drop(Drop(object: object, names: names, ifExists: ifExists, cascade: try parseDropBehavior()))
+    }
+
+    private mutating func parseIfExists() throws(QueryError) -> Bool {
+        guard at(.if), try peek().keyword == .exists else { return false }
+        try advance()
+        try advance()
+        return true
+    }
+
+    mutating func parseAlter() throws(QueryError) -> Statement {
+        let position = position()
+        try expect(.alter)
+        let object: AlterTable.Object
+        switch token.keyword {
+        case .table: object = .table
+        case .view: object = .view
+        default: throw unsupportedObject("ALTER")
+        }
+        try advance()
+        let ifExists = try parseIfExists()
+        _ = try accept(.only)
+        let name = try parseObjectName()
+        _ = try acceptKind(.star)
+        var actions = [try parseAlterAction()]
+        while try acceptKind(.comma) { actions.append(try parseAlterAction()) }
+        return .alterTable(
+            AlterTable(object: object, name: name, ifExists: ifExists, actions: actions, position: position))
+    }
+
+    private mutating func parseAlterAction() throws(QueryError) -> AlterTable.Action {
+        switch token.keyword {
+        case .add:
+            try advance()
+            switch token.keyword {
+            case .constraint, .check, .unique, .primary, .foreign, .exclude:
+                return .addConstraint(try parseTableConstraint())
+            default: break
+            }
+            _ = try accept(.column)
+            var ifNotExists = false
+            if at(.if), try peek().keyword == .not {
+                try advance()
+                try advance()
+                try expect(.exists)
+                ifNotExists = true
+            }
+            return .addColumn(try parseColumnDefinition(), ifNotExists: ifNotExists)
+        case .drop:
+            try advance()
+            let isConstraint = try accept(.constraint)
+            if !isConstraint { _ = try accept(.column) }
+            let ifExists = try parseIfExists()
+            let name = try parseIdentifier()
+            let cascade = try parseDropBehavior()
+            return isConstraint
+                ? .dropConstraint(name, ifExists: ifExists, cascade: cascade)
+                : .dropColumn(name, ifExists: ifExists, cascade: cascade)
+        case .alter: return try parseAlterColumn()
+        case .rename:
+            try advance()
+            if try accept(.to) { return .renameTo(try parseIdentifier()) }
+            if at(.constraint) { throw notSupported("RENAME CONSTRAINT") }
+            _ = try accept(.column)
+            let column = try parseIdentifier()
+            try expect(.to)
+            return .renameColumn(column, to: try parseIdentifier())
+        case .owner:
+            try advance()
+            try expect(.to)
+            return .ownerTo(try parseRole())
+        case .set:
+            try advance()
+            if try accept(.schema) { return .setSchema(try parseIdentifier()) }
+            throw notSupported("this form of ALTER TABLE", at: previous)
+        case .attach, .detach, .cluster, .enable, .disable, .inherit, .no, .not, .of, .replica, .force, .reset, .validate:
+            throw notSupported("ALTER TABLE " + lexer.foldedWord(token).uppercasedASCII)
+        default: throw syntaxError()
+        }
+    }
+
+    private mutating func parseAlterColumn() throws(QueryError) -> AlterTable.Action {
+        try expect(.alter)
+        if at(.constraint) { throw notSupported("ALTER CONSTRAINT") }
+        _ = try accept(.column)
+        let column = try parseIdentifier()
+        if try accept(.drop) {
+            if try accept(.default) { return .dropDefault(column) }
+            guard try accept(.not) else { throw notSupported("this form of ALTER COLUMN") }
+            try expect(.null)
+            return .dropNotNull(column)
+        }
+        let hasSet = try accept(.set)
+        if hasSet {
+            if try accept(.default) { return .setDefault(column, try parseExpression()) }
+            if try accept(.not) {
+                try expect(.null)
+                return .setNotNull(column)
+            }
+            guard at(.data) else { throw notSupported("this form of ALTER COLUMN") }
+            try advance()
+        }
+        try expect(.type)
+        let type = try parseTypeName()
+        if at(.collate) { throw notSupported("COLLATE in ALTER COLUMN TYPE") }
+        return .setType(column, type, using: try accept(.using) ? try parseExpression() : nil)
+    }
+
+    mutating func parseComment() throws(QueryError) -> Statement {
+        let position = position()
+        try expect(.comment)
+        try expect(.on)
+        let object: Comment.Object
+        switch token.keyword {
+        case .table: object = .table
+        case .view: object = .view
+        case .column: object = .column
+        case .schema: object = .schema
+        case .database: object = .database
+        default: throw unsupportedObject("COMMENT ON")
+        }
+        try advance()
+        let name = try parseObjectName(limit: object == .column ? 4 : 3)
+        try expect(.is)
+        let text = try accept(.null) ? nil : try parseString()
+        return .comment(Comment(object: object, name: name, text: text, position: position))
+    }
+}

@@ -1,0 +1,162 @@
+// INSERT, UPDATE, DELETE, TRUNCATE.
+
+import Diagnostics
+
+extension Parser {
+    mutating func parseInsert(with: WithClause?) throws(QueryError) -> Insert {
+        let position = position()
+        try expect(.insert)
+        try expect(.into)
+        let table = try parseObjectName()
+        let alias = try accept(.as) ? try parseIdentifier() : nil
+        var columns: [Identifier] = []
+        if atKind(.leftParenthesis), try !parenthesisBeginsQuery() { columns = try parseTargetColumns() }
+        var overriding: String?
+        if try accept(.overriding) {
+            guard at(.system) || at(.user) else { throw syntaxError() }
+            overriding = at(.system) ? "system" : "user"
+            try advance()
+            try expect(.value)
+        }
+        let source: Insert.Source
+        if try accept(.default) {
+            try expect(.values)
+            source = .defaultValues
+        } else {
+            guard try atQueryStart() || atKind(.leftParenthesis) else { throw syntaxError() }
+            source = .query(try parseQuery())
+        }
+        let onConflict = at(.on) ? try parseOnConflict() : nil
+        return Insert(
+            with: with, table: table, alias: alias, columns: columns, overriding: overriding, source: source,
+            onConflict: onConflict, returning: try parseReturning(), position: position)
+    }
+
+    private mutating func parseTargetColumns() throws(QueryError) -> [Identifier] {
+        try expectKind(.leftParenthesis)
+        var columns: [Identifier] = []
+        repeat { columns.append(try parseTargetColumn()) } while try acceptKind(.comma)
+        try expectKind(.rightParenthesis)
+        return columns
+    }
+
+    /// A column to assign to; its elements and fields cannot be assigned singly.
+    private mutating func parseTargetColumn() throws(QueryError) -> Identifier {
+        let column = try parseIdentifier()
+        if atKind(.leftBracket) { throw notSupported("assignment to an array element") }
+        if atKind(.dot) { throw notSupported("assignment to a field of a column") }
+        return column
+    }
+
+    private mutating func parseOnConflict() throws(QueryError) -> OnConflict {
+        let position = position()
+        try expect(.on)
+        try expect(.conflict)
+        var target: OnConflict.Target?
+        if atKind(.leftParenthesis) {
+            try advance()
+            var columns: [Expression] = []
+            repeat {
+                columns.append(try parseExpression())
+                if atColumnName || at(.asc) || at(.desc) { throw notSupported("an operator class in ON CONFLICT") }
+            } while try acceptKind(.comma)
+            try expectKind(.rightParenthesis)
+            target = .columns(columns, where: try accept(.where) ? try parseExpression() : nil)
+        } else if try accept(.on) {
+            try expect(.constraint)
+            target = .constraint(try parseIdentifier())
+        }
+        try expect(.do)
+        if try accept(.nothing) { return OnConflict(target: target, action: .doNothing, position: position) }
+        try expect(.update)
+        try expect(.set)
+        let assignments = try parseAssignments()
+        let condition = try accept(.where) ? try parseExpression() : nil
+        return OnConflict(target: target, action: .update(assignments, where: condition), position: position)
+    }
+
+    private mutating func parseAssignments() throws(QueryError) -> [Assignment] {
+        var assignments: [Assignment] = []
+        repeat {
+            if atKind(.leftParenthesis) {
+                let columns = try parseTargetColumns()
+                try expectKind(.equals)
+                assignments.append(Assignment(columns: columns, isRow: true, value: try parseExpression()))
+            } else {
+                let column = try parseTargetColumn()
+                try expectKind(.equals)
+                assignments.append(Assignment(columns: [column], isRow: false, value: try parseExpression()))
+            }
+        } while try acceptKind(.comma)
+        return assignments
+    }
+
+    private mutating func parseReturning() throws(QueryError) -> [SelectItem] {
+        try accept(.returning) ? try parseSelectItems() : []
+    }
+
+    /// `[ONLY] name [*]`, where parentheses may stand around the name behind ONLY.
+    private mutating func parseTargetTable() throws(QueryError) -> (ObjectName, only: Bool) {
+        let only = try accept(.only)
+        let hasParentheses = only ? try acceptKind(.leftParenthesis) : false
+        let name = try parseObjectName()
+        if hasParentheses { try expectKind(.rightParenthesis) }
+        _ = try acceptKind(.star)
+        return (name, only)
+    }
+
+    mutating func parseUpdate(with: WithClause?) throws(QueryError) -> Update {
+        let position = position()
+        try expect(.update)
+        let (table, only) = try parseTargetTable()
+        var alias: Identifier?
+        if try accept(.as) || (atColumnName && !at(.set)) { alias = try parseIdentifier() }
+        try expect(.set)
+        let assignments = try parseAssignments()
+        let from = try accept(.from) ? try parseTableReferences() : []
+        let condition = try parseDataCondition()
+        return Update(
+            with: with, table: table, only: only, alias: alias, assignments: assignments, from: from,
+            whereClause: condition, returning: try parseReturning(), position: position)
+    }
+
+    mutating func parseDelete(with: WithClause?) throws(QueryError) -> Delete {
+        let position = position()
+        try expect(.delete)
+        try expect(.from)
+        let (table, only) = try parseTargetTable()
+        var alias: Identifier?
+        if try accept(.as) || atColumnName { alias = try parseIdentifier() }
+        let using = try accept(.using) ? try parseTableReferences() : []
+        let condition = try parseDataCondition()
+        return Delete(
+            with: with, table: table, only: only, alias: alias, using: using, whereClause: condition,
+            returning: try parseReturning(), position: position)
+    }
+
+    private mutating func parseDataCondition() throws(QueryError) -> Expression? {
+        guard try accept(.where) else { return nil }
+        if at(.current), try peek().keyword == .of { throw notSupported("WHERE CURRENT OF") }
+        return try parseExpression()
+    }
+
+    mutating func parseTruncate() throws(QueryError) -> Truncate {
+        try expect(.truncate)
+        _ = try accept(.table)
+        var tables: [ObjectName] = []
+        repeat { tables.append(try parseTargetTable().0) } while try acceptKind(.comma)
+        let restart = try accept(.restart)
+        if restart || at(.continue) {
+            if !restart { try advance() }
+            try expect(.identity)
+        }
+        return Truncate(tables: tables, restartIdentity: restart, cascade: try parseDropBehavior())
+    }
+
+    /// CASCADE or RESTRICT or nothing; true for CASCADE.
+    mutating func parseDropBehavior() throws(QueryError) -> Bool {
+        if try accept(.cascade) { return true }
+        _ = try accept(.restrict)
+        return false
+    }
+}

@@ -1,0 +1,361 @@
+// CREATE TABLE, CREATE VIEW, CREATE SCHEMA.
+
+import Diagnostics
+
+extension Parser {
+    mutating func parseCreate() throws(QueryError) -> Statement {
+        let position = position()
+        try expect(.create)
+        let orReplace = try accept(.or)
+        if orReplace { try expect(.replace) }
+        var persistence = CreateTable.Persistence.permanent
+        if atAny(.local, .global) {
+            try advance()
+            guard atAny(.temp, .temporary) else { throw syntaxError() }
+        }
+        if atAny(.temp, .temporary) {
+            try advance()
+            persistence = .temporary
+        } else if try accept(.unlogged) {
+            persistence = .unlogged
+        }
+        switch token.keyword {
+        case .table:
+            return .createTable(try parseCreateTable(orReplace, persistence, at: position))
+        case .view, .recursive:
+            if persistence == .unlogged { throw syntaxError() }
+            return .createView(try parseCreateView(orReplace, persistence == .temporary, at: position))
+        case .schema where persistence == .permanent && !orReplace:
+            return .createSchema(try parseCreateSchema(at: position))
+        default: throw unsupportedObject("CREATE")
+        }
+    }
+
+    /// The error for a statement on a kind of object that is not supported, or on a word that is none.
+    mutating func unsupportedObject(_ verb: String) -> QueryError {
+        switch token.keyword {
+        case .access, .aggregate, .cast, .collation, .constraint, .conversion, .database, .default, .domain, .event,
+            .extension, .foreign, .function, .group, .index, .language, .large, .materialized, .operator, .owned,
+            .policy, .procedure, .publication, .role, .routine, .rule, .sequence, .server, .statistics,
+            .subscription, .system, .tablespace, .text, .transform, .trigger, .trusted, .procedural, .type, .unique,
+            .user, .column, .table, .view, .schema:
+            return notSupported(verb + " " + lexer.foldedWord(token).uppercasedASCII)
+        default: return syntaxError()
+        }
+    }
+
+    private mutating func parseIfNotExists() throws(QueryError) -> Bool {
+        guard at(.if), try peek().keyword == .not else { return false }
+        try advance()
+        try advance()
+        try expect(.exists)
+        return true
+    }
+
+    // MARK: - CREATE TABLE
+
+    private mutating func parseCreateTable(
+        _ orReplace: Bool, _ persistence: CreateTable.Persistence, at position: SourcePosition
+    ) throws(QueryError) -> CreateTable {
+        try expect(.table)
+        let ifNotExists = try parseIfNotExists()
+        let name = try parseObjectName()
+        if at(.of) { throw notSupported("CREATE TABLE OF") }
+        if at(.partition) { throw notSupported("CREATE TABLE PARTITION OF") }
+        var elements: [CreateTable.Element] = []
+        var columnNames: [Identifier] = []
+        var hasElements = false
+        if atKind(.leftParenthesis) {
+            let separator = try peekSecond().kind
+            if separator == .comma || separator == .rightParenthesis, try peek().kind != .rightParenthesis {
+                columnNames = try parseColumnList()
+            } else {
+                hasElements = true
+                elements = try parseTableElements()
+            }
+        }
+        if at(.inherits) { throw notSupported("table inheritance") }
+        if at(.partition) { throw notSupported("PARTITION BY in CREATE TABLE") }
+        if at(.using) { throw notSupported("CREATE TABLE USING") }
+        var options: [StatementOption] = []
+        if at(.with), try peek().kind == .leftParenthesis {
+            try advance()
+            options = try parseStatementOptions()
+        } else if try accept(.without) {
+            try expectWord("oids")
+        }
+        let onCommit = try parseOnCommit()
+        if at(.tablespace) { throw notSupported("TABLESPACE") }
+        var query: Query?
+        var withData = true
+        if !hasElements {
+            try expect(.as)
+            if at(.execute) { throw notSupported("CREATE TABLE AS EXECUTE") }
+            query = try parseQuery()
+            withData = try parseWithData()
+        }
+        return CreateTable(
+            name: name, persistence: persistence, orReplace: orReplace, ifNotExists: ifNotExists, elements: elements,
+            options: options, onCommit: onCommit, columnNames: columnNames, query: query, withData: withData,
+            position: position)
+    }
+
+    private mutating func expectWord(_ word: String) throws(QueryError) {
+        guard atKind(.word), lexer.foldedWord(token) == word else { throw syntaxError() }
+        try advance()
+    }
+
+    /// WITH DATA or WITH NO DATA.
+    private mutating func parseWithData() throws(QueryError) -> Bool {
+        guard try accept(.with) else { return true }
+        let withData = !(try accept(.no))
+        try expect(.data)
+        return withData
+    }
+
+    private mutating func parseOnCommit() throws(QueryError) -> CreateTable.OnCommit? {
+        guard try accept(.on) else { return nil }
+        try expect(.commit)
+        if try accept(.drop) { return .drop }
+        let deletes = try accept(.delete)
+        if !deletes { try expect(.preserve) }
+        try expect(.rows)
+        return deletes ? .deleteRows : .preserveRows
+    }
+
+    private mutating func parseTableElements() throws(QueryError) -> [CreateTable.Element] {
+        try expectKind(.leftParenthesis)
+        var elements: [CreateTable.Element] = []
+        if try acceptKind(.rightParenthesis) { return [] }
+        repeat {
+            switch token.keyword {
+            case .like:
+                try advance()
+                let source = try parseObjectName()
+                elements.append(.like(source, options: try parseLikeOptions()))
+            case .constraint, .check, .unique, .primary, .foreign, .exclude:
+                elements.append(.constraint(try parseTableConstraint()))
+            default: elements.append(.column(try parseColumnDefinition()))
+            }
+        } while try acceptKind(.comma)
+        try expectKind(.rightParenthesis)
+        return elements
+    }
+
+    private mutating func parseLikeOptions() throws(QueryError) -> [String] {
+        var options: [String] = []
+        while atAny(.including, .excluding) {
+            let verb = try takeName()
+            options.append(verb + " " + (try parseLabel().text))
+        }
+        return options
+    }
+
+    mutating func parseColumnDefinition() throws(QueryError) -> ColumnDefinition {
+        let name = try parseIdentifier()
+        let type = try parseTypeName()
+        var collation: ObjectName?
+        var constraints: [ColumnConstraint] = []
+        while true {
+            if at(.storage) || at(.compression) || at(.options) {
+                throw notSupported("\(lexer.foldedWord(token).uppercasedASCII) in a column definition")
+            }
+            if try accept(.collate) {
+                collation = try parseAnyName()
+            } else if let constraint = try parseColumnConstraint() {
+                constraints.append(constraint)
+            } else {
+                break
+            }
+        }
+        return ColumnDefinition(name: name, type: type, collation: collation, constraints: constraints)
+    }
+
+    private mutating func parseColumnConstraint() throws(QueryError) -> ColumnConstraint? {
+        let position = position()
+        let name = try accept(.constraint) ? try parseIdentifier() : nil
+        let kind: ColumnConstraint.Kind
+        switch token.keyword {
+        case .not:
+            try advance()
+            try expect(.null)
+            kind = .notNull
+        case .null:
+            try advance()
+            kind = .null
+        case .default:
+            try advance()
+            kind = .defaultValue(try parseRestrictedExpression())
+        case .check:
+            try advance()
+            kind = .check(try parseExpressionInParentheses())
+        case .primary:
+            try advance()
+            try expect(.key)
+            kind = .primaryKey
+        case .unique:
+            try advance()
+            kind = .unique
+        case .references: kind = .references(try parseReferences())
+        case .generated: kind = try parseGenerated()
+        default:
+            if name != nil { throw syntaxError() }
+            return nil
+        }
+        try parseConstraintAttributes()
+        return ColumnConstraint(name: name, kind: kind, position: position)
+    }
+
+    private mutating func parseExpressionInParentheses() throws(QueryError) -> Expression {
+        try expectKind(.leftParenthesis)
+        let expression = try parseExpression()
+        try expectKind(.rightParenthesis)
+        return expression
+    }
+
+    /// Attributes behind a constraint: those that state the default are skipped, others are not supported.
+    private mutating func parseConstraintAttributes() throws(QueryError) {
+        while true {
+            switch token.keyword {
+            case .deferrable: throw notSupported("a deferrable constraint")
+            case .initially:
+                try advance()
+                if at(.deferred) { throw notSupported("a deferrable constraint") }
+                try expect(.immediate)
+            case .not:
+                switch try peek().keyword {
+                case .deferrable:
+                    try advance()
+                    try advance()
+                case .valid: throw notSupported("NOT VALID")
+                default: return
+                }
+            case .no:
+                guard try peek().keyword == .inherit else { return }
+                throw notSupported("NO INHERIT")
+            default: return
+            }
+        }
+    }
+
+    private mutating func parseGenerated() throws(QueryError) -> ColumnConstraint.Kind {
+        try expect(.generated)
+        let always = try accept(.always)
+        if !always {
+            try expect(.by)
+            try expect(.default)
+        }
+        try expect(.as)
+        if try accept(.identity) {
+            if atKind(.leftParenthesis) { throw notSupported("sequence options of an identity column") }
+            return .identity(always: always)
+        }
+        guard always else { throw syntaxError() }
+        let expression = try parseExpressionInParentheses()
+        try expect(.stored)
+        return .generated(expression)
+    }
+
+    private mutating func parseReferences() throws(QueryError) -> ForeignKeyTarget {
+        try expect(.references)
+        let table = try parseObjectName()
+        let columns = try parseOptionalColumnList()
+        var onDelete: String?
+        var onUpdate: String?
+        while true {
+            if at(.match) { throw notSupported("MATCH in a foreign key") }
+            guard at(.on) else { break }
+            try advance()
+            let isDelete = try accept(.delete)
+            if !isDelete { try expect(.update) }
+            let action: String
+            if try accept(.no) {
+                try expect(.action)
+                action = "no action"
+            } else if try accept(.set) {
+                guard at(.null) || at(.default) else { throw syntaxError() }
+                action = at(.null) ? "set null" : "set default"
+                try advance()
+            } else {
+                guard at(.restrict) || at(.cascade) else { throw syntaxError() }
+                action = try takeName()
+            }
+            if isDelete { onDelete = action } else { onUpdate = action }
+        }
+        return ForeignKeyTarget(table: table, columns: columns, onDelete: onDelete, onUpdate: onUpdate)
+    }
+
+    mutating func parseTableConstraint() throws(QueryError) -> TableConstraint {
+        let position = position()
+        let name = try accept(.constraint) ? try parseIdentifier() : nil
+        let kind: TableConstraint.Kind
+        switch token.keyword {
+        case .check:
+            try advance()
+            kind = .check(try parseExpressionInParentheses())
+        case .unique:
+            try advance()
+            if at(.using) { throw notSupported("USING INDEX") }
+            kind = .unique(try parseColumnList())
+        case .primary:
+            try advance()
+            try expect(.key)
+            if at(.using) { throw notSupported("USING INDEX") }
+            kind = .primaryKey(try parseColumnList())
+        case .foreign:
+            try advance()
+            try expect(.key)
+            let columns = try parseColumnList()
+            kind = .foreignKey(columns, try parseReferences())
+        case .exclude: throw notSupported("EXCLUDE constraint")
+        default: throw syntaxError()
+        }
+        if at(.include) { throw notSupported("INCLUDE in a constraint") }
+        try parseConstraintAttributes()
+        return TableConstraint(name: name, kind: kind, position: position)
+    }
+
+    // MARK: - CREATE VIEW, CREATE SCHEMA
+
+    private mutating func parseCreateView(_ orReplace: Bool, _ isTemporary: Bool, at position: SourcePosition)
+        throws(QueryError) -> CreateView
+    {
+        let isRecursive = try accept(.recursive)
+        try expect(.view)
+        let ifNotExists = try parseIfNotExists()
+        let name = try parseObjectName()
+        let columns = isRecursive ? try parseColumnList() : try parseOptionalColumnList()
+        let options = try accept(.with) ? try parseStatementOptions() : []
+        try expect(.as)
+        let query = try parseQuery()
+        var checkOption: String?
+        if try accept(.with) {
+            checkOption = try accept(.local) ? "local" : "cascaded"
+            if checkOption == "cascaded" { _ = try accept(.cascaded) }
+            try expect(.check)
+            try expect(.option)
+        }
+        return CreateView(
+            name: name, orReplace: orReplace, isTemporary: isTemporary, ifNotExists: ifNotExists,
+            isRecursive: isRecursive, columns: columns, options: options, query: query, checkOption: checkOption,
+            position: position)
+    }
+
+    private mutating func parseCreateSchema(at position: SourcePosition) throws(QueryError) -> CreateSchema {
+        try expect(.schema)
+        let ifNotExists = try parseIfNotExists()
+        let name = at(.authorization) ? nil : try parseObjectName(limit: 2)
+        var owner: Identifier?
+        if try accept(.authorization) { owner = try parseRole() }
+        if at(.create) || at(.grant) { throw notSupported("CREATE SCHEMA with schema elements") }
+        return CreateSchema(name: name, ifNotExists: ifNotExists, authorization: owner, position: position)
+    }
+
+    /// The name of a role; CURRENT_USER and its kin are names here.
+    mutating func parseRole() throws(QueryError) -> Identifier {
+        switch token.keyword {
+        case .currentUser, .sessionUser, .currentRole: return try parseLabel()
+        default: return try parseIdentifier()
+        }
+    }
+}

@@ -71,8 +71,11 @@ var targets: [Target] = [
     library("SQLFunctions", ["Columnar", "QueryPlan", "Diagnostics", "CKernels", "CPCRE2"]),
 
     // Planning.
-    library("LogicalPlanner", ["SQLParser", "QueryPlan", "SQLFunctions", "Storage", "Columnar", "Diagnostics"]),
-    library("PhysicalPlanner", ["QueryPlan", "SQLFunctions", "Storage", "Columnar", "Diagnostics"]),
+    library("PlanStatistics", ["QueryPlan", "Storage", "Columnar", "Diagnostics"]),
+    library(
+        "LogicalPlanner",
+        ["SQLParser", "QueryPlan", "PlanStatistics", "SQLFunctions", "Storage", "Columnar", "Diagnostics"]),
+    library("PhysicalPlanner", ["QueryPlan", "PlanStatistics", "SQLFunctions", "Storage", "Columnar", "Diagnostics"]),
 
     // Storage and execution.
     library("EngineConfiguration", ["Diagnostics", log]),

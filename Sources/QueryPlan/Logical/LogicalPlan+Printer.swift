@@ -142,6 +142,7 @@ package struct LogicalPlanPrinter {
 
     private mutating func describe(_ node: LogicalJoin) -> String {
         var result = "Join \(node.kind)"
+        if node.isNullAware { result += " null-aware" }
         if node.isDependent { result += " dependent" }
         if node.condition != .true {
             result += " on \(expressions.text(node.condition))"

@@ -130,7 +130,7 @@ package enum JoinKind: UInt8, Hashable, Sendable {
     case semi
     /// Left rows that have no match; left columns only.
     case anti
-    /// All left rows, plus a boolean column: true with a match, else NULL if a comparison was unknown, else false.
+    /// All left rows, plus a boolean column: true with a match, else false (or NULL, see `LogicalJoin.isNullAware`).
     case mark
     /// As left, but more than one match for a left row is an error (21000): a scalar sub-query.
     case single
@@ -149,10 +149,14 @@ package struct LogicalJoin: Hashable, Sendable {
     package var isDependent: Bool
     /// For `.mark`: the boolean column.
     package var markColumn: PlanColumn?
+    /// For `.anti`: a row for which the condition is unknown counts as a match (NOT IN). For `.mark`: the mark is NULL
+    /// then; otherwise it is false.
+    package var isNullAware: Bool
     package init(
         kind: JoinKind, condition: Expression, left: LogicalPlan, right: LogicalPlan, isDependent: Bool = false,
-        markColumn: PlanColumn? = nil
+        markColumn: PlanColumn? = nil, isNullAware: Bool = false
     ) {
+        self.isNullAware = isNullAware
         self.kind = kind
         self.condition = condition
         self.left = left

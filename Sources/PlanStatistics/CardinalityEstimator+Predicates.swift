@@ -1,0 +1,209 @@
+// Selectivities of predicates and sizes of joins.
+
+import Columnar
+import QueryPlan
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+extension CardinalityEstimator {
+    private static let unknownComparison = 1.0 / 3
+    private static let columnComparison = 0.4
+    private static let unknownPredicate = 0.25
+    private static let containsText = 0.06
+    private static let smallest = 1e-9
+
+    /// The share of rows for which a predicate is true. Ranges of one column are taken together, all else as independent.
+    package func selectivity(_ predicate: Expression, rowCount: Double) -> Double {
+        let conjuncts = predicate.conjuncts
+        if conjuncts.isEmpty { return 1 }
+        if conjuncts.count == 1 { return single(conjuncts[0], rowCount: rowCount) }
+        var result = 1.0
+        var ranges: [(id: ColumnID, low: Double, high: Double)] = []
+        for conjunct in conjuncts {
+            if let (id, low, high) = range(conjunct) {
+                if let index = ranges.firstIndex(where: { $0.id == id }) {
+                    ranges[index].low = max(ranges[index].low, low)
+                    ranges[index].high = min(ranges[index].high, high)
+                } else {
+                    ranges.append((id, low, high))
+                }
+            } else {
+                result *= single(conjunct, rowCount: rowCount)
+            }
+        }
+        for range in ranges { result *= share(range.id, low: range.low, high: range.high) }
+        return max(result, Self.smallest)
+    }
+
+    /// `column op constant` as a range, for columns whose extent is known.
+    private func range(_ predicate: Expression) -> (ColumnID, Double, Double)? {
+        guard let (name, left, right) = predicate.asComparison, name != "=", name != "<>" else { return nil }
+        var (id, constant, isLess) = (source(left), right, name == "<" || name == "<=")
+        if id == nil || constant.literal == nil { (id, constant, isLess) = (source(right), left, !isLess) }
+        guard let id, let value = constant.literal?.axisValue(constant.type), let known = self[id], known.minimum != nil,
+            known.maximum != nil
+        else { return nil }
+        return isLess ? (id, -.infinity, value) : (id, value, .infinity)
+    }
+
+    private func share(_ id: ColumnID, low: Double, high: Double) -> Double {
+        guard let column = self[id], let minimum = column.minimum, let maximum = column.maximum else {
+            return Self.unknownComparison
+        }
+        let (from, to) = (max(low, minimum), min(high, maximum))
+        if to < from { return Self.smallest }
+        if maximum <= minimum { return 1 - column.nullFraction }
+        let share = (to - from) / (maximum - minimum)
+        return min(1, max(share, 1 / max(1, column.distinctCount))) * (1 - column.nullFraction)
+    }
+
+    private func single(_ predicate: Expression, rowCount: Double) -> Double {
+        switch predicate {
+        case .literal(let value, _): return value == .boolean(true) ? 1 : Self.smallest
+        case .and: return selectivity(predicate, rowCount: rowCount)
+        case .or(let operands):
+            return min(1, 1 - operands.reduce(1) { $0 * (1 - selectivity($1, rowCount: rowCount)) })
+        case .not(let operand): return max(Self.smallest, 1 - selectivity(operand, rowCount: rowCount))
+        case .isNull(let operand):
+            return max(0.001, source(operand).flatMap { self[$0] }?.nullFraction ?? 0.05)
+        case .inList(let operand, let values):
+            let column = estimate(operand, rowCount: rowCount)
+            return min(0.9, Double(max(1, values.count)) / max(1, guessedDistinctCount(operand, column)))
+        case .column: return 0.5
+        case .call(let call): return comparison(predicate, call, rowCount: rowCount)
+        default: return Self.unknownPredicate
+        }
+    }
+
+    private func comparison(_ predicate: Expression, _ call: ScalarCall, rowCount: Double) -> Double {
+        if let (id, low, high) = range(predicate) { return share(id, low: low, high: high) }
+        guard let (name, left, right) = predicate.asComparison else {
+            switch call.name {
+            case "~~", "~~*", "like", "starts_with", "~", "~*", "contains": return Self.containsText
+            case "!~~", "!~~*", "!~", "!~*": return 1 - Self.containsText
+            default: return Self.unknownPredicate
+            }
+        }
+        let (a, b) = (estimate(left, rowCount: rowCount), estimate(right, rowCount: rowCount))
+        let isConstant = left.columnSet.isEmpty || right.columnSet.isEmpty
+        switch name {
+        case "=", "<>":
+            var equal = 1 / max(guessedDistinctCount(left, a), guessedDistinctCount(right, b), 1)
+            if isConstant, let point = left.columnSet.isEmpty ? a.minimum : b.minimum {
+                let column = left.columnSet.isEmpty ? b : a
+                if let low = column.minimum, let high = column.maximum, point < low || point > high { equal = Self.smallest }
+            }
+            return name == "=" ? max(equal, Self.smallest) : 1 - equal
+        default: return isConstant ? Self.unknownComparison : Self.columnComparison
+        }
+    }
+
+    /// Numbers of unknown extent are not taken for unique when they are compared with a constant.
+    private func guessedDistinctCount(_ expression: Expression, _ estimate: ColumnEstimate) -> Double {
+        if estimate.isKnown || estimate.minimum != nil || expression.type.isString || expression.type == .boolean {
+            return estimate.distinctCount
+        }
+        return min(estimate.distinctCount, 200)
+    }
+
+    // MARK: Joins
+
+    /// Rows of a join of inputs with so many rows.
+    package func joinRowCount(_ node: LogicalJoin, left: Double, right: Double) -> Double {
+        joinRowCount(
+            node.kind, condition: node.condition, left: left, right: right, leftColumns: node.left.columnSet,
+            rightColumns: node.right.columnSet)
+    }
+
+    package func joinRowCount(
+        _ kind: JoinKind, condition: Expression, left: Double, right: Double, leftColumns: ColumnSet,
+        rightColumns: ColumnSet
+    ) -> Double {
+        switch kind {
+        case .mark, .single: return left
+        default: break
+        }
+        var keys: [(left: Expression, right: Expression)] = []
+        var rest = 1.0
+        for conjunct in condition.conjuncts {
+            if let (a, b, _) = conjunct.asEquality {
+                let (aColumns, bColumns) = (a.columnSet, b.columnSet)
+                if !aColumns.isEmpty, !bColumns.isEmpty {
+                    if aColumns.isSubset(of: leftColumns), bColumns.isSubset(of: rightColumns) {
+                        keys.append((a, b))
+                        continue
+                    }
+                    if aColumns.isSubset(of: rightColumns), bColumns.isSubset(of: leftColumns) {
+                        keys.append((b, a))
+                        continue
+                    }
+                }
+            }
+            rest *= selectivity(conjunct, rowCount: left * right)
+        }
+        switch kind {
+        case .semi: return max(left * matchShare(keys, side: \.left, right, rest), min(left, 1))
+        case .anti: return max(left * max(0.02, 1 - matchShare(keys, side: \.left, right, rest)), min(left, 1))
+        case .rightSemi: return max(right * matchShare(keys.map { ($0.right, $0.left) }, side: \.left, left, rest), 1)
+        case .rightAnti:
+            return max(right * max(0.02, 1 - matchShare(keys.map { ($0.right, $0.left) }, side: \.left, left, rest)), 1)
+        default: break
+        }
+        let inner = left * right / domain(keys, left: left, right: right) * rest
+        switch kind {
+        case .left: return max(inner, left)
+        case .right: return max(inner, right)
+        case .full: return max(inner, left + right)
+        default: return inner
+        }
+    }
+
+    /// The number of values that the keys of both sides are drawn from.
+    private func domain(_ keys: [(left: Expression, right: Expression)], left: Double, right: Double) -> Double {
+        if keys.isEmpty { return 1 }
+        if keys.count == 1 { return domain(keys[0].left, keys[0].right, left: left, right: right) }
+        // Several keys: no side has more combinations than its table has rows, and usually one side is unique by them.
+        var product = 1.0
+        var (leftOrigin, rightOrigin) = (Double.infinity, Double.infinity)
+        for key in keys {
+            product *= domain(key.left, key.right, left: left, right: right)
+            leftOrigin = min(leftOrigin, estimate(key.left, rowCount: left).originRowCount)
+            rightOrigin = min(rightOrigin, estimate(key.right, rowCount: right).originRowCount)
+        }
+        return max(1, min(product, leftOrigin, rightOrigin))
+    }
+
+    private func domain(_ a: Expression, _ b: Expression, left: Double, right: Double) -> Double {
+        let (a, b) = (estimate(a, rowCount: left), estimate(b, rowCount: right))
+        if a.isKnown, b.isKnown { return max(1, a.distinctCount, b.distinctCount) }
+        // Upper bounds only. The side that may be a key (no more rows than its range has values) tells the domain; a
+        // side that fills little of its range is a sample of the other's values.
+        func mayBeKey(_ column: ColumnEstimate) -> Bool {
+            guard let low = column.minimum, let high = column.maximum else { return true }
+            return column.originRowCount <= high - low + 1
+        }
+        func isSample(_ column: ColumnEstimate) -> Bool {
+            guard let low = column.minimum, let high = column.maximum else { return false }
+            return column.originRowCount < 0.1 * (high - low + 1)
+        }
+        var candidates = [a, b].filter { mayBeKey($0) && !isSample($0) }
+        if candidates.isEmpty { candidates = [a, b].filter { mayBeKey($0) } }
+        if candidates.isEmpty { candidates = [a, b] }
+        return max(1, candidates.map(\.distinctCount).min() ?? 1)
+    }
+
+    /// The share of rows on one side that find a match among `count` rows of the other.
+    private func matchShare(
+        _ keys: [(left: Expression, right: Expression)], side: KeyPath<(left: Expression, right: Expression), Expression>,
+        _ count: Double, _ rest: Double
+    ) -> Double {
+        if keys.isEmpty { return count >= 1 ? min(1, 0.5 + count * rest) : count }
+        let values = domain(keys, left: count, right: count)
+        let found = values * (1 - exp(-count * max(rest, 0.5) / values))
+        return min(1, max(found / values, Self.smallest))
+    }
+}

@@ -1,0 +1,112 @@
+// PlanStatistics estimates the sizes of plans. This file: the tables' statistics as one query's planning sees them.
+//
+//   StatisticsSnapshot     what storage knows about the tables of a plan
+//   ColumnEstimate         what is believed about one column
+//   CardinalityEstimator   rows of plan nodes, selectivities of predicates, sizes of joins
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import Storage
+
+/// Statistics of the tables that a plan reads, fetched once so that planning itself never waits.
+package struct StatisticsSnapshot: Sendable {
+    package var tables: [TableName: TableStatistics]
+    /// Tables whose data only the coordinator's process holds.
+    package var coordinatorOnly: Set<TableName>
+
+    package init(tables: [TableName: TableStatistics] = [:], coordinatorOnly: Set<TableName> = []) {
+        self.tables = tables
+        self.coordinatorOnly = coordinatorOnly
+    }
+
+    /// Asks the catalogue for every table of the plan. A table that gives no statistics is planned without.
+    package static func load(for plan: LogicalPlan, from catalog: Catalog) async throws -> StatisticsSnapshot {
+        var names: Set<TableName> = []
+        collectTables(of: plan, into: &names)
+        var snapshot = StatisticsSnapshot()
+        for name in names {
+            snapshot.tables[name] = try await catalog.table(name).statistics()
+            if catalog.backend(name.catalog)?.isCoordinatorOnly == true { snapshot.coordinatorOnly.insert(name) }
+        }
+        return snapshot
+    }
+
+    private static func collectTables(of plan: LogicalPlan, into names: inout Set<TableName>) {
+        if case .scan(let scan) = plan { names.insert(scan.table) }
+        for expression in plan.expressions where expression.containsSubquery {
+            expression.visit { if case .subquery(let subquery) = $0 { collectTables(of: subquery.plan, into: &names) } }
+        }
+        for input in plan.inputs { collectTables(of: input, into: &names) }
+    }
+}
+
+extension Expression {
+    /// Whether a sub-query stands in the expression.
+    package var containsSubquery: Bool { contains { if case .subquery = $0 { true } else { false } } }
+}
+
+/// What is believed about the values of a column. Numbers, dates and timestamps are on one axis per type.
+package struct ColumnEstimate: Sendable {
+    /// Different values in the table, or in the node that made the column; an upper bound unless `isKnown`.
+    package var distinctCount: Double
+    package var isKnown: Bool
+    package var minimum: Double?
+    package var maximum: Double?
+    package var nullFraction: Double
+    /// Bytes a value takes in an exchange or a hash table.
+    package var byteCount: Double
+    /// Rows of the unfiltered table, or of the node that made the column.
+    package var originRowCount: Double
+
+    package init(
+        distinctCount: Double, isKnown: Bool = false, minimum: Double? = nil, maximum: Double? = nil,
+        nullFraction: Double = 0, byteCount: Double = 8, originRowCount: Double
+    ) {
+        self.distinctCount = distinctCount
+        self.isKnown = isKnown
+        self.minimum = minimum
+        self.maximum = maximum
+        self.nullFraction = nullFraction
+        self.byteCount = byteCount
+        self.originRowCount = originRowCount
+    }
+}
+
+extension ScalarValue {
+    /// The value on the axis of its type: numbers by their value, dates and timestamps in days.
+    package func axisValue(_ type: DataType) -> Double? {
+        switch self {
+        case .integer(let value):
+            switch type {
+            case .timestamp, .timestampTZ, .time: Double(value) / 86_400_000_000
+            case .decimal(_, let scale): Double(value) / Self.powerOfTen(scale)
+            default: Double(value)
+            }
+        case .decimal(let unscaled): Double(unscaled) / Self.powerOfTen(type.scale)
+        case .float(let value): value.isFinite ? value : nil
+        case .boolean(let value): value ? 1 : 0
+        case .null, .bytes, .interval, .uuid: nil
+        }
+    }
+
+    private static func powerOfTen(_ exponent: Int) -> Double {
+        var result = 1.0
+        for _ in 0..<exponent { result *= 10 }
+        return result
+    }
+}
+
+extension DataType {
+    /// Bytes that a value takes on average when nothing better is known.
+    package var typicalByteCount: Double {
+        switch physical {
+        case .boolean, .int8: 1
+        case .int16: 2
+        case .int32, .float32: 4
+        case .int64, .float64: 8
+        case .int128, .interval, .uuid: 16
+        case .view: 24
+        }
+    }
+}

@@ -24,7 +24,7 @@ final class UnmatchedFactory: SourceFactory, Sendable {
         }
         return UnmatchedSource(
             counters: driver.makeCounters(for: node), layout: shared.layout, store: store, matched: matched
-        ) { [cursor] in cursor.wrappingAdd(UnmatchedFactory.morselRowCount, ordering: .relaxed).oldValue }
+        ) { [self] in cursor.wrappingAdd(UnmatchedFactory.morselRowCount, ordering: .relaxed).oldValue }
     }
 }
 

@@ -148,13 +148,13 @@ package final class PipelineBuilder {
                     return false
                 }
                 return attach(filter, toColumn: join.outputColumns[column], of: join.left)
-            case .right, .full: return false
+            case .right, .full, .rightSemi, .rightAnti: return false
             }
         case .nestedLoopJoin(let join):
             switch join.kind {
             case .inner, .left, .single, .semi, .anti, .mark:
                 return column < join.left.output.count && attach(filter, toColumn: column, of: join.left)
-            case .right, .full: return false
+            case .right, .full, .rightSemi, .rightAnti: return false
             }
         case .tableFunction(let function):
             return column < function.input.output.count && attach(filter, toColumn: column, of: function.input)

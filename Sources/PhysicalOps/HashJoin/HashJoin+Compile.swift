@@ -129,7 +129,7 @@ final class JoinShared: @unchecked Sendable {
     let task: TaskContext
     /// By key index.
     var filters: [(key: Int, filter: RuntimeFilter)] = []
-    var store: JoinStore?
+    var store: RowStore?
     var table: JoinTable?
     /// One byte a build row: whether some probe row matched it. Only for joins that give build rows by that.
     var matched: Buffer?

@@ -6,29 +6,15 @@ import Diagnostics
 import QueryPlan
 import Synchronization
 
-/// All build rows, one flat vector a stored column. Immutable once made.
-final class JoinStore: Sendable {
-    let columns: [Vector]
-    let rowCount: Int
-    /// Whether a key column has a NULL where NULL does not equal NULL.
-    let hasNullKeys: Bool
-
-    init(columns: [Vector], rowCount: Int, hasNullKeys: Bool) {
-        self.columns = columns
-        self.rowCount = rowCount
-        self.hasNullKeys = hasNullKeys
-    }
-}
-
 /// Collects the right input of a join.
 final class JoinBuildSink: SinkFactory, Sendable {
     private struct State {
-        var parts: [JoinBuildPart] = []
+        var parts: [RowPart] = []
     }
     private let node: PhysicalNode
     private let shared: JoinShared
     private let state = Mutex(State())
-    private let assembly = Mutex<JoinAssembly?>(nil)
+    private let assembly = Mutex<RowAssembly?>(nil)
 
     init(node: PhysicalNode, shared: JoinShared) {
         self.node = node
@@ -48,8 +34,8 @@ final class JoinBuildSink: SinkFactory, Sendable {
                 defer { state.parts = [] }
                 return state.parts
             }
-            let made = try JoinAssembly(
-                parts: parts, layout: shared.layout, memory: shared.task.memory(for: node))
+            let made = try RowAssembly(
+                parts: parts, types: shared.layout.storedTypes, memory: shared.task.memory(for: node))
             assembly.withLock { $0 = made }
             return shared.layout.storedTypes.indices.map { column in { made.assemble(column) } }
         case 1:
@@ -72,7 +58,7 @@ final class JoinBuildSink: SinkFactory, Sendable {
     }
 
     /// Publishes what the scans of the probe side can use, beside the building of the table.
-    private func filterTasks(_ store: JoinStore, _ table: JoinTable) -> [FinalizeTask] {
+    private func filterTasks(_ store: RowStore, _ table: JoinTable) -> [FinalizeTask] {
         shared.filters.map { key, filter in
             { [shared] in
                 let column = store.columns[shared.layout.keyPositions[key]]
@@ -90,36 +76,22 @@ final class JoinBuildSink: SinkFactory, Sendable {
     }
 }
 
-/// What one driver has collected: dense flat vectors by chunk. Strings lie in its own heap.
-final class JoinBuildPart: @unchecked Sendable {
-    // Filled by one driver, then handed over under the sink's lock.
-    var chunks: [[Vector]] = []
-    var chunkCounts: [Int] = []
-    var rowCount = 0
-    let heap = StringHeap(chunkByteCount: 256 << 10)
-    var byteCount = 0
-    var hasNullKeys = false
-    let reservation: MemoryReservation
-
-    init(reservation: MemoryReservation) { self.reservation = reservation }
-}
-
 private final class JoinBuildOperator: PushOperator {
     private let layout: JoinLayout
-    private let part: JoinBuildPart
+    private let part: RowPart
     private let computed: [RowExpression]
-    private let handOver: (JoinBuildPart) -> Void
+    private let handOver: (RowPart) -> Void
     /// Keys whose NULLs match nothing: such rows need not be kept unless the join gives build rows without a match.
     private let strictKeys: [Int]
     private let dropsNullKeys: Bool
 
     init(
-        node: PhysicalNode, shared: JoinShared, driver: DriverContext, handOver: @escaping (JoinBuildPart) -> Void
+        node: PhysicalNode, shared: JoinShared, driver: DriverContext, handOver: @escaping (RowPart) -> Void
     ) throws {
         let layout = shared.layout
         self.layout = layout
         self.handOver = handOver
-        part = JoinBuildPart(reservation: MemoryReservation(shared.task.memory(for: node)))
+        part = RowPart(memory: shared.task.memory(for: node))
         computed = try layout.computedKeys.map { try RowExpression(layout.plan.rightKeys[$0], task: shared.task) }
         strictKeys = layout.keyPositions.indices.filter { !layout.plan.nullsAreEqual[$0] }.map { layout.keyPositions[$0] }
         switch layout.kind {
@@ -141,107 +113,16 @@ private final class JoinBuildOperator: PushOperator {
                 rows.count += 1
             }
             if rows.count < count {
-                part.hasNullKeys = true
                 if dropsNullKeys {
                     columns = columns.map { $0.gathered(rows) }
                     count = rows.count
                 }
             }
         }
-        if count == 0 { return }
-        var stored: [Vector] = []
-        stored.reserveCapacity(columns.count)
-        for column in columns {
-            let flat = column.flattened()
-            stored.append(flat.physical == .view ? copyStrings(flat) : flat)
-            part.byteCount += count * flat.physical.width
-        }
-        part.chunks.append(stored)
-        part.chunkCounts.append(count)
-        part.rowCount += count
-        try part.reservation.resize(to: part.byteCount + part.heap.byteCount)
-    }
-
-    /// Long strings move into the part's heap, so that the join does not keep whole pages alive.
-    private func copyStrings(_ vector: Vector) -> Vector {
-        let result = Vector(flat: vector.type, capacity: vector.count)
-        let source = vector.views
-        let target = result.views
-        var row = 0
-        while row < vector.count {
-            let view = source[row]
-            if view.isInline {
-                target[row] = view
-            } else if vector.isNull(row) {
-                target[row] = StringView()
-            } else {
-                target[row] = part.heap.copy(view)
-            }
-            row &+= 1
-        }
-        result.validity = vector.validity
-        result.validityOwner = vector.validityOwner
-        return result
+        try part.append(columns, count: count)
     }
 
     override func finishInput() throws { handOver(part) }
-}
-
-/// Puts the parts of all drivers together, column by column, in parallel.
-final class JoinAssembly: @unchecked Sendable {
-    // Tasks write different columns; the phases order the rest.
-    private let parts: [JoinBuildPart]
-    private let layout: JoinLayout
-    private let rowCount: Int
-    private let reservation: MemoryReservation
-    private var columns: [Vector?]
-    private let columnsLock = Mutex(())
-
-    init(parts: [JoinBuildPart], layout: JoinLayout, memory: OperatorMemory) throws {
-        self.parts = parts
-        self.layout = layout
-        let rows = parts.reduce(0) { $0 + $1.rowCount }
-        guard rows < Int(UInt32.max) - 1 else {
-            throw QueryError(
-                .programLimitExceeded, "the build side of a join has more than 4 billion rows on one worker")
-        }
-        rowCount = rows
-        columns = [Vector?](repeating: nil, count: layout.storedTypes.count)
-        reservation = MemoryReservation(memory)
-        try reservation.resize(to: layout.storedTypes.reduce(0) { $0 + $1.physical.width } * rows)
-    }
-
-    func assemble(_ column: Int) {
-        let type = layout.storedTypes[column]
-        let width = type.physical.width
-        let result = Vector(flat: type, capacity: rowCount)
-        var offset = 0
-        var owners: [any AnyObject] = []
-        for part in parts {
-            for (chunk, count) in zip(part.chunks, part.chunkCounts) {
-                let source = chunk[column]
-                (result.data + offset * width).copyMemory(from: source.data, byteCount: count * width)
-                if let validity = source.validity {
-                    let words = result.ensureValidity()
-                    var row = 0
-                    while row < count {
-                        if !Validity.isValid(validity, row) { Validity.setNull(words, offset &+ row) }
-                        row &+= 1
-                    }
-                }
-                offset += count
-            }
-            if type.physical == .view { owners += part.heap.buffers as [any AnyObject] }
-        }
-        result.pinned = owners
-        columnsLock.withLock { _ in columns[column] = result }
-    }
-
-    func finish() throws -> JoinStore {
-        let made = columns.compactMap { $0 }
-        guard made.count == columns.count else { throw QueryError.internalError("a column of the join was not assembled") }
-        return JoinStore(columns: made, rowCount: rowCount, hasNullKeys: parts.contains { $0.hasNullKeys })
-    }
 }
 
 extension RuntimeFilter.Content {

@@ -7,7 +7,7 @@ import QueryPlan
 /// Makes output batches. Confined to one driver.
 struct JoinOutput {
     let layout: JoinLayout
-    let store: JoinStore
+    let store: RowStore
 
     /// The rows of the pairs.
     func joined(_ batch: Batch, _ pairs: JoinPairs) -> Batch {
@@ -16,7 +16,7 @@ struct JoinOutput {
             switch origin {
             case .left(let index):
                 isWhole ? batch.column(index) : batch.column(index).gathered(pairs.probe)
-            case .stored(let position): gatherStored(store.columns[position], pairs.build, pairs.count)
+            case .stored(let position): gatherRows(store.columns[position], pairs.build, pairs.count)
             case .mark: Vector.constant(.null, type: .boolean, count: pairs.count)
             }
         }
@@ -26,7 +26,7 @@ struct JoinOutput {
     /// What the residual sees of the pairs.
     func residualBatch(_ batch: Batch, _ pairs: JoinPairs) -> Batch {
         var columns = layout.residualLeft.map { batch.column($0).gathered(pairs.probe) }
-        columns += layout.residualStored.map { gatherStored(store.columns[$0], pairs.build, pairs.count) }
+        columns += layout.residualStored.map { gatherRows(store.columns[$0], pairs.build, pairs.count) }
         return Batch(columns: columns, rowCount: pairs.count)
     }
 
@@ -69,7 +69,7 @@ struct JoinOutput {
     func stored(_ rows: UnsafePointer<UInt32>, count: Int) -> Batch {
         let columns = layout.output.enumerated().map { position, origin -> Vector in
             switch origin {
-            case .stored(let column): gatherStored(store.columns[column], rows, count)
+            case .stored(let column): gatherRows(store.columns[column], rows, count)
             case .left, .mark: Vector.constant(.null, type: layout.outputTypes[position], count: count)
             }
         }
@@ -86,43 +86,5 @@ struct JoinOutput {
             index &+= 1
         }
         return differences == 0
-    }
-}
-
-/// The given rows of a stored column as a flat vector. Strings keep pointing into the store's heaps.
-func gatherStored(_ column: Vector, _ rows: UnsafePointer<UInt32>, _ count: Int) -> Vector {
-    let result = Vector(flat: column.type, capacity: count)
-    switch column.physical.width {
-    case 1: gatherRows(column.values(UInt8.self), rows, count, result.values(UInt8.self))
-    case 2: gatherRows(column.values(UInt16.self), rows, count, result.values(UInt16.self))
-    case 4: gatherRows(column.values(UInt32.self), rows, count, result.values(UInt32.self))
-    case 8: gatherRows(column.values(UInt64.self), rows, count, result.values(UInt64.self))
-    default: gatherRows(column.values(SIMD2<UInt64>.self), rows, count, result.values(SIMD2<UInt64>.self))
-    }
-    // The store itself keeps every heap alive: one owner is enough.
-    if column.physical == .view { result.pinned = [column] }
-    if let validity = column.validity {
-        let words = Validity.make(rows: count, valid: false)
-        let target = words.base.assumingMemoryBound(to: UInt64.self)
-        var index = 0
-        while index < count {
-            let row = Int(rows[index])
-            target[index &>> 6] |= ((validity[row &>> 6] &>> UInt64(row & 63)) & 1) &<< UInt64(index & 63)
-            index &+= 1
-        }
-        result.validityOwner = words
-        result.validity = target
-    }
-    return result
-}
-
-@inline(__always)
-private func gatherRows<T>(
-    _ source: UnsafePointer<T>, _ rows: UnsafePointer<UInt32>, _ count: Int, _ target: UnsafeMutablePointer<T>
-) {
-    var index = 0
-    while index < count {
-        target[index] = source[Int(rows[index])]
-        index &+= 1
     }
 }

@@ -32,7 +32,7 @@ private final class JoinProbeOperator: PushOperator {
     private let shared: JoinShared
     private let layout: JoinLayout
     private let table: JoinTable
-    private let store: JoinStore
+    private let store: RowStore
     private let keys: [RowExpression]
     private let residual: RowPredicate?
     private let comparer: RowComparer?
@@ -349,12 +349,12 @@ private final class JoinProbeOperator: PushOperator {
 private final class NullAwareMatch {
     /// What `addUnknown` puts into the match flags: neither 0 (no match) nor 1.
     static let unknown: UInt8 = 2
-    private let store: JoinStore
+    private let store: RowStore
     private let layout: JoinLayout
     /// Build rows whose first key is null.
     private let nullRows: [Int]
 
-    init(store: JoinStore, layout: JoinLayout) {
+    init(store: RowStore, layout: JoinLayout) {
         self.store = store
         self.layout = layout
         let key = store.columns[layout.keyPositions[0]]

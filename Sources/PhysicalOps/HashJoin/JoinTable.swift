@@ -26,7 +26,7 @@ final class JoinTable: @unchecked Sendable {
     }
 
     let form: Form
-    let store: JoinStore
+    let store: RowStore
     let layout: JoinLayout
     /// `next[row]`: the following row of the same key (plus one), or 0.
     private let nextBuffer: Buffer
@@ -49,7 +49,7 @@ final class JoinTable: @unchecked Sendable {
     }
 
     private init(
-        form: Form, store: JoinStore, layout: JoinLayout, slotBytes: Int, slotMask: UInt64, rowKeys: Buffer,
+        form: Form, store: RowStore, layout: JoinLayout, slotBytes: Int, slotMask: UInt64, rowKeys: Buffer,
         liveRows: Buffer?, memory: OperatorMemory
     ) throws {
         self.form = form
@@ -68,7 +68,7 @@ final class JoinTable: @unchecked Sendable {
     }
 
     /// An empty table of the best form for these rows.
-    static func make(store: JoinStore, layout: JoinLayout, memory: OperatorMemory) throws -> JoinTable {
+    static func make(store: RowStore, layout: JoinLayout, memory: OperatorMemory) throws -> JoinTable {
         let count = store.rowCount
         let keys = layout.keyPositions.map { store.columns[$0] }
         let live = liveFlags(keys, layout: layout, count: count)
@@ -98,7 +98,7 @@ final class JoinTable: @unchecked Sendable {
     }
 
     private static func makePacked(
-        _ packing: KeyPacking, store: JoinStore, layout: JoinLayout, keys: [Vector], live: Buffer?,
+        _ packing: KeyPacking, store: RowStore, layout: JoinLayout, keys: [Vector], live: Buffer?,
         memory: OperatorMemory
     ) throws -> JoinTable {
         let count = store.rowCount

@@ -13,7 +13,7 @@ struct RowComparer {
     }
     private let columns: [Column]
 
-    init(store: JoinStore, layout: JoinLayout) {
+    init(store: RowStore, layout: JoinLayout) {
         columns = layout.keyPositions.enumerated().map { index, position in
             Column(
                 vector: store.columns[position], physical: store.columns[position].physical,

@@ -30,7 +30,7 @@ final class UnmatchedFactory: SourceFactory, Sendable {
 
 private final class UnmatchedSource: BatchSource {
     let counters: OperatorCounters
-    private let store: JoinStore
+    private let store: RowStore
     private let matched: Buffer
     private let output: JoinOutput
     /// 1: rows that matched are given (right semi), 0: those that did not.
@@ -40,7 +40,7 @@ private final class UnmatchedSource: BatchSource {
     private var end = 0
 
     init(
-        counters: OperatorCounters, layout: JoinLayout, store: JoinStore, matched: Buffer,
+        counters: OperatorCounters, layout: JoinLayout, store: RowStore, matched: Buffer,
         nextMorsel: @escaping () -> Int
     ) {
         self.counters = counters

@@ -1,0 +1,187 @@
+// Rows that an operator keeps: collected by every driver on its own, then put together column by column.
+
+import Columnar
+import Diagnostics
+import Synchronization
+
+/// Rows as one flat vector a column. Immutable once made.
+package final class RowStore: Sendable {
+    package let columns: [Vector]
+    package let rowCount: Int
+
+    package init(columns: [Vector], rowCount: Int) {
+        self.columns = columns
+        self.rowCount = rowCount
+    }
+
+    /// The given rows as a batch; `columns` picks columns by position.
+    package func batch(_ rows: UnsafePointer<UInt32>, count: Int, columns picked: [Int]) -> Batch {
+        Batch(columns: picked.map { gatherRows(columns[$0], rows, count) }, rowCount: count)
+    }
+
+    /// `count` rows from `start` as they lie, without a copy. The batch must not outlive its use by more than the store.
+    package func slice(from start: Int, count: Int) -> Batch {
+        let rows = Buffer(byteCount: max(1, count) * 4)
+        let numbers = rows.base.assumingMemoryBound(to: UInt32.self)
+        for index in 0..<count { numbers[index] = UInt32(truncatingIfNeeded: start + index) }
+        return batch(numbers, count: count, columns: Array(columns.indices))
+    }
+}
+
+/// What one driver has collected: dense flat vectors by chunk. Strings lie in its own heap.
+package final class RowPart: @unchecked Sendable {
+    // Filled by one driver, then handed over under a lock.
+    fileprivate var chunks: [[Vector]] = []
+    fileprivate var chunkCounts: [Int] = []
+    package private(set) var rowCount = 0
+    fileprivate let heap = StringHeap(chunkByteCount: 256 << 10)
+    private var byteCount = 0
+    private let reservation: MemoryReservation
+
+    package init(memory: OperatorMemory) { reservation = MemoryReservation(memory) }
+
+    /// Adds `count` rows of dense vectors in any encoding.
+    package func append(_ columns: [Vector], count: Int) throws {
+        if count == 0 { return }
+        var stored: [Vector] = []
+        stored.reserveCapacity(columns.count)
+        for column in columns {
+            let flat = column.flattened()
+            stored.append(flat.physical == .view ? copyStrings(flat) : flat)
+            byteCount += count * flat.physical.width
+        }
+        chunks.append(stored)
+        chunkCounts.append(count)
+        rowCount += count
+        try reservation.resize(to: byteCount + heap.byteCount)
+    }
+
+    /// Long strings move into the part's heap, so that the operator does not keep whole pages alive.
+    private func copyStrings(_ vector: Vector) -> Vector {
+        let result = Vector(flat: vector.type, capacity: vector.count)
+        let source = vector.views
+        let target = result.views
+        let mayHaveNulls = vector.validity != nil
+        var row = 0
+        while row < vector.count {
+            let view = source[row]
+            if view.isInline {
+                target[row] = view
+            } else if mayHaveNulls && vector.isNull(row) {
+                target[row] = StringView()
+            } else {
+                target[row] = heap.copy(view)
+            }
+            row &+= 1
+        }
+        result.validity = vector.validity
+        result.validityOwner = vector.validityOwner
+        return result
+    }
+}
+
+/// Puts the parts of all drivers together, column by column, if wanted in parallel.
+package final class RowAssembly: Sendable {
+    private let parts: [RowPart]
+    private let types: [DataType]
+    private let rowCount: Int
+    private let reservation: HeldReservation
+    private let columns: Mutex<[Vector?]>
+
+    package init(parts: [RowPart], types: [DataType], memory: OperatorMemory) throws {
+        let rows = parts.reduce(0) { $0 + $1.rowCount }
+        guard rows < Int(UInt32.max) - 1 else {
+            throw QueryError(.programLimitExceeded, "an operator has to keep more than 4 billion rows on one worker")
+        }
+        self.parts = parts
+        self.types = types
+        rowCount = rows
+        columns = Mutex([Vector?](repeating: nil, count: types.count))
+        reservation = HeldReservation(MemoryReservation(memory))
+        try reservation.held.resize(to: types.reduce(0) { $0 + $1.physical.width } * rows)
+    }
+
+    /// Makes one column; different columns may be made at the same time.
+    package func assemble(_ column: Int) {
+        let type = types[column]
+        let width = type.physical.width
+        let result = Vector(flat: type, capacity: rowCount)
+        var offset = 0
+        var owners: [any AnyObject] = []
+        for part in parts {
+            for (chunk, count) in zip(part.chunks, part.chunkCounts) {
+                let source = chunk[column]
+                (result.data + offset * width).copyMemory(from: source.data, byteCount: count * width)
+                if let validity = source.validity {
+                    let words = result.ensureValidity()
+                    var row = 0
+                    while row < count {
+                        if !Validity.isValid(validity, row) { Validity.setNull(words, offset &+ row) }
+                        row &+= 1
+                    }
+                }
+                offset += count
+            }
+            if type.physical == .view { owners += part.heap.buffers as [any AnyObject] }
+        }
+        result.pinned = owners
+        columns.withLock { $0[column] = result }
+    }
+
+    /// The store, when every column was made.
+    package func finish() throws -> RowStore {
+        let made = columns.withLock { $0.compactMap { $0 } }
+        guard made.count == types.count else { throw QueryError.internalError("a column was not assembled") }
+        return RowStore(columns: made, rowCount: rowCount)
+    }
+
+    /// All columns, one after the other.
+    package func finishWhole() throws -> RowStore {
+        for column in types.indices { assemble(column) }
+        return try finish()
+    }
+}
+
+/// A reservation that only lives as long as its holder; nothing changes it after the start.
+private final class HeldReservation: @unchecked Sendable {
+    let held: MemoryReservation
+    init(_ held: MemoryReservation) { self.held = held }
+}
+
+/// The given rows of a flat column. Strings keep pointing into the column's heaps.
+package func gatherRows(_ column: Vector, _ rows: UnsafePointer<UInt32>, _ count: Int) -> Vector {
+    let result = Vector(flat: column.type, capacity: count)
+    switch column.physical.width {
+    case 1: gather(column.values(UInt8.self), rows, count, result.values(UInt8.self))
+    case 2: gather(column.values(UInt16.self), rows, count, result.values(UInt16.self))
+    case 4: gather(column.values(UInt32.self), rows, count, result.values(UInt32.self))
+    case 8: gather(column.values(UInt64.self), rows, count, result.values(UInt64.self))
+    default: gather(column.values(SIMD2<UInt64>.self), rows, count, result.values(SIMD2<UInt64>.self))
+    }
+    // The column itself keeps every heap alive: one owner is enough.
+    if column.physical == .view { result.pinned = [column] }
+    if let validity = column.validity {
+        let words = Validity.make(rows: count, valid: false)
+        let target = words.base.assumingMemoryBound(to: UInt64.self)
+        var index = 0
+        while index < count {
+            let row = Int(rows[index])
+            target[index &>> 6] |= ((validity[row &>> 6] &>> UInt64(row & 63)) & 1) &<< UInt64(index & 63)
+            index &+= 1
+        }
+        result.validityOwner = words
+        result.validity = target
+    }
+    return result
+}
+
+@inline(__always)
+private func gather<T>(
+    _ source: UnsafePointer<T>, _ rows: UnsafePointer<UInt32>, _ count: Int, _ target: UnsafeMutablePointer<T>
+) {
+    var index = 0
+    while index < count {
+        target[index] = source[Int(rows[index])]
+        index &+= 1
+    }
+}

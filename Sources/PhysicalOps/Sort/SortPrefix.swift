@@ -1,0 +1,163 @@
+// Sort keys as 64-bit numbers whose order is the rows' order, as far as 64 bits reach.
+
+import Columnar
+import QueryPlan
+
+/// Encodes rows of key vectors. From the top bit down, for each key: one bit for NULL, then the value made unsigned, inverted
+/// for descending keys. A key that does not fit is cut, and those behind it are left out: then equal prefixes do not mean
+/// equal rows.
+struct SortPrefixEncoder: Sendable {
+    private struct Key: Sendable {
+        let physical: PhysicalType
+        let isDescending: Bool
+        let nullsFirst: Bool
+        /// The value's bits and how many of them, from the top, are taken.
+        let bits: Int
+        let taken: Int
+        /// Distance of the lowest taken bit from the bottom of the prefix.
+        let shift: Int
+    }
+    private let keys: [Key]
+    /// Whether rows with equal prefixes are equal in all keys.
+    let isExact: Bool
+
+    init(_ sortKeys: [SortKey]) {
+        var keys: [Key] = []
+        var left = 64
+        var isExact = true
+        for sortKey in sortKeys {
+            guard left > 1 else {
+                isExact = false
+                break
+            }
+            let physical = sortKey.expression.type.physical
+            let (bits, isLossless) = SortPrefixEncoder.width(physical)
+            let taken = min(bits, left - 1)
+            keys.append(
+                Key(
+                    physical: physical, isDescending: sortKey.isDescending, nullsFirst: sortKey.nullsFirst, bits: bits,
+                    taken: taken, shift: left - 1 - taken))
+            left -= 1 + taken
+            if taken < bits || !isLossless {
+                isExact = false
+                break
+            }
+        }
+        self.keys = keys
+        self.isExact = isExact
+    }
+
+    private static func width(_ physical: PhysicalType) -> (bits: Int, isLossless: Bool) {
+        switch physical {
+        case .boolean: (1, true)
+        case .int8: (8, true)
+        case .int16: (16, true)
+        case .int32: (32, true)
+        case .int64: (64, true)
+        case .float32: (32, true)
+        case .float64: (64, true)
+        case .int128, .interval, .uuid, .view: (64, false)
+        }
+    }
+
+    /// `vectors[i]` is the i-th key, flat. Rows `start ..< start + count` are encoded.
+    func encode(_ vectors: [Vector], from start: Int = 0, count: Int, into prefixes: UnsafeMutablePointer<UInt64>) {
+        prefixes.update(repeating: 0, count: count)
+        for (index, key) in keys.enumerated() { add(key, vectors[index], start, count, prefixes) }
+    }
+
+    private func add(
+        _ key: Key, _ vector: Vector, _ start: Int, _ count: Int, _ prefixes: UnsafeMutablePointer<UInt64>
+    ) {
+        switch key.physical {
+        case .boolean: addIntegers(key, vector.values(UInt8.self) + start, vector, start, count, prefixes)
+        case .int8: addIntegers(key, vector.values(Int8.self) + start, vector, start, count, prefixes)
+        case .int16: addIntegers(key, vector.values(Int16.self) + start, vector, start, count, prefixes)
+        case .int32: addIntegers(key, vector.values(Int32.self) + start, vector, start, count, prefixes)
+        case .int64: addIntegers(key, vector.values(Int64.self) + start, vector, start, count, prefixes)
+        case .float32:
+            let values = vector.values(Float.self) + start
+            put(key, vector, start, count, prefixes) { row in
+                let value = values[row].isNaN ? Float.nan : values[row] == 0 ? 0 : values[row]
+                let bits = value.bitPattern
+                return UInt64(bits & 0x8000_0000 != 0 ? ~bits : bits | 0x8000_0000)
+            }
+        case .float64:
+            let values = vector.values(Double.self) + start
+            put(key, vector, start, count, prefixes) { row in
+                let value = values[row].isNaN ? Double.nan : values[row] == 0 ? 0 : values[row]
+                let bits = value.bitPattern
+                return bits & (1 << 63) != 0 ? ~bits : bits | 1 << 63
+            }
+        case .int128:
+            let values = vector.values(Int128.self) + start
+            put(key, vector, start, count, prefixes) { row in
+                UInt64(bitPattern: Int64(clamping: values[row])) ^ (1 << 63)
+            }
+        case .interval:
+            let values = vector.values(IntervalValue.self) + start
+            put(key, vector, start, count, prefixes) { row in
+                UInt64(bitPattern: Int64(clamping: values[row].comparisonMicroseconds)) ^ (1 << 63)
+            }
+        case .uuid:
+            let values = vector.values(UUIDValue.self) + start
+            put(key, vector, start, count, prefixes) { row in values[row].high }
+        case .view:
+            let views = vector.views + start
+            put(key, vector, start, count, prefixes) { row in SortPrefixEncoder.leadingBytes(views + row) }
+        }
+    }
+
+    /// The first eight bytes, big-endian, zero-padded.
+    @inline(__always)
+    private static func leadingBytes(_ view: UnsafePointer<StringView>) -> UInt64 {
+        let prefix = UInt32(truncatingIfNeeded: view.pointee.head &>> 32).byteSwapped
+        let following: UInt32
+        if view.pointee.isInline {
+            following = UInt32(truncatingIfNeeded: view.pointee.tail).byteSwapped
+        } else {
+            following = UnsafeRawPointer(view.pointee.pointer + 4).loadUnaligned(as: UInt32.self).byteSwapped
+        }
+        return UInt64(prefix) &<< 32 | UInt64(following)
+    }
+
+    @inline(__always)
+    private func addIntegers<T: FixedWidthInteger>(
+        _ key: Key, _ values: UnsafePointer<T>, _ vector: Vector, _ start: Int, _ count: Int,
+        _ prefixes: UnsafeMutablePointer<UInt64>
+    ) {
+        // The sign bit is flipped, so that negative numbers come first.
+        let flip: UInt64 = T.isSigned ? 1 &<< UInt64(T.bitWidth &- 1) : 0
+        let mask: UInt64 = key.bits == 64 ? .max : (1 &<< UInt64(key.bits)) &- 1
+        put(key, vector, start, count, prefixes) { row in (UInt64(truncatingIfNeeded: values[row]) & mask) ^ flip }
+    }
+
+    @inline(__always)
+    private func put(
+        _ key: Key, _ vector: Vector, _ start: Int, _ count: Int, _ prefixes: UnsafeMutablePointer<UInt64>,
+        _ value: (Int) -> UInt64
+    ) {
+        let valueMask: UInt64 = key.bits == 64 ? .max : (1 &<< UInt64(key.bits)) &- 1
+        let invert: UInt64 = key.isDescending ? valueMask : 0
+        let cut = UInt64(key.bits - key.taken)
+        let shift = UInt64(key.shift)
+        let nullBit: UInt64 = 1 &<< UInt64(key.shift + key.taken)
+        let valid: UInt64 = key.nullsFirst ? nullBit : 0
+        let null: UInt64 = key.nullsFirst ? 0 : nullBit
+        if let validity = vector.validity {
+            for row in 0..<count {
+                if Validity.isValid(validity, start &+ row) {
+                    prefixes[row] |= valid | ((value(row) ^ invert) &>> cut) &<< shift
+                } else {
+                    prefixes[row] |= null
+                }
+            }
+        } else {
+            var row = 0
+            while row < count {
+                prefixes[row] |= valid | ((value(row) ^ invert) &>> cut) &<< shift
+                row &+= 1
+            }
+        }
+    }
+}

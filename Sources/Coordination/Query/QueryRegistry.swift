@@ -1,0 +1,76 @@
+// Which queries run and which have ended lately: what system tables, the HTTP API and the dashboard show.
+
+import Diagnostics
+import Synchronization
+
+package struct QueryRecord: Sendable {
+    package enum State: String, Sendable { case running, finished, failed, cancelled }
+    package var id: QueryID
+    package var sql: String
+    package var user: String
+    package var state: State
+    /// Microseconds since 1970 UTC.
+    package var startedAt: Int64
+    /// Filled when the query has ended.
+    package var durationMicroseconds: Int64?
+    package var rowCount: Int
+    package var error: QueryError?
+}
+
+/// Thread-safe. Keeps the last `historyCountMax` ended queries in memory.
+package final class QueryRegistry: Sendable {
+    package static let historyCountMax = 1000
+    private struct State {
+        var running: [QueryID: (record: QueryRecord, execution: QueryExecution?)] = [:]
+        var ended: [QueryRecord] = []
+        var startedCount = 0
+        var failedCount = 0
+    }
+    private let state = Mutex(State())
+
+    package init() {}
+
+    func begin(_ record: QueryRecord) {
+        state.withLock { state in
+            state.running[record.id] = (record, nil)
+            state.startedCount += 1
+        }
+    }
+
+    func attach(_ execution: QueryExecution) { state.withLock { $0.running[execution.query]?.execution = execution } }
+
+    func end(_ id: QueryID, at now: Int64, rowCount: Int, error: QueryError?) {
+        state.withLock { state in
+            guard var record = state.running.removeValue(forKey: id)?.record else { return }
+            record.durationMicroseconds = now - record.startedAt
+            record.rowCount = rowCount
+            record.error = error
+            record.state = error == nil ? .finished : error?.state == .queryCanceled ? .cancelled : .failed
+            if error != nil { state.failedCount += 1 }
+            state.ended.append(record)
+            if state.ended.count > Self.historyCountMax { state.ended.removeFirst(Self.historyCountMax / 4) }
+        }
+    }
+
+    /// Running ones first, then the ended ones, newest first.
+    package func records() -> [QueryRecord] {
+        state.withLock { state in
+            state.running.values.map(\.record).sorted { $0.startedAt > $1.startedAt } + state.ended.reversed()
+        }
+    }
+
+    package var counts: (running: Int, started: Int, failed: Int) {
+        state.withLock { ($0.running.count, $0.startedCount, $0.failedCount) }
+    }
+
+    /// Cancels a running query; `false` if there is none of that id.
+    package func cancel(_ id: QueryID) -> Bool {
+        guard let entry = state.withLock({ $0.running[id] }) else { return false }
+        entry.execution?.cancel()
+        return true
+    }
+
+    package func cancelAll(_ error: QueryError) {
+        for execution in state.withLock({ $0.running.values.compactMap(\.execution) }) { execution.cancel(error) }
+    }
+}

@@ -1,0 +1,148 @@
+// The engine as front ends and sessions see it: plans and starts queries.
+
+import Columnar
+import Diagnostics
+import LogicalPlanner
+import Logging
+import PhysicalPlanner
+import QueryPlan
+import SQLFunctions
+import Storage
+import Transport
+import WireCodec
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Limits of the engine.
+package struct QueryEngineOptions: Sendable {
+    /// Bytes that one query may use on one worker.
+    package var queryMemoryByteLimit: Int
+    package var threadsPerWorker: Int
+    /// Whether every worker lives in this process.
+    package var workersAreLocal: Bool
+    /// How long a query waits for a first worker.
+    package var workerWait: Duration
+    package init(
+        queryMemoryByteLimit: Int, threadsPerWorker: Int, workersAreLocal: Bool, workerWait: Duration = .seconds(10)
+    ) {
+        self.queryMemoryByteLimit = queryMemoryByteLimit
+        self.threadsPerWorker = threadsPerWorker
+        self.workersAreLocal = workersAreLocal
+        self.workerWait = workerWait
+    }
+}
+
+/// Plans queries and starts them on the workers that are there.
+package final class QueryEngine: Sendable {
+    package let catalog: Catalog
+    package let registry: FunctionRegistry
+    package let directory: WorkerDirectory
+    package let queries = QueryRegistry()
+    package let options: QueryEngineOptions
+    private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
+    let logger: Logger
+
+    /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is.
+    package init(
+        catalog: Catalog, registry: FunctionRegistry, directory: WorkerDirectory, options: QueryEngineOptions,
+        logger: Logger, openReader: @escaping @Sendable (TaskLocation) throws -> any ExchangeReader
+    ) {
+        self.catalog = catalog
+        self.registry = registry
+        self.directory = directory
+        self.options = options
+        self.logger = logger
+        self.openReader = openReader
+    }
+
+    package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "") -> Session {
+        Session(engine: self, user: user, database: database, applicationName: applicationName)
+    }
+
+    /// Microseconds since 1970 UTC.
+    package static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+
+    /// A query made ready to run: optimised, with operators and stages.
+    func plan(_ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext) async throws -> PreparedPlan {
+        let workers = try await directory.waitForWorkers(upTo: options.workerWait)
+        let optimizer = LogicalOptimizer(registry: registry, catalog: catalog, ids: ids, context: context)
+        let optimized = try await optimizer.optimize(logical)
+        let planner = PhysicalPlanner(
+            registry: registry,
+            options: PlannerOptions(
+                workerCount: workers.count, threadsPerWorker: options.threadsPerWorker,
+                coordinatorIsWorker: options.workersAreLocal),
+            catalog: catalog)
+        return PreparedPlan(logical: optimized, physical: try await planner.plan(optimized), workers: workers)
+    }
+
+    /// Starts a planned query.
+    func start(
+        _ plan: PreparedPlan, sql: String, user: String, context: EvaluationContext,
+        collectMetrics: (@Sendable ([OperatorMetrics]) -> Void)? = nil
+    ) async throws -> QueryExecution {
+        let query = QueryID.make()
+        queries.begin(
+            QueryRecord(
+                id: query, sql: sql, user: user, state: .running, startedAt: Self.now, durationMicroseconds: nil,
+                rowCount: 0, error: nil))
+        do {
+            guard let coordinatorWorker = directory.coordinatorWorker ?? plan.workers.first else {
+                throw QueryError(.noWorkers, "no worker is available")
+            }
+            let layout = try await TaskLayoutBuilder(
+                query: query, plan: plan.physical, workers: plan.workers, coordinatorWorker: coordinatorWorker,
+                catalog: catalog, statementTimestamp: context.statementTimestamp, timeZone: context.timeZone,
+                memoryByteLimit: options.queryMemoryByteLimit
+            ).build()
+            let execution = try QueryExecution(
+                query: query, schema: plan.physical.result, layout: layout, directory: directory, logger: logger,
+                openReader: openReader
+            ) { [queries, logger] error, metrics in
+                queries.end(query, at: Self.now, rowCount: 0, error: error)
+                if let error, error.kind != .user {
+                    logger.warning("query failed", metadata: ["query": "\(query)", "error": "\(error)"])
+                }
+                collectMetrics?(metrics)
+            }
+            queries.attach(execution)
+            execution.start()
+            return execution
+        } catch {
+            let wrapped = QueryError.wrapping(error)
+            queries.end(query, at: Self.now, rowCount: 0, error: wrapped)
+            throw wrapped
+        }
+    }
+}
+
+/// A query with its operators and the workers that it was planned for.
+struct PreparedPlan: Sendable {
+    var logical: LogicalPlan
+    var physical: PhysicalPlan
+    var workers: [WorkerHandle]
+}
+
+extension QueryID {
+    /// A fresh id: time in front, so that ids sort by age (UUID version 7).
+    package static func make() -> QueryID {
+        let milliseconds = UInt64(QueryEngine.now / 1000)
+        let high = (milliseconds << 16) | 0x7000 | UInt64.random(in: 0..<0x1000)
+        let low = UInt64.random(in: .min ... .max) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        func hex(_ value: UInt64, _ digits: Int) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        return QueryID(
+            "\(hex(high >> 32, 8))-\(hex((high >> 16) & 0xFFFF, 4))-\(hex(high & 0xFFFF, 4))-\(hex(low >> 48, 4))-\(hex(low & 0xFFFF_FFFF_FFFF, 12))"
+        )
+    }
+}

@@ -1,0 +1,224 @@
+// A client's session: its settings, prepared statements, transaction state, and the statements it runs.
+
+import Columnar
+import Diagnostics
+import LogicalPlanner
+import QueryPlan
+import SQLFunctions
+import SQLParser
+import Synchronization
+
+package enum TransactionStatus: Sendable, Hashable { case idle, inTransaction, failed }
+
+/// A statement that was parsed and bound, with parameters to be given.
+package struct PreparedStatement: Sendable {
+    package var sql: String
+    /// `nil` for an empty statement.
+    package var statement: Statement?
+    package var parameterTypes: [DataType]
+    /// Columns of its rows; `nil` if it gives none.
+    package var fields: [Field]?
+}
+
+/// One client's state. Statements of a session run one after the other; `cancelCurrent` may come from anywhere.
+package final class Session: Sendable {
+    struct State {
+        var settings = SessionSettings()
+        var transaction = TransactionStatus.idle
+        var prepared: [String: PreparedStatement] = [:]
+        var cursors: [String: Cursor] = [:]
+        var current: QueryExecution?
+        var isCancelled = false
+    }
+
+    let engine: QueryEngine
+    package let user: String
+    package let database: String
+    let state: Mutex<State>
+    /// Called with the name and value of a setting that clients are told about.
+    private let settingListener = Mutex<(@Sendable (String, String) -> Void)?>(nil)
+
+    init(engine: QueryEngine, user: String, database: String, applicationName: String) {
+        self.engine = engine
+        self.user = user
+        self.database = database
+        state = Mutex(State())
+        state.withLock { state in _ = try? state.settings.set("application_name", to: applicationName) }
+    }
+
+    package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }
+    package var settings: SessionSettings { state.withLock { $0.settings } }
+
+    package func onSettingChange(_ listener: @escaping @Sendable (String, String) -> Void) {
+        settingListener.withLock { $0 = listener }
+    }
+
+    /// Stops the statement that runs, if one does: it ends with 57014.
+    package func cancelCurrent() {
+        let execution = state.withLock { state -> QueryExecution? in
+            state.isCancelled = true
+            return state.current
+        }
+        execution?.cancel()
+    }
+
+    // MARK: - Text
+
+    /// Runs every statement of a text in order. After an error the rest is not run.
+    package func run(_ sql: String, onResult: (StatementResult) async throws -> Void) async throws {
+        let statements = try failingTransaction { try StatementParser.parse(sql) }
+        let bytes = Array(sql.utf8)
+        for parsed in statements {
+            let text = String(decoding: bytes[parsed.byteRange], as: UTF8.self)
+            do {
+                let result = try await execute(parsed.statement, sql: text, parameters: [])
+                try await onResult(result)
+            } catch {
+                noteFailure()
+                throw QueryError.wrapping(error)
+            }
+        }
+    }
+
+    // MARK: - Prepared statements
+
+    /// Parses and binds one statement. Types that are not given are inferred.
+    package func prepare(_ sql: String, parameterTypes: [DataType?] = []) async throws -> PreparedStatement {
+        do {
+            let statements = try StatementParser.parse(sql)
+            guard statements.count <= 1 else {
+                throw QueryError(.syntaxError, "cannot insert multiple commands into a prepared statement")
+            }
+            guard let statement = statements.first?.statement else {
+                return PreparedStatement(sql: sql, statement: nil, parameterTypes: [], fields: nil)
+            }
+            try checkTransaction(statement)
+            let bound = try await bind(statement, parameterTypes: parameterTypes)
+            return PreparedStatement(
+                sql: sql, statement: statement, parameterTypes: bound.parameterTypes, fields: try resultFields(bound.statement))
+        } catch {
+            noteFailure()
+            throw QueryError.wrapping(error)
+        }
+    }
+
+    /// Runs a prepared statement. Parameters have the statement's parameter types.
+    package func execute(_ prepared: PreparedStatement, parameters: [ScalarValue]) async throws -> StatementResult {
+        do {
+            guard let statement = prepared.statement else { return StatementResult(tag: "") }
+            guard parameters.count == prepared.parameterTypes.count else {
+                throw QueryError(
+                    .protocolViolation,
+                    "bind message supplies \(parameters.count) parameters, but the statement requires \(prepared.parameterTypes.count)")
+            }
+            let literals = zip(parameters, prepared.parameterTypes).map { QueryPlan.Expression.literal($0, $1) }
+            return try await execute(statement, sql: prepared.sql, parameters: literals)
+        } catch {
+            noteFailure()
+            throw QueryError.wrapping(error)
+        }
+    }
+
+    /// Called by front ends when reading a result failed.
+    package func noteFailure() {
+        state.withLock { state in if state.transaction == .inTransaction { state.transaction = .failed } }
+    }
+
+    private func failingTransaction<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch {
+            noteFailure()
+            throw error
+        }
+    }
+
+    // MARK: - One statement
+
+    func checkTransaction(_ statement: Statement) throws {
+        guard transactionStatus == .failed else { return }
+        switch statement {
+        case .rollback, .commit, .rollbackToSavepoint: return
+        default:
+            throw QueryError(
+                .inFailedSQLTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block")
+        }
+    }
+
+    func execute(_ statement: Statement, sql: String, parameters: [QueryPlan.Expression]) async throws -> StatementResult {
+        try checkTransaction(statement)
+        state.withLock { $0.isCancelled = false }
+        let bound = try await bind(statement, parameterTypes: parameters.map(\.type))
+        return try await StatementRunner(session: self, sql: sql, context: context(), ids: bound.columnIDs)
+            .run(bound.statement.substituting(parameters))
+    }
+
+    func bind(_ statement: Statement, parameterTypes: [DataType?]) async throws -> BindingResult {
+        let binder = Binder(catalog: engine.catalog, registry: engine.registry, session: bindingSession(parameterTypes))
+        return try await binder.bind(statement)
+    }
+
+    private func bindingSession(_ parameterTypes: [DataType?]) -> BindingSession {
+        let settings = self.settings
+        let path = settings.searchPath.flatMap { schema in
+            engine.catalog.catalogNames.map { BindingSession.PathEntry(catalog: $0, schema: schema) }
+        }
+        return BindingSession(
+            searchPath: path, parameterTypes: parameterTypes, timeZone: settings["timezone"],
+            statementTimestamp: QueryEngine.now, user: user, database: database, settings: settings.all,
+            version: EngineVersion.banner)
+    }
+
+    private func context() -> EvaluationContext {
+        EvaluationContext(statementTimestamp: QueryEngine.now, timeZone: settings["timezone"])
+    }
+
+    /// Remembers the running query, so that it can be cancelled.
+    func setCurrent(_ execution: QueryExecution?) {
+        let isCancelled = state.withLock { state in
+            state.current = execution
+            return state.isCancelled
+        }
+        if isCancelled { execution?.cancel() }
+    }
+
+    func changeSetting(_ name: String, to value: String?) throws {
+        let (reported, text) = try state.withLock { state in
+            let reported = try state.settings.set(name, to: value)
+            return (reported, reported.map { state.settings[$0] } ?? "")
+        }
+        guard let reported else { return }
+        settingListener.withLock { $0 }?(SessionSettings.reportedName(reported), text)
+    }
+
+    func resetSettings() throws {
+        for definition in SessionSettings.definitions where !definition.isReadOnly {
+            try changeSetting(definition.name, to: nil)
+        }
+    }
+}
+
+extension BoundStatement {
+    /// The statement with its parameters replaced by literals.
+    func substituting(_ parameters: [QueryPlan.Expression]) -> BoundStatement {
+        guard !parameters.isEmpty else { return self }
+        return mapPlan { $0.substituting(parameters) }
+    }
+}
+
+extension LogicalPlan {
+    fileprivate func substituting(_ parameters: [QueryPlan.Expression]) -> LogicalPlan {
+        mapInputs { $0.substituting(parameters) }.mapExpressions { expression in
+            expression.rewritten { node in
+                switch node {
+                case .parameter(let index, let type):
+                    guard index < parameters.count else { return node }
+                    return parameters[index].type == type ? parameters[index] : .cast(parameters[index], to: type, kind: .strict)
+                case .subquery(var subquery):
+                    subquery.plan = subquery.plan.substituting(parameters)
+                    return .subquery(subquery)
+                default: return node
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// Settings of a session: the names that PostgreSQL's clients set and ask for, and those of the engine.
+
+import Diagnostics
+
+/// What can be SET and SHOWn. Values are text, as PostgreSQL shows them.
+package struct SessionSettings: Sendable {
+    package struct Definition: Sendable {
+        package var name: String
+        package var defaultValue: String
+        package var text: String
+        /// Clients are told of changes (ParameterStatus).
+        package var isReported = false
+        package var isReadOnly = false
+    }
+
+    package static let definitions: [Definition] = [
+        Definition(name: "application_name", defaultValue: "", text: "Name of the client program.", isReported: true),
+        Definition(name: "bytea_output", defaultValue: "hex", text: "Output format of bytea."),
+        Definition(name: "client_encoding", defaultValue: "UTF8", text: "Encoding of the client.", isReported: true),
+        Definition(name: "client_min_messages", defaultValue: "notice", text: "Least severity of messages sent."),
+        Definition(name: "datestyle", defaultValue: "ISO, MDY", text: "Format of dates.", isReported: true),
+        Definition(name: "default_transaction_isolation", defaultValue: "read committed", text: "Isolation of new transactions."),
+        Definition(
+            name: "default_transaction_read_only", defaultValue: "off", text: "Whether new transactions only read.",
+            isReported: true),
+        Definition(name: "extra_float_digits", defaultValue: "1", text: "Digits of floating-point output."),
+        Definition(name: "idle_in_transaction_session_timeout", defaultValue: "0", text: "Accepted, without effect."),
+        Definition(
+            name: "in_hot_standby", defaultValue: "off", text: "Whether the server is a standby.", isReported: true,
+            isReadOnly: true),
+        Definition(
+            name: "integer_datetimes", defaultValue: "on", text: "Datetimes are integers.", isReported: true, isReadOnly: true),
+        Definition(name: "intervalstyle", defaultValue: "postgres", text: "Format of intervals.", isReported: true),
+        Definition(name: "is_superuser", defaultValue: "on", text: "Whether the user may do all.", isReported: true, isReadOnly: true),
+        Definition(name: "jit", defaultValue: "off", text: "Accepted, without effect."),
+        Definition(name: "lock_timeout", defaultValue: "0", text: "Accepted, without effect."),
+        Definition(name: "max_identifier_length", defaultValue: "63", text: "Longest identifier in bytes.", isReadOnly: true),
+        Definition(name: "row_security", defaultValue: "on", text: "Accepted, without effect."),
+        Definition(name: "search_path", defaultValue: "\"$user\", public", text: "Schemas in which names are looked up."),
+        Definition(
+            name: "server_encoding", defaultValue: "UTF8", text: "Encoding of the server.", isReported: true, isReadOnly: true),
+        Definition(
+            name: "server_version", defaultValue: EngineVersion.serverVersion, text: "PostgreSQL version spoken.",
+            isReported: true, isReadOnly: true),
+        Definition(name: "server_version_num", defaultValue: "150000", text: "The same as a number.", isReadOnly: true),
+        Definition(
+            name: "session_authorization", defaultValue: "martlet", text: "The user of the session.", isReported: true,
+            isReadOnly: true),
+        Definition(
+            name: "standard_conforming_strings", defaultValue: "on", text: "Backslashes in strings are plain.", isReported: true),
+        Definition(name: "statement_timeout", defaultValue: "0", text: "Longest time of a statement in milliseconds; 0 is none."),
+        Definition(name: "timezone", defaultValue: "UTC", text: "Time zone of timestamps.", isReported: true),
+        Definition(name: "transaction_isolation", defaultValue: "read committed", text: "Isolation of the transaction."),
+        Definition(name: "transaction_read_only", defaultValue: "off", text: "Whether the transaction only reads."),
+        Definition(name: "work_mem", defaultValue: "4MB", text: "Accepted, without effect."),
+    ]
+
+    private var values: [String: String] = [:]
+
+    package init() {}
+
+    package static func definition(_ name: String) -> Definition? {
+        let canonical = canonicalName(name)
+        return definitions.first { $0.name == canonical }
+    }
+
+    /// `TIME ZONE` and case variants by one name.
+    package static func canonicalName(_ name: String) -> String {
+        let lower = name.lowercased()
+        switch lower {
+        case "time zone": return "timezone"
+        case "transaction isolation level": return "transaction_isolation"
+        case "session characteristics as transaction isolation level": return "default_transaction_isolation"
+        default: return lower
+        }
+    }
+
+    /// The spelling with which a setting is reported to clients.
+    package static func reportedName(_ name: String) -> String {
+        switch name {
+        case "datestyle": "DateStyle"
+        case "timezone": "TimeZone"
+        case "intervalstyle": "IntervalStyle"
+        default: name
+        }
+    }
+
+    /// The value, or 42704.
+    package func value(_ name: String) throws -> String {
+        let canonical = Self.canonicalName(name)
+        if let value = values[canonical] { return value }
+        if let definition = Self.definition(canonical) { return definition.defaultValue }
+        throw Self.unknown(name)
+    }
+
+    package subscript(name: String) -> String {
+        values[name] ?? Self.definition(name)?.defaultValue ?? ""
+    }
+
+    package var all: [String: String] {
+        var result: [String: String] = [:]
+        for definition in Self.definitions { result[definition.name] = self[definition.name] }
+        return result.merging(values) { _, own in own }
+    }
+
+    /// Sets a value; without one, back to the default. Returns the name if clients are to be told.
+    package mutating func set(_ name: String, to value: String?) throws -> String? {
+        let canonical = Self.canonicalName(name)
+        guard let definition = Self.definition(canonical) else {
+            // Names with a point belong to extensions and are kept as they are.
+            guard canonical.contains(".") else { throw Self.unknown(name) }
+            values[canonical] = value
+            return nil
+        }
+        if definition.isReadOnly {
+            throw QueryError(SQLState("55P02"), "parameter \"\(definition.name)\" cannot be changed")
+        }
+        guard let value else {
+            values[canonical] = nil
+            return definition.isReported ? canonical : nil
+        }
+        values[canonical] = try Self.checked(canonical, value)
+        return definition.isReported ? canonical : nil
+    }
+
+    private static func checked(_ name: String, _ value: String) throws -> String {
+        switch name {
+        case "client_encoding":
+            let plain = value.lowercased().filter { $0.isLetter || $0.isNumber }
+            guard plain == "utf8" || plain == "unicode" || plain == "sqlascii" else {
+                throw QueryError(.featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
+            }
+            return "UTF8"
+        case "datestyle":
+            guard value.lowercased().hasPrefix("iso") else {
+                throw QueryError(.featureNotSupported, "date style \"\(value)\" is not supported", hint: "Use ISO.")
+            }
+            return "ISO, MDY"
+        case "statement_timeout":
+            guard milliseconds(value) != nil else {
+                throw QueryError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \"\(value)\"")
+            }
+            return value
+        default: return value
+        }
+    }
+
+    /// Reads `1500`, `1500ms`, `2s`, `1min`.
+    package static func milliseconds(_ text: String) -> Int? {
+        let lower = text.lowercased().filter { !$0.isWhitespace }
+        for (suffix, factor) in [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000)] where lower.hasSuffix(suffix) {
+            return Int(lower.dropLast(suffix.count)).map { $0 * factor }
+        }
+        return Int(lower)
+    }
+
+    private static func unknown(_ name: String) -> QueryError {
+        QueryError(.undefinedObject, "unrecognized configuration parameter \"\(name)\"", object: name)
+    }
+
+    /// Schemas of the search path, without the placeholder for the user.
+    package var searchPath: [String] {
+        self["search_path"].split(separator: ",").map { part in
+            var name = String(part).trimmed
+            if name.hasPrefix("\""), name.hasSuffix("\""), name.count >= 2 { name = String(name.dropFirst().dropLast()) }
+            return name
+        }.filter { $0 != "$user" && !$0.isEmpty }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        var text = Substring(self)
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+}
+
+/// Versions that clients are told.
+package enum EngineVersion {
+    package static let version = "0.1.0"
+    /// A PostgreSQL version in front: clients choose their catalogue queries by it.
+    package static let serverVersion = "15.0 (Martlet \(version))"
+    package static let banner = "PostgreSQL 15.0 (Martlet \(version))"
+}

@@ -1,0 +1,96 @@
+// What a statement gives its client.
+
+import Columnar
+import Diagnostics
+import Synchronization
+import Transport
+
+/// The outcome of one statement: a stream of rows, or only a command tag. To be read to the end by one reader.
+package final class StatementResult: Sendable {
+    private enum Source: Sendable {
+        case none
+        case batches([Batch])
+        case query(QueryExecution, limitTag: @Sendable (Int) -> String)
+    }
+    private struct State {
+        var source: Source
+        var rowCount = 0
+        var tag: String
+        var nextBatch = 0
+    }
+
+    /// Columns of the rows; `nil` for statements without rows.
+    package let fields: [Field]?
+    package let notices: [QueryError]
+    private let state: Mutex<State>
+    private let execution: QueryExecution?
+
+    /// Without rows.
+    package init(tag: String, notices: [QueryError] = []) {
+        fields = nil
+        self.notices = notices
+        execution = nil
+        state = Mutex(State(source: .none, tag: tag))
+    }
+
+    /// With rows that are there already. Without a tag: `SELECT n`.
+    package init(fields: [Field], batches: [Batch], tag: String? = nil, notices: [QueryError] = []) {
+        self.fields = fields
+        self.notices = notices
+        execution = nil
+        let count = batches.reduce(0) { $0 + $1.rowCount }
+        state = Mutex(State(source: .batches(batches), tag: tag ?? "SELECT \(count)"))
+    }
+
+    /// With the rows of a running query.
+    init(fields: [Field], execution: QueryExecution, tag: @escaping @Sendable (Int) -> String) {
+        self.fields = fields
+        notices = []
+        self.execution = execution
+        state = Mutex(State(source: .query(execution, limitTag: tag), tag: tag(0)))
+    }
+
+    /// The next rows, never an empty batch; `nil` at the end.
+    package func next() async throws -> Batch? {
+        let source = state.withLock { $0.source }
+        switch source {
+        case .none: return nil
+        case .batches(let batches):
+            return state.withLock { state in
+                while state.nextBatch < batches.count {
+                    let batch = batches[state.nextBatch]
+                    state.nextBatch += 1
+                    if !batch.isEmpty { return batch }
+                }
+                return nil
+            }
+        case .query(let execution, let tag):
+            while let batch = try await execution.rows.next() {
+                if batch.isEmpty { continue }
+                state.withLock { state in
+                    state.rowCount += batch.rowCount
+                    state.tag = tag(state.rowCount)
+                }
+                return batch
+            }
+            await execution.waitForEnd()
+            return nil
+        }
+    }
+
+    /// The command tag, final when the rows have been read.
+    package var tag: String { state.withLock { $0.tag } }
+    package var queryID: QueryID? { execution?.query }
+    /// What the operators did, when the query has ended.
+    package var metrics: [OperatorMetrics] { execution?.metrics ?? [] }
+
+    /// No more rows are wanted: the query's work stops.
+    package func cancel() { execution?.cancel() }
+
+    /// All rows; for small results.
+    package func collect() async throws -> [Batch] {
+        var batches: [Batch] = []
+        while let batch = try await next() { batches.append(batch) }
+        return batches
+    }
+}

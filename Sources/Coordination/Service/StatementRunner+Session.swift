@@ -1,0 +1,182 @@
+// Statements about the session and about what there is: SET, SHOW, DESCRIBE, DISCARD, cursors.
+
+import Columnar
+import Diagnostics
+import LogicalPlanner
+import QueryPlan
+import SQLParser
+import Storage
+import Synchronization
+
+/// An open cursor: a query whose rows are taken bit by bit, forwards only.
+final class Cursor: Sendable {
+    let result: StatementResult
+    /// Rows that were taken from the result and not yet given.
+    private let rest = Mutex<Batch?>(nil)
+
+    init(_ result: StatementResult) { self.result = result }
+
+    /// At most `count` rows.
+    func fetch(_ count: Int) async throws -> [Batch] {
+        var left = count
+        var batches: [Batch] = []
+        while left > 0 {
+            let kept = rest.withLock { rest -> Batch? in
+                defer { rest = nil }
+                return rest
+            }
+            let next: Batch?
+            if let kept { next = kept } else { next = try await result.next() }
+            guard let batch = next else { break }
+            if batch.rowCount > left {
+                let tail = batch.slice(left, batch.rowCount - left)
+                rest.withLock { $0 = tail }
+                batches.append(batch.prefix(left))
+                left = 0
+            } else {
+                batches.append(batch)
+                left -= batch.rowCount
+            }
+        }
+        return batches
+    }
+}
+
+extension StatementRunner {
+    func runSessionStatement(_ statement: BoundStatement) async throws -> StatementResult {
+        let catalog = session.engine.catalog
+        switch statement {
+        case .setVariable(let name, let values, _):
+            try session.changeSetting(name, to: values.isEmpty ? nil : values.joined(separator: ", "))
+            return StatementResult(tag: "SET")
+        case .resetVariable(let name):
+            if let name { try session.changeSetting(name, to: nil) } else { try session.resetSettings() }
+            return StatementResult(tag: "RESET")
+        case .showVariable(let name): return try show(name)
+        case .showTables(let name, let schema, let all): return try await showTables(name, schema, all)
+        case .showSchemas:
+            var rows: [[String]] = []
+            for name in catalog.catalogNames {
+                for schema in try await catalog.backend(name)?.schemaNames() ?? [] { rows.append([name, schema]) }
+            }
+            return Self.table(["catalog_name", "schema_name"], rows, tag: "SHOW")
+        case .showDatabases: return Self.table(["database_name"], catalog.catalogNames.map { [$0] }, tag: "SHOW")
+        case .showFunctions:
+            return Self.table(["function_name"], session.engine.registry.names.map { [$0] }, tag: "SHOW")
+        case .describe(let columns):
+            let rows = columns.map { [$0.name, $0.type.sqlName, $0.isNullable ? "YES" : "NO"] }
+            return Self.table(["column_name", "column_type", "null"], rows, tag: "SHOW")
+        case .discard:
+            session.state.withLock { state in
+                state.prepared = [:]
+                state.cursors = [:]
+            }
+            try session.resetSettings()
+            return StatementResult(tag: "DISCARD ALL")
+        default: throw QueryError.internalError("not a session statement")
+        }
+    }
+
+    private func show(_ name: String?) throws -> StatementResult {
+        let settings = session.settings
+        if let name {
+            let value = try settings.value(name)
+            return Self.table([SessionSettings.reportedName(SessionSettings.canonicalName(name))], [[value]], tag: "SHOW")
+        }
+        let rows = SessionSettings.definitions.map { [$0.name, settings[$0.name], $0.text] }
+        return Self.table(["name", "setting", "description"], rows, tag: "SHOW")
+    }
+
+    private func showTables(_ name: String, _ schema: String?, _ all: Bool) async throws -> StatementResult {
+        let catalog = session.engine.catalog
+        var rows: [[String]] = []
+        for catalogName in catalog.catalogNames where all || catalogName == name || schema == nil {
+            guard let backend = catalog.backend(catalogName) else { continue }
+            let schemas = try await schema.map { [$0] } ?? (all ? backend.schemaNames() : session.settings.searchPath)
+            for schemaName in schemas {
+                for table in try await backend.tableNames(schema: schemaName) {
+                    rows.append([catalogName, schemaName, table, "table"])
+                }
+            }
+        }
+        for (view, _) in catalog.views() { rows.append([view.catalog, view.schema, view.table, "view"]) }
+        rows.sort { ($0[1], $0[2]) < ($1[1], $1[2]) }
+        return Self.table(["catalog", "schema", "name", "type"], rows, tag: "SHOW")
+    }
+
+    /// A result of text columns.
+    static func table(_ names: [String], _ rows: [[String]], tag: String) -> StatementResult {
+        let fields = names.map { Field(name: $0, type: .text) }
+        let batch = Batch.rows(rows.map { $0.map { ScalarValue.string($0) } }, types: fields.map(\.type))
+        return StatementResult(fields: fields, batches: [batch], tag: tag)
+    }
+
+    // MARK: - Cursors
+
+    func declareCursor(
+        _ name: String, _ plan: LogicalPlan, _ fields: [Field], _ syntax: DeclareCursor
+    ) async throws -> StatementResult {
+        guard session.transactionStatus == .inTransaction || syntax.withHold == true else {
+            throw QueryError(.noActiveSQLTransaction, "DECLARE CURSOR can only be used in transaction blocks")
+        }
+        let result = try await runQuery(plan, fields: fields) { "FETCH \($0)" }
+        try session.state.withLock { state in
+            if state.cursors[name] != nil {
+                throw QueryError(SQLState("42P03"), "cursor \"\(name)\" already exists")
+            }
+            state.cursors[name] = Cursor(result)
+        }
+        return StatementResult(tag: "DECLARE CURSOR")
+    }
+
+    func fetch(_ fetch: Fetch) async throws -> StatementResult {
+        guard let cursor = session.state.withLock({ $0.cursors[fetch.cursor.name] }) else {
+            throw QueryError(.invalidCursorName, "cursor \"\(fetch.cursor.name)\" does not exist")
+        }
+        guard let count = fetch.forwardCount else { throw QueryError.notSupported("FETCH that is not forward") }
+        let batches = try await cursor.fetch(count)
+        let total = batches.reduce(0) { $0 + $1.rowCount }
+        if fetch.isMove { return StatementResult(tag: "MOVE \(total)") }
+        return StatementResult(fields: cursor.result.fields ?? [], batches: batches, tag: "FETCH \(total)")
+    }
+
+    func closeCursor(_ name: String?) throws -> StatementResult {
+        guard let name else {
+            let all = session.state.withLock { state in
+                defer { state.cursors = [:] }
+                return Array(state.cursors.values)
+            }
+            for cursor in all { cursor.result.cancel() }
+            return StatementResult(tag: "CLOSE CURSOR ALL")
+        }
+        guard let cursor = session.state.withLock({ $0.cursors.removeValue(forKey: name) }) else {
+            throw QueryError(.invalidCursorName, "cursor \"\(name)\" does not exist")
+        }
+        cursor.result.cancel()
+        return StatementResult(tag: "CLOSE CURSOR")
+    }
+}
+
+extension Session {
+    /// The columns that a bound statement gives, `nil` if it gives none.
+    func resultFields(_ statement: BoundStatement) throws -> [Field]? {
+        switch statement {
+        case .query(let plan, let names, let types): return StatementRunner.fields(names, types, plan)
+        case .explain: return [Field(name: "QUERY PLAN", type: .text, isNullable: false)]
+        case .showVariable(.some(let name)):
+            return [Field(name: SessionSettings.reportedName(SessionSettings.canonicalName(name)), type: .text)]
+        case .showVariable(.none): return ["name", "setting", "description"].map { Field(name: $0, type: .text) }
+        case .showTables: return ["catalog", "schema", "name", "type"].map { Field(name: $0, type: .text) }
+        case .showSchemas: return ["catalog_name", "schema_name"].map { Field(name: $0, type: .text) }
+        case .showDatabases: return [Field(name: "database_name", type: .text)]
+        case .showFunctions: return [Field(name: "function_name", type: .text)]
+        case .describe: return ["column_name", "column_type", "null"].map { Field(name: $0, type: .text) }
+        case .execute(let name, _):
+            return state.withLock { $0.prepared[name]?.fields }
+        case .fetch(let fetch):
+            if fetch.isMove { return nil }
+            return state.withLock { $0.cursors[fetch.cursor.name]?.result.fields }
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,250 @@
+// Carries out bound statements: queries and writes through the planner, the rest on the session and the catalogue.
+
+import Columnar
+import Diagnostics
+import LogicalPlanner
+import QueryPlan
+import SQLFunctions
+import SQLParser
+import Storage
+import Transport
+
+/// Runs one bound statement of a session.
+struct StatementRunner {
+    let session: Session
+    let sql: String
+    let context: EvaluationContext
+    let ids: ColumnIDGenerator
+
+    private var engine: QueryEngine { session.engine }
+
+    func run(_ statement: BoundStatement) async throws -> StatementResult {
+        switch statement {
+        case .query(let plan, let names, let types):
+            return try await runQuery(plan, fields: Self.fields(names, types, plan)) { "SELECT \($0)" }
+        case .explain(let inner, let options): return try await explain(inner, options)
+        case .insert(let plan): return StatementResult(tag: "INSERT 0 \(try await runWrite(plan))")
+        case .copyTo(let plan, let names, let types, let target, let options):
+            return try await copyTo(plan, Self.fields(names, types, plan), target, options)
+        case .copyFrom(_, _, _, .client, _): throw QueryError.notSupported("COPY FROM STDIN")
+        case .copyFrom: throw QueryError.notSupported("COPY FROM a file", hint: "Use INSERT INTO … SELECT * FROM 'file'.")
+        case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate:
+            return try await runDefinition(statement)
+        case .setVariable, .resetVariable, .showVariable, .showTables, .showSchemas, .showDatabases, .showFunctions,
+            .describe, .discard:
+            return try await runSessionStatement(statement)
+        case .prepare(let name, let parameterTypes, let statement):
+            return try await prepare(name, parameterTypes, statement)
+        case .execute(let name, let arguments): return try await execute(name, arguments)
+        case .deallocate(let name): return try deallocate(name)
+        case .transaction(let transaction): return try runTransaction(transaction)
+        case .analyze: return StatementResult(tag: "ANALYZE")
+        case .declareCursor(let name, let plan, let names, let types, let syntax):
+            return try await declareCursor(name, plan, Self.fields(names, types, plan), syntax)
+        case .fetch(let fetch): return try await self.fetch(fetch)
+        case .closeCursor(let name): return try closeCursor(name)
+        case .listen: return StatementResult(tag: "LISTEN")
+        case .unlisten: return StatementResult(tag: "UNLISTEN")
+        case .notify: return StatementResult(tag: "NOTIFY")
+        }
+    }
+
+    /// The result's columns, named as the query names them.
+    static func fields(_ names: [String], _ types: [DataType], _ plan: LogicalPlan) -> [Field] {
+        zip(zip(names, types), plan.columns).map { Field(name: $0.0, type: $0.1, isNullable: $1.isNullable) }
+    }
+
+    // MARK: - Queries
+
+    func runQuery(
+        _ plan: LogicalPlan, fields: [Field], tag: @escaping @Sendable (Int) -> String
+    ) async throws -> StatementResult {
+        let execution = try await start(plan)
+        return StatementResult(fields: fields, execution: execution, tag: tag)
+    }
+
+    func start(_ plan: LogicalPlan) async throws -> QueryExecution {
+        let prepared = try await engine.plan(plan, ids: ids, context: context)
+        let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
+        session.setCurrent(execution)
+        armTimeout(execution)
+        return execution
+    }
+
+    private func armTimeout(_ execution: QueryExecution) {
+        guard let limit = SessionSettings.milliseconds(session.settings["statement_timeout"]), limit > 0 else { return }
+        Task { [weak execution] in
+            try await Task.sleep(for: .milliseconds(limit))
+            execution?.cancel(QueryError(.queryCanceled, "canceling statement due to statement timeout"))
+        }
+    }
+
+    /// Runs a plan whose one row is a count.
+    func runWrite(_ plan: LogicalPlan) async throws -> Int {
+        let execution = try await start(plan)
+        var count = 0
+        while let batch = try await execution.rows.next() {
+            for row in 0..<batch.rowCount {
+                if case .integer(let value) = batch.column(0).value(at: row) { count += Int(value) }
+            }
+        }
+        await execution.waitForEnd()
+        return count
+    }
+
+    private func copyTo(
+        _ plan: LogicalPlan, _ fields: [Field], _ target: CopyTarget, _ options: CopyOptions
+    ) async throws -> StatementResult {
+        guard case .file(let path) = target else { throw QueryError.notSupported("COPY TO STDOUT") }
+        let count = PlanColumn(id: ids.next(), name: "count", type: .int64, isNullable: false)
+        let write = LogicalPlan.write(
+            LogicalWrite(
+                target: .file(path: path, format: options.format, options: options.options, columns: fields),
+                countColumn: count, input: plan))
+        return StatementResult(tag: "COPY \(try await runWrite(write))")
+    }
+
+    // MARK: - EXPLAIN
+
+    private func explain(_ statement: BoundStatement, _ options: ExplainOptions) async throws -> StatementResult {
+        let plan: LogicalPlan
+        switch statement {
+        case .query(let query, _, _), .insert(let query), .createTableAs(_, let query, _, _, _),
+            .declareCursor(_, let query, _, _, _):
+            plan = query
+        default: throw QueryError.notSupported("EXPLAIN of this statement")
+        }
+        guard options.format == .text else { throw QueryError.notSupported("EXPLAIN (FORMAT JSON)") }
+        let started = ContinuousClock.now
+        let prepared = try await engine.plan(plan, ids: ids, context: context)
+        let planned = ContinuousClock.now - started
+        var lines: [String] = []
+        if !options.analyze {
+            lines.append("Logical plan")
+            lines += prepared.logical.description.split(separator: "\n").map { "  " + $0 }
+            lines.append("Physical plan")
+        }
+        var metrics: [Int: NodeMetrics]?
+        if options.analyze {
+            let runStart = ContinuousClock.now
+            let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
+            session.setCurrent(execution)
+            while try await execution.rows.next() != nil {}
+            await execution.waitForEnd()
+            let ran = ContinuousClock.now - runStart
+            metrics = NodeMetrics.sums(execution.metrics)
+            lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics)
+            lines.append("Planning Time: \(Self.milliseconds(planned)) ms")
+            lines.append("Execution Time: \(Self.milliseconds(ran)) ms")
+        } else {
+            lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics)
+        }
+        let builder = VectorBuilder(type: .text, capacity: lines.count)
+        for line in lines { builder.append(string: line) }
+        return StatementResult(
+            fields: [Field(name: "QUERY PLAN", type: .text, isNullable: false)],
+            batches: [Batch(columns: [builder.finish()], rowCount: lines.count)], tag: "EXPLAIN")
+    }
+
+    private static func milliseconds(_ duration: Duration) -> String {
+        let parts = duration.components
+        let microseconds = parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000
+        let fraction = String(microseconds % 1000)
+        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+
+    // MARK: - Prepared statements
+
+    private func prepare(_ name: String, _ types: [DataType], _ statement: Statement) async throws -> StatementResult {
+        let bound = try await session.bind(statement, parameterTypes: types)
+        let prepared = PreparedStatement(
+            sql: sql, statement: statement, parameterTypes: bound.parameterTypes,
+            fields: try session.resultFields(bound.statement))
+        try session.state.withLock { state in
+            if state.prepared[name] != nil {
+                throw QueryError(.duplicatePreparedStatement, "prepared statement \"\(name)\" already exists")
+            }
+            state.prepared[name] = prepared
+        }
+        return StatementResult(tag: "PREPARE")
+    }
+
+    private func execute(_ name: String, _ arguments: [QueryPlan.Expression]) async throws -> StatementResult {
+        guard let prepared = session.state.withLock({ $0.prepared[name] }), let statement = prepared.statement else {
+            throw QueryError(.invalidSQLStatementName, "prepared statement \"\(name)\" does not exist")
+        }
+        guard arguments.count == prepared.parameterTypes.count else {
+            throw QueryError(
+                .syntaxError, "wrong number of parameters for prepared statement \"\(name)\"",
+                detail: "Expected \(prepared.parameterTypes.count) parameters but got \(arguments.count).")
+        }
+        let literals = try zip(arguments, prepared.parameterTypes).map { argument, type in
+            try ConstantFolder.fold(
+                argument.type == type ? argument : .cast(argument, to: type, kind: .strict), registry: engine.registry,
+                context: context)
+        }
+        return try await session.execute(statement, sql: prepared.sql, parameters: literals)
+    }
+
+    private func deallocate(_ name: String?) throws -> StatementResult {
+        try session.state.withLock { state in
+            guard let name else {
+                state.prepared = [:]
+                return StatementResult(tag: "DEALLOCATE ALL")
+            }
+            guard state.prepared.removeValue(forKey: name) != nil else {
+                throw QueryError(.invalidSQLStatementName, "prepared statement \"\(name)\" does not exist")
+            }
+            return StatementResult(tag: "DEALLOCATE")
+        }
+    }
+
+    // MARK: - Transactions
+
+    /// Writes commit statement by statement; a transaction block only groups what the client sees of errors.
+    private func runTransaction(_ transaction: TransactionStatement) throws -> StatementResult {
+        func notice(_ state: SQLState, _ message: String) -> [QueryError] { [QueryError(state, message)] }
+        return session.state.withLock { state in
+            switch transaction {
+            case .begin:
+                let notices =
+                    state.transaction == .idle
+                    ? [] : notice(.activeSQLTransaction, "there is already a transaction in progress")
+                if state.transaction == .idle { state.transaction = .inTransaction }
+                return StatementResult(tag: "BEGIN", notices: notices)
+            case .commit, .rollback:
+                let wasFailed = state.transaction == .failed
+                let notices =
+                    state.transaction == .idle
+                    ? notice(.noActiveSQLTransaction, "there is no transaction in progress") : []
+                state.transaction = .idle
+                state.cursors = [:]
+                if case .commit = transaction { return StatementResult(tag: wasFailed ? "ROLLBACK" : "COMMIT", notices: notices) }
+                return StatementResult(tag: "ROLLBACK", notices: notices)
+            case .savepoint: return StatementResult(tag: "SAVEPOINT")
+            case .release: return StatementResult(tag: "RELEASE")
+            case .rollbackTo:
+                if state.transaction == .failed { state.transaction = .inTransaction }
+                return StatementResult(tag: "ROLLBACK")
+            case .setModes: return StatementResult(tag: "SET")
+            }
+        }
+    }
+}
+
+extension NodeMetrics {
+    /// Sums over tasks, by node.
+    static func sums(_ metrics: [OperatorMetrics]) -> [Int: NodeMetrics] {
+        var result: [Int: NodeMetrics] = [:]
+        for metric in metrics {
+            var node = result[metric.node] ?? NodeMetrics(rowCount: 0)
+            node.rowCount += metric.rowsOut
+            node.nanoseconds += metric.nanoseconds
+            node.memoryByteCount += metric.memoryBytesPeak
+            node.spilledByteCount += metric.spilledBytes
+            node.readByteCount += metric.bytesRead
+            result[metric.node] = node
+        }
+        return result
+    }
+}

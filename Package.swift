@@ -129,6 +129,9 @@ var targets: [Target] = [
     tests("ArchitectureTests", ["TestSupport"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics"]),
+    tests(
+        "FileFormatsTests",
+        ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "LocalFileStorage", "EngineConfiguration"]),
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
 

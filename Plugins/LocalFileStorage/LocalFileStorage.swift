@@ -1,1 +1,184 @@
-// LocalFileStorage: Parquet and CSV files of a directory as tables.
+// LocalFileStorage: Parquet and CSV files of a directory as tables, and files by their path.
+
+import Diagnostics
+import EngineConfiguration
+import FileFormats
+import PluginHost
+import Storage
+import Synchronization
+
+/// The plug-in "file". Keys: `directory` (or `path`), `format` to leave out other formats, and the options of CSV.
+package struct LocalFileStoragePlugin: EnginePlugin {
+    package let name = "file"
+    package init() {}
+
+    private static let ownKeys = ["type", "directory", "path", "format"]
+
+    package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? {
+        try section.checkKeys(LocalFileStoragePlugin.ownKeys + CSVOptions.keys)
+        let directory = try section["path"] ?? section.required("directory")
+        var format: FileFormat?
+        if let name = section["format"] {
+            guard let known = FileFormat(rawValue: name.lowercased()) else {
+                throw QueryError(
+                    .configurationFileError, "\(section.name): there is no file format \"\(name)\"",
+                    hint: "Formats: \(FileFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+            }
+            format = known
+        }
+        let options = section.values.filter { CSVOptions.keys.contains($0.key) }
+        _ = try CSVOptions(options, format: format ?? .csv)
+        return DirectoryBackend(
+            directory: try DirectoryListing.absolute(directory), format: format, options: options)
+    }
+}
+
+/// Tables opened so far, by name, with the files that they were opened from.
+final class OpenTables: Sendable {
+    private struct Entry {
+        var files: [FileIdentity]
+        var table: any TableProvider
+    }
+    private static let countMax = 1000
+    private let state = Mutex<[String: Entry]>([:])
+
+    /// The table if it was opened from exactly these files, else what `open` makes.
+    func table(_ name: String, files: [FileIdentity], open: () throws -> any TableProvider) throws -> any TableProvider {
+        if let entry = state.withLock({ $0[name] }), entry.files == files { return entry.table }
+        let table = try open()
+        state.withLock { state in
+            if state.count >= OpenTables.countMax { state.removeAll() }
+            state[name] = Entry(files: files, table: table)
+        }
+        return table
+    }
+}
+
+/// A directory whose files and sub-directories are the tables of the schema "public".
+package final class DirectoryBackend: StorageBackend {
+    private static let schema = "public"
+
+    private let directory: String
+    private let format: FileFormat?
+    private let options: [String: String]
+    private let tables = OpenTables()
+
+    init(directory: String, format: FileFormat?, options: [String: String]) {
+        self.directory = directory
+        self.format = format
+        self.options = options
+    }
+
+    /// The files of one table.
+    private struct Source {
+        var format: FileFormat
+        var paths: [String]
+    }
+
+    package func schemaNames() async throws -> [String] { [DirectoryBackend.schema] }
+
+    package func tableNames(schema: String) async throws -> [String] {
+        schema == DirectoryBackend.schema ? try sources().keys.sorted() : []
+    }
+
+    package func table(schema: String, name: String) async throws -> (any TableProvider)? {
+        guard schema == DirectoryBackend.schema, let source = try sources()[name] else { return nil }
+        let files = try source.paths.map { try FileIdentity(path: $0) }
+        return try tables.table(name, files: files) {
+            try FileTable.open(name: name, format: source.format, files: files, options: options)
+        }
+    }
+
+    private func sources() throws -> [String: Source] {
+        var result: [String: Source] = [:]
+        func add(_ name: String, _ format: FileFormat, _ path: String) throws {
+            guard self.format == nil || self.format == format else { return }
+            guard result[name] == nil || result[name]?.format == format else {
+                throw QueryError(
+                    .duplicateTable, "table \"\(name)\" has files of several formats in \"\(directory)\"", object: name)
+            }
+            result[name, default: Source(format: format, paths: [])].paths.append(path)
+        }
+        for entry in try DirectoryListing.entries(directory) {
+            let path = directory + "/" + entry.name
+            if !entry.isDirectory {
+                if let (format, baseName) = FileFormat.of(fileName: entry.name) {
+                    try add(DirectoryBackend.tableName(baseName), format, path)
+                }
+                continue
+            }
+            for inner in try DirectoryListing.entries(path) where !inner.isDirectory {
+                if let (format, _) = FileFormat.of(fileName: inner.name) {
+                    try add(entry.name.lowercased(), format, path + "/" + inner.name)
+                }
+            }
+        }
+        return result
+    }
+
+    /// The table that a file belongs to: files numbered "name-0", "name-1" … make one.
+    private static func tableName(_ baseName: String) -> String {
+        let name = baseName.lowercased()
+        guard let dash = name.lastIndex(of: "-"), dash != name.startIndex else { return name }
+        let number = name[name.index(after: dash)...]
+        return !number.isEmpty && number.allSatisfy(\.isNumber) ? String(name[..<dash]) : name
+    }
+}
+
+/// Files named in FROM: one file, a directory, or a pattern.
+package final class PathBackend: PathResolvingBackend {
+    private static let schema = "path"
+    private let tables = OpenTables()
+
+    package init() {}
+
+    package func schemaNames() async throws -> [String] { [PathBackend.schema] }
+    package func tableNames(schema: String) async throws -> [String] { [] }
+
+    package func resolve(path: String) async throws -> (schema: String, name: String) {
+        let full = try DirectoryListing.absolute(path)
+        guard !(try files(full)).isEmpty else {
+            throw QueryError(.undefinedFile, "no files match \"\(path)\"", object: path)
+        }
+        return (PathBackend.schema, full)
+    }
+
+    package func table(schema: String, name: String) async throws -> (any TableProvider)? {
+        guard schema == PathBackend.schema else { return nil }
+        let paths = try files(name)
+        guard let first = paths.first else {
+            throw QueryError(.undefinedFile, "no files match \"\(name)\"", object: name)
+        }
+        let identities = try paths.map { try FileIdentity(path: $0) }
+        return try tables.table(name, files: identities) {
+            let format = try PathBackend.format(first)
+            if let other = try paths.first(where: { try PathBackend.format($0) != format }) {
+                throw QueryError(
+                    .datatypeMismatch, "\"\(name)\" matches files of several formats",
+                    detail: "Files: \(first), \(other).", object: name)
+            }
+            return try FileTable.open(name: name, format: format, files: identities)
+        }
+    }
+
+    private static func format(_ path: String) throws -> FileFormat {
+        let fileName = path.split(separator: "/").last.map(String.init) ?? path
+        guard let (format, _) = FileFormat.of(fileName: fileName) else {
+            throw QueryError(
+                .featureNotSupported, "the format of file \"\(path)\" is not known by its name",
+                hint: "Known endings: \(FileFormat.allCases.map { "." + $0.rawValue }.joined(separator: ", ")).",
+                object: path)
+        }
+        return format
+    }
+
+    private func files(_ path: String) throws -> [String] {
+        if DirectoryListing.isPattern(path) { return try DirectoryListing.glob(path) }
+        if DirectoryListing.isDirectory(path) {
+            return try DirectoryListing.entries(path).filter { !$0.isDirectory && FileFormat.of(fileName: $0.name) != nil }
+                .map { path + "/" + $0.name }
+        }
+        _ = try FileIdentity(path: path)
+        return [path]
+    }
+}

@@ -1,1 +1,14 @@
-// FileFormats: Parquet and CSV readers, used by every storage plug-in that holds files.
+// FileFormats: Parquet and CSV readers and writers, used by every storage plug-in that holds files.
+//
+//   IO/           files read by position, with typed errors
+//   Compression/  the codecs of pages and files
+//   Parquet/      footer, pages, encodings, pruning, the reader of a row group
+//   CSV/          type sniffing, the scanner, the reader of a byte range, the writer
+//   FileTable     a table made of files of one format
+
+import Diagnostics
+
+extension QueryError {
+    /// A file whose bytes break its format's rules.
+    static func corrupted(_ what: String) -> QueryError { QueryError(.dataCorrupted, "invalid Parquet file: \(what)") }
+}

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "ck_unpack.h"
 
 /// Asks the processor to load the cache line at `address` for reading.
 static inline __attribute__((always_inline)) void ck_prefetch(const void *_Nullable address) { __builtin_prefetch(address, 0, 3); }

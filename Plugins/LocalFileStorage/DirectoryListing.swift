@@ -1,0 +1,150 @@
+// Directories and glob patterns: which files there are.
+
+import Diagnostics
+import FileFormats
+import Glibc
+
+/// One entry of a directory.
+struct DirectoryEntry {
+    var name: String
+    var isDirectory: Bool
+}
+
+enum DirectoryListing {
+    /// The entries of a directory, sorted by name, hidden ones left out.
+    static func entries(_ path: String) throws -> [DirectoryEntry] {
+        guard let directory = opendir(path) else { throw LocalFile.error("could not open directory", path) }
+        defer { closedir(directory) }
+        var result: [DirectoryEntry] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name.hasPrefix(".") || name.hasPrefix("_") { continue }
+            var isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
+            // Links and file systems that do not tell the type.
+            if entry.pointee.d_type == UInt8(DT_LNK) || entry.pointee.d_type == UInt8(DT_UNKNOWN) {
+                isDirectory = DirectoryListing.isDirectory(path + "/" + name)
+            }
+            result.append(DirectoryEntry(name: name, isDirectory: isDirectory))
+        }
+        return result.sorted { $0.name < $1.name }
+    }
+
+    static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// An absolute path without `.`, `..` and doubled slashes; links stay.
+    static func absolute(_ path: String) throws -> String {
+        var full = path
+        if path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") {
+            full = String(cString: home) + path.dropFirst()
+        }
+        if !full.hasPrefix("/") {
+            guard let current = getcwd(nil, 0) else { throw LocalFile.error("could not find the directory of", path) }
+            full = String(cString: current) + "/" + full
+            free(current)
+        }
+        var parts: [Substring] = []
+        for part in full.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    static func isPattern(_ path: String) -> Bool { path.contains { $0 == "*" || $0 == "?" || $0 == "[" } }
+
+    /// Directories that a `**` descends at most.
+    private static let depthMax = 32
+
+    /// The files that an absolute pattern matches, sorted. `**` stands for any number of directories.
+    static func glob(_ pattern: String) throws -> [String] {
+        var result: [String] = []
+        try glob("", pattern.split(separator: "/").map(String.init)[...], depth: 0, &result)
+        return result.sorted()
+    }
+
+    private static func glob(
+        _ base: String, _ parts: ArraySlice<String>, depth: Int, _ result: inout [String]
+    ) throws {
+        guard let part = parts.first, depth < depthMax else { return }
+        let rest = parts.dropFirst()
+        let directory = base.isEmpty ? "/" : base
+        if part == "**" {
+            try glob(base, rest.isEmpty ? ["*"] : rest, depth: depth, &result)
+            for entry in (try? entries(directory)) ?? [] where entry.isDirectory {
+                try glob(base + "/" + entry.name, parts, depth: depth + 1, &result)
+            }
+            return
+        }
+        if !isPattern(part) {
+            let path = base + "/" + part
+            if rest.isEmpty {
+                var status = stat()
+                if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG { result.append(path) }
+            } else {
+                try glob(path, rest, depth: depth, &result)
+            }
+            return
+        }
+        guard isDirectory(directory) else { return }
+        for entry in try entries(directory) where matches(Array(entry.name.utf8)[...], Array(part.utf8)[...]) {
+            if rest.isEmpty {
+                if !entry.isDirectory { result.append(base + "/" + entry.name) }
+            } else if entry.isDirectory {
+                try glob(base + "/" + entry.name, rest, depth: depth, &result)
+            }
+        }
+    }
+
+    /// Whether a name matches a pattern of `*`, `?` and `[…]`.
+    static func matches(_ name: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
+        var name = name
+        var pattern = pattern
+        // Where to go on when the rest after the last star does not match.
+        var retry: (name: ArraySlice<UInt8>, pattern: ArraySlice<UInt8>)?
+        while true {
+            if let star = pattern.first, star == UInt8(ascii: "*") {
+                pattern = pattern.dropFirst()
+                retry = (name, pattern)
+                continue
+            }
+            if let byte = name.first, let length = matchOne(byte, pattern) {
+                name = name.dropFirst()
+                pattern = pattern.dropFirst(length)
+                continue
+            }
+            if name.isEmpty && pattern.isEmpty { return true }
+            guard let last = retry, !last.name.isEmpty else { return false }
+            retry = (last.name.dropFirst(), last.pattern)
+            name = last.name.dropFirst()
+            pattern = last.pattern
+        }
+    }
+
+    /// How much of the pattern one byte uses up; `nil` if it does not match.
+    private static func matchOne(_ byte: UInt8, _ pattern: ArraySlice<UInt8>) -> Int? {
+        guard let first = pattern.first else { return nil }
+        if first == UInt8(ascii: "?") { return 1 }
+        if first == UInt8(ascii: "["), let close = pattern.dropFirst(2).firstIndex(of: UInt8(ascii: "]")) {
+            var members = pattern[(pattern.startIndex + 1)..<close]
+            let isNegated = members.first == UInt8(ascii: "!")
+            if isNegated { members = members.dropFirst() }
+            var isMember = false
+            while let low = members.first {
+                let high = members.dropFirst(2).first
+                if members.dropFirst().first == UInt8(ascii: "-"), let high {
+                    isMember = isMember || (low <= byte && byte <= high)
+                    members = members.dropFirst(3)
+                } else {
+                    isMember = isMember || low == byte
+                    members = members.dropFirst()
+                }
+            }
+            return isMember != isNegated ? close - pattern.startIndex + 1 : nil
+        }
+        return first == byte ? 1 : nil
+    }
+}

@@ -1,0 +1,32 @@
+// Tables of files: which formats there are, and which table a set of files makes.
+
+import Columnar
+import Diagnostics
+import Storage
+
+/// The formats that tables of files may have.
+package enum FileFormat: String, Sendable, CaseIterable {
+    case parquet, csv, tsv, tbl
+
+    /// The format that a file's name tells, and the name without its endings.
+    package static func of(fileName: String) -> (format: FileFormat, baseName: String)? {
+        var name = Substring(fileName)
+        if name.hasSuffix(".gz") { name = name.dropLast(3) }
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
+        guard let format = FileFormat(rawValue: name[name.index(after: dot)...].lowercased()) else { return nil }
+        if format == .parquet && name.endIndex != fileName.endIndex { return nil }
+        return (format, String(name[..<dot]))
+    }
+}
+
+package enum FileTable {
+    /// The table that files of one format make.
+    package static func open(
+        name: String, format: FileFormat, files: [FileIdentity], options: [String: String] = [:]
+    ) throws -> any TableProvider {
+        switch format {
+        case .parquet: return try ParquetTable(name: name, files: files)
+        case .csv, .tsv, .tbl: throw QueryError.notSupported("CSV")
+        }
+    }
+}

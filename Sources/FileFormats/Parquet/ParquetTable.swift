@@ -1,0 +1,106 @@
+// A table made of Parquet files.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import Storage
+import Synchronization
+
+/// One or more Parquet files of the same columns. Splits are row groups.
+package final class ParquetTable: TableProvider {
+    package let schema: Schema
+    private let files: [ParquetFile]
+    private let known = Mutex<TableStatistics?>(nil)
+
+    /// Reads the footers (from the cache if they were read before) and checks that the files agree.
+    package init(name: String, files identities: [FileIdentity]) throws {
+        guard !identities.isEmpty else {
+            throw QueryError(.undefinedFile, "table \"\(name)\" has no files", object: name)
+        }
+        let files = try identities.map { try ParquetFile($0) }
+        var fields = files[0].metadata.columns.map(\.field)
+        try ParquetTable.checkNames(fields, files[0].identity.path)
+        for file in files.dropFirst() {
+            let columns = file.metadata.columns
+            for index in fields.indices {
+                guard let column = columns.first(where: { $0.name == fields[index].name }),
+                    column.type == fields[index].type
+                else {
+                    throw ParquetTable.disagreement(name, files[0], file, fields[index].name)
+                }
+                if column.isNullable { fields[index].isNullable = true }
+            }
+            if let extra = columns.first(where: { column in !fields.contains { $0.name == column.name } }) {
+                throw ParquetTable.disagreement(name, files[0], file, extra.name)
+            }
+        }
+        schema = Schema(fields)
+        self.files = files
+    }
+
+    private static func checkNames(_ fields: [Field], _ path: String) throws {
+        var seen: Set<String> = []
+        for field in fields where !seen.insert(field.name).inserted {
+            throw QueryError(.duplicateColumn, "column \"\(field.name)\" appears twice in \"\(path)\"", object: path)
+        }
+    }
+
+    private static func disagreement(_ table: String, _ a: ParquetFile, _ b: ParquetFile, _ column: String)
+        -> QueryError
+    {
+        QueryError(
+            .datatypeMismatch, "the files of table \"\(table)\" do not agree about column \"\(column)\"",
+            detail: "Files: \(a.identity.path), \(b.identity.path).", object: table)
+    }
+
+    /// The file's columns for table ordinals.
+    private func columns(_ file: ParquetFile, _ projection: [Int]) throws -> [ParquetColumn] {
+        let columns = file.metadata.columns
+        return try projection.map { ordinal in
+            let field = schema.fields[ordinal]
+            // As a rule all files have the same order.
+            let column =
+                ordinal < columns.count && columns[ordinal].name == field.name
+                ? columns[ordinal] : columns.first { $0.name == field.name }
+            guard let column, column.type == field.type else {
+                throw QueryError(
+                    .ioError, "file \"\(file.identity.path)\" has other columns than its table", object: field.name)
+            }
+            return column
+        }
+    }
+
+    package func statistics() async throws -> TableStatistics {
+        if let known = known.withLock({ $0 }) { return known }
+        let made = try ParquetTableStatistics.make(files, try files.map { try columns($0, Array(0..<schema.count)) })
+        known.withLock { $0 = made }
+        return made
+    }
+
+    package func splits(for request: ScanRequest) async throws -> [Split] {
+        var splits: [Split] = []
+        for file in files {
+            let columns = try columns(file, request.projection)
+            for (index, group) in file.metadata.rowGroups.enumerated() where group.rowCount > 0 {
+                let mayMatch = request.predicates.allSatisfy { predicate in
+                    Pruning.mayMatch(predicate) { columns[$0].bounds(group.columns[columns[$0].leaf]) }
+                }
+                guard mayMatch else { continue }
+                let bytes = columns.reduce(0) { $0 + group.columns[$1.leaf].compressedByteCount }
+                splits.append(
+                    Split(
+                        payload: FilePart(identity: file.identity, start: index, end: index + 1).payload,
+                        estimatedRowCount: group.rowCount, estimatedByteCount: bytes))
+            }
+        }
+        return splits
+    }
+
+    package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
+        let part = try FilePart(payload: split.payload)
+        let file = try ParquetFile(part.identity)
+        return try ParquetRowGroupReader(
+            file, rowGroup: part.start, columns: try columns(file, request.projection), request: request,
+            context: context)
+    }
+}

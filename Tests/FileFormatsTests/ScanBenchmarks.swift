@@ -22,7 +22,9 @@ private final class RangeFilter: ScanFilter {
     }
     func select(_ batch: Batch) throws -> Selection? {
         let vector = batch.column(positions[0])
-        let flags = Buffer(byteCount: vector.count).base.assumingMemoryBound(to: UInt8.self)
+        let buffer = Buffer(byteCount: vector.count)
+        let flags = buffer.base.assumingMemoryBound(to: UInt8.self)
+        defer { withExtendedLifetime(buffer) {} }
         if let entries = vector.dictionary {
             if dictionary !== entries {
                 dictionary = entries

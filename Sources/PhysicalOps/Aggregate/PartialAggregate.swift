@@ -1,0 +1,103 @@
+// Partial aggregation: a streaming operator that shrinks its input before it crosses the network, where that pays.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+
+final class PartialAggregateFactory: OperatorFactory {
+    let plan: AggregatePlan
+    init(plan: AggregatePlan) { self.plan = plan }
+
+    func makeOperator(downstream: PushOperator, driver: DriverContext) throws -> PushOperator {
+        try PartialAggregate(plan: plan, downstream: downstream, driver: driver)
+    }
+}
+
+/// Collects groups up to a number that the cache holds, gives their states and starts again. When the first rows hardly
+/// share groups it stops collecting: each row passes as a group of its own.
+private final class PartialAggregate: PushOperator {
+    private static let groupCountMax = 1 << 16
+    private static let sampleRows = 100_000
+    /// Groups a row above which collecting is given up.
+    private static let distinctShareMax = 0.85
+
+    private let plan: AggregatePlan
+    private let input: AggregateInput
+    private var sets: [GroupSet]
+    private var passes: [Bool]
+    private let reservation: MemoryReservation
+    private let rows: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    /// The sets that are being given, and how far.
+    private var giving: [GroupSet] = []
+    private var cursor = GroupRowStore.Cursor()
+
+    init(plan: AggregatePlan, downstream: PushOperator, driver: DriverContext) throws {
+        self.plan = plan
+        input = try AggregateInput(plan, task: driver.task)
+        sets = plan.sets.indices.map { GroupSet(plan: plan, index: $0) }
+        passes = plan.sets.map { _ in false }
+        reservation = MemoryReservation(driver.task.memory(for: plan.node))
+        rows = .allocate(capacity: GroupTable.chunkRows)
+        super.init(node: plan.node, downstream: downstream, driver: driver)
+    }
+
+    deinit { rows.deallocate() }
+
+    override func process(_ batch: Batch) throws {
+        try AggregateInput.forEachChunk(batch) { chunk in
+            try input.evaluate(chunk)
+            for index in sets.indices {
+                if passes[index] { try pass(index) } else { try collect(index) }
+            }
+        }
+        try reservation.resize(to: (sets + giving).reduce(0) { $0 + $1.byteCount })
+    }
+
+    private func collect(_ index: Int) throws {
+        let set = sets[index]
+        try set.add(input)
+        guard set.table != nil, set.groupCount >= PartialAggregate.groupCountMax else { return }
+        if set.rowsSeen >= PartialAggregate.sampleRows || set.groupCount >= PartialAggregate.groupCountMax {
+            passes[index] = Double(set.groupCount) > PartialAggregate.distinctShareMax * Double(set.rowsSeen)
+        }
+        giving.append(set)
+        sets[index] = GroupSet(plan: plan, index: index)
+        hasPendingOutput = true
+    }
+
+    /// Gives the rows as they are, as states of one row.
+    private func pass(_ index: Int) throws {
+        let set = sets[index]
+        guard let table = set.table else { return try set.add(input) }
+        try set.append(input)
+        let keys = plan.sets[index].map { input.keyVectors[$0] }
+        try emit(try set.output(table.groups, keys: keys, count: input.count))
+        table.removeAll()
+    }
+
+    override func resume() throws {
+        guard let set = giving.first, let table = set.table else {
+            hasPendingOutput = false
+            return
+        }
+        let count = table.store.next(partition: 0, &cursor, into: rows, limit: Batch.standardRowCount)
+        if count > 0 {
+            try emit(try set.output(rows, count: count))
+        } else {
+            giving.removeFirst()
+            cursor = GroupRowStore.Cursor()
+            hasPendingOutput = !giving.isEmpty
+        }
+    }
+
+    override func finishInput() throws {
+        giving = sets.filter { $0.table != nil && $0.groupCount > 0 }
+        let singles = sets.filter { $0.table == nil }
+        sets = []
+        cursor = GroupRowStore.Cursor()
+        while !giving.isEmpty { try resume() }
+        hasPendingOutput = false
+        // A set without keys has its row even if nothing came.
+        for set in singles { try emit(try set.singleOutput()) }
+    }
+}

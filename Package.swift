@@ -119,8 +119,8 @@ var targets: [Target] = [
     library(
         "EmbeddedCluster",
         [
-            "Coordination", "WorkerRuntime", "PluginHost", "Storage", "Transport", "EngineConfiguration", "Columnar",
-            "Diagnostics",
+            "Coordination", "WorkerRuntime", "PluginHost", "ClusterMembership", "WireCodec", "SQLFunctions", "QueryPlan",
+            "Storage", "Transport", "EngineConfiguration", "Columnar", "Diagnostics", log,
         ]),
 
     // Tests and what they share.

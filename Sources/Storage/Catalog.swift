@@ -85,3 +85,10 @@ package protocol PathResolvingBackend: StorageBackend {
     /// The schema and name under which `table(schema:name:)` finds the path, on every node; throws 58P01 if nothing matches.
     func resolve(path: String) async throws -> (schema: String, name: String)
 }
+
+/// A backend that can write single files: COPY … TO.
+package protocol FileWritingBackend: StorageBackend {
+    /// A writer for a new or replaced file; it appears whole when the writer commits.
+    func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
+        -> any TableWriter
+}

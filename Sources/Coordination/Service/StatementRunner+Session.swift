@@ -130,8 +130,8 @@ extension StatementRunner {
     }
 
     func fetch(_ fetch: Fetch) async throws -> StatementResult {
-        guard let cursor = session.state.withLock({ $0.cursors[fetch.cursor.name] }) else {
-            throw QueryError(.invalidCursorName, "cursor \"\(fetch.cursor.name)\" does not exist")
+        guard let cursor = session.state.withLock({ $0.cursors[fetch.cursor.text] }) else {
+            throw QueryError(.invalidCursorName, "cursor \"\(fetch.cursor.text)\" does not exist")
         }
         guard let count = fetch.forwardCount else { throw QueryError.notSupported("FETCH that is not forward") }
         let batches = try await cursor.fetch(count)
@@ -175,8 +175,19 @@ extension Session {
             return state.withLock { $0.prepared[name]?.fields }
         case .fetch(let fetch):
             if fetch.isMove { return nil }
-            return state.withLock { $0.cursors[fetch.cursor.name]?.result.fields }
+            return state.withLock { $0.cursors[fetch.cursor.text]?.result.fields }
         default: return nil
+        }
+    }
+}
+
+extension Fetch {
+    /// Rows to take when the direction is forward; `.max` is all.
+    fileprivate var forwardCount: Int? {
+        switch direction {
+        case .forward(let count): count.map { Int(max(0, $0)) } ?? .max
+        case .relative(1): 1
+        case .backward, .absolute, .relative: nil
         }
     }
 }

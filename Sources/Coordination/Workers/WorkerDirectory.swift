@@ -57,11 +57,11 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
     }
 
     private let state: Mutex<State>
-    private let transport: any ControlTransport
+    private let transport: (any ControlTransport)?
     private let logger: Logger
     private let start = ContinuousClock.now
 
-    package init(membership: MembershipInstance, transport: any ControlTransport, logger: Logger) {
+    package init(membership: MembershipInstance, transport: (any ControlTransport)?, logger: Logger) {
         state = Mutex(State(membership: membership))
         self.transport = transport
         self.logger = logger
@@ -236,7 +236,7 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
     }
 
     private func connect(_ worker: WorkerID) async {
-        guard let record = state.withLock({ $0.membership.worker(worker) }),
+        guard let transport, let record = state.withLock({ $0.membership.worker(worker) }),
             let control = Endpoint(record.description.controlAddress),
             let (exchangeTransport, exchange) = Endpoint.withTransport(record.description.exchangeAddress)
         else {

@@ -1,1 +1,0 @@
-// EmbeddedCluster: a coordinator and any number of workers in one process.

@@ -1,0 +1,240 @@
+// EmbeddedCluster puts a node together: the engine with workers of its own process, or a worker for another's engine.
+//
+//   EngineNode    a coordinator with any number of workers in its process: embedded, standalone, coordinator
+//   WorkerNode    a worker that joins a coordinator
+
+import ClusterMembership
+import Coordination
+import Diagnostics
+import EngineConfiguration
+import Logging
+import PluginHost
+import SQLFunctions
+import Storage
+import Synchronization
+import Transport
+import WireCodec
+import WorkerRuntime
+
+/// A catalogue to open at start-up.
+package struct CatalogConfiguration: Sendable {
+    package var name: String
+    package var type: String
+    package var values: [String: String]
+    package init(name: String, type: String, values: [String: String] = [:]) {
+        self.name = name
+        self.type = type
+        self.values = values
+    }
+}
+
+/// How a coordinator reaches workers of other processes.
+package struct ClusterConfiguration: Sendable {
+    /// Plug-in names.
+    package var controlTransport: String
+    package var exchangeTransport: String
+    /// Where workers register; port 0 is any free one.
+    package var control: Endpoint
+    /// Where this node serves exchange data; port 0 is any free one.
+    package var exchange: Endpoint
+    package var clusterID: String
+    package init(
+        controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
+        clusterID: String = "martlet"
+    ) {
+        self.controlTransport = controlTransport
+        self.exchangeTransport = exchangeTransport
+        self.control = control
+        self.exchange = exchange
+        self.clusterID = clusterID
+    }
+}
+
+package struct NodeConfiguration: Sendable {
+    package var threads: Int
+    package var memoryByteLimit: Int
+    /// Workers of this process that take part in every query.
+    package var localWorkers: Int
+    package var catalogs: [CatalogConfiguration]
+    /// `nil`: no other process can join.
+    package var cluster: ClusterConfiguration?
+    package init(
+        threads: Int, memoryByteLimit: Int, localWorkers: Int = 1, catalogs: [CatalogConfiguration] = [],
+        cluster: ClusterConfiguration? = nil
+    ) {
+        self.threads = threads
+        self.memoryByteLimit = memoryByteLimit
+        self.localWorkers = localWorkers
+        self.catalogs = catalogs
+        self.cluster = cluster
+    }
+}
+
+/// A coordinator, perhaps with workers in the same process.
+package final class EngineNode: Sendable {
+    package let engine: QueryEngine
+    /// Where workers register, if they can.
+    package let controlEndpoint: Endpoint?
+    private let workers: [Worker]
+    private let transports: [any ExchangeTransport]
+    private let control: (any ControlTransport)?
+    private let background: Mutex<[Task<Void, Never>]>
+
+    private init(
+        engine: QueryEngine, workers: [Worker], transports: [any ExchangeTransport], control: (any ControlTransport)?,
+        controlEndpoint: Endpoint?, background: [Task<Void, Never>]
+    ) {
+        self.engine = engine
+        self.workers = workers
+        self.transports = transports
+        self.control = control
+        self.controlEndpoint = controlEndpoint
+        self.background = Mutex(background)
+    }
+
+    /// Opens catalogues, starts workers and, if configured, serves the cluster.
+    package static func start(
+        _ configuration: NodeConfiguration, plugins: PluginRegistry, logger: Logger
+    ) async throws -> EngineNode {
+        MemoryAllocationSettings.apply()
+        let registry = FunctionRegistry.builtIn
+        for plugin in plugins.plugins { try plugin.registerFunctions(in: registry) }
+        let catalog = try openCatalogs(configuration.catalogs, plugins: plugins)
+
+        var transports: [String: any ExchangeTransport] = [:]
+        let isCluster = configuration.cluster != nil
+        let localName = "inprocess"
+        if configuration.localWorkers > 1 && !isCluster {
+            transports[localName] = try plugins.exchangeTransport(
+                type: localName, section: ConfigurationSection(name: localName))
+        }
+        var controlTransport: (any ControlTransport)?
+        if let cluster = configuration.cluster {
+            transports[cluster.exchangeTransport] = try plugins.exchangeTransport(
+                type: cluster.exchangeTransport, section: ConfigurationSection(name: cluster.exchangeTransport))
+            controlTransport = try plugins.controlTransport(
+                type: cluster.controlTransport, section: ConfigurationSection(name: cluster.controlTransport))
+        }
+        let membership = MembershipInstance(clusterID: configuration.cluster?.clusterID ?? "local")
+        let directory = WorkerDirectory(membership: membership, transport: controlTransport, logger: logger)
+
+        var parts = LocalWorkers(
+            configuration: configuration, plugins: plugins, registry: registry, catalog: catalog,
+            transports: transports, logger: logger)
+        try await parts.start(in: directory)
+        guard let coordinatorWorker = parts.coordinatorWorker else {
+            throw QueryError.internalError("the node has no worker of its own")
+        }
+        let engine = QueryEngine(
+            catalog: catalog, registry: registry, directory: directory,
+            options: QueryEngineOptions(
+                queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads,
+                workersAreLocal: !isCluster || configuration.localWorkers == 1),
+            logger: logger
+        ) { location in try coordinatorWorker.openReader(location, partition: 0) }
+
+        var background: [Task<Void, Never>] = []
+        for worker in parts.workers { background.append(Task { await worker.run() }) }
+        var controlEndpoint: Endpoint?
+        if let cluster = configuration.cluster, let controlTransport {
+            controlEndpoint = try await controlTransport.serveCoordinator(directory, on: cluster.control)
+            background.append(Task { await directory.run() })
+        }
+        return EngineNode(
+            engine: engine, workers: parts.workers, transports: Array(transports.values), control: controlTransport,
+            controlEndpoint: controlEndpoint, background: background)
+    }
+
+    private static func openCatalogs(_ configurations: [CatalogConfiguration], plugins: PluginRegistry) throws -> Catalog {
+        let catalog = Catalog()
+        for configuration in configurations {
+            let section = ConfigurationSection(name: configuration.name, values: configuration.values)
+            let backend = try plugins.storageBackend(type: configuration.type, section: section)
+            catalog.add(
+                backend, name: configuration.name,
+                origin: CatalogOrigin(type: configuration.type, values: configuration.values))
+        }
+        return catalog
+    }
+
+    /// Ends queries, closes sessions, stops workers.
+    package func shutdown() async {
+        engine.queries.cancelAll(
+            QueryError(.adminShutdown, "terminating connection due to administrator command"))
+        for task in background.withLock({ $0 }) { task.cancel() }
+        await engine.directory.shutdown()
+        await control?.shutdown()
+        for transport in transports { await transport.shutdown() }
+        for worker in workers { worker.shutdown() }
+    }
+}
+
+/// The workers of an engine's own process.
+private struct LocalWorkers {
+    let configuration: NodeConfiguration
+    let plugins: PluginRegistry
+    let registry: FunctionRegistry
+    let catalog: Catalog
+    let transports: [String: any ExchangeTransport]
+    let logger: Logger
+    private(set) var workers: [Worker] = []
+    private(set) var coordinatorWorker: Worker?
+
+    init(
+        configuration: NodeConfiguration, plugins: PluginRegistry, registry: FunctionRegistry, catalog: Catalog,
+        transports: [String: any ExchangeTransport], logger: Logger
+    ) {
+        self.configuration = configuration
+        self.plugins = plugins
+        self.registry = registry
+        self.catalog = catalog
+        self.transports = transports
+        self.logger = logger
+    }
+
+    /// The first worker also runs what only the coordinator's process can run.
+    mutating func start(in directory: WorkerDirectory) async throws {
+        let count = max(1, configuration.localWorkers)
+        for index in 0..<count {
+            let worker = Worker(
+                id: WorkerID(configuration.localWorkers == 0 ? "coordinator" : "local-\(index)"),
+                options: WorkerOptions(threads: configuration.threads, memoryByteLimit: configuration.memoryByteLimit),
+                registry: registry, catalogs: WorkerCatalogs(plugins: plugins, sharing: catalog),
+                transports: transports, fileWriters: CatalogFileWriters(catalog: catalog), logger: logger)
+            workers.append(worker)
+            let (transportName, endpoint) = try await serve(worker)
+            let handle = WorkerHandle(
+                id: worker.id, incarnation: Incarnation(1), exchange: endpoint, exchangeTransport: transportName,
+                connection: LocalWorkerConnection(worker))
+            if index == 0 {
+                coordinatorWorker = worker
+                directory.setCoordinatorWorker(handle)
+            }
+            if configuration.localWorkers > 0 { directory.addLocalWorker(handle) }
+        }
+    }
+
+    /// Where the worker's output can be fetched; a worker on its own needs no transport.
+    private func serve(_ worker: Worker) async throws -> (String, Endpoint) {
+        if let cluster = configuration.cluster, let transport = transports[cluster.exchangeTransport] {
+            return (cluster.exchangeTransport, try await transport.serve(worker.outputs, on: cluster.exchange))
+        }
+        if let transport = transports["inprocess"] {
+            return ("inprocess", try await transport.serve(worker.outputs, on: Endpoint(host: "local", port: 0)))
+        }
+        return ("inprocess", Endpoint(host: "local", port: 0))
+    }
+}
+
+/// Calls a worker of the same process.
+private final class LocalWorkerConnection: WorkerConnection, Sendable {
+    private let worker: Worker
+    init(_ worker: Worker) { self.worker = worker }
+    func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws {
+        try await worker.startTask(attempt, descriptor: descriptor)
+    }
+    func cancelTasks(_ attempts: [TaskAttemptID]) async throws { await worker.cancelTasks(attempts) }
+    func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> { worker.taskStatuses(query: query) }
+    func ping() async throws {}
+    func close() async {}
+}

@@ -1,0 +1,116 @@
+// A worker process: serves tasks and output, and stays registered with a coordinator.
+
+import ClusterMembership
+import Diagnostics
+import EngineConfiguration
+import Logging
+import PluginHost
+import SQLFunctions
+import Storage
+import Transport
+import WireCodec
+import WorkerRuntime
+
+package struct WorkerNodeConfiguration: Sendable {
+    package var id: WorkerID
+    package var incarnation: Incarnation
+    package var threads: Int
+    package var memoryByteLimit: Int
+    /// Coordinators' control addresses, tried in turn.
+    package var coordinators: [String]
+    package var controlTransport: String
+    package var exchangeTransport: String
+    /// Where tasks are taken, and where output is served; port 0 is any free one.
+    package var control: Endpoint
+    package var exchange: Endpoint
+    /// The host that other nodes reach this one by.
+    package var advertisedHost: String
+    package var clusterID: String
+    package init(
+        id: WorkerID, incarnation: Incarnation, threads: Int, memoryByteLimit: Int, coordinators: [String],
+        controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
+        advertisedHost: String, clusterID: String = "martlet"
+    ) {
+        self.id = id
+        self.incarnation = incarnation
+        self.threads = threads
+        self.memoryByteLimit = memoryByteLimit
+        self.coordinators = coordinators
+        self.controlTransport = controlTransport
+        self.exchangeTransport = exchangeTransport
+        self.control = control
+        self.exchange = exchange
+        self.advertisedHost = advertisedHost
+        self.clusterID = clusterID
+    }
+}
+
+package final class WorkerNode: Sendable {
+    package let controlEndpoint: Endpoint
+    package let exchangeEndpoint: Endpoint
+    package let worker: Worker
+    package let session: WorkerSession
+    private let control: any ControlTransport
+    private let exchange: any ExchangeTransport
+
+    private init(
+        worker: Worker, session: WorkerSession, control: any ControlTransport, exchange: any ExchangeTransport,
+        controlEndpoint: Endpoint, exchangeEndpoint: Endpoint
+    ) {
+        self.worker = worker
+        self.session = session
+        self.control = control
+        self.exchange = exchange
+        self.controlEndpoint = controlEndpoint
+        self.exchangeEndpoint = exchangeEndpoint
+    }
+
+    /// Starts serving. `run` then registers.
+    package static func start(
+        _ configuration: WorkerNodeConfiguration, plugins: PluginRegistry, logger: Logger
+    ) async throws -> WorkerNode {
+        MemoryAllocationSettings.apply()
+        let registry = FunctionRegistry.builtIn
+        for plugin in plugins.plugins { try plugin.registerFunctions(in: registry) }
+        let exchange = try plugins.exchangeTransport(
+            type: configuration.exchangeTransport, section: ConfigurationSection(name: configuration.exchangeTransport))
+        let control = try plugins.controlTransport(
+            type: configuration.controlTransport, section: ConfigurationSection(name: configuration.controlTransport))
+        let worker = Worker(
+            id: configuration.id,
+            options: WorkerOptions(threads: configuration.threads, memoryByteLimit: configuration.memoryByteLimit),
+            registry: registry, catalogs: WorkerCatalogs(plugins: plugins, sharing: nil),
+            transports: [configuration.exchangeTransport: exchange], fileWriters: CatalogFileWriters(catalog: nil),
+            logger: logger)
+        let exchangeEndpoint = try await exchange.serve(worker.outputs, on: configuration.exchange)
+        let controlEndpoint = try await control.serveWorker(worker, on: configuration.control)
+        func advertised(_ endpoint: Endpoint) -> Endpoint {
+            Endpoint(host: configuration.advertisedHost, port: endpoint.port)
+        }
+        let description = WorkerDescription(
+            worker: configuration.id, incarnation: configuration.incarnation, clusterID: configuration.clusterID,
+            controlAddress: advertised(controlEndpoint).description,
+            exchangeAddress: "\(configuration.exchangeTransport)://\(advertised(exchangeEndpoint))",
+            memoryBytes: Int64(configuration.memoryByteLimit), slots: configuration.threads)
+        let instance = try WorkerSessionInstance(description: description, coordinators: configuration.coordinators)
+        let session = WorkerSession(
+            worker: worker, instance: instance, transport: control, memoryByteLimit: configuration.memoryByteLimit,
+            logger: logger)
+        return WorkerNode(
+            worker: worker, session: session, control: control, exchange: exchange,
+            controlEndpoint: advertised(controlEndpoint), exchangeEndpoint: advertised(exchangeEndpoint))
+    }
+
+    /// Stays registered until it has drained or was refused.
+    package func run() async throws {
+        let housekeeping = Task { [worker] in await worker.run() }
+        defer { housekeeping.cancel() }
+        try await session.run()
+    }
+
+    package func shutdown() async {
+        worker.shutdown()
+        await control.shutdown()
+        await exchange.shutdown()
+    }
+}

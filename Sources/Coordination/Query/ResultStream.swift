@@ -9,7 +9,7 @@ import Transport
 package final class ResultStream: AsyncSequence, Sendable {
     package typealias Element = Batch
 
-    private struct State {
+    fileprivate struct State {
         var failure: QueryError?
         var isFinished = false
         var waiter: CheckedContinuation<Void, Never>?

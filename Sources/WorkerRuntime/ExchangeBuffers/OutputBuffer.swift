@@ -13,7 +13,7 @@ import Transport
 
 /// The output of one task attempt: a queue of batches for each partition of its readers.
 package final class OutputBuffer: TaskOutput, Sendable {
-    private struct Partition {
+    fileprivate struct Partition {
         var batches: [Batch] = []
         /// Index of the next batch in `batches`; the array is compacted when it empties.
         var next = 0
@@ -21,7 +21,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
         var wake: (@Sendable () -> Void)?
     }
 
-    private struct State {
+    fileprivate struct State {
         var partitions: [Partition]
         var bufferedByteCount = 0
         var isFinished = false

@@ -61,6 +61,10 @@ package struct ScalarFunction: Sendable {
     package var canFail: Bool
     package var documentation: FunctionDocumentation
     package var kernel: Kernel
+    /// The result's type when the values of literal arguments decide it (`round(x, 2)`); `nil` leaves it to `resultType`.
+    package var literalResultType: (@Sendable ([DataType], [ScalarValue?]) throws -> DataType?)?
+    /// Whether a call with these argument types may raise an error, where `canFail` alone is too coarse.
+    package var canFailForTypes: (@Sendable ([DataType]) -> Bool)?
 
     package init(
         _ name: String, _ parameters: [ParameterType], isVariadic: Bool = false,

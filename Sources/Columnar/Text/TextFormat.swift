@@ -1,0 +1,314 @@
+// PostgreSQL's text form of every type: the entry points for output and input.
+
+import Diagnostics
+
+/// Settings that the text of values depends on.
+package struct TextSettings: Sendable {
+    package var timeZone: TimeZoneData
+    /// Microseconds since 1970 UTC, for `now` and `today` on input.
+    package var now: Int64
+    package init(timeZone: TimeZoneData = .utc, now: Int64 = 0) {
+        self.timeZone = timeZone
+        self.now = now
+    }
+    /// By the name of a zone; an unknown one is UTC.
+    package init(timeZoneNamed name: String, now: Int64 = 0) {
+        self.init(timeZone: TimeZoneData.named(name) ?? .utc, now: now)
+    }
+}
+
+package enum TextFormat {
+    // MARK: Output
+
+    /// The text of a value that is not null; NULL gives "".
+    package static func text(of value: ScalarValue, type: DataType, settings: TextSettings = TextSettings()) -> String {
+        var bytes: [UInt8] = []
+        append(value, type: type, settings: settings, into: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    package static func append(
+        _ value: ScalarValue, type: DataType, settings: TextSettings = TextSettings(), into text: inout [UInt8]
+    ) {
+        if value.isNull { return }
+        let vector = Vector.constant(value, type: type, count: 1)
+        append(vector, row: 0, settings: settings, into: &text)
+    }
+
+    /// Appends the text of a row that is not null, in any encoding. Booleans are `t` and `f`.
+    package static func append(_ source: Vector, row sourceRow: Int, settings: TextSettings, into text: inout [UInt8]) {
+        let (vector, row) = source.position(sourceRow)
+        switch vector.type {
+        case .boolean: text.append(vector.values(UInt8.self)[row] != 0 ? 0x74 : 0x66)
+        case .int8: NumericText.append(Int64(vector.values(Int8.self)[row]), into: &text)
+        case .int16: NumericText.append(Int64(vector.values(Int16.self)[row]), into: &text)
+        case .int32: NumericText.append(Int64(vector.values(Int32.self)[row]), into: &text)
+        case .int64: NumericText.append(vector.values(Int64.self)[row], into: &text)
+        case .float32: NumericText.append(vector.values(Float.self)[row], into: &text)
+        case .float64: NumericText.append(vector.values(Double.self)[row], into: &text)
+        case .decimal(_, let scale):
+            let value = vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
+            NumericText.append(decimal: value, scale: scale, into: &text)
+        case .text, .varchar, .unknown, .json, .jsonb: appendView(vector.views + row, into: &text)
+        case .char(let length):
+            appendView(vector.views + row, into: &text)
+            let count = Utf8.characterCount(StringView.bytes(at: vector.views + row), vector.views[row].count)
+            if count < length { text.append(contentsOf: repeatElement(0x20, count: length - count)) }
+        case .bytea:
+            text.append(contentsOf: [0x5C, 0x78])
+            let bytes = StringView.bytes(at: vector.views + row)
+            for index in 0..<vector.views[row].count { appendHex(bytes[index], into: &text) }
+        case .date: DateTimeText.appendDate(vector.values(Int32.self)[row], into: &text)
+        case .time: DateTimeText.appendTime(vector.values(Int64.self)[row], into: &text)
+        case .timestamp: DateTimeText.appendTimestamp(vector.values(Int64.self)[row], into: &text)
+        case .timestampTZ:
+            DateTimeText.appendTimestampTZ(vector.values(Int64.self)[row], zone: settings.timeZone, into: &text)
+        case .interval: IntervalText.append(vector.values(IntervalValue.self)[row], into: &text)
+        case .uuid: appendUUID(vector.values(UUIDValue.self)[row], into: &text)
+        case .array(let element):
+            let view = vector.views + row
+            let elements = ArrayBlob.decode(StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
+            ArrayText.append(elements, settings: settings, into: &text)
+        }
+    }
+
+    private static func appendView(_ view: UnsafePointer<StringView>, into text: inout [UInt8]) {
+        text.append(contentsOf: UnsafeBufferPointer(start: StringView.bytes(at: view), count: view.pointee.count))
+    }
+
+    private static func appendHex(_ byte: UInt8, into text: inout [UInt8]) {
+        for nibble in [byte >> 4, byte & 15] { text.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble) }
+    }
+
+    private static func appendUUID(_ value: UUIDValue, into text: inout [UInt8]) {
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(0x2D) }
+            let half = index < 8 ? value.high : value.low
+            appendHex(UInt8(truncatingIfNeeded: half >> UInt64(56 - index % 8 * 8)), into: &text)
+        }
+    }
+
+    // MARK: Input
+
+    /// Reads a value. Errors: 22P02 syntax, 22003 numbers out of range, 22007 and 22008 dates and times, 22001 too long.
+    package static func parse(_ text: String, as type: DataType, settings: TextSettings = TextSettings()) throws -> ScalarValue {
+        var text = text
+        return try text.withUTF8 { try parse($0, as: type, settings: settings) }
+    }
+
+    package static func parse(
+        _ text: UnsafeBufferPointer<UInt8>, as type: DataType, settings: TextSettings = TextSettings()
+    ) throws -> ScalarValue {
+        switch type {
+        case .boolean: return .boolean(try parseBoolean(text))
+        case .int8, .int16, .int32, .int64: return .integer(try parseInteger(text, type))
+        case .float32:
+            let value = try parseFloat(text, type)
+            let narrow = Float(value)
+            if narrow.isInfinite && value.isFinite { throw outOfRange(text, type) }
+            return .float(Double(narrow))
+        case .float64: return .float(try parseFloat(text, type))
+        case .decimal(let precision, let scale): return .decimal(try parseDecimal(text, precision, scale, type))
+        case .unknown, .text: return .bytes(Array(text))
+        case .varchar(let length): return .bytes(try limited(text, length, type))
+        case .char(let length):
+            var bytes = try limited(text, length, type)
+            while bytes.last == 0x20 { bytes.removeLast() }
+            return .bytes(bytes)
+        case .json, .jsonb: return .bytes(Array(text))
+        case .bytea: return .bytes(try parseBytes(text))
+        case .date: return .integer(Int64(try dateTime(text, type) { () throws(DateTimeText.Failure) in
+            try DateTimeText.parseDate(text, now: settings.timeZone.localTime(of: settings.now)) }))
+        case .time: return .integer(try dateTime(text, type) { () throws(DateTimeText.Failure) in
+            try DateTimeText.parseTime(text, now: settings.timeZone.localTime(of: settings.now)) })
+        case .timestamp: return .integer(try dateTime(text, type) { () throws(DateTimeText.Failure) in
+            try DateTimeText.parseTimestamp(text, now: settings.timeZone.localTime(of: settings.now)) })
+        case .timestampTZ: return .integer(try dateTime(text, type) { () throws(DateTimeText.Failure) in
+            try DateTimeText.parseTimestampTZ(text, zone: settings.timeZone, now: settings.now) })
+        case .interval:
+            guard let value = IntervalText.parse(text) else { throw syntax(text, type, .invalidDatetimeFormat) }
+            return .interval(value)
+        case .uuid: return .uuid(try parseUUID(text))
+        case .array(let element): return .bytes(try ArrayText.parse(text, element: element, settings: settings))
+        }
+    }
+
+    package static func syntax(
+        _ text: UnsafeBufferPointer<UInt8>, _ type: DataType, _ state: SQLState = .invalidTextRepresentation
+    ) -> QueryError {
+        QueryError(state, "invalid input syntax for type \(plainName(type)): \"\(String(decoding: text, as: UTF8.self))\"")
+    }
+
+    private static func outOfRange(_ text: UnsafeBufferPointer<UInt8>, _ type: DataType) -> QueryError {
+        let shown = String(decoding: text, as: UTF8.self)
+        if type.isFloat { return QueryError(.numericValueOutOfRange, "\"\(shown)\" is out of range for type \(type.sqlName)") }
+        return QueryError(.numericValueOutOfRange, "value \"\(shown)\" is out of range for type \(plainName(type))")
+    }
+
+    private static func plainName(_ type: DataType) -> String { type.isDecimal ? "numeric" : type.sqlName }
+
+    package static func parseInteger(_ text: UnsafeBufferPointer<UInt8>, _ type: DataType) throws -> Int64 {
+        do throws(NumericText.Failure) {
+            let value = try NumericText.parseInteger(text)
+            switch type {
+            case .int8 where Int64(Int8(truncatingIfNeeded: value)) != value: throw .range
+            case .int16 where Int64(Int16(truncatingIfNeeded: value)) != value: throw .range
+            case .int32 where Int64(Int32(truncatingIfNeeded: value)) != value: throw .range
+            default: return value
+            }
+        } catch .syntax {
+            throw syntax(text, type)
+        } catch .range {
+            throw outOfRange(text, type)
+        }
+    }
+
+    package static func parseFloat(_ text: UnsafeBufferPointer<UInt8>, _ type: DataType) throws -> Double {
+        do { return try NumericText.parseFloat(text) } catch .syntax { throw syntax(text, type) } catch .range {
+            throw outOfRange(text, type)
+        }
+    }
+
+    package static func parseDecimal(
+        _ text: UnsafeBufferPointer<UInt8>, _ precision: Int, _ scale: Int, _ type: DataType
+    ) throws -> Int128 {
+        do { return try NumericText.parseDecimal(text, precision: precision, scale: scale) } catch .syntax {
+            throw syntax(text, type)
+        } catch .range {
+            throw decimalOverflow(precision: precision, scale: scale)
+        }
+    }
+
+    package static func decimalOverflow(precision: Int, scale: Int) -> QueryError {
+        QueryError(
+            .numericValueOutOfRange, "numeric field overflow",
+            detail: "A field with precision \(precision), scale \(scale) must round to an absolute value less than "
+                + (precision == scale ? "1." : "10^\(precision - scale)."))
+    }
+
+    package static func parseBoolean(_ text: UnsafeBufferPointer<UInt8>) throws -> Bool {
+        let trimmed = NumericText.trimmed(text)
+        let word = String(decoding: trimmed, as: UTF8.self).lowercased()
+        switch word {
+        case "t", "tr", "tru", "true", "y", "ye", "yes", "on", "1": return true
+        case "f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0": return false
+        default: throw syntax(text, .boolean)
+        }
+    }
+
+    private static func limited(_ text: UnsafeBufferPointer<UInt8>, _ length: Int?, _ type: DataType) throws -> [UInt8] {
+        guard let length, let base = text.baseAddress, Utf8.characterCount(base, text.count) > length else { return Array(text) }
+        let kept = Utf8.byteOffset(base, text.count, character: length)
+        for index in kept..<text.count where text[index] != 0x20 {
+            throw QueryError(.stringDataRightTruncation, "value too long for type \(type.sqlName)")
+        }
+        return Array(text[..<kept])
+    }
+
+    private static func dateTime<T>(
+        _ text: UnsafeBufferPointer<UInt8>, _ type: DataType, _ body: () throws(DateTimeText.Failure) -> T
+    ) throws -> T {
+        do { return try body() } catch .syntax { throw syntax(text, type, .invalidDatetimeFormat) } catch .range {
+            throw QueryError(
+                .datetimeFieldOverflow,
+                "date/time field value out of range: \"\(String(decoding: text, as: UTF8.self))\"")
+        } catch .zone(let name) {
+            throw QueryError(.invalidParameterValue, "time zone \"\(name)\" not recognized")
+        }
+    }
+
+    private static func nibble(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x37
+        case 0x61...0x66: byte - 0x57
+        default: nil
+        }
+    }
+
+    private static func parseBytes(_ text: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
+        var result: [UInt8] = []
+        if text.count >= 2, text[0] == 0x5C, text[1] == 0x78 {
+            var high: UInt8?
+            for byte in text[2...] {
+                if NumericText.isSpace(byte) { continue }
+                guard let value = nibble(byte) else {
+                    throw QueryError(
+                        .invalidParameterValue,
+                        "invalid hexadecimal digit: \"\(String(decoding: [byte], as: UTF8.self))\"")
+                }
+                if let first = high {
+                    result.append(first << 4 | value)
+                    high = nil
+                } else {
+                    high = value
+                }
+            }
+            if high != nil { throw QueryError(.invalidParameterValue, "invalid hexadecimal data: odd number of digits") }
+            return result
+        }
+        var at = 0
+        while at < text.count {
+            if text[at] != 0x5C {
+                result.append(text[at])
+                at += 1
+            } else if at + 1 < text.count, text[at + 1] == 0x5C {
+                result.append(0x5C)
+                at += 2
+            } else if at + 3 < text.count, text[at + 1] &- 0x30 <= 3, text[at + 2] &- 0x30 <= 7, text[at + 3] &- 0x30 <= 7 {
+                result.append((text[at + 1] & 3) << 6 | (text[at + 2] & 7) << 3 | (text[at + 3] & 7))
+                at += 4
+            } else {
+                throw syntax(text, .bytea)
+            }
+        }
+        return result
+    }
+
+    private static func parseUUID(_ text: UnsafeBufferPointer<UInt8>) throws -> UUIDValue {
+        var bytes = NumericText.trimmed(text)
+        if bytes.count >= 2, bytes[0] == 0x7B, bytes[bytes.count - 1] == 0x7D {
+            bytes = UnsafeBufferPointer(rebasing: bytes[1..<(bytes.count - 1)])
+        }
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        var digits = 0
+        for byte in bytes {
+            if byte == 0x2D, digits > 0, digits % 4 == 0 { continue }
+            guard let value = nibble(byte), digits < 32 else { throw syntax(text, .uuid) }
+            if digits < 16 { high = high << 4 | UInt64(value) } else { low = low << 4 | UInt64(value) }
+            digits += 1
+        }
+        guard digits == 32 else { throw syntax(text, .uuid) }
+        return UUIDValue(high: high, low: low)
+    }
+}
+
+/// Characters of UTF-8 text.
+package enum Utf8 {
+    /// Unicode scalars in the text.
+    package static func characterCount(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        var continuation = 0
+        var index = 0
+        while index < count {
+            // Continuation bytes are 10xxxxxx: as signed numbers less than -64.
+            continuation &+= Int(unsafeBitCast(Int8(bitPattern: bytes[index]) < -64, to: UInt8.self))
+            index &+= 1
+        }
+        return count &- continuation
+    }
+
+    /// Byte offset of the given character, from 0; `count` when there are fewer.
+    package static func byteOffset(_ bytes: UnsafePointer<UInt8>, _ count: Int, character: Int) -> Int {
+        var seen = 0
+        var index = 0
+        while index < count {
+            if Int8(bitPattern: bytes[index]) >= -64 {
+                if seen == character { return index }
+                seen &+= 1
+            }
+            index &+= 1
+        }
+        return count
+    }
+}

@@ -1,0 +1,207 @@
+// Which type becomes which, and when: implicit, assignment and explicit casts, and the common type of several operands.
+
+import Columnar
+import Diagnostics
+
+/// PostgreSQL's conversion rules over the engine's types. Type modifiers (length, precision, scale) never forbid a cast.
+package enum TypeConversion {
+    /// How freely a cast may be applied; each context allows what the ones before it do.
+    package enum Context: UInt8, Comparable, Sendable {
+        case implicit, assignment, explicit
+        package static func < (a: Context, b: Context) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// Groups of types among which overload resolution chooses.
+    package enum Category: UInt8, Sendable {
+        case unknown, boolean, numeric, string, dateTime, timeSpan, array, other
+    }
+
+    package static func category(of type: DataType) -> Category {
+        switch type {
+        case .unknown: .unknown
+        case .boolean: .boolean
+        case .int8, .int16, .int32, .int64, .float32, .float64, .decimal: .numeric
+        case .text, .varchar, .char: .string
+        case .date, .time, .timestamp, .timestampTZ: .dateTime
+        case .interval: .timeSpan
+        case .array: .array
+        case .bytea, .uuid, .json, .jsonb: .other
+        }
+    }
+
+    /// The type of a category that wins when several candidates would do.
+    package static func isPreferred(_ type: DataType) -> Bool {
+        switch type {
+        case .boolean, .float64, .text, .timestampTZ, .interval: true
+        default: false
+        }
+    }
+
+    /// Whether a value of one type may become one of another in the given context.
+    package static func canCast(from source: DataType, to target: DataType, context: Context) -> Bool {
+        if source == target { return true }
+        guard let needed = neededContext(from: source, to: target) else { return false }
+        return needed <= context
+    }
+
+    /// The strictest context that allows the cast; `nil`: there is no such cast.
+    package static func neededContext(from source: DataType, to target: DataType) -> Context? {
+        if source == .unknown { return .implicit }
+        if source.isString {
+            if target.isString { return .implicit }
+            return .explicit
+        }
+        if target.isString { return .assignment }
+        switch (source, target) {
+        case (.decimal, .decimal): return .implicit
+        case (.boolean, _) where target.isInteger: return .explicit
+        case (_, .boolean) where source.isInteger: return .explicit
+        case (_, .float32) where source.isInteger || source.isDecimal: return .assignment
+        case (_, .float64) where source.isNumeric: return .implicit
+        case (_, .float32) where source.isNumeric: return .assignment
+        case (_, .decimal) where source.isInteger: return .implicit
+        case (_, .decimal) where source.isFloat: return .assignment
+        case _ where source.isInteger && target.isInteger:
+            return source.physical.width <= target.physical.width ? .implicit : .assignment
+        case _ where source.isNumeric && target.isInteger: return .assignment
+        case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ), (.time, .interval): return .implicit
+        case (.timestamp, .date), (.timestampTZ, .date), (.timestampTZ, .timestamp), (.timestamp, .time),
+            (.timestampTZ, .time), (.interval, .time):
+            return .assignment
+        case (.json, .jsonb), (.jsonb, .json): return .assignment
+        case (.array(let from), .array(let to)): return from == to ? .implicit : neededContext(from: from, to: to)
+        default: return nil
+        }
+    }
+
+    /// The exact numeric that holds every value of an integer type.
+    package static func decimalType(of type: DataType) -> DataType {
+        switch type {
+        case .int8: .decimal(precision: 3, scale: 0)
+        case .int16: .decimal(precision: 5, scale: 0)
+        case .int32: .decimal(precision: 10, scale: 0)
+        case .int64: .decimal(precision: 19, scale: 0)
+        default: type
+        }
+    }
+
+    /// The smallest exact numeric that holds an unscaled value at a scale.
+    package static func minimalDecimal(_ unscaled: Int128, scale: Int) -> DataType {
+        var digits = 1
+        var rest = unscaled.magnitude / 10
+        while rest > 0 {
+            rest /= 10
+            digits += 1
+        }
+        return .decimal(precision: min(DataType.decimalPrecisionMax, max(digits, scale)), scale: scale)
+    }
+
+    /// The one type that UNION, CASE, COALESCE, VALUES, ARRAY and IN give their operands; `nil`: they cannot be matched.
+    /// Operands without a type alone are text.
+    package static func commonType(_ types: [DataType]) -> DataType? {
+        var result = DataType.unknown
+        for type in types {
+            guard let common = commonType(result, type) else { return nil }
+            result = common
+        }
+        return result == .unknown ? .text : result
+    }
+
+    private static func commonType(_ a: DataType, _ b: DataType) -> DataType? {
+        if a == b || b == .unknown { return a }
+        if a == .unknown { return b }
+        guard category(of: a) == category(of: b) else { return nil }
+        switch (a, b) {
+        case (.varchar, .varchar): return .varchar(length: nil)
+        case (.char(let x), .char(let y)): return .char(length: max(x, y))
+        case (.array(let x), .array(let y)): return commonType(x, y).map { .array($0) }
+        case _ where a.isNumeric: return commonNumeric(a, b)
+        case _ where a.isString: return .text
+        case _ where category(of: a) == .dateTime:
+            if canCast(from: a, to: b, context: .implicit) { return b }
+            if canCast(from: b, to: a, context: .implicit) { return a }
+            return nil
+        default: return nil
+        }
+    }
+
+    private static func commonNumeric(_ a: DataType, _ b: DataType) -> DataType {
+        if a == .float64 || b == .float64 { return .float64 }
+        if a == .float32 || b == .float32 { return .float32 }
+        if case .decimal(let p1, let s1) = decimalIfAny(a, b), case .decimal(let p2, let s2) = decimalIfAny(b, a) {
+            let scale = max(s1, s2)
+            return .decimal(precision: min(DataType.decimalPrecisionMax, max(p1 - s1, p2 - s2) + scale), scale: scale)
+        }
+        return a.physical.width >= b.physical.width ? a : b
+    }
+
+    private static func decimalIfAny(_ type: DataType, _ other: DataType) -> DataType {
+        type.isDecimal || other.isDecimal ? decimalType(of: type) : type
+    }
+
+    /// A type's name without modifiers, as messages print it.
+    package static func displayName(_ type: DataType) -> String {
+        switch type {
+        case .decimal: "numeric"
+        case .varchar: "character varying"
+        case .char: "character"
+        case .array(let element): displayName(element) + "[]"
+        default: type.sqlName
+        }
+    }
+}
+
+/// Result types of exact numeric arithmetic.
+package enum DecimalTyping {
+    private static let precisionMax = DataType.decimalPrecisionMax
+    /// Fraction digits that a quotient or an average has at least.
+    package static let quotientScaleMin = 16
+    /// Fraction digits beyond which a product gives way to integer digits when both do not fit.
+    private static let productScaleMax = 20
+
+    private static func parts(_ type: DataType) -> (precision: Int, scale: Int) {
+        if case .decimal(let precision, let scale) = TypeConversion.decimalType(of: type) { return (precision, scale) }
+        return (precisionMax, 0)
+    }
+
+    /// Of a sum or a difference.
+    package static func sum(_ a: DataType, _ b: DataType) -> DataType {
+        let (p1, s1) = parts(a)
+        let (p2, s2) = parts(b)
+        let scale = max(s1, s2)
+        return .decimal(precision: min(precisionMax, max(p1 - s1, p2 - s2) + scale + 1), scale: scale)
+    }
+
+    /// Of a product.
+    package static func product(_ a: DataType, _ b: DataType) -> DataType {
+        let (p1, s1) = parts(a)
+        let (p2, s2) = parts(b)
+        if p1 + p2 <= precisionMax || s1 + s2 <= productScaleMax {
+            return .decimal(precision: min(precisionMax, p1 + p2), scale: s1 + s2)
+        }
+        return .decimal(precision: precisionMax, scale: max(productScaleMax, s1, s2))
+    }
+
+    /// Of a quotient.
+    package static func quotient(_ a: DataType, _ b: DataType) -> DataType {
+        .decimal(precision: precisionMax, scale: max(quotientScaleMin, parts(a).scale, parts(b).scale))
+    }
+
+    /// Of a remainder.
+    package static func remainder(_ a: DataType, _ b: DataType) -> DataType {
+        let (p1, s1) = parts(a)
+        let (p2, s2) = parts(b)
+        let scale = max(s1, s2)
+        return .decimal(precision: min(precisionMax, max(p1 - s1, p2 - s2) + scale), scale: scale)
+    }
+
+    /// Whether a sum or product of these types may exceed the precision of its type.
+    package static func sumMayOverflow(_ a: DataType, _ b: DataType) -> Bool {
+        let (p1, s1) = parts(a)
+        let (p2, s2) = parts(b)
+        return max(p1 - s1, p2 - s2) + max(s1, s2) + 1 > precisionMax
+    }
+    package static func productMayOverflow(_ a: DataType, _ b: DataType) -> Bool {
+        parts(a).precision + parts(b).precision > precisionMax
+    }
+}

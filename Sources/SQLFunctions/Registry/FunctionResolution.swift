@@ -176,9 +176,9 @@ private struct OverloadResolver<Function: Overload> {
         if let first = exact.first { return .one(first.function) }
         candidates.removeAll { !Self.isCastable($0.parameters, types) }
         if candidates.count <= 1 { return outcome }
-        keepBest { Self.exactCount($0.parameters, types) }
+        keepBest { [types] in Self.exactCount($0.parameters, types) }
         if candidates.count == 1 { return outcome }
-        keepBest { Self.preferredCount($0.parameters, types) }
+        keepBest { [types] in Self.preferredCount($0.parameters, types) }
         if candidates.count == 1 { return outcome }
         chooseForUnknown()
         if candidates.count == 1 { return outcome }

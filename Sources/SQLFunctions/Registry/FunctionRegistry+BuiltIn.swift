@@ -1,0 +1,64 @@
+// The list of all built-in functions, and the shorthand that their families register with.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+
+extension FunctionRegistry {
+    /// A registry with every built-in function. Plug-ins add to it at start-up.
+    package static let builtIn = FunctionRegistry(builtIns: ())
+
+    /// A new registry with every built-in function.
+    package convenience init(builtIns: Void) {
+        self.init()
+        ComparisonFunctions.register(in: self)
+        IntegerArithmetic.register(in: self)
+        FloatArithmetic.register(in: self)
+        DecimalArithmetic.register(in: self)
+        DateArithmetic.register(in: self)
+    }
+
+    /// Registers a scalar function of a fixed result type.
+    func scalar(
+        _ name: String, _ parameters: [ParameterType], _ result: DataType, isVariadic: Bool = false,
+        volatility: Volatility = .immutable, isStrict: Bool = true, canFail: Bool = false,
+        _ documentation: FunctionDocumentation, kernel: @escaping ScalarFunction.Kernel
+    ) {
+        register(
+            ScalarFunction(
+                name, parameters, isVariadic: isVariadic, resultType: { _ in result }, volatility: volatility,
+                isStrict: isStrict, canFail: canFail, documentation: documentation, kernel: kernel))
+    }
+
+    /// Registers a scalar function whose result type depends on its arguments'.
+    func scalar(
+        _ name: String, _ parameters: [ParameterType], typed result: @escaping @Sendable ([DataType]) throws -> DataType,
+        isVariadic: Bool = false, volatility: Volatility = .immutable, isStrict: Bool = true, canFail: Bool = false,
+        canFailForTypes: (@Sendable ([DataType]) -> Bool)? = nil,
+        literalResultType: (@Sendable ([DataType], [ScalarValue?]) throws -> DataType?)? = nil,
+        _ documentation: FunctionDocumentation, kernel: @escaping ScalarFunction.Kernel
+    ) {
+        var function = ScalarFunction(
+            name, parameters, isVariadic: isVariadic, resultType: result, volatility: volatility, isStrict: isStrict,
+            canFail: canFail, documentation: documentation, kernel: kernel)
+        function.canFailForTypes = canFailForTypes
+        function.literalResultType = literalResultType
+        register(function)
+    }
+}
+
+extension ParameterType {
+    static let boolean = ParameterType.exact(.boolean)
+    static let int16 = ParameterType.exact(.int16)
+    static let int32 = ParameterType.exact(.int32)
+    static let int64 = ParameterType.exact(.int64)
+    static let float32 = ParameterType.exact(.float32)
+    static let float64 = ParameterType.exact(.float64)
+    static let text = ParameterType.exact(.text)
+    static let bytea = ParameterType.exact(.bytea)
+    static let date = ParameterType.exact(.date)
+    static let time = ParameterType.exact(.time)
+    static let timestamp = ParameterType.exact(.timestamp)
+    static let timestampTZ = ParameterType.exact(.timestampTZ)
+    static let interval = ParameterType.exact(.interval)
+}

@@ -70,6 +70,8 @@ var targets: [Target] = [
     library("QueryPlan", ["Columnar", "Diagnostics"]),
     library("SQLFunctions", ["Columnar", "QueryPlan", "Diagnostics", "CKernels", "CPCRE2"]),
 
+    library("TPCHData", ["Columnar", "Diagnostics"]),
+
     // Planning.
     library("PlanStatistics", ["QueryPlan", "Storage", "Columnar", "Diagnostics"]),
     library(
@@ -99,7 +101,7 @@ var targets: [Target] = [
         "LocalFileStorage",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
     plugin(
-        "TPCHStorage", ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+        "TPCHStorage", ["TPCHData", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
     // Coordination and workers.

@@ -134,6 +134,9 @@ var targets: [Target] = [
     tests(
         "FileFormatsTests",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "LocalFileStorage", "EngineConfiguration"]),
+    tests(
+        "TPCHStorageTests",
+        ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
 

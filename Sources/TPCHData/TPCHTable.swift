@@ -176,7 +176,7 @@ private enum LineCounts {
     /// Sums for the scales that are asked for most.
     private static let known: [Double: Int] = [
         0.01: 60_175, 0.1: 600_572, 1: 6_001_215, 10: 59_986_052, 30: 179_998_372, 100: 600_037_902,
-        300: 1_799_989_091, 1000: 5_999_989_709, 3000: 18_000_048_306,
+        300: 1_799_989_091, 1000: 5_999_989_709, 3000: 18_000_048_306, 10_000: 59_999_994_267,
     ]
     /// Beyond this, adding up the orders' line counts would hold up planning: 10 takes some 30 ms.
     private static let countedFactorMax = 10.0

@@ -3,7 +3,7 @@
 
 /// Two numbers a chunk, in two base-64 digits each: how many draws lie between its sentence and the one of the chunk
 /// before (less `drawsMin`), and the bytes that its first sentence begins ahead of it.
-enum TextPoolCheckpoints {
+package enum TextPoolCheckpoints {
     private static let drawsMin = 4096
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -19,6 +19,9 @@ enum TextPoolCheckpoints {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The table as `encodedCheckpointsByScan` makes it.
+    package static func encoding() -> String { encode(decoded()) }
 
     static func decoded() -> [TextPool.Checkpoint] {
         var values = [Int](repeating: 0, count: 256)

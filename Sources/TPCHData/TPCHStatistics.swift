@@ -18,10 +18,10 @@ extension TPCHTable {
         let facts = FactMaker(rows: rows, scale: scale)
         switch self {
         case .region:
-            return [facts.integers(0, 4), facts.list(WordLists.regions), facts.comment(72)]
+            return [facts.keys(0, 4), facts.list(WordLists.regions), facts.comment(72)]
         case .nation:
             return [
-                facts.integers(0, 24), facts.list(WordLists.nations.map(\.name)), facts.integers(0, 4),
+                facts.keys(0, 24), facts.list(WordLists.nations.map(\.name)), facts.keys(0, 4),
                 facts.comment(72),
             ]
         case .supplier: return party(facts, scale.supplierCount, prefix: "Supplier#") + [facts.comment(63)]
@@ -31,13 +31,13 @@ extension TPCHTable {
             ]
         case .part:
             return [
-                facts.integers(1, scale.partCount), facts.text(distinct: rows, average: 32.7),
+                facts.keys(1, scale.partCount), facts.text(distinct: rows, average: 32.7),
                 facts.list(WordLists.manufacturers), facts.list(WordLists.brands), facts.list(WordLists.partTypes),
                 facts.integers(1, 50), facts.list(WordLists.containers), facts.retailPrices, facts.comment(14),
             ]
         case .partsupp:
             return [
-                facts.integers(1, scale.partCount), facts.integers(1, scale.supplierCount), facts.integers(1, 9999),
+                facts.keys(1, scale.partCount), facts.keys(1, scale.supplierCount), facts.integers(1, 9999),
                 facts.money(100, 100_000), facts.comment(124),
             ]
         case .orders: return orders(facts, scale)
@@ -46,8 +46,10 @@ extension TPCHTable {
     }
 
     private func party(_ facts: FactMaker, _ count: Int, prefix: String) -> [TPCHColumnFacts] {
-        [
-            facts.integers(1, count), facts.names(prefix, count), facts.text(distinct: facts.rows, average: 25),
+        var names = facts.names(prefix, count)
+        names.distinctCount = Double(count)
+        return [
+            facts.keys(1, count), names, facts.text(distinct: facts.rows, average: 25),
             facts.integers(0, 24), facts.text(distinct: facts.rows, average: 15), facts.money(-99_999, 999_999),
         ]
     }
@@ -101,6 +103,13 @@ private struct FactMaker {
             minimum: .integer(Int64(low)), maximum: .integer(Int64(high)), distinctCount: drawn(Double(high - low + 1)))
     }
 
+    /// Values all of which occur.
+    func keys(_ low: Int, _ high: Int) -> TPCHColumnFacts {
+        var facts = integers(low, high)
+        facts.distinctCount = Double(high - low + 1)
+        return facts
+    }
+
     func money(_ low: Int, _ high: Int) -> TPCHColumnFacts {
         TPCHColumnFacts(
             minimum: .decimal(Int128(low)), maximum: .decimal(Int128(high)), distinctCount: drawn(Double(high - low + 1)))
@@ -121,7 +130,7 @@ private struct FactMaker {
         let sorted = words.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         return TPCHColumnFacts(
             minimum: sorted.first.map { .string($0) }, maximum: sorted.last.map { .string($0) },
-            distinctCount: drawn(Double(words.count)), averageByteCount: Double(total) / Double(words.count))
+            distinctCount: min(rows, Double(words.count)), averageByteCount: Double(total) / Double(words.count))
     }
 
     func names(_ prefix: String, _ count: Int) -> TPCHColumnFacts {
@@ -148,12 +157,16 @@ private struct FactMaker {
             distinctCount: Double(scale.orderCount))
     }
 
-    /// Prices repeat: a thousand steps of a dollar, each with every tenth part's cent.
-    var distinctRetailPrices: Double { min(Double(scale.partCount), 20_899 + max(0, Double(scale.partCount) - 200_000) / 180) }
+    /// Prices repeat: the thousands of a part's number and their rest count only as a sum, but for blocks of ten. Beyond
+    /// 200,000 parts the reference's limit on the first term makes most of them repeat.
+    var distinctRetailPrices: Double {
+        let parts = Double(scale.partCount)
+        return min(parts, 100 * (min(parts, 200_000) / 1000 + 9) + max(0, parts - 200_000) * 0.006, 119_900)
+    }
 
     var retailPrices: TPCHColumnFacts {
         var facts = money(90_000, 90_000 + 20_000 + 99_900)
-        facts.distinctCount = min(distinctRetailPrices, 31_000)
+        facts.distinctCount = distinctRetailPrices
         return facts
     }
 }

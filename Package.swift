@@ -137,6 +137,7 @@ var targets: [Target] = [
     tests(
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
+    tests("SQLParserTests", ["SQLParser", "Diagnostics"]),
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
 

@@ -262,6 +262,8 @@ extension Parser {
             return Expression(.isNull(left, negated: negated), at: position)
         case .between, .in, .like, .ilike, .similar:
             if restricted || minimum > Precedence.membership { return nil }
+            // SUBSTRING(x SIMILAR p ESCAPE e) has the word without TO.
+            if at(.similar), try peek().keyword != .to { return nil }
             return try parseMembership(left, negated: false, at: position())
         case .not:
             if restricted || minimum > Precedence.membership { return nil }

@@ -107,6 +107,7 @@ extension Parser {
             try expect(.null)
             return .dropNotNull(column)
         }
+        if at(.add) || at(.restart) || at(.reset) { throw notSupported("this form of ALTER COLUMN") }
         let hasSet = try accept(.set)
         if hasSet {
             if try accept(.default) { return .setDefault(column, try parseExpression()) }

@@ -69,6 +69,11 @@ extension Parser {
         try expect(.do)
         if try accept(.nothing) { return OnConflict(target: target, action: .doNothing, position: position) }
         try expect(.update)
+        if target == nil {
+            throw QueryError(
+                .syntaxError, "ON CONFLICT DO UPDATE requires inference specification or constraint name",
+                hint: "For example, ON CONFLICT (column_name).", at: position)
+        }
         try expect(.set)
         let assignments = try parseAssignments()
         let condition = try accept(.where) ? try parseExpression() : nil

@@ -146,7 +146,7 @@ struct Parser {
     /// Begins a construct that may contain itself. Give the result to `leave` at its end.
     mutating func enter() throws(QueryError) -> Int {
         depth += 1
-        if depth > limits.nesting || stackStart &- Parser.stackPointer() > UInt(limits.stackBytes) {
+        if depth > limits.nesting || Int(bitPattern: stackStart &- Parser.stackPointer()) > limits.stackBytes {
             throw tooComplex()
         }
         let outer = height

@@ -135,7 +135,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseValues() throws(QueryError) -> [[Expression]] {
+    mutating func parseValues() throws(QueryError) -> [[Expression]] {
         try expect(.values)
         var rows: [[Expression]] = []
         repeat {
@@ -196,7 +196,8 @@ extension Parser {
         } else {
             _ = try accept(.all)
         }
-        if !atSelectListEnd { core.items = try parseSelectItems() }
+        // Only a plain SELECT may have an empty list.
+        if !atSelectListEnd || core.distinct != .all { core.items = try parseSelectItems() }
         if at(.into) { try parseInto() }
         if try accept(.from) { core.from = try parseTableReferences() }
         try parseSelectClauses(&core)

@@ -104,6 +104,10 @@ extension Parser {
                 if hasParentheses { try expectKind(.rightParenthesis) }
                 return try finish(.table(name, only: true), at: position)
             case .xmltable: throw notSupported("XMLTABLE")
+            case .values:
+                guard try peek().kind == .leftParenthesis else { break }
+                let rows = Query(body: .values(try parseValues()), position: position)
+                return try finish(.query(rows, lateral: false), at: position)
             default: break
             }
             if try atFunctionKeyword() { return try parseTableFunction(lateral: false, at: position) }
@@ -121,6 +125,7 @@ extension Parser {
             return true
         case .coalesce, .greatest, .least, .nullif, .extract, .overlay, .position, .substring, .trim, .normalize:
             return try peek().kind == .leftParenthesis
+        case .collation: return try peek().keyword == .for
         default: return false
         }
     }

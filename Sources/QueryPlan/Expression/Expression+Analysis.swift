@@ -4,8 +4,8 @@ import Columnar
 
 extension Expression {
     /// The registry's names of IS [NOT] DISTINCT FROM: comparisons that are never NULL.
-    package static let nullSafeEqualityName = "is_not_distinct_from"
-    package static let nullSafeInequalityName = "is_distinct_from"
+    package static let nullSafeEqualityName = "is not distinct from"
+    package static let nullSafeInequalityName = "is distinct from"
 
     /// `left IS NOT DISTINCT FROM right`, for operands of one type.
     package static func nullSafeEquality(_ left: Expression, _ right: Expression) -> Expression {

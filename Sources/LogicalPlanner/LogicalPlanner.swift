@@ -1,1 +1,0 @@
-// LogicalPlanner: binder and optimiser: syntax tree to optimised logical plan.

@@ -1,0 +1,376 @@
+// The general unnesting: the dependent side is computed for all values of the outer columns at once. These values, the
+// domain, are pushed down to where they are used; every operator on the way keeps the rows of different values apart.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+
+/// After "Unnesting Arbitrary Queries" (Neumann and Kemper, BTW 2015). Where an equality ties an outer column to a column
+/// of the dependent side, that column takes the domain's place; its rows may then be for values that the outer side does
+/// not have, which the final join leaves out.
+struct DomainPushDown {
+    let ids: ColumnIDGenerator
+    /// The outer columns that the dependent side refers to.
+    let outer: [PlanColumn]
+    /// The plan that has the outer columns.
+    let source: LogicalPlan
+
+    /// A plan with a key column for every outer column.
+    struct Pushed {
+        var plan: LogicalPlan
+        var keys: [ColumnID: Key]
+
+        struct Key {
+            var column: PlanColumn
+            /// A column of the dependent side: NULL in it matches nothing.
+            var isOwn: Bool
+        }
+
+        func substitute(_ expression: Expression) -> Expression {
+            expression.substituting(keys.mapValues { $0.column.reference })
+        }
+
+        func key(_ column: PlanColumn) -> PlanColumn { keys[column.id]?.column ?? column }
+
+        /// The predicate that ties the rows to an outer value.
+        func equality(_ value: Expression, _ column: PlanColumn) -> Expression {
+            guard let key = keys[column.id] else { return .true }
+            let isPlain = key.isOwn || !column.isNullable
+            return isPlain
+                ? .comparison("=", value, key.column.reference) : .nullSafeEquality(value, key.column.reference)
+        }
+    }
+
+    private var outerSet: ColumnSet { ColumnSet(outer) }
+
+    private func isCorrelated(_ plan: LogicalPlan) -> Bool { !plan.outerColumns.isDisjoint(with: outerSet) }
+    private func isCorrelated(_ expression: Expression) -> Bool { !expression.columnSet.isDisjoint(with: outerSet) }
+
+    /// The distinct values of the outer columns.
+    private func domain() -> Pushed {
+        let (copy, renamed) = source.refreshed(ids)
+        let columns = ids.copies(of: outer)
+        let groups = outer.map { (renamed[$0.id] ?? $0).reference }
+        let plan = LogicalPlan.aggregate(LogicalAggregate(
+            groupColumns: columns, groups: groups, aggregateColumns: [], aggregates: [], input: copy))
+        var keys: [ColumnID: Pushed.Key] = [:]
+        for (column, key) in zip(outer, columns) { keys[column.id] = .init(column: key, isOwn: false) }
+        return Pushed(plan: plan, keys: keys)
+    }
+
+    func push(_ plan: LogicalPlan) throws -> Pushed {
+        guard isCorrelated(plan) else {
+            var pushed = domain()
+            if !plan.isOneRow {
+                pushed.plan = .join(LogicalJoin(kind: .inner, condition: .true, left: pushed.plan, right: plan))
+            }
+            return pushed
+        }
+        switch plan {
+        case .filter(let node): return try push(node)
+        case .project(let node):
+            var pushed = try push(node.input)
+            let keys = outer.map { pushed.key($0) }
+            let made = ColumnSet(node.columns)
+            let added = keys.uniqued.filter { !made.contains($0.id) }
+            pushed.plan = .project(LogicalProject(
+                columns: node.columns + added, expressions: node.expressions.map(pushed.substitute) + added.map(\.reference),
+                input: pushed.plan))
+            return pushed
+        case .aggregate(let node): return try push(node)
+        case .join(let node): return try push(node)
+        case .sort(var node):
+            var pushed = try push(node.input)
+            node.keys = node.keys.map { $0.mapExpression(pushed.substitute) }
+            node.input = pushed.plan
+            pushed.plan = .sort(node)
+            return pushed
+        case .limit(let node): return try push(node)
+        case .distinct(var node):
+            var pushed = try push(node.input)
+            if let keys = node.keys {
+                node.keys = keys.map(pushed.substitute) + outer.map { pushed.key($0).reference }
+                node.ordering = node.ordering.map { $0.mapExpression(pushed.substitute) }
+            } else {
+                let wanted = ColumnSet(node.input.columns)
+                let keys = outer.map { pushed.key($0) }.uniqued.filter { !wanted.contains($0.id) }
+                pushed.plan = pushed.plan.restoring(node.input.columns + keys)
+            }
+            node.input = pushed.plan
+            pushed.plan = .distinct(node)
+            return pushed
+        case .setOperation(let node): return try push(node)
+        case .window(var node):
+            var pushed = try push(node.input)
+            node.partitions = node.partitions.map(pushed.substitute) + outer.map { pushed.key($0).reference }
+            node.ordering = node.ordering.map { $0.mapExpression(pushed.substitute) }
+            node.calls = node.calls.map { $0.mapExpressions(pushed.substitute) }
+            node.input = pushed.plan
+            pushed.plan = .window(node)
+            return pushed
+        case .tableFunction(var node):
+            var pushed = try push(node.input)
+            node.arguments = node.arguments.map(pushed.substitute)
+            node.input = pushed.plan
+            pushed.plan = .tableFunction(node)
+            return pushed
+        case .values(let node): return try push(node)
+        case .recursive: throw QueryError.notSupported("a recursive query that refers to an outer query")
+        case .scan, .workingTable, .write: throw QueryError.internalError("a leaf cannot be correlated")
+        }
+    }
+
+    private func push(_ node: LogicalFilter) throws -> Pushed {
+        if isCorrelated(node.input) {
+            if case .filter(let below) = node.input {
+                return try push(LogicalFilter(
+                    predicate: .conjunction([below.predicate, node.predicate]), input: below.input))
+            }
+            var pushed = try push(node.input)
+            pushed.plan = pushed.plan.filtered(pushed.substitute(node.predicate).conjuncts)
+            return pushed
+        }
+        let conjuncts = node.predicate.conjuncts
+        if let own = ownKeys(conjuncts, node.input) {
+            let rest = conjuncts.map(own.substitute).filter { conjunct in
+                // What was an equality with the outer column compares a column with itself now.
+                guard let (a, b, _) = conjunct.asEquality else { return true }
+                return a != b
+            }
+            return Pushed(plan: own.plan.filtered(rest), keys: own.keys)
+        }
+        var pushed = domain()
+        pushed.plan = .join(LogicalJoin(
+            kind: .inner, condition: pushed.substitute(node.predicate), left: pushed.plan, right: node.input))
+        return pushed
+    }
+
+    /// Columns of the dependent side that are equal to all the outer columns, if there are.
+    private func ownKeys(_ conjuncts: [Expression], _ input: LogicalPlan) -> Pushed? {
+        let inner = input.columnSet
+        let columns = input.columns
+        var keys: [ColumnID: Pushed.Key] = [:]
+        for conjunct in conjuncts {
+            guard case (let a, let b, false)? = conjunct.asEquality, !conjunct.isVolatile else { continue }
+            for (outside, inside) in [(a, b), (b, a)] {
+                guard let id = outside.asColumn, outerSet.contains(id), keys[id] == nil, let own = inside.asColumn,
+                    inner.contains(own), let column = columns.first(where: { $0.id == own })
+                else { continue }
+                keys[id] = .init(column: column, isOwn: true)
+            }
+        }
+        guard keys.count == outer.count else { return nil }
+        return Pushed(plan: input, keys: keys)
+    }
+
+    private func push(_ node: LogicalAggregate) throws -> Pushed {
+        var pushed = try push(node.input)
+        var aggregate = node
+        aggregate.groups = node.groups.map(pushed.substitute)
+        aggregate.aggregates = node.aggregates.map { $0.mapExpressions(pushed.substitute) }
+        let first = aggregate.groups.count
+        var keys: [ColumnID: Pushed.Key] = [:]
+        for column in outer {
+            let key = ids.column(column.name, column.type, isNullable: column.isNullable)
+            aggregate.groups.append(pushed.key(column).reference)
+            aggregate.groupColumns.append(key)
+            keys[column.id] = .init(column: key, isOwn: pushed.keys[column.id]?.isOwn ?? false)
+        }
+        aggregate.groupingSets = node.groupingSets.map { $0 + Array(first..<aggregate.groups.count) }
+        aggregate.input = pushed.plan
+        guard let emptySet = node.groupingSets.firstIndex(of: []) else {
+            return Pushed(plan: .aggregate(aggregate), keys: keys)
+        }
+        // The grand total has a row for every outer value, also where there is nothing to aggregate.
+        var values: [Expression] = node.groupColumns.map(\.reference)
+        var columns = node.groupColumns
+        if let index = node.setIndexColumn {
+            let fresh = ids.column(index.name, index.type)
+            aggregate.setIndexColumn = fresh
+            columns.append(index)
+            values.append(.coalesce([fresh.reference, .literal(.integer(Int64(emptySet)), index.type)], type: index.type))
+        }
+        for index in node.aggregateColumns.indices {
+            let column = node.aggregateColumns[index]
+            columns.append(column)
+            if let empty = node.aggregates[index].valueOfNoRows {
+                let fresh = ids.column(column.name, column.type)
+                aggregate.aggregateColumns[index] = fresh
+                values.append(.coalesce([fresh.reference, empty], type: column.type))
+            } else {
+                values.append(column.reference)
+            }
+        }
+        pushed = Pushed(plan: .aggregate(aggregate), keys: keys)
+        let all = domain()
+        let condition = Expression.conjunction(outer.map { pushed.equality(all.key($0).reference, $0) })
+        let joined = LogicalPlan.join(LogicalJoin(kind: .left, condition: condition, left: all.plan, right: pushed.plan))
+        let domainColumns = outer.map { all.key($0) }
+        return Pushed(
+            plan: .project(LogicalProject(
+                columns: columns + domainColumns, expressions: values + domainColumns.map(\.reference), input: joined)),
+            keys: all.keys)
+    }
+
+    private func push(_ node: LogicalJoin) throws -> Pushed {
+        let isConditionCorrelated = isCorrelated(node.condition)
+        if node.kind == .inner, isConditionCorrelated {
+            // As a filter, so that equalities with outer columns are found.
+            var join = node
+            join.condition = .conjunction(node.condition.conjuncts.filter { !isCorrelated($0) })
+            return try push(LogicalFilter(
+                predicate: .conjunction(node.condition.conjuncts.filter(isCorrelated)), input: .join(join)))
+        }
+        let isLeft = isCorrelated(node.left)
+        let isRight = isCorrelated(node.right)
+        var join = node
+        switch node.kind {
+        case .inner where !isRight, .left where !isRight && !isConditionCorrelated,
+            .semi where !isRight && !isConditionCorrelated, .anti where !isRight && !isConditionCorrelated,
+            .mark where !isRight && !isConditionCorrelated, .single where !isRight && !isConditionCorrelated:
+            var pushed = try push(node.left)
+            join.left = pushed.plan
+            pushed.plan = .join(join)
+            return pushed
+        case .inner where !isLeft, .right where !isLeft && !isConditionCorrelated:
+            var pushed = try push(node.right)
+            join.right = pushed.plan
+            pushed.plan = .join(join)
+            return pushed
+        default: break
+        }
+        let left = try push(node.left)
+        let right = try push(node.right)
+        join.left = left.plan
+        join.right = right.plan
+        let ties = outer.map { right.equality(left.key($0).reference, $0) }
+        let condition = (node.kind == .right ? right : left).substitute(node.condition)
+        if node.kind == .anti, node.isNullAware {
+            join.condition = .conjunction(ties + [.coalesce([condition, .true], type: .boolean)])
+            join.isNullAware = false
+        } else {
+            join.condition = .conjunction(ties + [condition])
+        }
+        switch node.kind {
+        case .right, .rightSemi, .rightAnti: return Pushed(plan: .join(join), keys: right.keys)
+        case .full:
+            let columns = ids.copies(of: outer)
+            let values = outer.map {
+                Expression.coalesce([left.key($0).reference, right.key($0).reference], type: $0.type)
+            }
+            var keys: [ColumnID: Pushed.Key] = [:]
+            for (column, key) in zip(outer, columns) { keys[column.id] = .init(column: key, isOwn: false) }
+            return Pushed(plan: LogicalPlan.join(join).adding(columns, values), keys: keys)
+        default: return Pushed(plan: .join(join), keys: left.keys)
+        }
+    }
+
+    /// A limit for each outer value: rows are numbered within it.
+    private func push(_ node: LogicalLimit) throws -> Pushed {
+        var ordering: [SortKey] = []
+        var input = node.input
+        // The numbering needs the order; projections between stand below it.
+        if case .sort(let sort) = input {
+            ordering = sort.keys
+            input = sort.input
+        } else if case .project(let project) = input, case .sort(let sort) = project.input {
+            var below = project
+            let made = ColumnSet(project.columns)
+            var needed = ColumnSet()
+            for key in sort.keys { key.expression.collectColumns(into: &needed) }
+            for column in sort.input.columns where needed.contains(column.id) && !made.contains(column.id) {
+                below.columns.append(column)
+                below.expressions.append(column.reference)
+            }
+            below.input = sort.input
+            ordering = sort.keys
+            input = .project(below)
+        }
+        var pushed = try push(input)
+        ordering = ordering.map { $0.mapExpression(pushed.substitute) }
+        let number = ids.column("row_number", .int64, isNullable: false)
+        let rank = ids.column("rank", .int64, isNullable: false)
+        var columns = [number]
+        var calls = [
+            WindowCall(
+                name: "row_number", isAggregate: false, arguments: [],
+                frame: WindowFrame(), type: .int64)
+        ]
+        if node.withTies {
+            columns.append(rank)
+            calls.append(WindowCall(name: "rank", isAggregate: false, arguments: [], frame: WindowFrame(), type: .int64))
+        }
+        let window = LogicalPlan.window(LogicalWindow(
+            partitions: outer.map { pushed.key($0).reference }, ordering: ordering, columns: columns, calls: calls,
+            input: pushed.plan))
+        var conditions: [Expression] = []
+        let offset = node.offset.flatMap { $0.literal == .null ? nil : $0 }
+        if let offset { conditions.append(.comparison(">", number.reference, offset)) }
+        if let count = node.count, count.literal != .null {
+            var last = count
+            if let offset {
+                if case .integer(let a)? = count.literal, case .integer(let b)? = offset.literal {
+                    last = .literal(.integer(a &+ b), .int64)
+                } else {
+                    last = .call(ScalarCall(name: "+", arguments: [count, offset], type: .int64))
+                }
+            }
+            conditions.append(.comparison("<=", (node.withTies ? rank : number).reference, last))
+        }
+        pushed.plan = window.filtered(conditions)
+        return pushed
+    }
+
+    private func push(_ node: LogicalSetOperation) throws -> Pushed {
+        let keyColumns = ids.copies(of: outer)
+        func side(_ plan: LogicalPlan) throws -> LogicalPlan {
+            let pushed = try push(plan)
+            let columns = ids.copies(of: plan.columns) + ids.copies(of: outer)
+            return .project(LogicalProject(
+                columns: columns, expressions: plan.columns.map(\.reference) + outer.map { pushed.key($0).reference },
+                input: pushed.plan))
+        }
+        var result = node
+        result.left = try side(node.left)
+        result.right = try side(node.right)
+        result.columns = node.columns + keyColumns
+        var keys: [ColumnID: Pushed.Key] = [:]
+        for (column, key) in zip(outer, keyColumns) { keys[column.id] = .init(column: key, isOwn: false) }
+        return Pushed(plan: .setOperation(result), keys: keys)
+    }
+
+    /// Rows of expressions over outer columns: one projection of the domain for each row.
+    private func push(_ node: LogicalValues) throws -> Pushed {
+        func row(_ expressions: [Expression], _ columns: [PlanColumn]) -> Pushed {
+            var pushed = domain()
+            let keys = outer.map { pushed.key($0) }
+            pushed.plan = .project(LogicalProject(
+                columns: columns + keys, expressions: expressions.map(pushed.substitute) + keys.map(\.reference),
+                input: pushed.plan))
+            return pushed
+        }
+        var result = row(node.rows[0], node.rows.count == 1 ? node.columns : ids.copies(of: node.columns))
+        for (index, expressions) in node.rows.enumerated().dropFirst() {
+            let next = row(expressions, ids.copies(of: node.columns))
+            let isLast = index == node.rows.count - 1
+            let keyColumns = ids.copies(of: outer)
+            result.plan = .setOperation(LogicalSetOperation(
+                kind: .union, keepsDuplicates: true,
+                columns: (isLast ? node.columns : ids.copies(of: node.columns)) + keyColumns, left: result.plan,
+                right: next.plan))
+            for (column, key) in zip(outer, keyColumns) { result.keys[column.id] = .init(column: key, isOwn: false) }
+        }
+        return result
+    }
+}
+
+extension [PlanColumn] {
+    /// Each column once.
+    fileprivate var uniqued: [PlanColumn] {
+        var seen = ColumnSet()
+        return filter { column in
+            defer { seen.insert(column.id) }
+            return !seen.contains(column.id)
+        }
+    }
+}

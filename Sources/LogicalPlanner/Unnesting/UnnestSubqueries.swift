@@ -1,0 +1,336 @@
+// Sub-queries in expressions become joins, and joins whose right side depends on the left become plain ones.
+//
+//   UnnestSubqueries         this file: finds sub-queries and says which join each one is
+//   UnnestDependentJoin      removes the dependence of one join, the simple cases first
+//   DomainPushDown           the general case
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+
+/// Replaces every sub-query and every dependent join. Afterwards no plan is evaluated once per row of another.
+///
+/// After T. Neumann and A. Kemper, "Unnesting Arbitrary Queries", BTW 2015.
+struct UnnestSubqueries: LogicalRule {
+    func apply(_ plan: LogicalPlan, _ environment: RuleEnvironment) throws -> LogicalPlan {
+        try SubqueryExpander(ids: environment.ids, registry: environment.registry).expand(plan)
+    }
+}
+
+struct SubqueryExpander {
+    let ids: ColumnIDGenerator
+    let registry: FunctionRegistry
+
+    private var unnesting: UnnestDependentJoin { UnnestDependentJoin(ids: ids) }
+
+    func expand(_ plan: LogicalPlan) throws -> LogicalPlan {
+        var plan = try plan.mapInputs(expand)
+        if case .join(let node) = plan {
+            plan = try expandJoin(node)
+            if case .join(let node) = plan, node.isDependent { return try unnesting.apply(node) }
+            return plan
+        }
+        guard plan.expressions.contains(where: \.containsSubquery) else { return plan }
+        switch plan {
+        case .filter(let node): return try expandFilter(node)
+        case .values(let node): return try expandValues(node)
+        case .limit: throw QueryError.notSupported("a sub-query in LIMIT or OFFSET")
+        case .scan, .setOperation, .recursive, .workingTable, .write, .join: return plan
+        case .project, .aggregate, .sort, .distinct, .window, .tableFunction:
+            return try expandOperands(plan)
+        }
+    }
+
+    /// Sub-queries in a node's expressions become columns of its input.
+    private func expandOperands(_ plan: LogicalPlan) throws -> LogicalPlan {
+        let wanted = plan.columns
+        var input = plan.inputs[0]
+        // A DISTINCT over all columns must not see the added ones; DISTINCT ON sees only its keys.
+        let rewritten = try plan.mapExpressions { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+        return rewritten.mapInputs { _ in input }.restoring(wanted)
+    }
+
+    private func expandFilter(_ node: LogicalFilter) throws -> LogicalPlan {
+        let wanted = node.input.columns
+        let conjuncts = node.predicate.conjuncts
+        var input = node.input.filtered(conjuncts.filter { !$0.containsSubquery })
+        var rest: [Expression] = []
+        for conjunct in conjuncts where conjunct.containsSubquery {
+            if let joined = try joinForConjunct(conjunct, input) {
+                input = joined
+            } else {
+                rest.append(try replaceSubqueries(in: conjunct, &input, isNullSensitive: false))
+            }
+        }
+        return input.filtered(rest).restoring(wanted)
+    }
+
+    private func expandValues(_ node: LogicalValues) throws -> LogicalPlan {
+        var parts: [LogicalPlan] = []
+        for row in node.rows {
+            let columns = ids.copies(of: node.columns)
+            parts.append(try expand(.project(LogicalProject(columns: columns, expressions: row, input: .oneRow))))
+        }
+        var result = parts[0]
+        for (index, part) in parts.enumerated().dropFirst() {
+            let columns = index == parts.count - 1 ? node.columns : ids.copies(of: node.columns)
+            result = .setOperation(LogicalSetOperation(
+                kind: .union, keepsDuplicates: true, columns: columns, left: result, right: part))
+        }
+        if parts.count == 1 {
+            return .project(LogicalProject(
+                columns: node.columns, expressions: result.columns.map(\.reference), input: result))
+        }
+        return result
+    }
+
+    /// Sub-queries in join conditions: an inner join filters afterwards; a left join's right side is filtered before.
+    private func expandJoin(_ node: LogicalJoin) throws -> LogicalPlan {
+        guard node.condition.containsSubquery else { return .join(node) }
+        var join = node
+        let nested = node.condition.conjuncts.filter(\.containsSubquery)
+        join.condition = .conjunction(node.condition.conjuncts.filter { !$0.containsSubquery })
+        switch node.kind {
+        case .inner:
+            let below = join.isDependent ? try unnesting.apply(join) : .join(join)
+            return try expandFilter(LogicalFilter(predicate: .conjunction(nested), input: below))
+        case .left, .semi:
+            let right = join.right.columnSet
+            let left = join.left.columnSet
+            for conjunct in nested {
+                let columns = conjunct.columnSet
+                if columns.isDisjoint(with: left) {
+                    join.right = try expandFilter(LogicalFilter(predicate: conjunct, input: join.right))
+                } else if columns.isDisjoint(with: right) {
+                    let replaced = try replaceSubqueries(in: conjunct, &join.left, isNullSensitive: true)
+                    join.condition = .conjunction([join.condition, replaced])
+                } else {
+                    throw QueryError.notSupported("a sub-query over both sides of an outer join's condition")
+                }
+            }
+            return LogicalPlan.join(join).restoring(LogicalPlan.join(node).columns)
+        default: throw QueryError.notSupported("a sub-query in the condition of a RIGHT or FULL JOIN")
+        }
+    }
+
+    // MARK: Sub-queries as conditions
+
+    /// A conjunct that is a sub-query as a whole only chooses rows: a semi or an anti join.
+    private func joinForConjunct(_ conjunct: Expression, _ input: LogicalPlan) throws -> LogicalPlan? {
+        var (isNegated, expression) = (false, conjunct)
+        while case .not(let operand) = expression { (isNegated, expression) = (!isNegated, operand) }
+        guard case .subquery(let subquery) = expression else { return nil }
+        var input = input
+        switch subquery.kind {
+        case .scalar, .array: return nil
+        case .exists:
+            let plan = try expand(subquery.plan).withoutRowDetails
+            return try join(isNegated ? .anti : .semi, input, plan, on: .true)
+        case .any(let needles, let comparison):
+            let plan = try expand(subquery.plan).withoutOrder
+            let needles = try needles.map { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+            let condition = try quantified(needles, comparison, plan.columns)
+            if !isNegated { return try join(.semi, input, plan, on: condition) }
+            return try join(.anti, input, plan, on: condition, isNullAware: true)
+        case .all(let needles, let comparison):
+            let plan = try expand(subquery.plan).withoutOrder
+            let needles = try needles.map { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+            let condition = negated(try quantified(needles, comparison, plan.columns))
+            if isNegated { return try join(.semi, input, plan, on: condition) }
+            return try join(.anti, input, plan, on: condition, isNullAware: true)
+        }
+    }
+
+    private func join(
+        _ kind: JoinKind, _ left: LogicalPlan, _ right: LogicalPlan, on condition: Expression,
+        mark: PlanColumn? = nil, isNullAware: Bool = false
+    ) throws -> LogicalPlan {
+        let isDependent = !right.outerColumns.isDisjoint(with: left.columnSet)
+        // Unknown only matters where something can be NULL.
+        let isAware = isNullAware && mayBeUnknown(condition, left.columns + right.columns)
+        let join = LogicalJoin(
+            kind: kind, condition: condition, left: left, right: right, isDependent: isDependent, markColumn: mark,
+            isNullAware: isAware)
+        return isDependent ? try unnesting.apply(join) : .join(join)
+    }
+
+    /// Whether a comparison of columns may be NULL.
+    private func mayBeUnknown(_ condition: Expression, _ columns: [PlanColumn]) -> Bool {
+        switch condition {
+        case .column(let id, _): columns.first { $0.id == id }?.isNullable ?? true
+        case .literal(let value, _): value.isNull
+        case .and(let operands), .or(let operands): operands.contains { mayBeUnknown($0, columns) }
+        case .not(let operand), .cast(let operand, _, .strict): mayBeUnknown(operand, columns)
+        case .call(let call):
+            condition.asComparison == nil || call.arguments.contains { mayBeUnknown($0, columns) }
+        default: true
+        }
+    }
+
+    /// `needles op row` for one row of the sub-query.
+    private func quantified(_ needles: [Expression], _ comparison: String, _ columns: [PlanColumn]) throws -> Expression {
+        guard needles.count == columns.count else {
+            throw QueryError(.syntaxError, needles.count < columns.count
+                ? "subquery has too many columns" : "subquery has too few columns")
+        }
+        let parts = zip(needles, columns).map { needle, column -> Expression in
+            .call(ScalarCall(
+                name: comparison, arguments: [needle, column.reference], type: .boolean,
+                canFail: Expression.negatedComparison(comparison) == nil))
+        }
+        if parts.count == 1 { return parts[0] }
+        switch comparison {
+        case "=": return .and(parts)
+        case "<>": return .or(parts)
+        default: throw QueryError.notSupported("comparing rows with \(comparison) ANY or ALL")
+        }
+    }
+
+    private func negated(_ condition: Expression) -> Expression {
+        switch condition {
+        case .call(var call):
+            guard let name = Expression.negatedComparison(call.name) else { return .not(condition) }
+            call.name = name
+            return .call(call)
+        case .and(let operands): return .or(operands.map(negated))
+        case .or(let operands): return .and(operands.map(negated))
+        default: return .not(condition)
+        }
+    }
+
+    // MARK: Sub-queries as values
+
+    /// The expression with a column of the input in place of each sub-query. Where NULL and FALSE are the same to the
+    /// reader of the value, as in a filter's OR, marks need not tell them apart.
+    private func replaceSubqueries(
+        in expression: Expression, _ input: inout LogicalPlan, isNullSensitive: Bool
+    ) throws -> Expression {
+        guard expression.containsSubquery else { return expression }
+        switch expression {
+        case .subquery(let subquery): return try value(of: subquery, &input, isNullSensitive: isNullSensitive)
+        case .and(let operands):
+            return .and(try operands.map { try replaceSubqueries(in: $0, &input, isNullSensitive: isNullSensitive) })
+        case .or(let operands):
+            return .or(try operands.map { try replaceSubqueries(in: $0, &input, isNullSensitive: isNullSensitive) })
+        default:
+            return try expression.mapChildren { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+        }
+    }
+
+    private func value(
+        of subquery: SubqueryExpression, _ input: inout LogicalPlan, isNullSensitive: Bool
+    ) throws -> Expression {
+        let plan = try expand(subquery.plan)
+        switch subquery.kind {
+        case .scalar:
+            let inner = plan.withoutOrder
+            // The sub-query's column may be one of the input's, passed through: the value needs its own identity.
+            let column = ids.column(inner.columns[0].name, subquery.type)
+            let value = LogicalPlan.project(LogicalProject(
+                columns: [column], expressions: [inner.columns[0].reference], input: inner))
+            let kind: JoinKind =
+                inner.outerColumns.isDisjoint(with: input.columnSet) && inner.givesExactlyOneRow
+                ? .inner : inner.givesAtMostOneRow ? .left : .single
+            input = try join(kind, input, value, on: .true)
+            return column.reference
+        case .exists:
+            let column = ids.column("exists", .boolean, isNullable: false)
+            input = try join(.mark, input, plan.withoutRowDetails, on: .true, mark: column)
+            return column.reference
+        case .any(let needles, let comparison):
+            let needles = try needles.map { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+            return try mark(&input, plan.withoutOrder, isNullSensitive) { try quantified(needles, comparison, $0) }
+        case .all(let needles, let comparison):
+            let needles = try needles.map { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+            return .not(try mark(&input, plan.withoutOrder, true) { negated(try quantified(needles, comparison, $0)) })
+        case .array: return try array(of: plan, type: subquery.type, &input)
+        }
+    }
+
+    /// A boolean that says whether a row fulfils the condition; NULL if it is unknown and that matters.
+    private func mark(
+        _ input: inout LogicalPlan, _ plan: LogicalPlan, _ isNullSensitive: Bool,
+        _ condition: ([PlanColumn]) throws -> Expression
+    ) throws -> Expression {
+        let predicate = try condition(plan.columns)
+        let isUnknownPossible = isNullSensitive && mayBeUnknown(predicate, input.columns + plan.columns)
+        let isCorrelated = !plan.outerColumns.isDisjoint(with: input.columnSet)
+        let column = ids.column("mark", .boolean, isNullable: isUnknownPossible)
+        guard isUnknownPossible, isCorrelated || predicate.asComparison?.name != "=" else {
+            input = try join(.mark, input, plan, on: predicate, mark: column, isNullAware: isUnknownPossible)
+            return column.reference
+        }
+        // With more than one key, a second mark tells whether the condition is unknown for some row.
+        let unknown = ids.column("unknown", .boolean, isNullable: false)
+        let copy = plan.refreshed(ids).plan
+        input = try join(.mark, input, plan, on: predicate, mark: column)
+        input = try join(.mark, input, copy, on: .isNull(try condition(copy.columns)), mark: unknown)
+        return .conditional(
+            [
+                ConditionalBranch(condition: column.reference, result: .true),
+                ConditionalBranch(condition: unknown.reference, result: .null(.boolean)),
+            ], otherwise: .false, type: .boolean)
+    }
+
+    /// ARRAY(plan): an aggregate over the rows in their order; without rows it is the empty array, not NULL.
+    private func array(of plan: LogicalPlan, type: DataType, _ input: inout LogicalPlan) throws -> Expression {
+        var ordering: [SortKey] = []
+        if case .sort(let sort) = plan { ordering = sort.keys }
+        let element = plan.columns[0]
+        let column = ids.column("array", type)
+        let call = AggregateCall(name: "array_agg", arguments: [element.reference], ordering: ordering, type: type)
+        let aggregate = LogicalPlan.aggregate(LogicalAggregate(
+            groupColumns: [], groups: [], groupingSets: [[]], aggregateColumns: [column], aggregates: [call],
+            input: ordering.isEmpty ? plan : plan.withoutOrder))
+        input = try join(.left, input, aggregate, on: .true)
+        return .coalesce([column.reference, .literal(.emptyArray, type)], type: type)
+    }
+}
+
+extension Expression {
+    static func negatedComparison(_ name: String) -> String? {
+        switch name {
+        case "=": "<>"
+        case "<>": "="
+        case "<": ">="
+        case "<=": ">"
+        case ">": "<="
+        case ">=": "<"
+        default: nil
+        }
+    }
+}
+
+extension ScalarValue {
+    /// An array without elements: its blob is nothing but the element count.
+    static let emptyArray = ScalarValue.bytes([0, 0, 0, 0])
+}
+
+extension LogicalPlan {
+    /// Without a sort at the top, where the order of rows does not matter.
+    var withoutOrder: LogicalPlan {
+        switch self {
+        case .sort(let node): return node.input.withoutOrder
+        case .project(var node):
+            node.input = node.input.withoutOrder
+            return .project(node)
+        default: return self
+        }
+    }
+
+    /// Only whether there are rows matters: no projection, order, duplicates or limit.
+    var withoutRowDetails: LogicalPlan {
+        switch self {
+        case .sort(let node): return node.input.withoutRowDetails
+        case .project(let node): return node.input.withoutRowDetails
+        case .distinct(let node): return node.input.withoutRowDetails
+        case .limit(let node):
+            if node.offset == nil, case .integer(let count)? = node.count?.literal, count > 0 {
+                return node.input.withoutRowDetails
+            }
+            return self
+        default: return self
+        }
+    }
+}

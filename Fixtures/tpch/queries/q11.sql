@@ -1,0 +1,15 @@
+-- Q11, important stock: parts that make up much of a nation's stock value. NATION = GERMANY.
+-- FRACTION = 0.0001 at scale factor 1; who runs it at another scale divides 0.0001 by the scale factor.
+select ps_partkey, sum(ps_supplycost * ps_availqty) as value
+from partsupp, supplier, nation
+where ps_suppkey = s_suppkey
+    and s_nationkey = n_nationkey
+    and n_name = 'GERMANY'
+group by ps_partkey
+having sum(ps_supplycost * ps_availqty) > (
+    select sum(ps_supplycost * ps_availqty) * 0.0001
+    from partsupp, supplier, nation
+    where ps_suppkey = s_suppkey
+        and s_nationkey = n_nationkey
+        and n_name = 'GERMANY')
+order by value desc;

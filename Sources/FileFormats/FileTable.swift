@@ -26,7 +26,8 @@ package enum FileTable {
     ) throws -> any TableProvider {
         switch format {
         case .parquet: return try ParquetTable(name: name, files: files)
-        case .csv, .tsv, .tbl: throw QueryError.notSupported("CSV")
+        case .csv, .tsv, .tbl:
+            return try CSVTable(name: name, files: files, options: CSVOptions(options, format: format))
         }
     }
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "ck_csv.h"
 #include "ck_unpack.h"
 
 /// Asks the processor to load the cache line at `address` for reading.

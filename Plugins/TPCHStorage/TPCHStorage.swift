@@ -1,4 +1,5 @@
-// TPCHStorage: the TPC-H data set as a catalogue, generated while it is read. A schema is a scale factor: sf1, "sf0.1", tiny.
+// TPCHStorage: the TPC-H data set as a catalogue, generated while it is read. A schema is a scale factor: sf1, "sf0.1",
+// tiny.
 //
 //   TPCHPlugin        what configuration selects as "tpch"
 //   TPCHBackend       the catalogue: schemas by scale factor, the same eight tables in each
@@ -38,12 +39,14 @@ package final class TPCHBackend: StorageBackend {
     }
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
-        guard let scale = try TPCHBackend.scale(ofSchema: schema), let table = TPCHTable(rawValue: name) else { return nil }
+        guard let scale = try TPCHBackend.scale(ofSchema: schema), let table = TPCHTable(rawValue: name) else {
+            return nil
+        }
         return TPCHTableProvider(table, scale)
     }
 
-    /// The scale factor that a schema's name stands for: `tiny`, or `sf` and a decimal number. `nil` for other names; throws
-    /// 22023 for a number that the generator cannot do.
+    /// The scale factor that a schema's name stands for: `tiny`, or `sf` and a decimal number. `nil` for other names;
+    /// throws 22023 for a number that the generator cannot do.
     package static func scale(ofSchema name: String) throws -> TPCHScale? {
         if name == "tiny" { return .tiny }
         guard name.hasPrefix("sf") else { return nil }

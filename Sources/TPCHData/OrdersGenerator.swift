@@ -1,4 +1,5 @@
-// Orders. Their totals and states are computed from their lines, which are drawn from the same streams as the lines' table.
+// Orders. Their totals and states are computed from their lines, which are drawn from the same streams as the lines'
+// table.
 
 import Columnar
 
@@ -107,8 +108,8 @@ final class OrdersGenerator: TableGenerator {
         LineItemStreams.lineCountRange.map(scratch.seeds, to: lineCounts.values, count: blocks.count)
     }
 
-    /// Calls `body` for blocks of orders small enough for the line scratch: first order, its place in the block, number of
-    /// orders, number of lines.
+    /// Calls `body` for blocks of orders small enough for the line scratch: first order, its place in the block, number
+    /// of orders, number of lines.
     private func forEachLineBlock(_ body: (_ row: Int, _ place: Int, _ orderCount: Int, _ lineCount: Int) -> Void) {
         var place = 0
         while place < blocks.count {

@@ -49,7 +49,8 @@ final class PartGenerator: TableGenerator {
             let values = codes.base.assumingMemoryBound(to: UInt32.self)
             brand.fill(scratch.seeds, row: row, count: count)
             for index in 0..<count {
-                values[index] = values[index] &* 5 &+ UInt32(truncatingIfNeeded: ValueRange.exact(scratch.seeds[index], 5))
+                values[index] =
+                    values[index] &* 5 &+ UInt32(truncatingIfNeeded: ValueRange.exact(scratch.seeds[index], 5))
             }
             return Vector(codes: codes, count: count, dictionary: Dictionaries.brands)
         case 4: return type.vector(row: row, count: count, scratch)
@@ -73,7 +74,8 @@ final class PartGenerator: TableGenerator {
     }
 }
 
-/// Names of parts: five different colours, from the start of a shuffled list. A row uses up as many draws as there are colours.
+/// Names of parts: five different colours, from the start of a shuffled list. A row uses up as many draws as there are
+/// colours.
 private struct PartNameColumn {
     static let wordCount = 5
     private static let slotByteCount = 16
@@ -109,7 +111,8 @@ private struct PartNameColumn {
             for index in 0..<count {
                 let start = target
                 for place in 0..<wordCount {
-                    let other = place &+ Int(truncatingIfNeeded: ValueRange.exact(seeds[place], UInt64(colorCount &- place)))
+                    let other =
+                        place &+ Int(truncatingIfNeeded: ValueRange.exact(seeds[place], UInt64(colorCount &- place)))
                     swaps[place] = other
                     let color = order[other]
                     order[other] = order[place]

@@ -89,7 +89,8 @@ final class SupplierGenerator: TableGenerator {
     }
 }
 
-/// Remarks of customers, put into the comments of one supplier in a thousand: "Customer … Complaints" or "… Recommends".
+/// Remarks of customers, put into the comments of one supplier in a thousand: "Customer … Complaints" or "…
+/// Recommends".
 private struct RemarkStreams {
     private var chance = RandomStream(seed: 202_794_285)
     private var gap = RandomStream(seed: 263_032_577)

@@ -1,4 +1,5 @@
-// TPCHData makes the rows of the TPC-H benchmark. This file: its random number streams and what values are drawn from them.
+// TPCHData makes the rows of the TPC-H benchmark. This file: its random number streams and what values are drawn from
+// them.
 //
 //   RandomStream, ValueRange    streams with random access by row; seeds to bounded integers
 //   WordLists, TextGrammar      the vocabulary that the benchmark's specification prescribes
@@ -102,8 +103,9 @@ package struct RandomStream: Sendable {
         self.row = row &+ count
     }
 
-    /// One draw for each line of `count` orders from order `row`; `lines` says how many lines an order has. Writes up to
-    /// seven values beyond the last line: making all seven draws of an order costs less than a mispredicted loop end.
+    /// One draw for each line of `count` orders from order `row`; `lines` says how many lines an order has. Writes up
+    /// to seven values beyond the last line: making all seven draws of an order costs less than a mispredicted loop
+    /// end.
     mutating func fillLines(
         _ target: UnsafeMutablePointer<UInt32>, row: Int, count: Int, lines: UnsafePointer<UInt8>
     ) {

@@ -112,7 +112,8 @@ private struct FactMaker {
 
     func money(_ low: Int, _ high: Int) -> TPCHColumnFacts {
         TPCHColumnFacts(
-            minimum: .decimal(Int128(low)), maximum: .decimal(Int128(high)), distinctCount: drawn(Double(high - low + 1)))
+            minimum: .decimal(Int128(low)), maximum: .decimal(Int128(high)),
+            distinctCount: drawn(Double(high - low + 1)))
     }
 
     func wholeMoney(_ low: Int, _ high: Int) -> TPCHColumnFacts {
@@ -122,7 +123,9 @@ private struct FactMaker {
     }
 
     /// Days after the first order's.
-    func dates(_ low: Int, _ high: Int) -> TPCHColumnFacts { integers(Int(TPCHDates.start) + low, Int(TPCHDates.start) + high) }
+    func dates(_ low: Int, _ high: Int) -> TPCHColumnFacts {
+        integers(Int(TPCHDates.start) + low, Int(TPCHDates.start) + high)
+    }
 
     func list(_ words: [String]) -> TPCHColumnFacts {
         let total = words.reduce(0) { $0 + $1.utf8.count }
@@ -141,7 +144,8 @@ private struct FactMaker {
         // Names of more than nine digits are not in the order of their numbers.
         let isOrdered = count < 1_000_000_000
         return TPCHColumnFacts(
-            minimum: .string(name(1)), maximum: isOrdered ? .string(name(count)) : nil, distinctCount: drawn(Double(count)),
+            minimum: .string(name(1)), maximum: isOrdered ? .string(name(count)) : nil,
+            distinctCount: drawn(Double(count)),
             averageByteCount: Double(prefix.utf8.count + 9))
     }
 
@@ -157,8 +161,8 @@ private struct FactMaker {
             distinctCount: Double(scale.orderCount))
     }
 
-    /// Prices repeat: the thousands of a part's number and their rest count only as a sum, but for blocks of ten. Beyond
-    /// 200,000 parts the reference's limit on the first term makes most of them repeat.
+    /// Prices repeat: the thousands of a part's number and their rest count only as a sum, but for blocks of ten.
+    /// Beyond 200,000 parts the reference's limit on the first term makes most of them repeat.
     var distinctRetailPrices: Double {
         let parts = Double(scale.partCount)
         return min(parts, 100 * (min(parts, 200_000) / 1000 + 9) + max(0, parts - 200_000) * 0.006, 119_900)

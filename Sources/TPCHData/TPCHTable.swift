@@ -43,8 +43,8 @@ package enum TPCHTable: String, CaseIterable, Sendable {
     package static let suppliersPerPart = 4
     package static let linesPerOrderMax = 7
 
-    /// Rows come in units that are made together: a part's suppliers, an order's lines, else one row. Splits are ranges of
-    /// units.
+    /// Rows come in units that are made together: a part's suppliers, an order's lines, else one row. Splits are ranges
+    /// of units.
     package func unitCount(_ scale: TPCHScale) -> Int {
         switch self {
         case .region: WordLists.regions.count

@@ -2,8 +2,8 @@
 
 import Columnar
 
-/// Makes the rows of a range of units, block by block. Columns are made one by one, in any order, only if asked for: a block
-/// whose columns nobody wants costs next to nothing. Confined to one thread at a time.
+/// Makes the rows of a range of units, block by block. Columns are made one by one, in any order, only if asked for: a
+/// block whose columns nobody wants costs next to nothing. Confined to one thread at a time.
 package protocol TableGenerator: AnyObject {
     /// Goes to the next block; its number of rows (at most `Batch.standardRowCount`), 0 at the end.
     func advance() -> Int
@@ -89,7 +89,9 @@ struct ListColumn {
         return vector(scratch, count: count)
     }
 
-    mutating func lineVector(orders: Int, orderCount: Int, lines: UnsafePointer<UInt8>, count: Int, _ scratch: SeedScratch)
+    mutating func lineVector(
+        orders: Int, orderCount: Int, lines: UnsafePointer<UInt8>, count: Int, _ scratch: SeedScratch
+    )
         -> Vector
     {
         stream.fillLines(scratch.seeds, row: orders, count: orderCount, lines: lines)

@@ -38,7 +38,9 @@ struct CommentColumn {
         return vector(scratch, count: count * values)
     }
 
-    mutating func lineVector(orders: Int, orderCount: Int, lines: UnsafePointer<UInt8>, count: Int, _ scratch: SeedScratch)
+    mutating func lineVector(
+        orders: Int, orderCount: Int, lines: UnsafePointer<UInt8>, count: Int, _ scratch: SeedScratch
+    )
         -> Vector
     {
         stream.fillLinePairs(scratch.seeds, row: orders, count: orderCount, lines: lines)

@@ -112,7 +112,8 @@ package final class TextPool: @unchecked Sendable {
         readyCount.add(1, ordering: .releasing)
     }
 
-    /// All checkpoints, found by going through the whole text. Takes about a second; `TextPoolCheckpoints` holds the result.
+    /// All checkpoints, found by going through the whole text. Takes about a second; `TextPoolCheckpoints` holds the
+    /// result.
     package static func encodedCheckpointsByScan() -> String {
         let grammar = TextGrammar.shared
         var found: [Checkpoint] = []

@@ -1,5 +1,5 @@
-// Where each chunk of the comment text starts in the random stream: a table derived from the grammar, so that chunks can
-// be made in any order. `TextPool.encodedCheckpointsByScan()` makes it; a test compares both.
+// Where each chunk of the comment text starts in the random stream: a table derived from the grammar, so that chunks
+// can be made in any order. `TextPool.encodedCheckpointsByScan()` makes it; a test compares both.
 
 /// Two numbers a chunk, in two base-64 digits each: how many draws lie between its sentence and the one of the chunk
 /// before (less `drawsMin`), and the bytes that its first sentence begins ahead of it.

@@ -164,8 +164,8 @@ package enum TPCHTextWriter {
     /// Units that one thread renders before the text is written.
     private static let pieceUnitCount = 16_384
 
-    /// Writes `table` to `directory`/`table`.tbl or .csv, replacing a file that is there, and returns the path. Throws 58030
-    /// when the file cannot be written. `threadCount` threads render; the calling thread writes.
+    /// Writes `table` to `directory`/`table`.tbl or .csv, replacing a file that is there, and returns the path. Throws
+    /// 58030 when the file cannot be written. `threadCount` threads render; the calling thread writes.
     @discardableResult
     package static func writeText(
         _ table: TPCHTable, _ scale: TPCHScale, to directory: String, format: TPCHTextFormat, threadCount: Int = 1

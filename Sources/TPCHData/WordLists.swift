@@ -26,7 +26,9 @@ package enum WordLists {
         var types: [String] = []
         for size in ["STANDARD", "SMALL", "MEDIUM", "LARGE", "ECONOMY", "PROMO"] {
             for finish in ["ANODIZED", "BURNISHED", "PLATED", "POLISHED", "BRUSHED"] {
-                for metal in ["TIN", "NICKEL", "BRASS", "STEEL", "COPPER"] { types.append("\(size) \(finish) \(metal)") }
+                for metal in ["TIN", "NICKEL", "BRASS", "STEEL", "COPPER"] {
+                    types.append("\(size) \(finish) \(metal)")
+                }
             }
         }
         return types

@@ -15,7 +15,9 @@ import Testing
     }
 
     /// All rows of a scan over all its splits.
-    private func read(_ table: any TableProvider, _ request: ScanRequest, filters: [any ScanFilter] = []) async throws -> [Batch] {
+    private func read(_ table: any TableProvider, _ request: ScanRequest, filters: [any ScanFilter] = []) async throws
+        -> [Batch]
+    {
         var batches: [Batch] = []
         for split in try await table.splits(for: request) {
             let context = ScanContext(filters: filters)
@@ -94,7 +96,9 @@ import Testing
             }
             #expect(facts.nullFraction == 0)
             let distinct = try #require(facts.distinctCount)
-            #expect(distinct > 0.7 * Double(values.count) && distinct < 1.4 * Double(values.count) + 2, "\(name) \(values.count)")
+            #expect(
+                distinct > 0.7 * Double(values.count) && distinct < 1.4 * Double(values.count) + 2,
+                "\(name) \(values.count)")
             if provider.schema.fields[ordinal].type == .text, let rowCount = statistics.rowCount {
                 let average = try #require(facts.averageByteCount)
                 #expect(abs(average - Double(byteCount) / rowCount) < 0.15 * average + 1, "\(name)")
@@ -118,7 +122,9 @@ import Testing
         let batches = try await read(provider, ScanRequest(projection: [0]))
         let whole = table.makeGenerator(.tiny, units: 0..<table.unitCount(.tiny))
         var expected: [ScalarValue] = []
-        while let batch = whole.nextBatch([0]) { expected += (0..<batch.rowCount).map { batch.column(0).value(at: $0) } }
+        while let batch = whole.nextBatch([0]) {
+            expected += (0..<batch.rowCount).map { batch.column(0).value(at: $0) }
+        }
         #expect(batches.flatMap { batch in (0..<batch.rowCount).map { batch.column(0).value(at: $0) } } == expected)
     }
 
@@ -143,7 +149,9 @@ import Testing
     }
 
     @Test func everyKeyIsFoundByItsPredicate() async throws {
-        for (table, key) in [("lineitem", Int64(59_975)), ("partsupp", 1777), ("customer", 1500), ("nation", 0), ("region", 4)] {
+        for (table, key) in [
+            ("lineitem", Int64(59_975)), ("partsupp", 1777), ("customer", 1500), ("nation", 0), ("region", 4),
+        ] {
             let provider = try await provider(table)
             let predicate = Expression.comparison("=", .input(0, .int64), .literal(.integer(key), .int64))
             let batches = try await read(provider, ScanRequest(projection: [0], predicates: [predicate]))

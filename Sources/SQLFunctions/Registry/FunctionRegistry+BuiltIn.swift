@@ -16,6 +16,11 @@ extension FunctionRegistry {
         FloatArithmetic.register(in: self)
         DecimalArithmetic.register(in: self)
         DateArithmetic.register(in: self)
+        CountAggregates.register(in: self)
+        SumAggregates.register(in: self)
+        ExtremeAggregates.register(in: self)
+        StatisticAggregates.register(in: self)
+        CollectAggregates.register(in: self)
     }
 
     /// Registers a scalar function of a fixed result type.

@@ -129,6 +129,9 @@ var targets: [Target] = [
     testLibrary(
         "TestSupport", ["Columnar", "Diagnostics", "QueryPlan", "Storage", "SQLFunctions"]),
     tests("ArchitectureTests", ["TestSupport"]),
+    testLibrary("TransportConformance", ["Transport", "Columnar", "Diagnostics"]),
+    tests("WireCodecTests", ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),
+    tests("InProcessTransportTests", ["InProcessTransport", "TransportConformance", "Transport", "Diagnostics"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics"]),
     tests(
@@ -171,6 +174,7 @@ if !engineOnly {
                 "Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", nioCore,
                 nioPosix, log,
             ]),
+        tests("TCPTransportTests", ["TCPTransport", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
         plugin(
             "GRPCTransport",
             ["Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", log] + grpc),

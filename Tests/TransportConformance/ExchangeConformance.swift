@@ -284,7 +284,7 @@ package struct ExchangeConformance: Sendable {
             _ = try await reader.next()
             reader.close()
             reader.close()
-            try await eventually("closing the producer's stream") { output.isClosed }
+            try await eventually(.seconds(10), "closing the producer's stream") { output.isClosed }
             await producer.value
         }
     }
@@ -300,7 +300,7 @@ package struct ExchangeConformance: Sendable {
             _ = try await reader.next()
             await pair.reader.shutdown()
             reader.close()
-            try await eventually("closing the producer's stream") { output.isClosed }
+            try await eventually(.seconds(10), "closing the producer's stream") { output.isClosed }
             await producer.value
         }
     }

@@ -61,7 +61,7 @@ package func within<T: Sendable>(
 
 /// Waits until `condition` holds.
 package func eventually(
-    _ limit: Duration = .seconds(10), _ what: String, _ condition: @Sendable () -> Bool
+    _ limit: Duration, _ what: String, _ condition: @Sendable () -> Bool
 ) async throws {
     let clock = ContinuousClock()
     let end = clock.now + limit

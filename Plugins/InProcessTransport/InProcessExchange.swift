@@ -69,7 +69,6 @@ final class InProcessReader: ExchangeReader {
     private struct State {
         var stream: (any ExchangeStream)?
         var failure: QueryError?
-        var isFinished = false
         /// The reader's wake-up, kept here so that the loss of the producer's node can call it too.
         var wake: (@Sendable () -> Void)?
         var key: Int?
@@ -99,8 +98,10 @@ final class InProcessReader: ExchangeReader {
         do {
             event = try stream.poll { [weak self] in self?.wakeUp() }
         } catch {
+            let failure = QueryError.wrapping(error)
+            state.withLock { $0.failure = failure }
             end()
-            throw QueryError.wrapping(error)
+            throw failure
         }
         switch event {
         case .pending:

@@ -109,7 +109,6 @@ final class TCPConnection: Sendable {
     private func connected(_ channel: any Channel) {
         let backlog: [ByteBuffer]? = state.withLock { state in
             if state.failure != nil { return nil }
-            state.channel = channel
             let backlog = state.backlog
             state.backlog = []
             return backlog
@@ -118,8 +117,20 @@ final class TCPConnection: Sendable {
             channel.close(promise: nil)
             return
         }
+        // The greeting comes first, then what has been waiting; only then do others write to the channel themselves.
+        var writer = ByteWriter()
+        writer.unsigned(TCPEnvelope.version)
+        var greeting = channel.allocator.buffer(capacity: 64)
+        TCPEnvelope.write(.hello, body: writer.bytes, to: &greeting)
+        channel.write(greeting, promise: nil)
         for buffer in backlog { channel.write(buffer, promise: nil) }
-        channel.flush()
+        let isFailed = state.withLock { state in
+            for buffer in state.backlog { channel.write(buffer, promise: nil) }
+            state.backlog = []
+            if state.failure == nil { state.channel = channel }
+            return state.failure != nil
+        }
+        if isFailed { channel.close(promise: nil) } else { channel.flush() }
     }
 
     private func send(_ kind: TCPEnvelope.Kind, channel key: UInt32, body: [UInt8]) {
@@ -193,9 +204,6 @@ private final class TCPReadingHandler: ChannelInboundHandler, @unchecked Sendabl
 
     func channelActive(context: ChannelHandlerContext) {
         lastRead = .now()
-        var writer = ByteWriter()
-        writer.unsigned(TCPEnvelope.version)
-        send(.hello, body: writer.bytes, context)
         let channel = context.channel
         pings = context.eventLoop.scheduleRepeatedTask(initialDelay: options.pingInterval, delay: options.pingInterval) {
             [weak self] _ in self?.ping(channel)
@@ -232,11 +240,5 @@ private final class TCPReadingHandler: ChannelInboundHandler, @unchecked Sendabl
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         connection.fail(connection.lost(String(describing: error)))
-    }
-
-    private func send(_ kind: TCPEnvelope.Kind, body: [UInt8], _ context: ChannelHandlerContext) {
-        var buffer = context.channel.allocator.buffer(capacity: TCPEnvelope.byteCount + body.count)
-        TCPEnvelope.write(kind, body: body, to: &buffer)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 }

@@ -127,20 +127,18 @@ package struct ExchangeConformance: Sendable {
     private func deliversInOrderWithoutGaps() async throws {
         try await withPair { pair in
             let output = pair.board.channel(Self.channel(0))
+            let counts = (0..<200).map { 1 + ($0 * 37) % 2048 }
             let producer = Task {
                 var start = 0
-                for index in 0..<200 {
-                    let count = 1 + (index * 37) % 2048
+                for count in counts {
                     _ = await output.push(Self.numbers(start, count: count))
                     start += count
                 }
                 output.finish()
-                return start
             }
             let reader = pair.reader.openReader(Self.channel(0), at: pair.endpoint)
-            let checked = Task { try await checkNumbers(reader, count: await producer.value) }
-            // The reader runs beside the producer, or the output's limit would stop both.
-            try await checked.value
+            try await checkNumbers(reader, count: counts.reduce(0, +))
+            await producer.value
             reader.close()
         }
     }

@@ -43,19 +43,39 @@ private final class WakeUp: Sendable {
     }
 }
 
-/// Runs `body`; a `ConformanceFailure` when it takes longer than `limit`.
+/// Runs `body`; a `ConformanceFailure` when it takes longer than `limit`. What is left of `body` is then abandoned.
 package func within<T: Sendable>(
     _ limit: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
-    try await withThrowingTaskGroup(of: T.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: limit)
-            throw ConformanceFailure("\(what) took longer than \(limit)")
+    return try await withCheckedThrowingContinuation { continuation in
+        let race = Race(continuation)
+        let work = Task {
+            do {
+                race.end(.success(try await body()))
+            } catch {
+                race.end(.failure(error))
+            }
         }
-        guard let first = try await group.next() else { throw ConformanceFailure("\(what) gave nothing") }
-        group.cancelAll()
-        return first
+        Task {
+            try? await Task.sleep(for: limit)
+            if race.end(.failure(ConformanceFailure("\(what) took longer than \(limit)"))) { work.cancel() }
+        }
+    }
+}
+
+/// Resumes its continuation once.
+private final class Race<T: Sendable>: Sendable {
+    private let continuation: Mutex<CheckedContinuation<T, any Error>?>
+    init(_ continuation: CheckedContinuation<T, any Error>) { self.continuation = Mutex(continuation) }
+
+    @discardableResult
+    func end(_ result: Result<T, any Error>) -> Bool {
+        let taken = continuation.withLock { continuation in
+            defer { continuation = nil }
+            return continuation
+        }
+        taken?.resume(with: result)
+        return taken != nil
     }
 }
 

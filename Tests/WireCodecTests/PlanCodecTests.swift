@@ -6,6 +6,7 @@ import Foundation
 import QueryPlan
 import Storage
 import Testing
+import TransportConformance
 
 @testable import WireCodec
 
@@ -132,7 +133,10 @@ import Testing
             ("plan", try PlanCodec.encode(SamplePlans.plan)), ("task", try TaskCodec.encode(SamplePlans.task)),
             ("expressions", expressions.bytes),
         ]
-        let frames = try FrameTests.frames(FrameTests.samples)
+        let frames = try FrameTests.frames([
+            SampleBatches.batch(rows: 20, nulls: true), SampleBatches.constants.projecting([4, 9]),
+            SampleBatches.dictionaries(nulls: true).projecting([4, 9]),
+        ])
         samples.append(("frames", frames.flatMap { Array($0.bytes) }))
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("Fixtures/wire/v1")

@@ -44,7 +44,13 @@ struct ExpressionSimplifier {
     }
 
     func simplify(_ expression: Expression) -> Expression {
-        expression.rewritten { step($0) }
+        switch expression {
+        case .column, .literal, .parameter, .input: return expression
+        default: break
+        }
+        // Calls whose evaluation fails stay as they are: they must fail when the query runs, if at all.
+        let folded = (try? ConstantFolder.fold(expression, registry: registry, context: context)) ?? expression
+        return folded.rewritten(step)
     }
 
     private func step(_ expression: Expression) -> Expression {
@@ -55,18 +61,11 @@ struct ExpressionSimplifier {
         case .inList(let needle, let values):
             if values.count == 1 { return .comparison("=", needle, .literal(values[0], needle.type)) }
             if let (column, converted) = unwrapped(needle, values) { return .inList(column, converted) }
-            return folded(expression)
-        case .call: return folded(unwrappedComparison(expression) ?? expression)
+            return expression
+        case .call: return unwrappedComparison(expression) ?? expression
         case .cast(let operand, let type, _) where operand.type == type: return operand
-        case .cast, .isNull, .coalesce, .conditional: return folded(expression)
         default: return expression
         }
-    }
-
-    /// A constant expression's value, unless its evaluation fails: then it must fail when the query runs, if at all.
-    private func folded(_ expression: Expression) -> Expression {
-        guard expression.children.allSatisfy(\.isLiteral) else { return expression }
-        return expression
     }
 
     private func negated(_ operand: Expression) -> Expression {

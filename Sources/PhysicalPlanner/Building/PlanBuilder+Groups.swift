@@ -182,26 +182,10 @@ extension PlanBuilder {
 
     /// Types of the columns that a call's state is exported as; none: the state cannot travel.
     private func exportedTypes(_ call: AggregateCall) throws -> [DataType] {
+        // Ordered-set aggregates get the ordering's expressions behind their direct arguments; they cannot be split anyway.
+        if !call.ordering.isEmpty || call.isDistinct { return [] }
         let types = call.arguments.map(\.type)
-        for function in registry.aggregateOverloads(call.name) where function.accepts(types) {
-            return try function.makeExecutor(types, call.type).exportedTypes
-        }
-        return []
-    }
-}
-
-extension AggregateFunction {
-    /// Whether arguments of these types fit the signature as they are.
-    fileprivate func accepts(_ types: [DataType]) -> Bool {
-        if isVariadic ? types.count < parameters.count : types.count != parameters.count { return false }
-        for (index, type) in types.enumerated() {
-            switch parameters[min(index, parameters.count - 1)] {
-            case .exact(let expected): if expected != type && !(expected.isString && type.isString) { return false }
-            case .anyDecimal: if !type.isDecimal { return false }
-            case .anyArray: if type.elementType == nil { return false }
-            case .anyElement, .any: break
-            }
-        }
-        return true
+        let resolved = try registry.resolveAggregate(call.name, types)
+        return try resolved.function.makeExecutor(resolved.parameterTypes, call.type).exportedTypes
     }
 }

@@ -100,6 +100,10 @@ extension PlanBuilder {
             return try buildSort(sort, limit: (limit, offset, node.withTies), node.input, required: required)
         }
         var input = try build(node.input, required: required)
+        if let limit, case .scan(var scan) = input.node.kind, scan.predicates.isEmpty {
+            scan.limit = limit + offset
+            input.node.kind = .scan(scan)
+        }
         if !input.distribution.isSingle {
             if let limit {
                 let enough = limit + offset

@@ -141,6 +141,9 @@ var targets: [Target] = [
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
     tests("SQLParserTests", ["SQLParser", "Diagnostics"]),
+    tests(
+        "LogicalPlannerTests",
+        ["LogicalPlanner", "SQLParser", "SQLFunctions", "QueryPlan", "Storage", "Columnar", "Diagnostics"]),
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
 

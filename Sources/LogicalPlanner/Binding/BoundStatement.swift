@@ -1,0 +1,148 @@
+// What binding gives: statements whose names and types are resolved, as plain data for the coordinator.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLParser
+import Storage
+
+/// A statement after binding.
+package indirect enum BoundStatement: Sendable {
+    /// `plan.columns` are the result's columns, named `outputNames`; no type is `unknown`.
+    case query(LogicalPlan, outputNames: [String], outputTypes: [DataType])
+    case explain(BoundStatement, ExplainOptions)
+
+    case createTable(name: TableName, columns: [Field], ifNotExists: Bool)
+    /// The plan's columns have the order and types of `columns`.
+    case createTableAs(name: TableName, plan: LogicalPlan, columns: [Field], ifNotExists: Bool, withData: Bool)
+    case createView(name: TableName, ViewDefinition, orReplace: Bool)
+    case createSchema(catalog: String, schema: String, ifNotExists: Bool)
+    /// Names that exist; with IF EXISTS the missing ones are left out. For a schema `table` is empty.
+    case drop(DropKind, names: [TableName], ifExists: Bool, cascade: Bool)
+
+    /// The plan's root is a `LogicalWrite`; its one row is the number of rows.
+    case insert(LogicalPlan)
+    case copyTo(LogicalPlan, outputNames: [String], outputTypes: [DataType], CopyTarget, CopyOptions)
+    /// The client or file supplies text for `columns` of the table, in this order.
+    case copyFrom(table: TableName, columns: [Field], ordinals: [Int], CopyTarget, CopyOptions)
+    case truncate([TableName])
+
+    /// No values: back to the default.
+    case setVariable(name: String, values: [String], isLocal: Bool)
+    /// `nil`: all settings.
+    case resetVariable(name: String?)
+    /// `nil`: all settings.
+    case showVariable(name: String?)
+    case showTables(catalog: String, schema: String?, all: Bool)
+    case showSchemas
+    case showDatabases
+    case showFunctions
+    /// DESCRIBE, SHOW COLUMNS.
+    case describe(columns: [Field])
+
+    case prepare(name: String, parameterTypes: [DataType], statement: Statement)
+    /// Arguments are constants; they are cast to the statement's parameter types when it runs.
+    case execute(name: String, arguments: [QueryPlan.Expression])
+    /// `nil`: all.
+    case deallocate(name: String?)
+    case discard(Discard)
+    case transaction(TransactionStatement)
+    /// No tables: all.
+    case analyze([TableName])
+
+    case declareCursor(name: String, plan: LogicalPlan, outputNames: [String], outputTypes: [DataType], DeclareCursor)
+    case fetch(Fetch)
+    case closeCursor(name: String?)
+    case listen(channel: String)
+    case unlisten(channel: String?)
+    case notify(channel: String, payload: String)
+}
+
+/// A statement together with what binding found out about it.
+package struct BindingResult: Sendable {
+    package var statement: BoundStatement
+    /// Types of the parameters `$1`… in order.
+    package var parameterTypes: [DataType]
+    /// Continues the plan's column identities; the optimiser draws from it.
+    package var columnIDs: ColumnIDGenerator
+    /// The tables that the statement reads or writes, views resolved.
+    package var tables: [TableName]
+}
+
+package enum DropKind: String, Hashable, Sendable { case table, view, schema }
+
+package enum TransactionStatement: Hashable, Sendable {
+    case begin([TransactionMode])
+    case commit(andChain: Bool)
+    case rollback(andChain: Bool)
+    case savepoint(String)
+    case release(String)
+    case rollbackTo(String)
+    case setModes([TransactionMode], forSession: Bool)
+}
+
+package struct ExplainOptions: Hashable, Sendable {
+    package enum Format: String, Hashable, Sendable { case text, json }
+    package var analyze = false
+    package var verbose = false
+    package var costs = true
+    package var timing = true
+    package var summary = true
+    package var format = Format.text
+    package init() {}
+}
+
+/// Where COPY reads from or writes to.
+package enum CopyTarget: Hashable, Sendable {
+    case file(String)
+    case client
+}
+
+package struct CopyOptions: Hashable, Sendable {
+    /// `text`, `csv`, `binary`, `parquet` or `json`.
+    package var format = "text"
+    /// The options as written, by lower-case name; an option without a value is "true".
+    package var options: [String: String] = [:]
+    package init() {}
+}
+
+/// What a session brings to binding.
+package struct BindingSession: Sendable {
+    /// One element of the search path.
+    package struct PathEntry: Hashable, Sendable {
+        package var catalog: String
+        package var schema: String
+        package init(catalog: String, schema: String) {
+            self.catalog = catalog
+            self.schema = schema
+        }
+    }
+    /// In order; new objects go into the first.
+    package var searchPath: [PathEntry]
+    /// Types of parameters as far as the client gave them; `nil` and beyond its end: inferred.
+    package var parameterTypes: [DataType?]
+    package var timeZone: String
+    /// Microseconds since 1970 UTC.
+    package var statementTimestamp: Int64
+    package var user: String
+    package var database: String
+    /// Current values of settings by name, for `current_setting`.
+    package var settings: [String: String]
+    /// What `version()` gives.
+    package var version: String
+
+    package init(
+        searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC",
+        statementTimestamp: Int64 = 0, user: String = "martlet", database: String = "martlet",
+        settings: [String: String] = [:], version: String = "PostgreSQL 15.0 (Martlet)"
+    ) {
+        self.searchPath = searchPath
+        self.parameterTypes = parameterTypes
+        self.timeZone = timeZone
+        self.statementTimestamp = statementTimestamp
+        self.user = user
+        self.database = database
+        self.settings = settings
+        self.version = version
+    }
+}

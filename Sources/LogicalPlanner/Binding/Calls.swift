@@ -1,0 +1,273 @@
+// Function calls: scalar functions, aggregates, set-returning functions, GROUPING, and functions of the session.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import SQLParser
+
+extension StatementBinder {
+    func bindFunction(_ call: FunctionCall, _ scope: Scope, at position: SourcePosition) throws -> Expression {
+        let name = try functionName(call.name)
+        if let argument = call.arguments.first(where: { $0.name != nil }) {
+            throw QueryError.notSupported("named arguments", at: argument.value.position)
+        }
+        if let argument = call.arguments.first(where: \.isVariadic) {
+            throw QueryError.notSupported("VARIADIC arguments", at: argument.value.position)
+        }
+        if let window = call.over { return try bindWindowCall(name, call, window, scope, at: position) }
+        if !registry.aggregateOverloads(name).isEmpty { return try bindAggregate(name, call, scope, at: position) }
+        if !registry.windowOverloads(name).isEmpty {
+            throw QueryError(
+                .wrongObjectType, "window function \(name) requires an OVER clause", at: position, object: name)
+        }
+        try refuseAggregateSyntax(name, call, at: position)
+        if registry.scalarOverloads(name).isEmpty {
+            if !registry.tableOverloads(name).isEmpty {
+                return try bindSetReturning(name, call, scope, at: position)
+            }
+            if let value = try bindSessionFunction(name, call, scope, at: position) { return value }
+        }
+        return try callScalar(name, call.arguments.map { try operand($0.value, scope) }, at: position)
+    }
+
+    /// The function's name in the registry; 42883 for a schema that has no functions.
+    func functionName(_ name: ObjectName) throws -> String {
+        if let schema = name.schema, schema != "pg_catalog" {
+            let text = name.parts.joined(separator: ".")
+            throw QueryError(
+                .undefinedFunction, "function \(text) does not exist", at: name.position, object: text)
+        }
+        return name.last
+    }
+
+    private func refuseAggregateSyntax(_ name: String, _ call: FunctionCall, at position: SourcePosition) throws {
+        var what: String?
+        if call.isDistinct { what = "DISTINCT" }
+        if !call.orderBy.isEmpty { what = "ORDER BY" }
+        if call.filter != nil { what = "FILTER" }
+        if !call.withinGroup.isEmpty { what = "WITHIN GROUP" }
+        if call.isStar { what = name + "(*)" }
+        guard let what else { return }
+        let exists =
+            !registry.scalarOverloads(name).isEmpty || !registry.tableOverloads(name).isEmpty
+        throw QueryError(
+            exists ? .wrongObjectType : .undefinedFunction,
+            exists
+                ? "\(what) specified, but \(name) is not an aggregate function" : "function \(name) does not exist",
+            at: position, object: name)
+    }
+
+    // MARK: - Aggregates
+
+    private func bindAggregate(
+        _ name: String, _ call: FunctionCall, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        // The aggregate belongs to the innermost query whose columns its arguments use; uses inside it are none of that
+        // query's ungrouped columns.
+        var useCounts: [(state: SelectState, count: Int)] = []
+        var ancestor: Scope? = scope
+        while let level = ancestor {
+            if let state = level.select { useCounts.append((state, state.columnUses.count)) }
+            ancestor = level.parent
+        }
+        let wasNested = scope.aggregateDepth > 0
+        aggregateLevels.append((callDepth: scope.depth, deepest: nil))
+        scope.aggregateDepth += 1
+        let bound: AggregateCall
+        do {
+            defer { scope.aggregateDepth -= 1 }
+            bound = try aggregateCall(name, call, scope, at: position)
+        } catch {
+            aggregateLevels.removeLast()
+            throw error
+        }
+        let owner = aggregateLevels.removeLast().deepest ?? scope
+        if owner === scope ? wasNested : owner.aggregateDepth > 0 {
+            throw QueryError(.groupingError, "aggregate function calls cannot be nested", at: position)
+        }
+        guard let state = owner.select, owner.clause.isAfterGrouping, !owner.isLateral else {
+            let message =
+                owner.isLateral
+                ? "aggregate functions are not allowed in FROM clause of their own query level"
+                : "aggregate functions are not allowed in \(owner.clause.name)"
+            throw QueryError(.groupingError, message, at: position)
+        }
+        for (counted, count) in useCounts where counted === state {
+            state.columnUses.removeLast(state.columnUses.count - count)
+        }
+        let isVolatile = bound.expressions.contains(where: \.isVolatile)
+        if !isVolatile, let known = state.aggregates.first(where: { $0.call == bound }) { return known.column.reference }
+        let column = ids.column(name, bound.type)
+        state.aggregates.append(.init(column: column, call: bound))
+        return column.reference
+    }
+
+    /// The call with arguments bound and cast.
+    func aggregateCall(_ name: String, _ call: FunctionCall, _ scope: Scope, at position: SourcePosition) throws
+        -> AggregateCall
+    {
+        var arguments = call.isStar ? [] : try call.arguments.map { try aggregateArgument($0.value, scope) }
+        var ordering = try sortKeys(call.orderBy, scope)
+        let within = try sortKeys(call.withinGroup, scope)
+        if !within.isEmpty {
+            arguments += zip(within, call.withinGroup).map {
+                Operand(expression: $0.expression, position: $1.expression.position)
+            }
+            ordering = within
+        }
+        let resolved = try registry.resolveAggregate(
+            name, arguments.map(\.type), literals: arguments.map(\.expression.literal), at: position)
+        if resolved.function.isOrderedSet != !within.isEmpty {
+            throw QueryError(
+                .wrongObjectType,
+                within.isEmpty
+                    ? "WITHIN GROUP is required for ordered-set aggregate \(name)"
+                    : "\(name) is not an ordered-set aggregate, so it cannot have WITHIN GROUP", at: position,
+                object: name)
+        }
+        let converted = try zip(arguments, resolved.parameterTypes).map { argument, type in
+            try exactLiteral(argument.expression, as: type)
+                ?? convert(argument.expression, to: type, at: argument.position)
+        }
+        if !within.isEmpty {
+            for (index, expression) in converted.suffix(within.count).enumerated() {
+                ordering[index].expression = expression
+            }
+        }
+        if call.isDistinct, within.isEmpty {
+            let allowed = Set(converted + arguments.map(\.expression))
+            for (key, item) in zip(ordering, call.orderBy) where !allowed.contains(key.expression) {
+                throw QueryError(
+                    .invalidColumnReference,
+                    "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                    at: item.expression.position)
+            }
+        }
+        var filter: Expression?
+        if let syntax = call.filter {
+            filter = try coerceToBoolean(operand(syntax, scope), construct: "FILTER")
+        }
+        return AggregateCall(
+            name: resolved.function.name, arguments: converted, isDistinct: call.isDistinct, filter: filter,
+            ordering: ordering, type: resolved.resultType)
+    }
+
+    private func aggregateArgument(_ syntax: SyntaxExpression, _ scope: Scope) throws -> Operand {
+        if case .star = syntax.kind { throw QueryError.notSupported("a whole row as an argument", at: syntax.position) }
+        return try operand(syntax, scope)
+    }
+
+    /// ORDER BY of calls and windows, and of queries once names and ordinals are dealt with.
+    func sortKeys(_ items: [SortItem], _ scope: Scope) throws -> [SortKey] {
+        try items.map { try sortKey($0, settled(bind($0.expression, scope), at: $0.expression.position)) }
+    }
+
+    func sortKey(_ item: SortItem, _ expression: Expression) throws -> SortKey {
+        var isDescending = item.direction == .descending
+        if let name = item.usingOperator {
+            switch name.symbol {
+            case "<": isDescending = false
+            case ">": isDescending = true
+            default:
+                throw QueryError(
+                    .wrongObjectType, "operator \(name.symbol) is not a valid ordering operator",
+                    at: item.expression.position)
+            }
+        }
+        if expression.type == .json {
+            throw QueryError(
+                .undefinedFunction, "could not identify an ordering operator for type json",
+                at: item.expression.position)
+        }
+        return SortKey(expression, isDescending: isDescending, nullsFirst: item.nulls.map { $0 == .first })
+    }
+
+    // MARK: - GROUPING
+
+    func bindGrouping(_ arguments: [SyntaxExpression], _ scope: Scope, at position: SourcePosition) throws -> Expression
+    {
+        guard let state = scope.select, scope.clause.isAfterGrouping, scope.aggregateDepth == 0 else {
+            throw QueryError(
+                .groupingError, "grouping operations are not allowed in \(scope.clause.name)", at: position)
+        }
+        guard arguments.count <= 31 else {
+            throw QueryError(SQLState("54023"), "GROUPING must have fewer than 32 arguments", at: position)
+        }
+        let bound = try arguments.map { try bind($0, scope) }
+        let column = ids.column("grouping", .int32)
+        state.groupings.append(.init(column: column, arguments: bound, position: position))
+        return column.reference
+    }
+
+    // MARK: - Set-returning functions
+
+    private func bindSetReturning(
+        _ name: String, _ call: FunctionCall, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        if scope.aggregateDepth > 0 {
+            throw QueryError.notSupported(
+                "a set-returning function within an aggregate", at: position,
+                hint: "Move the set-returning function into a LATERAL FROM item.")
+        }
+        guard let state = scope.select, scope.clause.allowsSetReturning, scope.windowDepth == 0 else {
+            throw QueryError(
+                .featureNotSupported, "set-returning functions are not allowed in \(scope.clause.name)", at: position)
+        }
+        let bound = try tableFunctionCall(name, call.arguments.map { try operand($0.value, scope) }, at: position)
+        guard bound.fields.count == 1 else {
+            throw QueryError.notSupported("a function of several columns in the select list", at: position)
+        }
+        let column = ids.column(name, bound.fields[0].type)
+        state.setReturning.append(
+            .init(name: bound.name, arguments: bound.arguments, column: column, position: position))
+        return column.reference
+    }
+
+    /// A table function resolved, its arguments cast.
+    func tableFunctionCall(_ name: String, _ arguments: [Operand], at position: SourcePosition) throws
+        -> (name: String, arguments: [Expression], fields: [Field])
+    {
+        let resolved = try registry.resolveTable(
+            name, arguments.map(\.type), literals: arguments.map(\.expression.literal), at: position)
+        let converted = try zip(arguments, resolved.parameterTypes).map { argument, type in
+            try convert(argument.expression, to: type, at: argument.position)
+        }
+        return (resolved.function.name, converted, try resolved.function.resultFields(resolved.parameterTypes))
+    }
+
+    // MARK: - Session functions
+
+    /// Functions whose result is a property of the session; `nil` if the name is none of them.
+    private func bindSessionFunction(
+        _ name: String, _ call: FunctionCall, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression? {
+        func text(_ value: String) -> Expression { .literal(.string(value), .text) }
+        let arguments = call.arguments
+        switch (name, arguments.count) {
+        case ("current_database", 0), ("current_catalog", 0): return text(session.database)
+        case ("current_schema", 0): return currentSchema
+        case ("current_user", 0), ("session_user", 0), ("user", 0): return text(session.user)
+        case ("version", 0): return text(session.version)
+        case ("current_setting", 1), ("current_setting", 2):
+            guard let setting = try bind(arguments[0].value, scope).literal?.text?.lowercased() else {
+                throw QueryError.notSupported("current_setting of an expression", at: position)
+            }
+            if let value = session.settings[setting] { return text(value) }
+            let isLenient =
+                try arguments.count == 2
+                && coerceToBoolean(operand(arguments[1].value, scope), construct: "current_setting").literal
+                    == .boolean(true)
+            if isLenient { return .null(.text) }
+            throw QueryError(
+                .undefinedObject, "unrecognized configuration parameter \"\(setting)\"", at: position, object: setting)
+        case ("transaction_timestamp", 0), ("statement_timestamp", 0): return try callScalar("now", [], at: position)
+        default:
+            // A type's name called like a function is a cast.
+            guard arguments.count == 1,
+                let type = try? resolveType(TypeName(name: ObjectName([name], at: position)))
+            else { return nil }
+            return try explicitCast(operand(arguments[0].value, scope), to: type, kind: .strict, at: position)
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// Common table expressions, recursive ones, and views.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import SQLParser
+
+extension StatementBinder {
+    /// The tables of a WITH clause, in sight one after the other.
+    func declare(_ with: WithClause, parent: Scope?, outer: CommonTableScope?) throws
+        -> (scope: CommonTableScope?, tables: [CommonTable])
+    {
+        var scope = outer
+        var tables: [CommonTable] = []
+        for definition in with.tables {
+            if tables.contains(where: { $0.definition.name == definition.name }) {
+                throw QueryError(
+                    .duplicateAlias, "WITH query name \"\(definition.name)\" specified more than once",
+                    at: definition.name.position)
+            }
+            var isRecursive = false
+            if with.isRecursive {
+                var collector = RelationCollector()
+                collector.visit(definition.query)
+                isRecursive = collector.names.contains { $0.parts == [definition.name.text] }
+            }
+            let table = CommonTable(definition, environment: scope, parent: parent, isRecursive: isRecursive)
+            tables.append(table)
+            scope = CommonTableScope(table, parent: scope)
+        }
+        return (scope, tables)
+    }
+
+    /// A fresh copy of the table's query: each reference has columns of its own.
+    func bindCommonTable(_ table: CommonTable, at position: SourcePosition) throws -> BoundQuery {
+        table.referenceCount += 1
+        try countRelation(at: position)
+        if let working = table.workingTable {
+            let columns = ids.copies(of: working.columns)
+            let plan = LogicalPlan.workingTable(LogicalWorkingTable(workingTable: working.number, columns: columns))
+            return BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
+        }
+        if table.isBindingBase {
+            throw QueryError(
+                .invalidRecursion,
+                "recursive reference to query \"\(table.definition.name)\" must not appear within its non-recursive term",
+                at: position)
+        }
+        let bound =
+            try table.isRecursive
+            ? bindRecursive(table)
+            : bindSettledQuery(table.definition.query, parent: table.parent, commonTables: table.environment)
+        return try renamed(bound, table.definition.columns, of: table.definition.name.text, at: position)
+    }
+
+    /// Columns under the names of a column list, which may be shorter.
+    func renamed(_ query: BoundQuery, _ names: [Identifier], of table: String, at position: SourcePosition) throws
+        -> BoundQuery
+    {
+        var query = query
+        guard names.count <= query.columns.count else {
+            throw QueryError(
+                .invalidColumnReference,
+                "table \"\(table)\" has \(query.columns.count) columns available but \(names.count) columns specified",
+                at: names.first?.position ?? position)
+        }
+        for (index, name) in names.enumerated() { query.columns[index].name = name.text }
+        return query
+    }
+
+    private func bindRecursive(_ table: CommonTable) throws -> BoundQuery {
+        let query = table.definition.query
+        let name = table.definition.name
+        guard case .setOperation(let operation) = query.body, operation.kind == .union, !operation.byName else {
+            throw QueryError(
+                .invalidRecursion,
+                "recursive query \"\(name)\" does not have the form non-recursive-term UNION [ALL] recursive-term",
+                at: name.position)
+        }
+        if let item = query.orderBy.first {
+            throw QueryError.notSupported("ORDER BY in a recursive query", at: item.expression.position)
+        }
+        if query.limit != nil || query.offset != nil {
+            throw QueryError.notSupported("LIMIT in a recursive query", at: query.position)
+        }
+        var environment = table.environment
+        if let with = query.with { environment = try declare(with, parent: table.parent, outer: environment).scope }
+
+        let guarded = CommonTable(
+            table.definition, environment: environment, parent: table.parent, isRecursive: true)
+        guarded.isBindingBase = true
+        let baseScope = CommonTableScope(guarded, parent: environment)
+        var base = try settled(bindBody(operation.left, parent: table.parent, commonTables: baseScope))
+        base = try renamed(base, table.definition.columns, of: name.text, at: name.position)
+
+        let number = workingTableCount
+        workingTableCount += 1
+        let workingColumns = base.columns.map { ids.column($0.name, $0.type) }
+        let working = CommonTable(table.definition, environment: environment, parent: table.parent, isRecursive: true)
+        working.workingTable = (number, workingColumns)
+        let stepScope = CommonTableScope(working, parent: environment)
+        var step = try bindBody(operation.right, parent: table.parent, commonTables: stepScope)
+        guard step.columns.count == base.columns.count else {
+            throw QueryError(
+                .syntaxError, "each UNION query must have the same number of columns", at: operation.position)
+        }
+        if working.referenceCount > 1 {
+            throw QueryError(
+                .invalidRecursion, "recursive reference to query \"\(name)\" must not appear more than once",
+                at: name.position)
+        }
+        for index in step.columns.indices {
+            let (wanted, actual) = (base.columns[index].type, step.columns[index].type)
+            guard TypeConversion.canCast(from: actual, to: wanted, context: .implicit) else {
+                let names = (TypeConversion.displayName(wanted), TypeConversion.displayName(actual))
+                throw QueryError(
+                    .datatypeMismatch,
+                    "recursive query \"\(name)\" column \(index + 1) has type \(names.0) in non-recursive term but type "
+                        + "\(names.1) overall", hint: "Cast the output of the non-recursive term to the correct type.",
+                    at: operation.position)
+            }
+            step = try retyped(step, index, to: wanted, at: operation.position)
+        }
+        let columns = base.columns.map { ids.column($0.name, $0.type) }
+        let plan = LogicalPlan.recursive(
+            LogicalRecursive(
+                workingTable: number, keepsDuplicates: operation.isAll, columns: columns, base: base.plan,
+                step: step.plan))
+        return BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
+    }
+
+    // MARK: - Views
+
+    func bindView(_ name: TableName, _ query: Query, _ columnNames: [String]?, at position: SourcePosition) throws
+        -> BoundQuery
+    {
+        try countRelation(at: position)
+        viewDepth += 1
+        defer { viewDepth -= 1 }
+        guard viewDepth <= 100 else {
+            throw QueryError(
+                .statementTooComplex, "views nest too deeply", detail: "View \"\(name.table)\" may refer to itself.",
+                at: position, object: name.table)
+        }
+        do {
+            var bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
+            if let columnNames {
+                for (index, name) in columnNames.enumerated() where index < bound.columns.count {
+                    bound.columns[index].name = name
+                }
+            }
+            return bound
+        } catch var error as QueryError {
+            // The position lies in the view's text, not in the statement.
+            error.position = position
+            throw error
+        }
+    }
+}

@@ -1,0 +1,254 @@
+// Scalar expressions: from syntax to bound, typed expressions.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import SQLParser
+
+extension StatementBinder {
+    func bind(_ syntax: SyntaxExpression, _ scope: Scope) throws -> Expression {
+        try nested(at: syntax.position) { try bindKind(syntax, scope) }
+    }
+
+    func bindCondition(_ syntax: SyntaxExpression, _ scope: Scope, construct: String) throws -> Expression {
+        fold(try coerceToBoolean(operand(syntax, scope), construct: construct))
+    }
+
+    private func bindKind(_ syntax: SyntaxExpression, _ scope: Scope) throws -> Expression {
+        let position = syntax.position
+        switch syntax.kind {
+        case .literal(let literal): return bindLiteral(literal)
+        case .typedLiteral(let type, let text): return try bindTypedLiteral(type, text, at: position)
+        case .column(let parts): return try resolveColumn(parts, scope, at: position)
+        case .parameter(let number): return try bindParameter(number, at: position)
+        case .binary: return try bindBinary(syntax, scope)
+        case .and(let operands): return try bindLogical(operands, isAnd: true, scope)
+        case .or(let operands): return try bindLogical(operands, isAnd: false, scope)
+        case .not(let operand):
+            return .not(try coerceToBoolean(self.operand(operand, scope), construct: "NOT"))
+        case .function(let call): return try bindFunction(call, scope, at: position)
+        case .cast(let operand, let type, let kind): return try bindCast(operand, type, kind, scope, at: position)
+        case .caseWhen(let expression): return try bindCase(expression, scope, at: position)
+        default: return try bindPredicate(syntax, scope)
+        }
+    }
+
+    private func bindPredicate(_ syntax: SyntaxExpression, _ scope: Scope) throws -> Expression {
+        let position = syntax.position
+        switch syntax.kind {
+        case .isNull(let operand, let negated): return try bindIsNull(operand, negated: negated, scope)
+        case .isTruth(let operand, let value, let negated):
+            return try bindIsTruth(operand, value, negated: negated, scope)
+        case .isDistinct(let left, let right, let negated):
+            return try bindIsDistinct(left, right, negated: negated, scope, at: position)
+        case .between(let predicate): return try bindBetween(predicate, scope, at: position)
+        case .inList(let operand, let list, let negated):
+            return try bindInList(operand, list, negated: negated, scope, at: position)
+        case .like(let predicate): return try bindLike(predicate, scope, at: position)
+        case .inQuery(let operand, let query, let negated):
+            let test = try bindQuantified(operand, "=", isAny: true, query, scope, at: position)
+            return negated ? .not(test) : test
+        case .quantified(let comparison): return try bindQuantified(comparison, scope, at: position)
+        case .exists(let query): return try bindExists(query, scope)
+        case .scalarQuery(let query): return try bindScalarQuery(query, scope, at: position)
+        case .arrayQuery(let query): return try bindArrayQuery(query, scope, at: position)
+        default: return try bindSpecial(syntax, scope)
+        }
+    }
+
+    private func bindSpecial(_ syntax: SyntaxExpression, _ scope: Scope) throws -> Expression {
+        let position = syntax.position
+        switch syntax.kind {
+        case .unary(let name, let operand): return try bindUnary(name, operand, scope, at: position)
+        case .coalesce(let operands):
+            let bound = try operands.map { try operand($0, scope) }
+            let (expressions, type) = try unify(bound, construct: "COALESCE")
+            return expressions.count == 1 ? expressions[0] : .coalesce(expressions, type: type)
+        case .nullIf(let left, let right): return try bindNullIf(left, right, scope, at: position)
+        case .greatest(let operands): return try bindExtreme("greatest", operands, scope, at: position)
+        case .least(let operands): return try bindExtreme("least", operands, scope, at: position)
+        case .grouping(let arguments): return try bindGrouping(arguments, scope, at: position)
+        case .sessionValue(let value, _): return try bindSessionValue(value, at: position)
+        case .atTimeZone(let value, let zone):
+            // PostgreSQL's function takes the zone first.
+            return try callScalar("timezone", [operand(zone, scope), operand(value, scope)], at: position)
+        case .collate(let operand, let collation):
+            guard ["c", "posix", "default", "ucs_basic", "und-x-icu"].contains(collation.last.lowercased()) else {
+                throw QueryError.notSupported("collation \"\(collation.last)\"", at: collation.position)
+            }
+            return try bind(operand, scope)
+        case .array(let elements): return try bindArray(elements, elementType: nil, scope, at: position)
+        case .subscripts(let operand, let subscripts):
+            return try bindSubscripts(operand, subscripts, scope, at: position)
+        case .row: throw QueryError.notSupported("a row as a value", at: position)
+        case .field: throw QueryError.notSupported("fields of composite values", at: position)
+        case .star: throw QueryError(.syntaxError, "\"*\" is not allowed here", at: position)
+        case .defaultValue: throw QueryError(.syntaxError, "DEFAULT is not allowed in this context", at: position)
+        default: throw QueryError.notSupported("this expression", at: position)
+        }
+    }
+
+    private func bindUnary(
+        _ name: OperatorName, _ syntax: SyntaxExpression, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        let bound = try operand(syntax, scope)
+        if name.symbol == "+", bound.type.isNumeric { return bound.expression }
+        return try callScalar(name.symbol, [bound], at: position)
+    }
+
+    // MARK: - Conditional expressions
+
+    private func bindCase(_ syntax: CaseExpression, _ scope: Scope, at position: SourcePosition) throws -> Expression {
+        var conditions: [Expression] = []
+        var results: [Operand] = []
+        var subject = try syntax.operand.map { try operand($0, scope) }
+        for (index, branch) in syntax.branches.enumerated() {
+            if let subjectSyntax = syntax.operand, var known = subject {
+                if index > 0, known.expression.hasSubquery { known = try operand(subjectSyntax, scope) }
+                if case .parameter(let number, .unknown) = known.expression, let type = parameterTypes[number] {
+                    known = Operand(expression: .parameter(number, type), position: known.position)
+                }
+                subject = known
+                conditions.append(try comparison("=", known, operand(branch.when, scope), at: branch.when.position))
+            } else {
+                conditions.append(try coerceToBoolean(operand(branch.when, scope), construct: "CASE/WHEN"))
+            }
+            results.append(try operand(branch.then, scope))
+        }
+        let otherwise = try syntax.otherwise.map { try operand($0, scope) }
+        results.append(otherwise ?? Operand(expression: .null(.unknown), position: position))
+        let (values, type) = try unify(results, construct: "CASE")
+        let branches = zip(conditions, values).map { ConditionalBranch(condition: $0, result: $1) }
+        return fold(.conditional(branches, otherwise: values[values.count - 1], type: type))
+    }
+
+    private func bindNullIf(
+        _ left: SyntaxExpression, _ right: SyntaxExpression, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        let first = try operand(left, scope)
+        let second = try operand(right, scope)
+        if !registry.scalarOverloads("nullif").isEmpty {
+            let (a, b) = try align(first, second, comparison: "=", at: position)
+            let call = try callScalar(
+                "nullif",
+                [Operand(expression: a, position: left.position), Operand(expression: b, position: right.position)],
+                at: position)
+            // The result has the first operand's type, whatever it was compared as.
+            let type = first.type == .unknown ? call.type : first.type
+            return try convert(call, to: type, at: position)
+        }
+        let test = try comparison("=", first, second, at: position)
+        let again = first.expression.hasSubquery ? try operand(left, scope) : first
+        let value = try settled(again.expression, at: left.position)
+        return fold(
+            .conditional(
+                [ConditionalBranch(condition: test, result: .null(value.type))], otherwise: value, type: value.type))
+    }
+
+    private func bindExtreme(
+        _ name: String, _ operands: [SyntaxExpression], _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        let bound = try operands.map { try operand($0, scope) }
+        let (expressions, _) = try unify(bound, construct: name.uppercased())
+        let arguments = zip(expressions, bound).map { Operand(expression: $0, position: $1.position) }
+        return try callScalar(name, arguments, at: position)
+    }
+
+    // MARK: - Casts
+
+    private func bindCast(
+        _ syntax: SyntaxExpression, _ type: TypeName, _ kind: CastSyntax, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        let castKind: Expression.CastKind = kind == .tryCast ? .lenient : .strict
+        if ["regclass", "regtype", "regproc", "regnamespace", "regrole"].contains(type.name.last) {
+            throw QueryError.notSupported("type \(type.name.last)", at: type.position)
+        }
+        let named = try resolveType(type)
+        if case .array(let elements) = syntax.kind, case .array(let element) = named.type {
+            let array = try bindArray(elements, elementType: element, scope, at: syntax.position)
+            return try explicitCast(
+                Operand(expression: array, position: syntax.position), to: named, kind: castKind, at: position)
+        }
+        if case .literal(.string(let text)) = syntax.kind, let fields = type.intervalFields {
+            _ = fields
+            return try bindTypedLiteral(type, text, at: syntax.position)
+        }
+        return try explicitCast(operand(syntax, scope), to: named, kind: castKind, at: position)
+    }
+
+    // MARK: - Arrays
+
+    /// `elementType`: what a cast around the constructor asks for.
+    private func bindArray(
+        _ elements: [SyntaxExpression], elementType: DataType?, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        if elements.isEmpty {
+            guard let elementType else {
+                throw QueryError(
+                    .indeterminateDatatype, "cannot determine type of empty array",
+                    hint: "Explicitly cast to the desired type, for example ARRAY[]::integer[].", at: position)
+            }
+            return try castLiteral(
+                .literal(.string("{}"), .unknown), to: .array(elementType), kind: .strict, at: position)
+        }
+        var operands = try elements.map { try operand($0, scope) }
+        if let elementType {
+            operands = try operands.map {
+                Operand(
+                    expression: try explicitCast($0, to: NamedType(type: elementType), kind: .strict, at: $0.position),
+                    position: $0.position)
+            }
+        } else {
+            let (expressions, _) = try unify(operands, construct: "ARRAY")
+            operands = zip(expressions, operands).map { Operand(expression: $0, position: $1.position) }
+        }
+        if let type = operands.first?.type, case .array = type {
+            throw QueryError.notSupported("arrays of several dimensions", at: position)
+        }
+        return try callScalar("array", operands, at: position)
+    }
+
+    private func bindSubscripts(
+        _ syntax: SyntaxExpression, _ subscripts: [Subscript], _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        var value = try operand(syntax, scope)
+        for item in subscripts {
+            guard value.type.elementType != nil else {
+                throw QueryError(
+                    .datatypeMismatch,
+                    "cannot subscript type \(TypeConversion.displayName(value.type)) because it does not support "
+                        + "subscripting", at: syntax.position)
+            }
+            let result: Expression
+            switch item {
+            case .index(let index): result = try callScalar("[]", [value, operand(index, scope)], at: position)
+            case .slice(let lower, let upper):
+                let open = Operand(expression: .null(.int32), position: position)
+                let bounds = [try lower.map { try operand($0, scope) } ?? open, try upper.map { try operand($0, scope) } ?? open]
+                result = try callScalar("[:]", [value] + bounds, at: position)
+            }
+            value = Operand(expression: result, position: position)
+        }
+        return value.expression
+    }
+
+    // MARK: - Session values
+
+    private func bindSessionValue(_ value: SessionValue, at position: SourcePosition) throws -> Expression {
+        switch value {
+        case .currentTimestamp: return try callScalar("now", [], at: position)
+        case .currentDate: return .cast(try callScalar("now", [], at: position), to: .date, kind: .strict)
+        case .localTimestamp: return .cast(try callScalar("now", [], at: position), to: .timestamp, kind: .strict)
+        case .localTime, .currentTime:
+            return .cast(try callScalar("now", [], at: position), to: .time, kind: .strict)
+        case .currentRole, .currentUser, .sessionUser, .user: return .literal(.string(session.user), .text)
+        case .currentCatalog: return .literal(.string(session.database), .text)
+        case .currentSchema: return currentSchema
+        }
+    }
+
+    var currentSchema: Expression {
+        session.searchPath.first.map { .literal(.string($0.schema), .text) } ?? .null(.text)
+    }
+}

@@ -1,0 +1,175 @@
+// INSERT: the source's columns become the table's, with assignment casts and NULL for those that are left out.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import SQLParser
+
+extension StatementBinder {
+    func bindInsert(_ insert: Insert) throws -> LogicalPlan {
+        if let conflict = insert.onConflict { throw QueryError.notSupported("ON CONFLICT", at: conflict.position) }
+        if let item = insert.returning.first { throw QueryError.notSupported("RETURNING", at: item.position) }
+        let (table, schema) = try tableTarget(insert.table, action: "insert into")
+        let ordinals = try columnOrdinals(insert.columns, schema, of: table)
+        let source = try insertSource(insert, schema, ordinals)
+        try refuseMissing(schema, ordinals: Array(ordinals.prefix(source.columns.count)), table, at: insert.position)
+
+        var columns: [PlanColumn] = []
+        var expressions: [Expression] = []
+        for (ordinal, field) in schema.fields.enumerated() {
+            let index = ordinals.firstIndex(of: ordinal)
+            if let index, index < source.columns.count {
+                columns.append(source.plan.columns[index])
+                expressions.append(source.columns[index].reference)
+            } else {
+                columns.append(ids.column(field.name, field.type))
+                expressions.append(.null(field.type))
+            }
+        }
+        let rows = projected(source.plan, columns, expressions)
+        return .write(
+            LogicalWrite(
+                target: .insert(table), countColumn: ids.column("count", .int64, isNullable: false), input: rows))
+    }
+
+    /// The table's columns by name, all of them without names.
+    func columnOrdinals(_ names: [Identifier], _ schema: Schema, of table: TableName) throws -> [Int] {
+        if names.isEmpty { return Array(schema.fields.indices) }
+        var ordinals: [Int] = []
+        for name in names {
+            guard let ordinal = schema.index(of: name.text) else {
+                throw QueryError(
+                    .undefinedColumn, "column \"\(name)\" of relation \"\(table.table)\" does not exist",
+                    at: name.position, object: name.text)
+            }
+            if ordinals.contains(ordinal) {
+                throw QueryError(
+                    .duplicateColumn, "column \"\(name)\" specified more than once", at: name.position,
+                    object: name.text)
+            }
+            ordinals.append(ordinal)
+        }
+        return ordinals
+    }
+
+    private func refuseMissing(_ schema: Schema, ordinals: [Int], _ table: TableName, at position: SourcePosition) throws
+    {
+        for (ordinal, field) in schema.fields.enumerated() where !field.isNullable && !ordinals.contains(ordinal) {
+            throw QueryError(
+                .notNullViolation,
+                "null value in column \"\(field.name)\" of relation \"\(table.table)\" violates not-null constraint",
+                at: position, object: field.name)
+        }
+    }
+
+    /// The rows to insert, each column already of its target's type.
+    private func insertSource(_ insert: Insert, _ schema: Schema, _ ordinals: [Int]) throws -> BoundQuery {
+        guard case .query(let query) = insert.source else {
+            // DEFAULT VALUES: no column is given.
+            return BoundQuery(plan: Self.unitPlan, columns: [])
+        }
+        var commonTables: CommonTableScope?
+        if let with = insert.with { commonTables = try declare(with, parent: nil, outer: nil).scope }
+        let isPlainValues =
+            query.with == nil && query.orderBy.isEmpty && query.limit == nil && query.offset == nil
+        if case .values(let rows) = query.body, isPlainValues {
+            return try insertValues(rows, insert, schema, ordinals, commonTables)
+        }
+        var bound = try bindQuery(query, parent: nil, commonTables: commonTables)
+        try checkCount(bound.columns.count, insert, ordinals, at: query.position)
+        for index in bound.columns.indices {
+            let field = schema.fields[ordinals[index]]
+            let value = Operand(expression: bound.openExpression(index), position: query.position)
+            let converted = try assigned(value, to: field)
+            if converted == bound.columns[index].reference { continue }
+            if value.type == .unknown || value.expression.isLiteral {
+                bound = try retyped(bound, index, to: field.type, at: query.position)
+            } else {
+                var columns = bound.plan.columns
+                var expressions = columns.map(\.reference)
+                expressions[index] = converted
+                columns[index] = ids.column(field.name, field.type)
+                bound.plan = .project(LogicalProject(columns: columns, expressions: expressions, input: bound.plan))
+                bound.columns[index] = ScopeColumn(columns[index])
+            }
+        }
+        return bound
+    }
+
+    private func checkCount(_ count: Int, _ insert: Insert, _ ordinals: [Int], at position: SourcePosition) throws {
+        if count > ordinals.count {
+            throw QueryError(.syntaxError, "INSERT has more expressions than target columns", at: position)
+        }
+        // Without a column list fewer values are allowed; the rest is NULL.
+        if count < ordinals.count, !insert.columns.isEmpty {
+            throw QueryError(
+                .syntaxError, "INSERT has more target columns than expressions",
+                at: insert.columns[count].position)
+        }
+    }
+
+    private func insertValues(
+        _ rows: [[SyntaxExpression]], _ insert: Insert, _ schema: Schema, _ ordinals: [Int],
+        _ commonTables: CommonTableScope?
+    ) throws -> BoundQuery {
+        let scope = Scope(parent: nil, commonTables: commonTables, select: nil, clause: .values)
+        let width = rows.first?.count ?? 0
+        var bound: [[Expression]] = []
+        for row in rows {
+            guard row.count == width else {
+                throw QueryError(.syntaxError, "VALUES lists must all be the same length", at: row.first?.position)
+            }
+            try checkCount(width, insert, ordinals, at: row.indices.contains(ordinals.count)
+                ? row[ordinals.count].position : row.first?.position ?? insert.position)
+            var cells: [Expression] = []
+            for (index, syntax) in row.enumerated() {
+                let field = schema.fields[ordinals[index]]
+                if case .defaultValue = syntax.kind {
+                    cells.append(.null(field.type))
+                } else {
+                    cells.append(try assigned(operand(syntax, scope), to: field))
+                }
+                if !field.isNullable, cells[index].literal == .null {
+                    throw QueryError(
+                        .notNullViolation,
+                        "null value in column \"\(field.name)\" of relation \"\(insert.table.last)\" violates "
+                            + "not-null constraint", at: syntax.position, object: field.name)
+                }
+            }
+            bound.append(cells)
+        }
+        let columns = (0..<width).map { ids.column(schema.fields[ordinals[$0]].name, schema.fields[ordinals[$0]].type) }
+        return BoundQuery(plan: valuesPlan(columns, bound), columns: columns.map { ScopeColumn($0) })
+    }
+
+    /// A value as it is stored in a column: 42804 if its type does not go there, 22001 if a text is too long.
+    func assigned(_ value: Operand, to field: Field) throws -> Expression {
+        if case .literal(let literal, let type) = value.expression, type.isString, let text = literal.text {
+            try checkLength(text, field.type, at: value.position)
+        }
+        if value.type == field.type { return value.expression }
+        guard TypeConversion.canCast(from: value.type, to: field.type, context: .assignment) else {
+            let names = (TypeConversion.displayName(field.type), TypeConversion.displayName(value.type))
+            throw QueryError(
+                .datatypeMismatch,
+                "column \"\(field.name)\" is of type \(names.0) but expression is of type \(names.1)",
+                hint: "You will need to rewrite or cast the expression.", at: value.position, object: field.name)
+        }
+        if let exact = exactLiteral(value.expression, as: field.type) { return exact }
+        return try convert(value.expression, to: field.type, at: value.position)
+    }
+
+    /// Only blanks may be cut off.
+    private func checkLength(_ text: String, _ type: DataType, at position: SourcePosition) throws {
+        let limit: Int
+        switch type {
+        case .varchar(let length?): limit = length
+        case .char(let length): limit = length
+        default: return
+        }
+        let scalars = text.unicodeScalars
+        guard scalars.count > limit, scalars.dropFirst(limit).contains(where: { $0 != " " }) else { return }
+        throw QueryError(.stringDataRightTruncation, "value too long for type \(type.sqlName)", at: position)
+    }
+}

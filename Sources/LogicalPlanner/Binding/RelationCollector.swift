@@ -1,0 +1,182 @@
+// Finds the names of all relations that a statement refers to, so that they can be looked up before binding.
+
+import Diagnostics
+import SQLParser
+
+/// Collects names in FROM, TABLE, INSERT and so on, sub-queries included. Names of common tables are among them: whether
+/// a name means one is found out by the binder.
+struct RelationCollector {
+    private(set) var names: [ObjectName] = []
+    private(set) var files: [(path: String, position: SourcePosition)] = []
+    private var seen: Set<[String]> = []
+
+    mutating func add(_ name: ObjectName) {
+        if seen.insert(name.parts).inserted { names.append(name) }
+    }
+
+    mutating func visit(_ statement: Statement) {
+        switch statement {
+        case .query(let query): visit(query)
+        case .explain(let explain): visit(explain.statement)
+        case .insert(let insert):
+            add(insert.table)
+            visit(insert.with)
+            if case .query(let query) = insert.source { visit(query) }
+        case .copy(let copy):
+            switch copy.subject {
+            case .table(let name, _): add(name)
+            case .query(let query): visit(query)
+            }
+        case .createTable(let create):
+            add(create.name)
+            for case .like(let name, _) in create.elements { add(name) }
+            if let query = create.query { visit(query) }
+        case .createView(let create):
+            add(create.name)
+            visit(create.query)
+        case .drop(let drop) where drop.object != .schema: drop.names.forEach { add($0) }
+        case .truncate(let truncate): truncate.tables.forEach { add($0) }
+        case .analyze(let analyze): analyze.tables.forEach { add($0.name) }
+        case .describe(let describe), .summarize(let describe): visit(describe.query)
+        case .show(let show): if case .columns(let name) = show.target { add(name) }
+        case .declareCursor(let declare): visit(declare.query)
+        default: break
+        }
+    }
+
+    mutating func visit(_ query: Query) {
+        visit(query.with)
+        visit(query.body)
+        query.orderBy.forEach { visit($0.expression) }
+        if let limit = query.limit { visit(limit.count) }
+        if let offset = query.offset { visit(offset) }
+    }
+
+    mutating func visit(_ with: WithClause?) {
+        with?.tables.forEach { visit($0.query) }
+    }
+
+    private mutating func visit(_ body: QueryBody) {
+        switch body {
+        case .select(let select): visit(select)
+        case .setOperation(let operation):
+            visit(operation.left)
+            visit(operation.right)
+        case .values(let rows): rows.forEach { visit($0) }
+        case .table(let name): add(name)
+        case .nested(let query): visit(query)
+        }
+    }
+
+    private mutating func visit(_ select: SelectCore) {
+        if case .on(let keys) = select.distinct { visit(keys) }
+        for item in select.items {
+            switch item.kind {
+            case .expression(let expression, _), .fieldStar(let expression): visit(expression)
+            case .star(let star): star.replace.forEach { visit($0.expression) }
+            }
+        }
+        select.from.forEach { visit($0) }
+        visit(select.whereClause)
+        select.groupBy?.elements.forEach { visit($0) }
+        visit(select.having)
+        select.windows.forEach { visit($0.specification) }
+        visit(select.qualify)
+    }
+
+    private mutating func visit(_ element: GroupingElement) {
+        switch element {
+        case .expression(let expression): visit(expression)
+        case .rollup(let members), .cube(let members): members.forEach { visit($0) }
+        case .groupingSets(let elements): elements.forEach { visit($0) }
+        case .set(let expressions): visit(expressions)
+        case .empty: break
+        }
+    }
+
+    private mutating func visit(_ reference: TableReference) {
+        switch reference.kind {
+        case .table(let name, _): add(name)
+        case .file(let path):
+            if !files.contains(where: { $0.path == path }) { files.append((path, reference.position)) }
+        case .query(let query, _): visit(query)
+        case .function(let function): function.members.forEach { visit($0.expression) }
+        case .join(let join):
+            visit(join.left)
+            visit(join.right)
+            if case .on(let condition) = join.condition { visit(condition) }
+        }
+    }
+
+    private mutating func visit(_ window: WindowSpecification) {
+        visit(window.partitionBy)
+        window.orderBy.forEach { visit($0.expression) }
+    }
+
+    private mutating func visit(_ expressions: [SyntaxExpression]) { expressions.forEach { visit($0) } }
+
+    private mutating func visit(_ expression: SyntaxExpression?) {
+        if let expression { visit(expression) }
+    }
+
+    mutating func visit(_ expression: SyntaxExpression) {
+        switch expression.kind {
+        case .inQuery(let operand, let query, _):
+            visit(operand)
+            visit(query)
+        case .exists(let query), .scalarQuery(let query), .arrayQuery(let query): visit(query)
+        case .quantified(let comparison):
+            visit(comparison.left)
+            switch comparison.right {
+            case .query(let query): visit(query)
+            case .array(let array): visit(array)
+            }
+        default: expression.directChildren.forEach { visit($0) }
+        }
+    }
+}
+
+extension SyntaxExpression {
+    /// The operands as written; queries are not entered.
+    var directChildren: [SyntaxExpression] {
+        switch kind {
+        case .literal, .typedLiteral, .column, .star, .parameter, .sessionValue, .defaultValue, .exists, .scalarQuery,
+            .arrayQuery:
+            []
+        case .unary(_, let operand), .not(let operand), .isNull(let operand, _), .isTruth(let operand, _, _),
+            .field(let operand, _), .cast(let operand, _, _), .collate(let operand, _), .inQuery(let operand, _, _):
+            [operand]
+        case .binary(_, let left, let right), .isDistinct(let left, let right, _), .nullIf(let left, let right):
+            [left, right]
+        case .atTimeZone(let value, let zone): [value, zone]
+        case .and(let operands), .or(let operands), .array(let operands), .row(let operands, _),
+            .coalesce(let operands), .greatest(let operands), .least(let operands), .grouping(let operands):
+            operands
+        case .between(let predicate): [predicate.value, predicate.low, predicate.high]
+        case .inList(let operand, let list, _): [operand] + list
+        case .like(let predicate):
+            [predicate.value, predicate.pattern] + (predicate.escape.map { [$0] } ?? [])
+        case .quantified(let comparison):
+            if case .array(let array) = comparison.right { [comparison.left, array] } else { [comparison.left] }
+        case .subscripts(let operand, let subscripts):
+            [operand]
+                + subscripts.flatMap { subscript_ -> [SyntaxExpression] in
+                    switch subscript_ {
+                    case .index(let index): [index]
+                    case .slice(let lower, let upper): [lower, upper].compactMap { $0 }
+                    }
+                }
+        case .caseWhen(let expression):
+            (expression.operand.map { [$0] } ?? []) + expression.branches.flatMap { [$0.when, $0.then] }
+                + (expression.otherwise.map { [$0] } ?? [])
+        case .function(let call):
+            call.arguments.map(\.value) + (call.orderBy + call.withinGroup).map(\.expression)
+                + (call.filter.map { [$0] } ?? []) + windowChildren(call.over)
+        }
+    }
+
+    private func windowChildren(_ window: WindowReference?) -> [SyntaxExpression] {
+        guard case .specification(let specification) = window else { return [] }
+        return specification.partitionBy + specification.orderBy.map(\.expression)
+    }
+}

@@ -1,0 +1,176 @@
+// Looks relations up in the catalogue: search path, qualified names, views, paths of files.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLParser
+import Storage
+
+/// What a name in FROM turned out to be.
+enum ResolvedRelation {
+    case table(TableName, Schema)
+    case view(TableName, Query, columnNames: [String]?)
+}
+
+/// The relations of a statement by the names it uses; a name that is absent does not exist.
+struct ResolvedRelations {
+    var byName: [[String]: ResolvedRelation] = [:]
+    var byPath: [String: ResolvedRelation] = [:]
+}
+
+/// Resolves the names that a statement uses, and those of the views among them.
+struct RelationResolver {
+    let catalog: Catalog
+    let session: BindingSession
+
+    func resolve(_ collector: RelationCollector) async throws -> ResolvedRelations {
+        var result = ResolvedRelations()
+        var pending = [collector]
+        while let next = pending.popLast() {
+            for name in next.names where result.byName[name.parts] == nil {
+                guard let relation = try await lookUp(name) else { continue }
+                result.byName[name.parts] = relation
+                if case .view(_, let query, _) = relation {
+                    var inner = RelationCollector()
+                    inner.visit(query)
+                    pending.append(inner)
+                }
+            }
+            for file in next.files where result.byPath[file.path] == nil {
+                do {
+                    result.byPath[file.path] = try await lookUpFile(file.path)
+                } catch let error as QueryError {
+                    throw error.located(at: file.position)
+                }
+            }
+        }
+        return result
+    }
+
+    /// Where an unqualified name is looked for, in order.
+    var searchPath: [BindingSession.PathEntry] {
+        let fallback = BindingSession.PathEntry(catalog: catalog.defaultCatalog, schema: catalog.defaultSchema)
+        return session.searchPath.contains(fallback) ? session.searchPath : session.searchPath + [fallback]
+    }
+
+    private func lookUp(_ name: ObjectName) async throws -> ResolvedRelation? {
+        for candidate in candidates(name.parts) {
+            if let view = catalog.view(candidate) {
+                do {
+                    let query = try StatementParser.parseQuery(view.query)
+                    return .view(candidate, query, columnNames: view.columnNames)
+                } catch {
+                    // The position lies in the view's text, not in the statement.
+                    var unlocated = error
+                    unlocated.position = nil
+                    throw unlocated
+                }
+            }
+            guard let backend = catalog.backend(candidate.catalog) else { continue }
+            if let table = try await backend.table(schema: candidate.schema, name: candidate.table) {
+                return .table(candidate, table.schema)
+            }
+        }
+        // A quoted identifier that looks like a path is one.
+        if name.parts.count == 1, name.parts[0].contains("/") || name.parts[0].contains(".") {
+            return try? await lookUpFile(name.parts[0])
+        }
+        return nil
+    }
+
+    /// The full names that a written name may mean, in order.
+    func candidates(_ parts: [String]) -> [TableName] {
+        switch parts.count {
+        case 1:
+            var result = searchPath.map { TableName(catalog: $0.catalog, schema: $0.schema, table: parts[0]) }
+            if parts[0].hasPrefix("pg_") {
+                result += catalog.catalogNames.map { TableName(catalog: $0, schema: "pg_catalog", table: parts[0]) }
+            }
+            return result
+        case 2:
+            var catalogs: [String] = []
+            for entry in searchPath where !catalogs.contains(entry.catalog) { catalogs.append(entry.catalog) }
+            if parts[0] == "pg_catalog" || parts[0] == "information_schema" {
+                catalogs += catalog.catalogNames.filter { !catalogs.contains($0) }
+            }
+            var result = catalogs.map { TableName(catalog: $0, schema: parts[0], table: parts[1]) }
+            if catalog.backend(parts[0]) != nil {
+                result += [catalog.defaultSchema, "main", "default"].map {
+                    TableName(catalog: parts[0], schema: $0, table: parts[1])
+                }
+            }
+            return result
+        case 3: return [TableName(catalog: parts[0], schema: parts[1], table: parts[2])]
+        default: return []
+        }
+    }
+
+    private func lookUpFile(_ path: String) async throws -> ResolvedRelation {
+        for name in catalog.catalogNames {
+            guard let backend = catalog.backend(name) as? any PathResolvingBackend else { continue }
+            let (schema, table) = try await backend.resolve(path: path)
+            guard let provider = try await backend.table(schema: schema, name: table) else { continue }
+            return .table(TableName(catalog: name, schema: schema, table: table), provider.schema)
+        }
+        throw QueryError.notSupported("reading files: no catalogue that resolves paths is open; '\(path)'")
+    }
+}
+
+extension StatementBinder {
+    /// The relation of a written name, or 42P01.
+    func relation(_ name: ObjectName) throws -> ResolvedRelation {
+        if let relation = relations.byName[name.parts] { return relation }
+        throw undefinedRelation(name)
+    }
+
+    func undefinedRelation(_ name: ObjectName) -> QueryError {
+        let text = name.parts.joined(separator: ".")
+        if name.parts.count == 3, catalog.backend(name.parts[0]) == nil {
+            return QueryError(
+                .undefinedTable, "relation \"\(text)\" does not exist",
+                detail: "There is no catalog \"\(name.parts[0])\".", at: name.position, object: text)
+        }
+        return QueryError(
+            .undefinedTable, "relation \"\(text)\" does not exist", at: name.position, object: text)
+    }
+
+    /// The table that a name means where only a table will do.
+    func tableTarget(_ name: ObjectName, action: String) throws -> (TableName, Schema) {
+        switch try relation(name) {
+        case .table(let table, let schema):
+            noteTable(table)
+            return (table, schema)
+        case .view(let view, _, _):
+            throw QueryError(
+                .wrongObjectType, "cannot \(action) view \"\(view.table)\"", at: name.position, object: view.table)
+        }
+    }
+
+    /// Where new objects go: the first schema of the path that lies in the default catalogue, else the first at all.
+    var creationEntry: BindingSession.PathEntry {
+        session.searchPath.first { $0.catalog == catalog.defaultCatalog } ?? session.searchPath.first
+            ?? .init(catalog: catalog.defaultCatalog, schema: catalog.defaultSchema)
+    }
+
+    /// The name under which a new object is made.
+    func creationName(_ name: ObjectName) throws -> TableName {
+        switch name.parts.count {
+        case 1:
+            let entry = creationEntry
+            return TableName(catalog: entry.catalog, schema: entry.schema, table: name.parts[0])
+        case 2:
+            let current = creationEntry.catalog
+            return TableName(catalog: current, schema: name.parts[0], table: name.parts[1])
+        case 3:
+            guard catalog.backend(name.parts[0]) != nil else {
+                throw QueryError(
+                    .invalidCatalogName, "catalog \"\(name.parts[0])\" does not exist", at: name.position)
+            }
+            return TableName(catalog: name.parts[0], schema: name.parts[1], table: name.parts[2])
+        default:
+            throw QueryError(
+                .syntaxError, "improper qualified name (too many dotted names): \(name.parts.joined(separator: "."))",
+                at: name.position)
+        }
+    }
+}

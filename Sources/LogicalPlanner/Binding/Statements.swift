@@ -1,0 +1,405 @@
+// Statements that are no queries: definitions, EXPLAIN, COPY, settings, prepared statements, transactions.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import SQLParser
+import Storage
+
+extension StatementBinder {
+    func bindStatement(_ statement: Statement) throws -> BoundStatement {
+        switch statement {
+        case .query(let query): return try bindTopQuery(query)
+        case .explain(let explain):
+            return .explain(try bindStatement(explain.statement), try explainOptions(explain.options))
+        case .insert(let insert): return .insert(try bindInsert(insert))
+        case .copy(let copy): return try bindCopy(copy)
+        case .createTable(let create): return try bindCreateTable(create)
+        case .createView(let create): return try bindCreateView(create)
+        case .createSchema(let create): return try bindCreateSchema(create)
+        case .drop(let drop): return try bindDrop(drop)
+        case .truncate(let truncate):
+            return .truncate(try truncate.tables.map { try tableTarget($0, action: "truncate").0 })
+        case .analyze(let analyze):
+            return .analyze(try analyze.tables.map { try tableTarget($0.name, action: "analyze").0 })
+        case .describe(let describe): return try bindDescribe(describe)
+        case .show(let show): return try bindShow(show)
+        case .prepare, .execute, .deallocate, .declareCursor, .fetch, .closeCursor:
+            return try bindPreparedStatement(statement)
+        case .update, .delete, .alterTable, .comment, .lock, .summarize: throw unsupported(statement)
+        default: return try bindSessionStatement(statement)
+        }
+    }
+
+    private func unsupported(_ statement: Statement) -> QueryError {
+        switch statement {
+        case .update(let update): .notSupported("UPDATE", at: update.position)
+        case .delete(let delete): .notSupported("DELETE", at: delete.position)
+        case .alterTable(let alter):
+            .notSupported("ALTER \(alter.object.rawValue.uppercased())", at: alter.position)
+        case .comment(let comment): .notSupported("COMMENT", at: comment.position)
+        case .summarize(let describe): .notSupported("SUMMARIZE", at: describe.position)
+        case .lock: .notSupported("LOCK TABLE")
+        default: .notSupported("this statement")
+        }
+    }
+
+    private func bindTopQuery(_ query: Query) throws -> BoundStatement {
+        let bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
+        return .query(bound.plan, outputNames: bound.columns.map(\.name), outputTypes: bound.columns.map(\.type))
+    }
+
+    private func bindSessionStatement(_ statement: Statement) throws -> BoundStatement {
+        switch statement {
+        case .set(let set):
+            let values = set.values.map { value in
+                switch value {
+                case .text(let text), .number(let text): text
+                }
+            }
+            return .setVariable(name: set.name, values: values, isLocal: set.isLocal)
+        case .reset(let name): return .resetVariable(name: name)
+        case .setTransaction(let set): return .transaction(.setModes(set.modes, forSession: set.forSession))
+        case .discard(let what): return .discard(what)
+        case .begin(let modes): return .transaction(.begin(modes))
+        case .commit(let andChain): return .transaction(.commit(andChain: andChain))
+        case .rollback(let andChain): return .transaction(.rollback(andChain: andChain))
+        case .savepoint(let name): return .transaction(.savepoint(name.text))
+        case .releaseSavepoint(let name): return .transaction(.release(name.text))
+        case .rollbackToSavepoint(let name): return .transaction(.rollbackTo(name.text))
+        case .listen(let channel): return .listen(channel: channel.text)
+        case .unlisten(let channel): return .unlisten(channel: channel?.text)
+        case .notify(let channel, let payload): return .notify(channel: channel.text, payload: payload ?? "")
+        default: throw unsupported(statement)
+        }
+    }
+
+    private func bindPreparedStatement(_ statement: Statement) throws -> BoundStatement {
+        switch statement {
+        case .prepare(let prepare):
+            return .prepare(
+                name: prepare.name.text, parameterTypes: try prepare.parameterTypes.map { try resolveType($0).type },
+                statement: prepare.statement)
+        case .execute(let execute):
+            let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .constant)
+            let arguments = try execute.arguments.map { fold(try bind($0, scope)) }
+            return .execute(name: execute.name.text, arguments: arguments)
+        case .deallocate(let name): return .deallocate(name: name?.text)
+        case .declareCursor(let declare):
+            let bound = try bindSettledQuery(declare.query, parent: nil, commonTables: nil)
+            return .declareCursor(
+                name: declare.name.text, plan: bound.plan, outputNames: bound.columns.map(\.name),
+                outputTypes: bound.columns.map(\.type), declare)
+        case .fetch(let fetch): return .fetch(fetch)
+        case .closeCursor(let name): return .closeCursor(name: name?.text)
+        default: throw unsupported(statement)
+        }
+    }
+
+    // MARK: - EXPLAIN, SHOW, DESCRIBE
+
+    private func explainOptions(_ syntax: [StatementOption]) throws -> ExplainOptions {
+        var options = ExplainOptions()
+        for option in syntax {
+            switch option.name {
+            case "analyze": options.analyze = try flag(option)
+            case "verbose": options.verbose = try flag(option)
+            case "costs": options.costs = try flag(option)
+            case "timing": options.timing = try flag(option)
+            case "summary": options.summary = try flag(option)
+            case "buffers", "settings", "wal", "generic_plan", "memory": _ = try flag(option)
+            case "format":
+                guard case .text(let text)? = option.value else { throw invalid(option) }
+                guard let format = ExplainOptions.Format(rawValue: text) else {
+                    throw QueryError.notSupported("EXPLAIN format \"\(text)\"", at: option.position)
+                }
+                options.format = format
+            default:
+                throw QueryError(
+                    .syntaxError, "unrecognized EXPLAIN option \"\(option.name)\"", at: option.position,
+                    object: option.name)
+            }
+        }
+        return options
+    }
+
+    private func invalid(_ option: StatementOption) -> QueryError {
+        QueryError(
+            .invalidParameterValue, "unrecognized value for option \"\(option.name)\"", at: option.position,
+            object: option.name)
+    }
+
+    private func flag(_ option: StatementOption) throws -> Bool {
+        switch option.value {
+        case nil: return true
+        case .text(let text):
+            switch text.lowercased() {
+            case "true", "on", "yes", "1": return true
+            case "false", "off", "no", "0": return false
+            default: throw invalid(option)
+            }
+        case .number(let text):
+            guard text == "0" || text == "1" else { throw invalid(option) }
+            return text == "1"
+        case .list, .star: throw invalid(option)
+        }
+    }
+
+    private func bindShow(_ show: Show) throws -> BoundStatement {
+        switch show.target {
+        case .setting(let name): return .showVariable(name: name)
+        case .all: return .showVariable(name: nil)
+        case .tables(let schema, let all):
+            let current = creationEntry
+            return .showTables(
+                catalog: schema?.schema ?? current.catalog, schema: schema?.last ?? (all ? nil : current.schema),
+                all: all)
+        case .schemas: return .showSchemas
+        case .databases: return .showDatabases
+        case .functions: return .showFunctions
+        case .columns(let name):
+            let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
+            return describe(try bindNamedTable(name, alias: nil, scope))
+        }
+    }
+
+    private func describe(_ item: FromItem) -> BoundStatement {
+        .describe(columns: fields(BoundQuery(plan: item.plan, columns: item.namespace.columns)))
+    }
+
+    private func bindDescribe(_ describe: Describe) throws -> BoundStatement {
+        .describe(columns: fields(try bindSettledQuery(describe.query, parent: nil, commonTables: nil)))
+    }
+
+    /// The result's columns as fields.
+    func fields(_ query: BoundQuery) -> [Field] {
+        zip(query.columns, query.plan.columns).map {
+            Field(name: $0.name, type: $0.type, isNullable: $1.isNullable)
+        }
+    }
+
+    // MARK: - Definitions
+
+    private func bindCreateTable(_ create: CreateTable) throws -> BoundStatement {
+        if create.orReplace { throw QueryError.notSupported("CREATE OR REPLACE TABLE", at: create.position) }
+        let name = try creationName(create.name)
+        try refuseExisting(create.name, name, ifNotExists: create.ifNotExists)
+        if let query = create.query {
+            var bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
+            guard create.columnNames.count <= bound.columns.count else {
+                throw QueryError(
+                    .syntaxError, "too many column names were specified", at: create.columnNames.last?.position)
+            }
+            for (index, column) in create.columnNames.enumerated() { bound.columns[index].name = column.text }
+            var columns = fields(bound)
+            for index in columns.indices { columns[index].isNullable = true }
+            try refuseDuplicateColumns(columns.map { Identifier($0.name, at: create.position) })
+            return .createTableAs(
+                name: name, plan: bound.plan, columns: columns, ifNotExists: create.ifNotExists,
+                withData: create.withData)
+        }
+        var columns: [Field] = []
+        var names: [Identifier] = []
+        for element in create.elements {
+            switch element {
+            case .column(let definition):
+                columns.append(try field(definition))
+                names.append(definition.name)
+            case .constraint(let constraint):
+                throw QueryError.notSupported("table constraints", at: constraint.position)
+            case .like(let source, _):
+                let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
+                let item = try bindNamedTable(source, alias: nil, scope)
+                for field in fields(BoundQuery(plan: item.plan, columns: item.namespace.columns)) {
+                    columns.append(field)
+                    names.append(Identifier(field.name, at: source.position))
+                }
+            }
+        }
+        try refuseDuplicateColumns(names)
+        return .createTable(name: name, columns: columns, ifNotExists: create.ifNotExists)
+    }
+
+    private func refuseExisting(_ written: ObjectName, _ name: TableName, ifNotExists: Bool) throws {
+        guard !ifNotExists else { return }
+        switch relations.byName[written.parts] {
+        case .table(let existing, _) where existing == name, .view(let existing, _, _) where existing == name:
+            throw QueryError(
+                .duplicateTable, "relation \"\(name.table)\" already exists", at: written.position, object: name.table)
+        default: break
+        }
+    }
+
+    private func refuseDuplicateColumns(_ names: [Identifier]) throws {
+        var seen: Set<String> = []
+        for name in names where !seen.insert(name.text).inserted {
+            throw QueryError(
+                .duplicateColumn, "column \"\(name)\" specified more than once", at: name.position, object: name.text)
+        }
+    }
+
+    private func field(_ definition: ColumnDefinition) throws -> Field {
+        var isNullable = true
+        for constraint in definition.constraints {
+            switch constraint.kind {
+            case .notNull: isNullable = false
+            case .null: break
+            case .defaultValue(let value):
+                if case .literal(.null) = value.kind { break }
+                throw QueryError.notSupported("DEFAULT of a column", at: constraint.position)
+            case .check: throw QueryError.notSupported("CHECK constraints", at: constraint.position)
+            case .primaryKey: throw QueryError.notSupported("PRIMARY KEY", at: constraint.position)
+            case .unique: throw QueryError.notSupported("UNIQUE", at: constraint.position)
+            case .references: throw QueryError.notSupported("foreign keys", at: constraint.position)
+            case .generated, .identity: throw QueryError.notSupported("generated columns", at: constraint.position)
+            }
+        }
+        if ["serial", "bigserial", "smallserial", "serial4", "serial8"].contains(definition.type.name.last) {
+            throw QueryError.notSupported("type \(definition.type.name.last)", at: definition.type.position)
+        }
+        return Field(name: definition.name.text, type: try resolveType(definition.type).type, isNullable: isNullable)
+    }
+
+    private func bindCreateView(_ create: CreateView) throws -> BoundStatement {
+        if create.isRecursive { throw QueryError.notSupported("CREATE RECURSIVE VIEW", at: create.position) }
+        if create.checkOption != nil { throw QueryError.notSupported("WITH CHECK OPTION", at: create.position) }
+        let name = try creationName(create.name)
+        if case .table(let existing, _)? = relations.byName[create.name.parts], existing == name {
+            throw QueryError(
+                create.orReplace ? .wrongObjectType : .duplicateTable,
+                create.orReplace ? "\"\(name.table)\" is not a view" : "relation \"\(name.table)\" already exists",
+                at: create.name.position, object: name.table)
+        }
+        try refuseExisting(create.name, name, ifNotExists: create.ifNotExists || create.orReplace)
+        // The query must be right now; its plan is made anew for each use.
+        let bound = try bindSettledQuery(create.query, parent: nil, commonTables: nil)
+        if let parameter = parameterTypes.indices.first {
+            throw QueryError(.undefinedParameter, "there is no parameter $\(parameter + 1)", at: create.position)
+        }
+        let renamed = try self.renamed(bound, create.columns, of: name.table, at: create.position)
+        let names = renamed.columns.map(\.name)
+        try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
+        let definition = ViewDefinition(query: SyntaxPrinter.text(of: create.query), columnNames: names)
+        return .createView(name: name, definition, orReplace: create.orReplace)
+    }
+
+    private func bindCreateSchema(_ create: CreateSchema) throws -> BoundStatement {
+        let current = creationEntry.catalog
+        guard let name = create.name else {
+            return .createSchema(
+                catalog: current, schema: create.authorization?.text ?? session.user, ifNotExists: create.ifNotExists)
+        }
+        return .createSchema(catalog: name.schema ?? current, schema: name.last, ifNotExists: create.ifNotExists)
+    }
+
+    private func bindDrop(_ drop: Drop) throws -> BoundStatement {
+        var names: [TableName] = []
+        let kind: DropKind
+        switch drop.object {
+        case .table: kind = .table
+        case .view: kind = .view
+        case .schema: kind = .schema
+        }
+        for name in drop.names {
+            if kind == .schema {
+                let current = creationEntry.catalog
+                names.append(TableName(catalog: name.schema ?? current, schema: name.last, table: ""))
+                continue
+            }
+            switch (relations.byName[name.parts], kind) {
+            case (.table(let table, _)?, .table): names.append(table)
+            case (.view(let view, _, _)?, .view): names.append(view)
+            case (nil, _):
+                if drop.ifExists { continue }
+                throw QueryError(
+                    .undefinedTable, "\(kind.rawValue) \"\(name.last)\" does not exist", at: name.position,
+                    object: name.last)
+            default:
+                throw QueryError(
+                    .wrongObjectType, "\"\(name.last)\" is not a \(kind.rawValue)",
+                    hint: "Use DROP \(kind == .table ? "VIEW" : "TABLE") to remove it.", at: name.position,
+                    object: name.last)
+            }
+        }
+        return .drop(kind, names: names, ifExists: drop.ifExists, cascade: drop.cascade)
+    }
+
+    // MARK: - COPY
+
+    private func bindCopy(_ copy: Copy) throws -> BoundStatement {
+        let options = copyOptions(copy)
+        let target: CopyTarget
+        switch copy.endpoint {
+        case .file(let path): target = .file(path)
+        case .client: target = .client
+        case .program: throw QueryError.notSupported("COPY with a program", at: copy.position)
+        }
+        if copy.direction == .from {
+            guard case .table(let name, let columns) = copy.subject else {
+                throw QueryError(.syntaxError, "COPY query cannot be used with FROM", at: copy.position)
+            }
+            if copy.whereClause != nil { throw QueryError.notSupported("COPY FROM … WHERE", at: copy.position) }
+            let (table, schema) = try tableTarget(name, action: "copy to")
+            let ordinals = try columnOrdinals(columns, schema, of: table)
+            return .copyFrom(
+                table: table, columns: ordinals.map { schema.fields[$0] }, ordinals: ordinals, target, options)
+        }
+        let bound: BoundQuery
+        switch copy.subject {
+        case .query(let query): bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
+        case .table(let name, let columns):
+            let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
+            let item = try bindNamedTable(name, alias: nil, scope)
+            bound = try chosen(columns, of: BoundQuery(plan: item.plan, columns: item.namespace.columns), name)
+        }
+        var plan = bound.plan
+        if case .file(let path) = target {
+            let write = LogicalWrite(
+                target: .file(path: path, format: options.format, options: options.options, columns: fields(bound)),
+                countColumn: ids.column("count", .int64, isNullable: false), input: plan)
+            plan = .write(write)
+        }
+        return .copyTo(
+            plan, outputNames: bound.columns.map(\.name), outputTypes: bound.columns.map(\.type), target, options)
+    }
+
+    private func chosen(_ names: [Identifier], of query: BoundQuery, _ table: ObjectName) throws -> BoundQuery {
+        if names.isEmpty { return query }
+        let planColumns = query.plan.columns
+        var columns: [PlanColumn] = []
+        for name in names {
+            guard let index = query.columns.firstIndex(where: { $0.name == name.text }) else {
+                throw QueryError(
+                    .undefinedColumn, "column \"\(name)\" of relation \"\(table.last)\" does not exist",
+                    at: name.position, object: name.text)
+            }
+            columns.append(planColumns[index])
+        }
+        try refuseDuplicateColumns(names)
+        return BoundQuery(
+            plan: projected(query.plan, columns, columns.map(\.reference)),
+            columns: zip(columns, names).map { ScopeColumn(name: $1.text, id: $0.id, type: $0.type) })
+    }
+
+    /// The format is taken from the file's name where no option gives it.
+    private func copyOptions(_ copy: Copy) -> CopyOptions {
+        var options = CopyOptions()
+        if case .file(let path) = copy.endpoint {
+            for format in ["parquet", "csv", "json"] where path.lowercased().contains("." + format) {
+                options.format = format
+            }
+        }
+        for option in copy.options {
+            let text: String
+            switch option.value {
+            case nil: text = "true"
+            case .text(let value), .number(let value): text = value
+            case .list(let values): text = values.joined(separator: ",")
+            case .star: text = "*"
+            }
+            if option.name == "format" { options.format = text.lowercased() } else { options.options[option.name] = text }
+        }
+        return options
+    }
+}

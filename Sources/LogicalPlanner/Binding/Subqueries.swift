@@ -1,0 +1,148 @@
+// Sub-queries within expressions.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import SQLParser
+
+extension StatementBinder {
+    func bindExists(_ query: Query, _ scope: Scope) throws -> Expression {
+        let bound = try bindQuery(query, parent: scope, commonTables: scope.commonTables)
+        return .subquery(SubqueryExpression(kind: .exists, plan: bound.plan, type: .boolean))
+    }
+
+    func bindScalarQuery(_ query: Query, _ scope: Scope, at position: SourcePosition) throws -> Expression {
+        let bound = try bindSettledQuery(query, parent: scope, commonTables: scope.commonTables)
+        guard bound.columns.count == 1 else {
+            throw QueryError(.syntaxError, "subquery must return only one column", at: position)
+        }
+        return .subquery(SubqueryExpression(kind: .scalar, plan: bound.plan, type: bound.columns[0].type))
+    }
+
+    func bindArrayQuery(_ query: Query, _ scope: Scope, at position: SourcePosition) throws -> Expression {
+        let bound = try bindSettledQuery(query, parent: scope, commonTables: scope.commonTables)
+        guard bound.columns.count == 1 else {
+            throw QueryError(.syntaxError, "subquery must return only one column", at: position)
+        }
+        return .subquery(SubqueryExpression(kind: .array, plan: bound.plan, type: .array(bound.columns[0].type)))
+    }
+
+    /// `needle op ANY (query)`; IN is `= ANY`.
+    func bindQuantified(
+        _ needle: SyntaxExpression, _ name: String, isAny: Bool, _ query: Query, _ scope: Scope,
+        at position: SourcePosition
+    ) throws -> Expression {
+        let fields = needle.rowFields ?? [needle]
+        let needles = try fields.map { try operand($0, scope) }
+        let bound = try bindQuery(query, parent: scope, commonTables: scope.commonTables)
+        return try quantified(needles, name, isAny: isAny, bound, at: position)
+    }
+
+    func bindQuantified(_ syntax: QuantifiedComparison, _ scope: Scope, at position: SourcePosition) throws
+        -> Expression
+    {
+        let isAny = syntax.quantifier == .any
+        var name = syntax.comparison.symbol
+        var isNegated = false
+        var isAnyInside = isAny
+        // NOT LIKE ANY is NOT (LIKE ALL), and the other way round.
+        if name == "!~~" || name == "!~~*" {
+            name.removeFirst()
+            isNegated = true
+            isAnyInside = !isAny
+        }
+        let result: Expression
+        switch syntax.right {
+        case .query(let query):
+            result = try bindQuantified(syntax.left, name, isAny: isAnyInside, query, scope, at: position)
+        case .array(let array):
+            result = try bindQuantifiedArray(syntax.left, name, isAny: isAnyInside, array, scope, at: position)
+        }
+        return isNegated ? .not(result) : result
+    }
+
+    /// `needle op ANY (array)`: element by element for a constructor, else over the array unnested.
+    private func bindQuantifiedArray(
+        _ needle: SyntaxExpression, _ name: String, isAny: Bool, _ array: SyntaxExpression, _ scope: Scope,
+        at position: SourcePosition
+    ) throws -> Expression {
+        if case .array(let elements) = array.kind, !elements.isEmpty {
+            if name == "=", isAny {
+                return try bindInList(needle, elements, negated: false, scope, at: position)
+            }
+            let tests = try elements.map { element in
+                try binary(OperatorName(name), operand(needle, scope), operand(element, scope), at: position)
+            }
+            return isAny ? Self.disjunction(tests) : .conjunction(tests)
+        }
+        let value = try operand(needle, scope)
+        var list = try operand(array, scope)
+        if list.type == .unknown {
+            let element = value.type == .unknown ? DataType.text : value.type.withoutModifiers
+            list.expression = try convert(list.expression, to: .array(element), at: list.position)
+        }
+        guard list.type.elementType != nil else {
+            throw QueryError(
+                .wrongObjectType, "op ANY/ALL (array) requires array on right side", at: array.position)
+        }
+        let call = try tableFunctionCall("unnest", [list], at: array.position)
+        let columns = call.fields.map { ids.column("element", $0.type) }
+        let plan = LogicalPlan.tableFunction(
+            LogicalTableFunction(
+                name: call.name, arguments: call.arguments, columns: columns,
+                input: .values(LogicalValues(columns: [], rows: [[]]))))
+        let bound = BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
+        return try quantified([value], name, isAny: isAny, bound, at: position)
+    }
+
+    private func quantified(
+        _ needles: [Operand], _ name: String, isAny: Bool, _ query: BoundQuery, at position: SourcePosition
+    ) throws -> Expression {
+        var query = query
+        guard needles.count == query.columns.count else {
+            let word = needles.count < query.columns.count ? "many" : "few"
+            throw QueryError(.syntaxError, "subquery has too \(word) columns", at: position)
+        }
+        var converted: [Expression] = []
+        for (index, needle) in needles.enumerated() {
+            let column = query.columns[index]
+            if Self.comparisonNames.contains(name) {
+                let right = Operand(expression: query.openExpression(index), position: position)
+                let (left, other) = try align(needle, right, comparison: name, at: position)
+                converted.append(left)
+                query = try retyped(query, index, to: other.type, at: position)
+            } else {
+                let resolved = try registry.resolveScalar(name, [needle.type, column.type], at: position)
+                guard resolved.resultType == .boolean else {
+                    throw QueryError(
+                        .wrongObjectType, "op ANY/ALL requires operator to yield boolean", at: position)
+                }
+                converted.append(
+                    try convert(needle.expression, to: resolved.parameterTypes[0], at: needle.position))
+                query = try retyped(query, index, to: resolved.parameterTypes[1], at: position)
+            }
+        }
+        let kind: SubqueryExpression.Kind =
+            isAny ? .any(needles: converted, comparison: name) : .all(needles: converted, comparison: name)
+        return .subquery(SubqueryExpression(kind: kind, plan: query.plan, type: .boolean))
+    }
+
+    /// `(a, b) = (SELECT …)` of at most one row. The query's row is compared inside it, so that it runs once.
+    func bindRowQueryComparison(
+        _ fields: [SyntaxExpression], _ name: String, _ query: Query, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        let left = try fields.map { try operand($0, scope) }
+        let bound = try bindSettledQuery(query, parent: scope, commonTables: scope.commonTables)
+        guard bound.columns.count == left.count else {
+            let word = left.count < bound.columns.count ? "many" : "few"
+            throw QueryError(.syntaxError, "subquery has too \(word) columns", at: position)
+        }
+        let right = bound.columns.map { Operand(expression: $0.reference, position: position) }
+        let test = try rowComparison(name, left, right, at: position)
+        let column = ids.column("result", .boolean)
+        let plan = LogicalPlan.project(
+            LogicalProject(columns: [column], expressions: [test], input: bound.plan))
+        return .subquery(SubqueryExpression(kind: .scalar, plan: plan, type: .boolean))
+    }
+}

@@ -1,0 +1,158 @@
+// Types by their SQL names.
+
+import Columnar
+import Diagnostics
+import SQLParser
+
+/// A type as a type name gives it.
+struct NamedType {
+    var type: DataType
+    /// `numeric` without precision and scale: a cast keeps the digits of what it casts.
+    var isUnconstrainedNumeric = false
+}
+
+extension DataType {
+    /// What `numeric` without modifiers stands for where nothing else decides.
+    static let unconstrainedNumeric = DataType.decimal(precision: decimalPrecisionMax, scale: 16)
+
+    /// The type as a parameter of a statement has it.
+    var withoutModifiers: DataType {
+        switch self {
+        case .decimal: .unconstrainedNumeric
+        case .varchar: .varchar(length: nil)
+        case .char: .text
+        case .array(let element): .array(element.withoutModifiers)
+        default: self
+        }
+    }
+}
+
+extension StatementBinder {
+    func resolveType(_ name: TypeName) throws -> NamedType {
+        if name.isSetOf { throw QueryError.notSupported("SETOF", at: name.position) }
+        var text = name.name.last
+        if name.name.parts.count > 2 || (name.name.schema != nil && name.name.schema != "pg_catalog") {
+            throw undefinedType(name)
+        }
+        var dimensions = name.arrayDimensions.count
+        if text.hasPrefix("_"), text.count > 1 {
+            text.removeFirst()
+            dimensions += 1
+        }
+        guard var result = try resolveScalarType(text, name) else { throw undefinedType(name) }
+        if dimensions > 0 { result = NamedType(type: .array(result.type)) }
+        return result
+    }
+
+    private func undefinedType(_ name: TypeName) -> QueryError {
+        let text = name.name.parts.joined(separator: ".")
+        return QueryError(.undefinedObject, "type \"\(text)\" does not exist", at: name.position, object: text)
+    }
+
+    private func resolveScalarType(_ text: String, _ name: TypeName) throws -> NamedType? {
+        let modifiers = try name.modifiers.map { try integerModifier($0) }
+        if name.isQuoted, text == "char" { return NamedType(type: .text) }
+        switch text {
+        case "numeric", "decimal", "dec": return try numeric(modifiers, at: name.position)
+        case "varchar", "character varying", "nvarchar":
+            return NamedType(type: .varchar(length: try length(modifiers, "varchar", at: name.position)))
+        case "char", "character", "nchar":
+            return NamedType(type: .char(length: try length(modifiers, "char", at: name.position) ?? 1))
+        case "bpchar":
+            return NamedType(
+                type: try length(modifiers, "char", at: name.position).map { .char(length: $0) } ?? .text)
+        case "float":
+            guard let precision = modifiers.first else { return NamedType(type: .float64) }
+            guard (1...53).contains(precision) else {
+                throw QueryError(
+                    .invalidParameterValue, "precision for type float must be between 1 and 53 bits", at: name.position)
+            }
+            return NamedType(type: precision <= 24 ? .float32 : .float64)
+        case "time", "timestamp", "timestamptz", "timetz", "time without time zone", "timestamp without time zone",
+            "timestamp with time zone", "time with time zone", "interval", "datetime":
+            if let precision = modifiers.first, !(0...6).contains(precision) {
+                throw QueryError(
+                    .invalidParameterValue, "\(text) precision must be between 0 and 6", at: name.position)
+            }
+        default:
+            if !modifiers.isEmpty, Self.plainTypes[text] != nil {
+                throw QueryError(
+                    .syntaxError, "type modifier is not allowed for type \"\(text)\"", at: name.position)
+            }
+        }
+        if text.hasPrefix("timetz") || text == "time with time zone" {
+            throw QueryError.notSupported("time with time zone", at: name.position)
+        }
+        return Self.plainTypes[text].map { NamedType(type: $0) }
+    }
+
+    private static let plainTypes: [String: DataType] = [
+        "bool": .boolean, "boolean": .boolean,
+        "tinyint": .int16, "int1": .int16, "int2": .int16, "smallint": .int16,
+        "int": .int32, "int4": .int32, "integer": .int32,
+        "int8": .int64, "bigint": .int64, "oid": .int64, "xid": .int64, "cid": .int64,
+        "hugeint": .decimal(precision: 38, scale: 0),
+        "float4": .float32, "real": .float32,
+        "float8": .float64, "double precision": .float64, "double": .float64,
+        "text": .text, "string": .text, "name": .text, "citext": .text, "xml": .text, "cstring": .text,
+        "bytea": .bytea, "blob": .bytea, "binary": .bytea, "varbinary": .bytea,
+        "date": .date, "time": .time, "time without time zone": .time,
+        "timestamp": .timestamp, "timestamp without time zone": .timestamp, "datetime": .timestamp,
+        "timestamptz": .timestampTZ, "timestamp with time zone": .timestampTZ,
+        "interval": .interval, "uuid": .uuid, "json": .json, "jsonb": .jsonb,
+        "unknown": .text,
+    ]
+
+    private func numeric(_ modifiers: [Int], at position: SourcePosition) throws -> NamedType {
+        guard let precision = modifiers.first else {
+            return NamedType(type: .unconstrainedNumeric, isUnconstrainedNumeric: true)
+        }
+        let limit = DataType.decimalPrecisionMax
+        guard (1...limit).contains(precision) else {
+            throw QueryError(
+                .invalidParameterValue, "NUMERIC precision \(precision) must be between 1 and \(limit)", at: position)
+        }
+        let scale = modifiers.count > 1 ? modifiers[1] : 0
+        guard modifiers.count <= 2, (0...precision).contains(scale) else {
+            throw QueryError(
+                .invalidParameterValue, "NUMERIC scale \(scale) must be between 0 and precision \(precision)",
+                at: position)
+        }
+        return NamedType(type: .decimal(precision: precision, scale: scale))
+    }
+
+    private func length(_ modifiers: [Int], _ type: String, at position: SourcePosition) throws -> Int? {
+        guard let length = modifiers.first else { return nil }
+        guard length >= 1 else {
+            throw QueryError(.invalidParameterValue, "length for type \(type) must be at least 1", at: position)
+        }
+        guard length <= 10_485_760 else {
+            throw QueryError(.invalidParameterValue, "length for type \(type) cannot exceed 10485760", at: position)
+        }
+        return length
+    }
+
+    private func integerModifier(_ expression: SyntaxExpression) throws -> Int {
+        guard case .literal(.integer(let value)) = expression.kind, let number = Int(exactly: value) else {
+            throw QueryError(
+                .invalidParameterValue, "type modifiers must be simple constants", at: expression.position)
+        }
+        return number
+    }
+
+    /// PostgreSQL's internal name of a type, which an unnamed cast gives its column.
+    static func columnName(_ name: TypeName) -> String {
+        switch name.name.last {
+        case "int", "integer": "int4"
+        case "bigint": "int8"
+        case "smallint": "int2"
+        case "real": "float4"
+        case "double precision", "double", "float": "float8"
+        case "boolean": "bool"
+        case "character varying": "varchar"
+        case "character", "char": name.isQuoted ? "char" : "bpchar"
+        case "decimal", "dec": "numeric"
+        default: name.name.last
+        }
+    }
+}

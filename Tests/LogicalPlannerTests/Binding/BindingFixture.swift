@@ -42,7 +42,7 @@ enum BindingFixture {
 
     static func catalog() -> Catalog {
         let catalog = Catalog()
-        catalog.add(SchemaOnlyBackend(tables), name: "martlet")
+        catalog.add(SchemaOnlyBackend(tables), name: "martlet", origin: CatalogOrigin(type: "memory"))
         catalog.setView(
             ViewDefinition(query: "select a, b from t where a > 0", columnNames: ["x", "y"]),
             for: TableName(catalog: "martlet", schema: "public", table: "v"))

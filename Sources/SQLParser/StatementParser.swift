@@ -12,7 +12,7 @@ package struct ParserLimits: Sendable {
     /// tree may recurse this deep.
     package var treeHeight = 1_000
     /// How much stack the parser may use; beyond it 54001.
-    package var stackBytes = 288 << 10
+    package var stackBytes = 384 << 10
     package init() {}
 }
 
@@ -23,12 +23,12 @@ package enum StatementParser {
     package static func parse(_ sql: String, limits: ParserLimits = ParserLimits()) throws(QueryError)
         -> [ParsedStatement]
     {
-        try withParser(sql, limits) { (parser: inout Parser) throws(QueryError) in try parser.parseStatements() }
+        try withParser(sql, limits) { (parser: inout Parser) throws(ParseFailure) in try parser.parseStatements() }
     }
 
     /// A text that is one query, such as the definition of a view.
     package static func parseQuery(_ sql: String, limits: ParserLimits = ParserLimits()) throws(QueryError) -> Query {
-        try withParser(sql, limits) { (parser: inout Parser) throws(QueryError) in
+        try withParser(sql, limits) { (parser: inout Parser) throws(ParseFailure) in
             let query = try parser.parseQuery()
             _ = try parser.acceptKind(.semicolon)
             try parser.expectEnd()
@@ -40,7 +40,7 @@ package enum StatementParser {
     package static func parseExpression(_ sql: String, limits: ParserLimits = ParserLimits()) throws(QueryError)
         -> Expression
     {
-        try withParser(sql, limits) { (parser: inout Parser) throws(QueryError) in
+        try withParser(sql, limits) { (parser: inout Parser) throws(ParseFailure) in
             let expression = try parser.parseExpression()
             try parser.expectEnd()
             return expression
@@ -51,7 +51,7 @@ package enum StatementParser {
     package static func parseTypeName(_ sql: String, limits: ParserLimits = ParserLimits()) throws(QueryError)
         -> TypeName
     {
-        try withParser(sql, limits) { (parser: inout Parser) throws(QueryError) in
+        try withParser(sql, limits) { (parser: inout Parser) throws(ParseFailure) in
             let type = try parser.parseTypeName()
             try parser.expectEnd()
             return type
@@ -59,7 +59,7 @@ package enum StatementParser {
     }
 
     private static func withParser<Result>(
-        _ sql: String, _ limits: ParserLimits, _ body: (inout Parser) throws(QueryError) -> Result
+        _ sql: String, _ limits: ParserLimits, _ body: (inout Parser) throws(ParseFailure) -> Result
     ) throws(QueryError) -> Result {
         guard sql.utf8.count <= limits.textBytes else {
             throw QueryError(
@@ -70,11 +70,11 @@ package enum StatementParser {
         let outcome: Swift.Result<Result, QueryError> = copy.withUTF8 { bytes in
             // An empty buffer may have no address; a pointer to anything will do, as it is never read.
             withUnsafePointer(to: 0 as UInt8) { empty in
-                do throws(QueryError) {
+                do throws(ParseFailure) {
                     var parser = try Parser(Lexer(bytes, emptyBase: empty), limits)
                     return .success(try body(&parser))
                 } catch {
-                    return .failure(error)
+                    return .failure(error.error)
                 }
             }
         }

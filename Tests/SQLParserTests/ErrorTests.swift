@@ -15,7 +15,7 @@ struct ErrorTests {
             ("SELECT \"abc", 7), ("SELECT \"\"", 7), ("SELECT /* x", 7), ("SELECT $a$ x", 7), ("SELECT 123abc", 7),
             ("SELECT 1 FROM t ORDER a", 22), ("INSERT t VALUES (1)", 7), ("CREATE TABL t (a int)", 7),
             ("DROP TABLE", 10), ("SELECT a.b.", 11), ("SELECT 1 2", 9), ("SELECT CASE a END", 14),
-            ("SELECT a FROM t LIMIT 1, 2", 23), ("SELECT CAST(a int)", 14), ("SELECT f(a,)", 11), ("@", 1),
+            ("SELECT a FROM t LIMIT 1, 2", 23), ("SELECT CAST(a int)", 14), ("SELECT f(a,)", 11), ("@", 0),
             ("SELECT 1; SELEC 2", 10), ("(SELECT 1 ORDER BY 1) ORDER BY 1", 22), ("SELECT DISTINCT FROM t", 16),
             ("SELECT a FROM (t)", 16), ("SELECT 1 a b", 11), ("SELECT 1 FROM t JOIN u", 22), ("SELECT a < b < c", 13),
             ("SELECT EXISTS (1)", 15), ("UPDATE t SET", 12), ("SELECT #", 8), ("SELECT $1a", 7), ("SELECT a b.c", 10),

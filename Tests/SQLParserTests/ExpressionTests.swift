@@ -120,8 +120,8 @@ struct ExpressionTests {
         ("ARRAY[1, 2]", nil), ("ARRAY[]::int[]", nil), ("ARRAY[[1, 2], [3, 4]]", "ARRAY[ARRAY[1, 2], ARRAY[3, 4]]"),
         ("[1, 2]", "ARRAY[1, 2]"), ("ARRAY(SELECT 1)", nil), ("a[1]", nil), ("a[1][2]", nil), ("a[1:2]", "a[1 : 2]"),
         ("a[:]", "a[ : ]"), ("a[1:]", "a[1 : ]"), ("(a || b)[1]", nil), ("(ARRAY[1, 2])[1]", "ARRAY[1, 2][1]"),
-        ("(f(x))[1]", nil), ("$1[1]", nil), ("(a).b", nil), ("((a).b).c", nil), ("(a).b.c", "((a).b).c"),
-        ("(SELECT 1).x", "((SELECT 1)).x"), ("(f(x)).y", nil), ("a[1].b", "(a[1]).b"),
+        ("(f(x))[1]", nil), ("$1[1]", nil), ("(a).b", nil), ("((a).b).c", "(a).b.c"), ("(a).b[1].c", nil), ("(ARRAY[a][1]).b", nil),
+        ("(SELECT 1).x", "((SELECT 1)).x"), ("(f(x)).y", nil), ("a[1].b", nil), ("(a[1]).b", "a[1].b"),
         ("ROW(1, 2)", nil), ("ROW()", nil), ("(1, 2)", nil), ("ROW(t.*)", nil), ("(a, b) = (1, 2)", nil),
         // CASE, CAST
         ("CASE WHEN a THEN 1 END", nil), ("CASE a WHEN 1 THEN 'x' WHEN 2 THEN 'y' ELSE 'z' END", nil),

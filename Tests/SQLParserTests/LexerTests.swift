@@ -67,7 +67,7 @@ struct LexerTests {
         "Operators end where PostgreSQL's do",
         arguments: [
             ("1*-1", "(1 * -1)"), ("a<-1", "(a < -1)"), ("a=-1", "(a = -1)"), ("a@-1", "(a @- 1)"), ("a<>-1", "(a <> -1)"),
-            ("a--b", "a"), ("a/**/+b", "(a + b)"), ("a||/*x*/b", "(a || b)"), ("2^-1", "(2 ^ -1)"), ("a>=b", "(a >= b)"),
+            ("a--b", "a"), ("a/**/+b", "(a + b)"), ("a||/*x*/b", "(a || b)"), ("2^-1", "(2 ^- 1)"), ("2*-1", "(2 * -1)"), ("a>=b", "(a >= b)"),
             ("a&&b", "(a && b)"), ("1.5+.5", "(1.5 + .5)"),
         ])
     func operators(_ sql: String, _ expected: String) throws {

@@ -58,7 +58,7 @@ struct StatementTests {
         ("SELECT 1 FROM a JOIN b JOIN c ON x ON y", "SELECT 1 FROM a JOIN (b JOIN c ON x) ON y"), ("SELECT 1 FROM a JOIN (b JOIN c ON x) ON y", nil),
         ("SELECT 1 FROM (a JOIN b ON x) AS j (c, d)", nil), ("SELECT 1 FROM ((a CROSS JOIN b) CROSS JOIN c)", "SELECT 1 FROM a CROSS JOIN b CROSS JOIN c"),
         ("SELECT 1 FROM ((SELECT 1) AS x CROSS JOIN b)", "SELECT 1 FROM (SELECT 1) AS x CROSS JOIN b"),
-        ("SELECT 1 FROM a AS semi CROSS JOIN b", nil), ("SELECT 1 FROM a, b LEFT JOIN LATERAL (SELECT 1) AS c ON TRUE", nil),
+        ("SELECT 1 FROM a AS \"semi\" CROSS JOIN b", nil), ("SELECT 1 FROM a, b LEFT JOIN LATERAL (SELECT 1) AS c ON TRUE", nil),
     ]
 
     static let others: [(String, String?)] = [
@@ -138,7 +138,7 @@ struct StatementTests {
         let statements = try StatementParser.parse(sql)
         let utf8 = Array(sql.utf8)
         #expect(statements.map { String(decoding: utf8[$0.byteRange], as: UTF8.self) } == ["SELECT 1", "SELECT 'ä;'", "BEGIN"])
-        #expect(statements.map(\.position.offset) == [3, 25, 56])
+        #expect(statements.map(\.position.offset) == [3, 26, 58])
         #expect(try StatementParser.parse("").isEmpty)
         #expect(try StatementParser.parse(" -- x").isEmpty)
     }

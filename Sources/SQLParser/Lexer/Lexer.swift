@@ -41,12 +41,12 @@ struct Lexer {
         String(decoding: UnsafeBufferPointer(start: base + range.lowerBound, count: range.count), as: UTF8.self)
     }
 
-    mutating func error(_ state: SQLState, _ message: String, from start: Int) -> QueryError {
-        QueryError(state, message, at: position(ofByte: start))
+    mutating func error(_ state: SQLState, _ message: String, from start: Int) -> ParseFailure {
+        ParseFailure(state, message, at: position(ofByte: start))
     }
 
     /// The error for a token that cannot be completed or must not touch what follows.
-    mutating func malformed(_ what: String, from start: Int, to end: Int) -> QueryError {
+    mutating func malformed(_ what: String, from start: Int, to end: Int) -> ParseFailure {
         // A very long tail would only bury the message.
         let shown = min(end, start + 200)
         return error(.syntaxError, "\(what) at or near \"\(text(start..<shown))\"", from: start)
@@ -54,7 +54,7 @@ struct Lexer {
 
     // MARK: - Tokens
 
-    mutating func next() throws(QueryError) -> Token {
+    mutating func next() throws(ParseFailure) -> Token {
         try skipSpace()
         let start = cursor
         guard start < count else { return token(.endOfInput, start) }
@@ -106,7 +106,7 @@ struct Lexer {
     }
 
     /// Skips white space and comments.
-    private mutating func skipSpace() throws(QueryError) {
+    private mutating func skipSpace() throws(ParseFailure) {
         while cursor < count {
             let byte = base[cursor]
             if ByteClass.isSpace(byte) {
@@ -125,7 +125,7 @@ struct Lexer {
         while cursor < count, base[cursor] != 0x0A, base[cursor] != 0x0D { cursor += 1 }
     }
 
-    private mutating func skipBlockComment() throws(QueryError) {
+    private mutating func skipBlockComment() throws(ParseFailure) {
         let start = cursor
         var depth = 0
         while cursor + 1 < count {
@@ -145,7 +145,7 @@ struct Lexer {
 
     // MARK: - Words
 
-    private mutating func word(from start: Int) throws(QueryError) -> Token {
+    private mutating func word(from start: Int) throws(ParseFailure) -> Token {
         let first = base[start] | 0x20
         if start + 1 < count {
             let second = base[start + 1]
@@ -189,7 +189,7 @@ struct Lexer {
         return Token(kind: .word, keyword: keyword, start: start, end: end)
     }
 
-    private mutating func skipQuotedIdentifier(from start: Int) throws(QueryError) {
+    private mutating func skipQuotedIdentifier(from start: Int) throws(ParseFailure) {
         let contentStart = cursor
         while cursor < count {
             if base[cursor] == UInt8(ascii: "\"") {
@@ -209,7 +209,7 @@ struct Lexer {
 
     // MARK: - Numbers
 
-    private mutating func number(from start: Int) throws(QueryError) -> Token {
+    private mutating func number(from start: Int) throws(ParseFailure) -> Token {
         cursor = start
         var kind = TokenKind.integer
         skipDigits()
@@ -240,7 +240,7 @@ struct Lexer {
         while cursor < count, ByteClass.isDigit(base[cursor]) { cursor += 1 }
     }
 
-    private mutating func junk(_ what: String, from start: Int) -> QueryError {
+    private mutating func junk(_ what: String, from start: Int) -> ParseFailure {
         var end = cursor
         while end < count, ByteClass.continuesWord(base[end]) { end += 1 }
         return malformed(what, from: start, to: end)
@@ -249,7 +249,7 @@ struct Lexer {
     // MARK: - Strings
 
     /// Skips the rest of a string whose opening quote has been read, with the parts that continue it on later lines.
-    private mutating func skipString(from start: Int, escapes: Bool) throws(QueryError) {
+    private mutating func skipString(from start: Int, escapes: Bool) throws(ParseFailure) {
         while true {
             guard cursor < count else { throw malformed("unterminated quoted string", from: start, to: count) }
             let byte = base[cursor]
@@ -286,7 +286,7 @@ struct Lexer {
     }
 
     /// `$1`, `$$…$$` and `$tag$…$tag$`.
-    private mutating func dollar(from start: Int) throws(QueryError) -> Token {
+    private mutating func dollar(from start: Int) throws(ParseFailure) -> Token {
         if cursor < count, ByteClass.isDigit(base[cursor]) {
             skipDigits()
             if cursor < count, ByteClass.startsWord(base[cursor]) {

@@ -80,7 +80,7 @@ extension Lexer {
     // MARK: - E'…'
 
     /// The content of `E'…'`. Throws 22025 for a bad Unicode escape and 22021 for bytes that are no UTF-8.
-    mutating func escapeString(_ token: Token) throws(QueryError) -> String {
+    mutating func escapeString(_ token: Token) throws(ParseFailure) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(token.end - token.start)
         // Bytes given by \x and \ooo may make up ill-formed text; nothing else can.
@@ -112,7 +112,7 @@ extension Lexer {
     /// Appends what the escape at `start` (a backslash) means; returns the offset behind it.
     private mutating func appendEscape(
         at start: Int, limit: Int, to bytes: inout [UInt8], needsValidation: inout Bool
-    ) throws(QueryError) -> Int {
+    ) throws(ParseFailure) -> Int {
         var cursor = start + 2
         let letter = base[start + 1]
         switch letter {
@@ -149,10 +149,10 @@ extension Lexer {
         return cursor
     }
 
-    private mutating func appendUnicode(at start: Int, limit: Int, to bytes: inout [UInt8]) throws(QueryError) -> Int {
+    private mutating func appendUnicode(at start: Int, limit: Int, to bytes: inout [UInt8]) throws(ParseFailure) -> Int {
         let digits = base[start + 1] == UInt8(ascii: "u") ? 4 : 8
         guard let value = hexNumber(at: start + 2, digits: digits, limit: limit) else {
-            throw QueryError(
+            throw ParseFailure(
                 .invalidEscapeSequence, "invalid Unicode escape",
                 hint: "Unicode escapes must be \\uXXXX or \\UXXXXXXXX.", at: position(ofByte: start))
         }
@@ -184,7 +184,7 @@ extension Lexer {
         return value
     }
 
-    private mutating func append(scalar: UInt32, to bytes: inout [UInt8], from start: Int) throws(QueryError) {
+    private mutating func append(scalar: UInt32, to bytes: inout [UInt8], from start: Int) throws(ParseFailure) {
         guard scalar != 0, let unicode = Unicode.Scalar(scalar) else {
             throw error(.syntaxError, "invalid Unicode escape value", from: start)
         }
@@ -194,7 +194,7 @@ extension Lexer {
     // MARK: - U&'…' and U&"…"
 
     /// The content of `U&'…'` or `U&"…"` with the given escape character.
-    mutating func unicodeText(_ token: Token, escape: UInt8) throws(QueryError) -> String {
+    mutating func unicodeText(_ token: Token, escape: UInt8) throws(ParseFailure) -> String {
         let quote = token.kind == .unicodeString ? UInt8(ascii: "'") : UInt8(ascii: "\"")
         let segments =
             token.kind == .unicodeString
@@ -222,7 +222,7 @@ extension Lexer {
                 let digitsStart = cursor + (isLong ? 2 : 1)
                 let digits = isLong ? 6 : 4
                 guard let value = hexNumber(at: digitsStart, digits: digits, limit: segment.upperBound) else {
-                    throw QueryError(
+                    throw ParseFailure(
                         .syntaxError, "invalid Unicode escape",
                         hint: "Unicode escapes must be \\XXXX or \\+XXXXXX.", at: position(ofByte: cursor))
                 }

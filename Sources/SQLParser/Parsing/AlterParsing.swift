@@ -3,7 +3,7 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parseDrop() throws(QueryError) -> Statement {
+    mutating func parseDrop() throws(ParseFailure) -> Statement {
         try expect(.drop)
         let object: Drop.Object
         switch token.keyword {
@@ -18,14 +18,14 @@ extension Parser {
         return .drop(Drop(object: object, names: names, ifExists: ifExists, cascade: try parseDropBehavior()))
     }
 
-    private mutating func parseIfExists() throws(QueryError) -> Bool {
+    private mutating func parseIfExists() throws(ParseFailure) -> Bool {
         guard at(.if), try peek().keyword == .exists else { return false }
         try advance()
         try advance()
         return true
     }
 
-    mutating func parseAlter() throws(QueryError) -> Statement {
+    mutating func parseAlter() throws(ParseFailure) -> Statement {
         let position = position()
         try expect(.alter)
         let object: AlterTable.Object
@@ -45,7 +45,7 @@ extension Parser {
             AlterTable(object: object, name: name, ifExists: ifExists, actions: actions, position: position))
     }
 
-    private mutating func parseAlterAction() throws(QueryError) -> AlterTable.Action {
+    private mutating func parseAlterAction() throws(ParseFailure) -> AlterTable.Action {
         switch token.keyword {
         case .add:
             try advance()
@@ -96,7 +96,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseAlterColumn() throws(QueryError) -> AlterTable.Action {
+    private mutating func parseAlterColumn() throws(ParseFailure) -> AlterTable.Action {
         try expect(.alter)
         if at(.constraint) { throw notSupported("ALTER CONSTRAINT") }
         _ = try accept(.column)
@@ -124,7 +124,7 @@ extension Parser {
         return .setType(column, type, using: try accept(.using) ? try parseExpression() : nil)
     }
 
-    mutating func parseComment() throws(QueryError) -> Statement {
+    mutating func parseComment() throws(ParseFailure) -> Statement {
         let position = position()
         try expect(.comment)
         try expect(.on)

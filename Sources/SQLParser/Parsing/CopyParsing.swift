@@ -3,7 +3,7 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parseCopy() throws(QueryError) -> Copy {
+    mutating func parseCopy() throws(ParseFailure) -> Copy {
         let position = position()
         try expect(.copy)
         var options: [StatementOption] = []
@@ -52,7 +52,7 @@ extension Parser {
             position: position)
     }
 
-    private mutating func parseCopyEndpoint(_ direction: Copy.Direction) throws(QueryError) -> Copy.Endpoint {
+    private mutating func parseCopyEndpoint(_ direction: Copy.Direction) throws(ParseFailure) -> Copy.Endpoint {
         if try accept(.program) { return .program(try parseString()) }
         // PostgreSQL takes either word in either direction.
         if at(.stdin) || at(.stdout) {
@@ -63,7 +63,7 @@ extension Parser {
     }
 
     /// One option of the style without parentheses, under its name of the other style.
-    private mutating func parseOldCopyOption() throws(QueryError) -> StatementOption? {
+    private mutating func parseOldCopyOption() throws(ParseFailure) -> StatementOption? {
         let position = position()
         let keyword = token.keyword
         switch keyword {

@@ -3,7 +3,7 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parsePrepare() throws(QueryError) -> Statement {
+    mutating func parsePrepare() throws(ParseFailure) -> Statement {
         let outer = try enter()
         try expect(.prepare)
         if at(.transaction), Parser.isString(try peek().kind) { throw notSupported("PREPARE TRANSACTION") }
@@ -24,7 +24,7 @@ extension Parser {
         return .prepare(Prepare(name: name, parameterTypes: types, statement: statement))
     }
 
-    mutating func parseExecute() throws(QueryError) -> Statement {
+    mutating func parseExecute() throws(ParseFailure) -> Statement {
         try expect(.execute)
         let name = try parseIdentifier()
         var arguments: [Expression] = []
@@ -35,13 +35,13 @@ extension Parser {
         return .execute(Execute(name: name, arguments: arguments))
     }
 
-    mutating func parseDeallocate() throws(QueryError) -> Statement {
+    mutating func parseDeallocate() throws(ParseFailure) -> Statement {
         try expect(.deallocate)
         if at(.prepare), try peek().kind != .endOfInput, try peek().kind != .semicolon { try advance() }
         return .deallocate(try accept(.all) ? nil : try parseIdentifier())
     }
 
-    mutating func parseDeclare() throws(QueryError) -> Statement {
+    mutating func parseDeclare() throws(ParseFailure) -> Statement {
         try expect(.declare)
         let name = try parseIdentifier()
         var isBinary = false
@@ -76,7 +76,7 @@ extension Parser {
     }
 
     /// FETCH or MOVE.
-    mutating func parseFetch() throws(QueryError) -> Fetch {
+    mutating func parseFetch() throws(ParseFailure) -> Fetch {
         let isMove = at(.move)
         try advance()
         var direction = Fetch.Direction.forward(1)
@@ -90,12 +90,12 @@ extension Parser {
         return Fetch(isMove: isMove, direction: direction, cursor: try parseIdentifier())
     }
 
-    private mutating func wordIsFollowed() throws(QueryError) -> Bool {
+    private mutating func wordIsFollowed() throws(ParseFailure) -> Bool {
         let next = try peek().kind
         return next != .endOfInput && next != .semicolon
     }
 
-    private mutating func parseFetchDirection() throws(QueryError) -> Fetch.Direction? {
+    private mutating func parseFetchDirection() throws(ParseFailure) -> Fetch.Direction? {
         switch token.keyword {
         case .next:
             try advance()

@@ -3,7 +3,7 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parseInsert(with: WithClause?) throws(QueryError) -> Insert {
+    mutating func parseInsert(with: WithClause?) throws(ParseFailure) -> Insert {
         let position = position()
         try expect(.insert)
         try expect(.into)
@@ -32,7 +32,7 @@ extension Parser {
             onConflict: onConflict, returning: try parseReturning(), position: position)
     }
 
-    private mutating func parseTargetColumns() throws(QueryError) -> [Identifier] {
+    private mutating func parseTargetColumns() throws(ParseFailure) -> [Identifier] {
         try expectKind(.leftParenthesis)
         var columns: [Identifier] = []
         repeat { columns.append(try parseTargetColumn()) } while try acceptKind(.comma)
@@ -41,14 +41,14 @@ extension Parser {
     }
 
     /// A column to assign to; its elements and fields cannot be assigned singly.
-    private mutating func parseTargetColumn() throws(QueryError) -> Identifier {
+    private mutating func parseTargetColumn() throws(ParseFailure) -> Identifier {
         let column = try parseIdentifier()
         if atKind(.leftBracket) { throw notSupported("assignment to an array element") }
         if atKind(.dot) { throw notSupported("assignment to a field of a column") }
         return column
     }
 
-    private mutating func parseOnConflict() throws(QueryError) -> OnConflict {
+    private mutating func parseOnConflict() throws(ParseFailure) -> OnConflict {
         let position = position()
         try expect(.on)
         try expect(.conflict)
@@ -70,7 +70,7 @@ extension Parser {
         if try accept(.nothing) { return OnConflict(target: target, action: .doNothing, position: position) }
         try expect(.update)
         if target == nil {
-            throw QueryError(
+            throw ParseFailure(
                 .syntaxError, "ON CONFLICT DO UPDATE requires inference specification or constraint name",
                 hint: "For example, ON CONFLICT (column_name).", at: position)
         }
@@ -80,7 +80,7 @@ extension Parser {
         return OnConflict(target: target, action: .update(assignments, where: condition), position: position)
     }
 
-    private mutating func parseAssignments() throws(QueryError) -> [Assignment] {
+    private mutating func parseAssignments() throws(ParseFailure) -> [Assignment] {
         var assignments: [Assignment] = []
         repeat {
             if atKind(.leftParenthesis) {
@@ -96,12 +96,12 @@ extension Parser {
         return assignments
     }
 
-    private mutating func parseReturning() throws(QueryError) -> [SelectItem] {
+    private mutating func parseReturning() throws(ParseFailure) -> [SelectItem] {
         try accept(.returning) ? try parseSelectItems() : []
     }
 
     /// `[ONLY] name [*]`, where parentheses may stand around the name behind ONLY.
-    private mutating func parseTargetTable() throws(QueryError) -> (ObjectName, only: Bool) {
+    private mutating func parseTargetTable() throws(ParseFailure) -> (ObjectName, only: Bool) {
         let only = try accept(.only)
         let hasParentheses = only ? try acceptKind(.leftParenthesis) : false
         let name = try parseObjectName()
@@ -110,7 +110,7 @@ extension Parser {
         return (name, only)
     }
 
-    mutating func parseUpdate(with: WithClause?) throws(QueryError) -> Update {
+    mutating func parseUpdate(with: WithClause?) throws(ParseFailure) -> Update {
         let position = position()
         try expect(.update)
         let (table, only) = try parseTargetTable()
@@ -125,7 +125,7 @@ extension Parser {
             whereClause: condition, returning: try parseReturning(), position: position)
     }
 
-    mutating func parseDelete(with: WithClause?) throws(QueryError) -> Delete {
+    mutating func parseDelete(with: WithClause?) throws(ParseFailure) -> Delete {
         let position = position()
         try expect(.delete)
         try expect(.from)
@@ -139,13 +139,13 @@ extension Parser {
             returning: try parseReturning(), position: position)
     }
 
-    private mutating func parseDataCondition() throws(QueryError) -> Expression? {
+    private mutating func parseDataCondition() throws(ParseFailure) -> Expression? {
         guard try accept(.where) else { return nil }
         if at(.current), try peek().keyword == .of { throw notSupported("WHERE CURRENT OF") }
         return try parseExpression()
     }
 
-    mutating func parseTruncate() throws(QueryError) -> Truncate {
+    mutating func parseTruncate() throws(ParseFailure) -> Truncate {
         try expect(.truncate)
         _ = try accept(.table)
         var tables: [ObjectName] = []
@@ -159,7 +159,7 @@ extension Parser {
     }
 
     /// CASCADE or RESTRICT or nothing; true for CASCADE.
-    mutating func parseDropBehavior() throws(QueryError) -> Bool {
+    mutating func parseDropBehavior() throws(ParseFailure) -> Bool {
         if try accept(.cascade) { return true }
         _ = try accept(.restrict)
         return false

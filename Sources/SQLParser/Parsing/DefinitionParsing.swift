@@ -3,7 +3,7 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parseCreate() throws(QueryError) -> Statement {
+    mutating func parseCreate() throws(ParseFailure) -> Statement {
         let position = position()
         try expect(.create)
         let orReplace = try accept(.or)
@@ -32,7 +32,7 @@ extension Parser {
     }
 
     /// The error for a statement on a kind of object that is not supported, or on a word that is none.
-    mutating func unsupportedObject(_ verb: String) -> QueryError {
+    mutating func unsupportedObject(_ verb: String) -> ParseFailure {
         switch token.keyword {
         case .access, .aggregate, .cast, .collation, .constraint, .conversion, .database, .default, .domain, .event,
             .extension, .foreign, .function, .group, .index, .language, .large, .materialized, .operator, .owned,
@@ -44,7 +44,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseIfNotExists() throws(QueryError) -> Bool {
+    private mutating func parseIfNotExists() throws(ParseFailure) -> Bool {
         guard at(.if), try peek().keyword == .not else { return false }
         try advance()
         try advance()
@@ -56,7 +56,7 @@ extension Parser {
 
     private mutating func parseCreateTable(
         _ orReplace: Bool, _ persistence: CreateTable.Persistence, at position: SourcePosition
-    ) throws(QueryError) -> CreateTable {
+    ) throws(ParseFailure) -> CreateTable {
         try expect(.table)
         let ifNotExists = try parseIfNotExists()
         let name = try parseObjectName()
@@ -100,20 +100,20 @@ extension Parser {
             position: position)
     }
 
-    private mutating func expectWord(_ word: String) throws(QueryError) {
+    private mutating func expectWord(_ word: String) throws(ParseFailure) {
         guard atKind(.word), lexer.foldedWord(token) == word else { throw syntaxError() }
         try advance()
     }
 
     /// WITH DATA or WITH NO DATA.
-    private mutating func parseWithData() throws(QueryError) -> Bool {
+    private mutating func parseWithData() throws(ParseFailure) -> Bool {
         guard try accept(.with) else { return true }
         let withData = !(try accept(.no))
         try expect(.data)
         return withData
     }
 
-    private mutating func parseOnCommit() throws(QueryError) -> CreateTable.OnCommit? {
+    private mutating func parseOnCommit() throws(ParseFailure) -> CreateTable.OnCommit? {
         guard try accept(.on) else { return nil }
         try expect(.commit)
         if try accept(.drop) { return .drop }
@@ -123,7 +123,7 @@ extension Parser {
         return deletes ? .deleteRows : .preserveRows
     }
 
-    private mutating func parseTableElements() throws(QueryError) -> [CreateTable.Element] {
+    private mutating func parseTableElements() throws(ParseFailure) -> [CreateTable.Element] {
         try expectKind(.leftParenthesis)
         var elements: [CreateTable.Element] = []
         if try acceptKind(.rightParenthesis) { return [] }
@@ -142,7 +142,7 @@ extension Parser {
         return elements
     }
 
-    private mutating func parseLikeOptions() throws(QueryError) -> [String] {
+    private mutating func parseLikeOptions() throws(ParseFailure) -> [String] {
         var options: [String] = []
         while atAny(.including, .excluding) {
             let verb = try takeName()
@@ -151,7 +151,7 @@ extension Parser {
         return options
     }
 
-    mutating func parseColumnDefinition() throws(QueryError) -> ColumnDefinition {
+    mutating func parseColumnDefinition() throws(ParseFailure) -> ColumnDefinition {
         let name = try parseIdentifier()
         let type = try parseTypeName()
         var collation: ObjectName?
@@ -171,7 +171,7 @@ extension Parser {
         return ColumnDefinition(name: name, type: type, collation: collation, constraints: constraints)
     }
 
-    private mutating func parseColumnConstraint() throws(QueryError) -> ColumnConstraint? {
+    private mutating func parseColumnConstraint() throws(ParseFailure) -> ColumnConstraint? {
         let position = position()
         let name = try accept(.constraint) ? try parseIdentifier() : nil
         let kind: ColumnConstraint.Kind
@@ -206,7 +206,7 @@ extension Parser {
         return ColumnConstraint(name: name, kind: kind, position: position)
     }
 
-    private mutating func parseExpressionInParentheses() throws(QueryError) -> Expression {
+    private mutating func parseExpressionInParentheses() throws(ParseFailure) -> Expression {
         try expectKind(.leftParenthesis)
         let expression = try parseExpression()
         try expectKind(.rightParenthesis)
@@ -214,7 +214,7 @@ extension Parser {
     }
 
     /// Attributes behind a constraint: those that state the default are skipped, others are not supported.
-    private mutating func parseConstraintAttributes() throws(QueryError) {
+    private mutating func parseConstraintAttributes() throws(ParseFailure) {
         while true {
             switch token.keyword {
             case .deferrable: throw notSupported("a deferrable constraint")
@@ -238,7 +238,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseGenerated() throws(QueryError) -> ColumnConstraint.Kind {
+    private mutating func parseGenerated() throws(ParseFailure) -> ColumnConstraint.Kind {
         try expect(.generated)
         let always = try accept(.always)
         if !always {
@@ -256,7 +256,7 @@ extension Parser {
         return .generated(expression)
     }
 
-    private mutating func parseReferences() throws(QueryError) -> ForeignKeyTarget {
+    private mutating func parseReferences() throws(ParseFailure) -> ForeignKeyTarget {
         try expect(.references)
         let table = try parseObjectName()
         let columns = try parseOptionalColumnList()
@@ -285,7 +285,7 @@ extension Parser {
         return ForeignKeyTarget(table: table, columns: columns, onDelete: onDelete, onUpdate: onUpdate)
     }
 
-    mutating func parseTableConstraint() throws(QueryError) -> TableConstraint {
+    mutating func parseTableConstraint() throws(ParseFailure) -> TableConstraint {
         let position = position()
         let name = try accept(.constraint) ? try parseIdentifier() : nil
         let kind: TableConstraint.Kind
@@ -318,7 +318,7 @@ extension Parser {
     // MARK: - CREATE VIEW, CREATE SCHEMA
 
     private mutating func parseCreateView(_ orReplace: Bool, _ isTemporary: Bool, at position: SourcePosition)
-        throws(QueryError) -> CreateView
+        throws(ParseFailure) -> CreateView
     {
         let isRecursive = try accept(.recursive)
         try expect(.view)
@@ -341,7 +341,7 @@ extension Parser {
             position: position)
     }
 
-    private mutating func parseCreateSchema(at position: SourcePosition) throws(QueryError) -> CreateSchema {
+    private mutating func parseCreateSchema(at position: SourcePosition) throws(ParseFailure) -> CreateSchema {
         try expect(.schema)
         let ifNotExists = try parseIfNotExists()
         let name = at(.authorization) ? nil : try parseObjectName(limit: 2)
@@ -352,7 +352,7 @@ extension Parser {
     }
 
     /// The name of a role; CURRENT_USER and its kin are names here.
-    mutating func parseRole() throws(QueryError) -> Identifier {
+    mutating func parseRole() throws(ParseFailure) -> Identifier {
         switch token.keyword {
         case .currentUser, .sessionUser, .currentRole: return try parseLabel()
         default: return try parseIdentifier()

@@ -24,12 +24,12 @@ enum Precedence {
 }
 
 extension Parser {
-    mutating func parseExpression() throws(QueryError) -> Expression {
+    mutating func parseExpression() throws(ParseFailure) -> Expression {
         try parseExpression(minimum: Precedence.or)
     }
 
     /// One or more expressions separated by commas.
-    mutating func parseExpressionList() throws(QueryError) -> [Expression] {
+    mutating func parseExpressionList() throws(ParseFailure) -> [Expression] {
         var list = [try parseExpression()]
         while try acceptKind(.comma) { list.append(try parseExpression()) }
         return list
@@ -37,12 +37,12 @@ extension Parser {
 
     /// An expression without the operators that a restricted place gives another meaning: AND, OR, NOT, IN, LIKE,
     /// BETWEEN, IS NULL, COLLATE (PostgreSQL's b_expr).
-    mutating func parseRestrictedExpression() throws(QueryError) -> Expression {
+    mutating func parseRestrictedExpression() throws(ParseFailure) -> Expression {
         try parseExpression(minimum: Precedence.or, restricted: true)
     }
 
     /// An expression whose outermost operators bind at least as tightly as `minimum`.
-    mutating func parseExpression(minimum: Int, restricted: Bool = false) throws(QueryError) -> Expression {
+    mutating func parseExpression(minimum: Int, restricted: Bool = false) throws(ParseFailure) -> Expression {
         let outer = try enter()
         let left = try parsePrefix(restricted: restricted)
         let result = try parseOperators(after: left, minimum: minimum, restricted: restricted)
@@ -51,7 +51,7 @@ extension Parser {
     }
 
     /// An expression that begins with an operand already read.
-    mutating func continueExpression(after left: Expression) throws(QueryError) -> Expression {
+    mutating func continueExpression(after left: Expression) throws(ParseFailure) -> Expression {
         let outer = try enter()
         try grow()
         let result = try parseOperators(
@@ -62,7 +62,8 @@ extension Parser {
 
     // MARK: - Prefix operators
 
-    private mutating func parsePrefix(restricted: Bool) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parsePrefix(restricted: Bool) throws(ParseFailure) -> Expression {
         switch token.kind {
         case .plus, .minus, .symbol: return try parsePrefixOperator(restricted: restricted)
         case .word:
@@ -79,7 +80,8 @@ extension Parser {
         }
     }
 
-    private mutating func parsePrefixOperator(restricted: Bool) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parsePrefixOperator(restricted: Bool) throws(ParseFailure) -> Expression {
         let position = position()
         let isSign = atKind(.plus) || atKind(.minus)
         let isMinus = atKind(.minus)
@@ -105,7 +107,8 @@ extension Parser {
     }
 
     /// An operator's symbol or `OPERATOR(schema.symbol)`.
-    mutating func parseOperatorName() throws(QueryError) -> OperatorName {
+    @inline(never)
+    mutating func parseOperatorName() throws(ParseFailure) -> OperatorName {
         if at(.operator) {
             try advance()
             try expectKind(.leftParenthesis)
@@ -157,7 +160,7 @@ extension Parser {
 
     private mutating func parseOperators(
         after first: Expression, minimum: Int, restricted: Bool
-    ) throws(QueryError) -> Expression {
+    ) throws(ParseFailure) -> Expression {
         var left = first
         while true {
             let level: Int
@@ -183,7 +186,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseCastOperator(_ left: Expression) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseCastOperator(_ left: Expression) throws(ParseFailure) -> Expression {
         let position = position()
         try advance()
         try grow()
@@ -191,12 +195,12 @@ extension Parser {
     }
 
     /// The operator in hand and its right operand.
-    private mutating func parseInfix(_ left: Expression, level: Int, restricted: Bool) throws(QueryError)
+    @inline(never)
+    private mutating func parseInfix(_ left: Expression, level: Int, restricted: Bool) throws(ParseFailure)
         -> Expression
     {
         let position = position()
         let name = try parseOperatorName()
-        try grow()
         if at(.any) || at(.some) || at(.all) {
             return try parseQuantified(left, name, at: position)
         }
@@ -207,7 +211,8 @@ extension Parser {
     }
 
     /// Comparisons do not associate: `a < b < c` is an error.
-    private mutating func refuseChain(of level: Int) throws(QueryError) {
+    @inline(never)
+    private mutating func refuseChain(of level: Int) throws(ParseFailure) {
         switch token.kind {
         case .less, .greater, .equals, .lessEquals, .greaterEquals, .notEquals:
             if level == Precedence.comparison { throw syntaxError() }
@@ -220,8 +225,9 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseQuantified(_ left: Expression, _ comparison: OperatorName, at position: SourcePosition)
-        throws(QueryError) -> Expression
+        throws(ParseFailure) -> Expression
     {
         let quantifier: QuantifiedComparison.Quantifier = at(.all) ? .all : .any
         try advance()
@@ -240,7 +246,8 @@ extension Parser {
     }
 
     /// The operator that the keyword in hand is, applied to `left`; nil if it is none or binds too loosely.
-    private mutating func parseKeywordOperator(_ left: Expression, minimum: Int, restricted: Bool) throws(QueryError)
+    @inline(never)
+    private mutating func parseKeywordOperator(_ left: Expression, minimum: Int, restricted: Bool) throws(ParseFailure)
         -> Expression?
     {
         switch token.keyword {
@@ -294,7 +301,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseConjunction(_ first: Expression) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseConjunction(_ first: Expression) throws(ParseFailure) -> Expression {
         let position = position()
         var operands = [first]
         while at(.and) {
@@ -305,7 +313,8 @@ extension Parser {
         return Expression(.and(operands), at: position)
     }
 
-    private mutating func parseDisjunction(_ first: Expression) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseDisjunction(_ first: Expression) throws(ParseFailure) -> Expression {
         let position = position()
         var operands = [first]
         while at(.or) {
@@ -317,7 +326,8 @@ extension Parser {
     }
 
     /// IS [NOT] NULL, TRUE, FALSE, UNKNOWN, DISTINCT FROM, NORMALIZED.
-    private mutating func parseTest(_ left: Expression, restricted: Bool) throws(QueryError) -> Expression? {
+    @inline(never)
+    private mutating func parseTest(_ left: Expression, restricted: Bool) throws(ParseFailure) -> Expression? {
         let position = position()
         if restricted {
             let next = try peek().keyword
@@ -327,14 +337,15 @@ extension Parser {
         }
         try advance()
         let negated = try accept(.not)
-        try grow()
         let keyword = token.keyword
         switch keyword {
         case .null:
             try advance()
+            try grow()
             return Expression(.isNull(left, negated: negated), at: position)
         case .true, .false, .unknown:
             try advance()
+            try grow()
             let value: TruthValue = keyword == .true ? .true : keyword == .false ? .false : .unknown
             return Expression(.isTruth(left, value, negated: negated), at: position)
         case .distinct:
@@ -350,8 +361,9 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseIsNormalized(_ left: Expression, negated: Bool, at position: SourcePosition)
-        throws(QueryError) -> Expression
+        throws(ParseFailure) -> Expression
     {
         var arguments = [FunctionArgument(name: nil, value: left, isVariadic: false)]
         if !at(.normalized) {
@@ -359,6 +371,7 @@ extension Parser {
             arguments.append(FunctionArgument(name: nil, value: form, isVariadic: false))
         }
         try expect(.normalized)
+        try grow()
         var call = FunctionCall(name: ObjectName(["is_normalized"], at: position), arguments: arguments)
         call.syntax = .isNormalized
         let test = Expression(.function(call), at: position)
@@ -367,12 +380,12 @@ extension Parser {
     }
 
     /// BETWEEN, IN, LIKE, ILIKE, SIMILAR TO; a NOT before them has been consumed.
+    @inline(never)
     private mutating func parseMembership(_ left: Expression, negated: Bool, at position: SourcePosition)
-        throws(QueryError) -> Expression
+        throws(ParseFailure) -> Expression
     {
         let keyword = token.keyword
         try advance()
-        try grow()
         let result: Expression.Kind
         switch keyword {
         case .between:
@@ -397,9 +410,10 @@ extension Parser {
         return Expression(result, at: position)
     }
 
+    @inline(never)
     private mutating func parseLike(
         _ left: Expression, _ keyword: Keyword, negated: Bool, at position: SourcePosition
-    ) throws(QueryError) -> Expression {
+    ) throws(ParseFailure) -> Expression {
         if keyword == .similar {
             try expect(.to)
         } else if at(.any) || at(.some) || at(.all) {
@@ -417,7 +431,8 @@ extension Parser {
             at: position)
     }
 
-    private mutating func parseAtTimeZone(_ left: Expression) throws(QueryError) -> Expression? {
+    @inline(never)
+    private mutating func parseAtTimeZone(_ left: Expression) throws(ParseFailure) -> Expression? {
         guard try peek().keyword == .time else { return nil }
         let position = position()
         try advance()
@@ -429,17 +444,18 @@ extension Parser {
     }
 
     /// `(a, b) OVERLAPS (c, d)`.
-    private mutating func parseOverlaps(_ left: Expression) throws(QueryError) -> Expression? {
+    @inline(never)
+    private mutating func parseOverlaps(_ left: Expression) throws(ParseFailure) -> Expression? {
         guard case .row(let first, _) = left.kind else { return nil }
         let position = position()
         try advance()
         let right = try parseExpression(minimum: Precedence.generic + 1)
         guard first.count == 2 else {
-            throw QueryError(
+            throw ParseFailure(
                 .syntaxError, "wrong number of parameters on left side of OVERLAPS expression", at: position)
         }
         guard case .row(let second, _) = right.kind, second.count == 2 else {
-            throw QueryError(
+            throw ParseFailure(
                 .syntaxError, "wrong number of parameters on right side of OVERLAPS expression", at: position)
         }
         try grow()

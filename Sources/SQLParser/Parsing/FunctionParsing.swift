@@ -4,7 +4,8 @@ import Diagnostics
 
 extension Parser {
     /// A call; the name has been consumed and its `(` is in hand.
-    mutating func parseCall(_ name: ObjectName) throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseCall(_ name: ObjectName) throws(ParseFailure) -> Expression {
         if name.parts.count == 1, name.parts[0] == "try_cast", previous.kind == .word {
             return try parseTryCast(at: name.position)
         }
@@ -12,7 +13,8 @@ extension Parser {
         return try finishCall(name)
     }
 
-    private mutating func parseTryCast(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseTryCast(at position: SourcePosition) throws(ParseFailure) -> Expression {
         try expectKind(.leftParenthesis)
         let operand = try parseExpression()
         try expect(.as)
@@ -22,12 +24,13 @@ extension Parser {
     }
 
     /// The rest of a call behind its `(`, or behind its first argument.
-    mutating func finishCall(_ name: ObjectName, firstArgument: FunctionArgument? = nil) throws(QueryError)
+    @inline(never)
+    mutating func finishCall(_ name: ObjectName, firstArgument: FunctionArgument? = nil) throws(ParseFailure)
         -> Expression
     {
         let outer = try enter()
         if name.parts.count > 3 {
-            throw QueryError(.syntaxError, "improper qualified name (too many dotted names)", at: name.position)
+            throw ParseFailure(.syntaxError, "improper qualified name (too many dotted names)", at: name.position)
         }
         var call = FunctionCall(name: name, arguments: [])
         if let firstArgument {
@@ -52,12 +55,14 @@ extension Parser {
         return try parsePostfix(after: Expression(.function(call), at: name.position), fields: false)
     }
 
+    @inline(never)
     private func isTypeWithModifiers(_ call: FunctionCall) -> Bool {
         !call.isStar && !call.isDistinct && call.orderBy.isEmpty && call.nullTreatment == nil
             && !call.arguments.isEmpty && call.arguments.allSatisfy { $0.name == nil && !$0.isVariadic }
     }
 
-    mutating func parseArgument() throws(QueryError) -> FunctionArgument {
+    @inline(never)
+    mutating func parseArgument() throws(ParseFailure) -> FunctionArgument {
         if try accept(.variadic) { return FunctionArgument(name: nil, value: try parseExpression(), isVariadic: true) }
         if atTypeOrFunctionName || atColumnName {
             let next = try peek().kind
@@ -70,7 +75,8 @@ extension Parser {
         return FunctionArgument(name: nil, value: try parseExpression(), isVariadic: false)
     }
 
-    private mutating func parseNullTreatment(_ call: inout FunctionCall) throws(QueryError) {
+    @inline(never)
+    private mutating func parseNullTreatment(_ call: inout FunctionCall) throws(ParseFailure) {
         if try accept(.ignore, .nulls) {
             call.nullTreatment = .ignoreNulls
         } else if try accept(.respect, .nulls) {
@@ -79,21 +85,22 @@ extension Parser {
     }
 
     /// WITHIN GROUP, FILTER, IGNORE NULLS and OVER.
-    private mutating func parseCallClauses(_ call: inout FunctionCall) throws(QueryError) {
+    @inline(never)
+    private mutating func parseCallClauses(_ call: inout FunctionCall) throws(ParseFailure) {
         guard token.kind == .word else { return }
         if at(.within), try peek().keyword == .group {
             let position = position()
             try advance()
             try advance()
             if !call.orderBy.isEmpty {
-                throw QueryError(
+                throw ParseFailure(
                     .syntaxError, "cannot use multiple ORDER BY clauses with WITHIN GROUP", at: position)
             }
             if call.isDistinct {
-                throw QueryError(.syntaxError, "cannot use DISTINCT with WITHIN GROUP", at: position)
+                throw ParseFailure(.syntaxError, "cannot use DISTINCT with WITHIN GROUP", at: position)
             }
             if call.arguments.contains(where: \.isVariadic) {
-                throw QueryError(.syntaxError, "cannot use VARIADIC with WITHIN GROUP", at: position)
+                throw ParseFailure(.syntaxError, "cannot use VARIADIC with WITHIN GROUP", at: position)
             }
             try expectKind(.leftParenthesis)
             guard at(.order) else { throw syntaxError() }
@@ -121,7 +128,8 @@ extension Parser {
     // MARK: - ORDER BY
 
     /// `ORDER BY a, b`; the keyword ORDER is in hand.
-    mutating func parseOrderBy() throws(QueryError) -> [SortItem] {
+    @inline(never)
+    mutating func parseOrderBy() throws(ParseFailure) -> [SortItem] {
         try expect(.order)
         try expect(.by)
         var items = [try parseSortItem()]
@@ -129,7 +137,7 @@ extension Parser {
         return items
     }
 
-    private mutating func parseSortItem() throws(QueryError) -> SortItem {
+    private mutating func parseSortItem() throws(ParseFailure) -> SortItem {
         let expression = try parseExpression()
         var direction: SortItem.Direction?
         var usingOperator: OperatorName?
@@ -156,7 +164,8 @@ extension Parser {
     // MARK: - Windows
 
     /// `(base PARTITION BY … ORDER BY … frame)`.
-    mutating func parseWindowSpecification() throws(QueryError) -> WindowSpecification {
+    @inline(never)
+    mutating func parseWindowSpecification() throws(ParseFailure) -> WindowSpecification {
         let outer = try enter()
         let position = position()
         try expectKind(.leftParenthesis)
@@ -183,7 +192,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseFrame() throws(QueryError) -> WindowFrame? {
+    @inline(never)
+    private mutating func parseFrame() throws(ParseFailure) -> WindowFrame? {
         let position = position()
         let unit: WindowFrame.Unit
         switch token.keyword {
@@ -230,12 +240,12 @@ extension Parser {
         return WindowFrame(unit: unit, start: start, end: end, exclusion: exclusion, position: position)
     }
 
-    private mutating func frameError(_ message: String, _ token: Token) -> QueryError {
-        QueryError(.windowingError, message, at: position(of: token))
+    private mutating func frameError(_ message: String, _ token: Token) -> ParseFailure {
+        ParseFailure(.windowingError, message, at: position(of: token))
     }
 
     private mutating func checkFrame(_ start: WindowFrame.Bound, _ end: WindowFrame.Bound, at token: Token)
-        throws(QueryError)
+        throws(ParseFailure)
     {
         switch (start, end) {
         case (_, .unboundedPreceding): throw frameError("frame end cannot be UNBOUNDED PRECEDING", token)
@@ -249,7 +259,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseFrameBound() throws(QueryError) -> WindowFrame.Bound {
+    private mutating func parseFrameBound() throws(ParseFailure) -> WindowFrame.Bound {
         if at(.unbounded) {
             let next = try peek().keyword
             if next == .preceding || next == .following {

@@ -4,7 +4,8 @@ import Diagnostics
 
 extension Parser {
     /// A primary expression that begins with the keyword in hand.
-    mutating func parseKeywordPrimary() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseKeywordPrimary() throws(ParseFailure) -> Expression {
         switch token.keyword {
         case .null: return try parseKeywordLiteral(.null)
         case .true: return try parseKeywordLiteral(.boolean(true))
@@ -38,13 +39,14 @@ extension Parser {
         }
     }
 
-    private mutating func parseKeywordLiteral(_ literal: Literal) throws(QueryError) -> Expression {
+    private mutating func parseKeywordLiteral(_ literal: Literal) throws(ParseFailure) -> Expression {
         let position = position()
         try advance()
         return Expression(.literal(literal), at: position)
     }
 
-    private mutating func parseFunctionKeyword() throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseFunctionKeyword() throws(ParseFailure) -> Expression {
         if at(.currentSchema), try peek().kind != .leftParenthesis { return try parseSessionValue() }
         if at(.collation), try peek().keyword == .for {
             let position = position()
@@ -58,7 +60,8 @@ extension Parser {
         return try parseNamed()
     }
 
-    private mutating func parseSessionValue() throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseSessionValue() throws(ParseFailure) -> Expression {
         let position = position()
         let value: SessionValue
         var takesPrecision = false
@@ -85,7 +88,8 @@ extension Parser {
     }
 
     /// `CAST(a AS t)`; the keyword is in hand.
-    mutating func parseCast(_ syntax: CastSyntax) throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseCast(_ syntax: CastSyntax) throws(ParseFailure) -> Expression {
         let position = position()
         try advance()
         try expectKind(.leftParenthesis)
@@ -109,7 +113,8 @@ extension Parser {
     }
 
     /// A keyword that is followed by a parenthesis and names no plain function.
-    private mutating func parseSpecialCall() throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseSpecialCall() throws(ParseFailure) -> Expression {
         let start = token
         let position = position()
         switch start.keyword {
@@ -149,7 +154,8 @@ extension Parser {
     }
 
     /// `field FROM source)`.
-    private mutating func parseExtract(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseExtract(at position: SourcePosition) throws(ParseFailure) -> Expression {
         let fieldPosition = self.position()
         let field: String
         if Parser.isString(token.kind) {
@@ -165,7 +171,8 @@ extension Parser {
     }
 
     /// `a IN b)`: the plain function takes them the other way round.
-    private mutating func parsePositionCall(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parsePositionCall(at position: SourcePosition) throws(ParseFailure) -> Expression {
         let needle = try parseRestrictedExpression()
         try expect(.in)
         let haystack = try parseRestrictedExpression()
@@ -173,7 +180,8 @@ extension Parser {
     }
 
     /// `x FROM a FOR b)`, `x SIMILAR p ESCAPE e)` or plain arguments.
-    private mutating func parseSubstring(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseSubstring(at position: SourcePosition) throws(ParseFailure) -> Expression {
         let name = ObjectName(["substring"], at: position)
         if atKind(.rightParenthesis) || at(.variadic) { return try finishCall(name) }
         let first = try parseArgument()
@@ -207,7 +215,8 @@ extension Parser {
     }
 
     /// `x PLACING y FROM a FOR b)` or plain arguments.
-    private mutating func parseOverlay(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseOverlay(at position: SourcePosition) throws(ParseFailure) -> Expression {
         let name = ObjectName(["overlay"], at: position)
         if atKind(.rightParenthesis) || at(.variadic) { return try finishCall(name) }
         let first = try parseArgument()
@@ -221,7 +230,8 @@ extension Parser {
     }
 
     /// `[LEADING | TRAILING | BOTH] [characters] FROM text)` or `text, characters)`.
-    private mutating func parseTrim(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseTrim(at position: SourcePosition) throws(ParseFailure) -> Expression {
         var name = "btrim"
         switch token.keyword {
         case .leading: name = "ltrim"
@@ -238,7 +248,8 @@ extension Parser {
         return call(name, arguments, .trim, at: position)
     }
 
-    private mutating func parseNormalize(at position: SourcePosition) throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseNormalize(at position: SourcePosition) throws(ParseFailure) -> Expression {
         var arguments = [try parseExpression()]
         if try acceptKind(.comma) {
             switch token.keyword {

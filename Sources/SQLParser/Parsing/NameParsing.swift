@@ -27,7 +27,8 @@ extension Parser {
     }
 
     /// Consumes the token in hand, which must be a word or quoted identifier, and gives its name.
-    mutating func takeName() throws(QueryError) -> String {
+    @inline(never)
+    mutating func takeName() throws(ParseFailure) -> String {
         let name = token
         switch name.kind {
         case .word:
@@ -43,36 +44,39 @@ extension Parser {
         }
     }
 
-    private mutating func takeIdentifier() throws(QueryError) -> Identifier {
+    private mutating func takeIdentifier() throws(ParseFailure) -> Identifier {
         let position = position()
         return Identifier(try takeName(), at: position)
     }
 
     /// A name of a column, table, cursor, ….
-    mutating func parseIdentifier() throws(QueryError) -> Identifier {
+    @inline(never)
+    mutating func parseIdentifier() throws(ParseFailure) -> Identifier {
         guard atColumnName else { throw syntaxError() }
         return try takeIdentifier()
     }
 
     /// A name where even reserved words may stand: after AS or a dot.
-    mutating func parseLabel() throws(QueryError) -> Identifier {
+    @inline(never)
+    mutating func parseLabel() throws(ParseFailure) -> Identifier {
         guard atLabel else { throw syntaxError() }
         return try takeIdentifier()
     }
 
     /// `a.b.c`: a name of at most `limit` parts.
-    mutating func parseObjectName(limit: Int = 3) throws(QueryError) -> ObjectName {
+    mutating func parseObjectName(limit: Int = 3) throws(ParseFailure) -> ObjectName {
         guard atColumnName else { throw syntaxError() }
         return try parseQualified(limit: limit)
     }
 
     /// The name of a function, type or collation.
-    mutating func parseAnyName(limit: Int = 3) throws(QueryError) -> ObjectName {
+    mutating func parseAnyName(limit: Int = 3) throws(ParseFailure) -> ObjectName {
         guard atColumnName || atTypeOrFunctionName else { throw syntaxError() }
         return try parseQualified(limit: limit)
     }
 
-    private mutating func parseQualified(limit: Int) throws(QueryError) -> ObjectName {
+    @inline(never)
+    private mutating func parseQualified(limit: Int) throws(ParseFailure) -> ObjectName {
         let first = token
         let position = position()
         var parts = [try takeName()]
@@ -83,33 +87,35 @@ extension Parser {
         if parts.count > limit {
             var written = parts[0]
             for part in parts.dropFirst() { written += "." + part }
-            throw QueryError(
+            throw ParseFailure(
                 .syntaxError, "improper qualified name (too many dotted names): \(written)", at: self.position(of: first))
         }
         return ObjectName(parts, at: position)
     }
 
     /// `a, b, c`.
-    mutating func parseIdentifierList() throws(QueryError) -> [Identifier] {
+    mutating func parseIdentifierList() throws(ParseFailure) -> [Identifier] {
         var names = [try parseIdentifier()]
         while try acceptKind(.comma) { names.append(try parseIdentifier()) }
         return names
     }
 
     /// `(a, b, c)` if a parenthesis is there, else nothing.
-    mutating func parseOptionalColumnList() throws(QueryError) -> [Identifier] {
+    @inline(never)
+    mutating func parseOptionalColumnList() throws(ParseFailure) -> [Identifier] {
         guard atKind(.leftParenthesis) else { return [] }
         return try parseColumnList()
     }
 
-    mutating func parseColumnList() throws(QueryError) -> [Identifier] {
+    @inline(never)
+    mutating func parseColumnList() throws(ParseFailure) -> [Identifier] {
         try expectKind(.leftParenthesis)
         let names = try parseIdentifierList()
         try expectKind(.rightParenthesis)
         return names
     }
 
-    mutating func parseObjectNameList() throws(QueryError) -> [ObjectName] {
+    mutating func parseObjectNameList() throws(ParseFailure) -> [ObjectName] {
         var names = [try parseObjectName()]
         while try acceptKind(.comma) { names.append(try parseObjectName()) }
         return names
@@ -125,7 +131,8 @@ extension Parser {
     }
 
     /// A string constant of any spelling.
-    mutating func parseString() throws(QueryError) -> String {
+    @inline(never)
+    mutating func parseString() throws(ParseFailure) -> String {
         let string = token
         guard Parser.isString(string.kind) else { throw syntaxError() }
         try advance()
@@ -138,7 +145,7 @@ extension Parser {
     }
 
     /// `UESCAPE 'c'` after a U& token; the escape character is otherwise a backslash.
-    private mutating func acceptUnicodeEscape() throws(QueryError) -> UInt8 {
+    private mutating func acceptUnicodeEscape() throws(ParseFailure) -> UInt8 {
         guard try accept(.uescape) else { return UInt8(ascii: "\\") }
         let string = token
         guard string.kind == .string else { throw syntaxError() }
@@ -147,21 +154,22 @@ extension Parser {
         guard bytes.count == 1, bytes[0] < 0x80, ByteClass.hexValue(bytes[0]) == 255, bytes[0] != UInt8(ascii: "+"),
             bytes[0] != UInt8(ascii: "'"), bytes[0] != UInt8(ascii: "\""), !ByteClass.isSpace(bytes[0])
         else {
-            throw QueryError(.syntaxError, "invalid Unicode escape character", at: position(of: string))
+            throw ParseFailure(.syntaxError, "invalid Unicode escape character", at: position(of: string))
         }
         try advance()
         return bytes[0]
     }
 
     /// A whole number without sign that fits Int64.
-    mutating func parseInteger() throws(QueryError) -> Int64 {
+    @inline(never)
+    mutating func parseInteger() throws(ParseFailure) -> Int64 {
         guard atKind(.integer), let value = Int64(lexer.text(token.start..<token.end)) else { throw syntaxError() }
         try advance()
         return value
     }
 
     /// A whole number with an optional sign.
-    mutating func parseSignedInteger() throws(QueryError) -> Int64 {
+    mutating func parseSignedInteger() throws(ParseFailure) -> Int64 {
         if try acceptKind(.minus) { return -(try parseInteger()) }
         _ = try acceptKind(.plus)
         return try parseInteger()
@@ -170,7 +178,8 @@ extension Parser {
     var atNumber: Bool { atKind(.integer) || atKind(.decimal) }
 
     /// The text of a number with an optional sign, or nil if no number is there.
-    mutating func parseOptionalNumber() throws(QueryError) -> String? {
+    @inline(never)
+    mutating func parseOptionalNumber() throws(ParseFailure) -> String? {
         var sign = ""
         if atKind(.minus) || atKind(.plus) {
             let next = try peek().kind

@@ -22,7 +22,7 @@ struct Parser {
     private var height = 0
     private let stackStart: UInt
 
-    init(_ lexer: Lexer, _ limits: ParserLimits) throws(QueryError) {
+    init(_ lexer: Lexer, _ limits: ParserLimits) throws(ParseFailure) {
         self.lexer = lexer
         self.limits = limits
         let first = try self.lexer.next()
@@ -34,7 +34,8 @@ struct Parser {
 
     // MARK: - Tokens
 
-    mutating func advance() throws(QueryError) {
+    @inline(never)
+    mutating func advance() throws(ParseFailure) {
         previous = token
         switch aheadCount {
         case 0: token = try lexer.next()
@@ -49,7 +50,8 @@ struct Parser {
     }
 
     /// The token after the one in hand.
-    mutating func peek() throws(QueryError) -> Token {
+    @inline(never)
+    mutating func peek() throws(ParseFailure) -> Token {
         if aheadCount == 0 {
             ahead.0 = try lexer.next()
             aheadCount = 1
@@ -58,7 +60,8 @@ struct Parser {
     }
 
     /// The token two after the one in hand.
-    mutating func peekSecond() throws(QueryError) -> Token {
+    @inline(never)
+    mutating func peekSecond() throws(ParseFailure) -> Token {
         _ = try peek()
         if aheadCount == 1 {
             ahead.1 = try lexer.next()
@@ -75,76 +78,82 @@ struct Parser {
 
     func atAny(_ a: Keyword, _ b: Keyword) -> Bool { token.keyword == a || token.keyword == b }
 
-    mutating func accept(_ keyword: Keyword) throws(QueryError) -> Bool {
+    mutating func accept(_ keyword: Keyword) throws(ParseFailure) -> Bool {
         guard token.keyword == keyword else { return false }
         try advance()
         return true
     }
 
     /// Consumes two keywords if both are there.
-    mutating func accept(_ first: Keyword, _ second: Keyword) throws(QueryError) -> Bool {
+    mutating func accept(_ first: Keyword, _ second: Keyword) throws(ParseFailure) -> Bool {
         guard token.keyword == first, try peek().keyword == second else { return false }
         try advance()
         try advance()
         return true
     }
 
-    mutating func acceptKind(_ kind: TokenKind) throws(QueryError) -> Bool {
+    mutating func acceptKind(_ kind: TokenKind) throws(ParseFailure) -> Bool {
         guard token.kind == kind else { return false }
         try advance()
         return true
     }
 
-    mutating func expect(_ keyword: Keyword) throws(QueryError) {
+    mutating func expect(_ keyword: Keyword) throws(ParseFailure) {
         guard token.keyword == keyword else { throw syntaxError() }
         try advance()
     }
 
-    mutating func expectKind(_ kind: TokenKind) throws(QueryError) {
+    mutating func expectKind(_ kind: TokenKind) throws(ParseFailure) {
         guard token.kind == kind else { throw syntaxError() }
         try advance()
     }
 
-    mutating func expectEnd() throws(QueryError) {
+    mutating func expectEnd() throws(ParseFailure) {
         guard token.kind == .endOfInput else { throw syntaxError() }
     }
 
     /// The position of the token in hand.
+    @inline(never)
     mutating func position() -> SourcePosition { lexer.position(ofByte: token.start) }
 
+    @inline(never)
     mutating func position(of token: Token) -> SourcePosition { lexer.position(ofByte: token.start) }
 
     // MARK: - Errors
 
     /// The error for the token in hand, which nothing in the grammar allows here.
-    mutating func syntaxError(hint: String? = nil) -> QueryError {
+    @inline(never)
+    mutating func syntaxError(hint: String? = nil) -> ParseFailure {
         syntaxError(at: token, hint: hint)
     }
 
-    mutating func syntaxError(at token: Token, hint: String? = nil) -> QueryError {
+    @inline(never)
+    mutating func syntaxError(at token: Token, hint: String? = nil) -> ParseFailure {
         if token.kind == .endOfInput {
-            return QueryError(
+            return ParseFailure(
                 .syntaxError, "syntax error at end of input", hint: hint, at: lexer.position(ofByte: lexer.count))
         }
         let shown = min(token.end, token.start + 200)
         let hint = hint ?? SpellingHint.hint(for: lexer, token: token, previous: previous)
-        return QueryError(
+        return ParseFailure(
             .syntaxError, "syntax error at or near \"\(lexer.text(token.start..<shown))\"", hint: hint,
             at: position(of: token))
     }
 
-    mutating func notSupported(_ construct: String, at token: Token) -> QueryError {
+    @inline(never)
+    mutating func notSupported(_ construct: String, at token: Token) -> ParseFailure {
         .notSupported(construct, at: position(of: token))
     }
 
-    mutating func notSupported(_ construct: String) -> QueryError {
+    @inline(never)
+    mutating func notSupported(_ construct: String) -> ParseFailure {
         .notSupported(construct, at: position())
     }
 
     // MARK: - Depth
 
     /// Begins a construct that may contain itself. Give the result to `leave` at its end.
-    mutating func enter() throws(QueryError) -> Int {
+    mutating func enter() throws(ParseFailure) -> Int {
         depth += 1
         if depth > limits.nesting || Int(bitPattern: stackStart &- Parser.stackPointer()) > limits.stackBytes {
             throw tooComplex()
@@ -154,20 +163,21 @@ struct Parser {
         return outer
     }
 
-    mutating func leave(_ outer: Int) throws(QueryError) {
+    mutating func leave(_ outer: Int) throws(ParseFailure) {
         depth -= 1
         try grow()
         if outer > height { height = outer }
     }
 
     /// Counts a node that was put on top of trees finished since the innermost `enter`.
-    mutating func grow() throws(QueryError) {
+    mutating func grow() throws(ParseFailure) {
         height += 1
         if height > limits.treeHeight { throw tooComplex() }
     }
 
-    private mutating func tooComplex() -> QueryError {
-        QueryError(
+    @inline(never)
+    private mutating func tooComplex() -> ParseFailure {
+        ParseFailure(
             .statementTooComplex, "statement too complex",
             detail: "The statement nests its parts too deep or chains too many operators.", at: position())
     }

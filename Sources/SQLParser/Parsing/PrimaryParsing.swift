@@ -12,7 +12,7 @@ enum Parenthesized {
 
 extension Parser {
     /// Whether a query begins at the token in hand.
-    mutating func atQueryStart() throws(QueryError) -> Bool {
+    mutating func atQueryStart() throws(ParseFailure) -> Bool {
         switch token.keyword {
         case .select, .with, .table, .from: return true
         case .values: return try peek().kind == .leftParenthesis
@@ -20,7 +20,8 @@ extension Parser {
         }
     }
 
-    mutating func parsePrimary() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parsePrimary() throws(ParseFailure) -> Expression {
         switch token.kind {
         case .integer, .decimal: return try parsePostfix(after: try parseNumber(), fields: false)
         case .string, .escapeString, .unicodeString, .dollarString:
@@ -38,7 +39,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseNumber() throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseNumber() throws(ParseFailure) -> Expression {
         let position = position()
         let bytes = UnsafeBufferPointer(start: lexer.base + token.start, count: token.end - token.start)
         var literal: Literal?
@@ -58,10 +60,11 @@ extension Parser {
         return Expression(.literal(literal ?? .decimal(text)), at: position)
     }
 
-    private mutating func parseParameter() throws(QueryError) -> Expression {
+    @inline(never)
+    private mutating func parseParameter() throws(ParseFailure) -> Expression {
         let position = position()
         guard let number = Int(lexer.text(token.start + 1..<token.end)), number <= 65_535 else {
-            throw QueryError(
+            throw ParseFailure(
                 .undefinedParameter, "there is no parameter \(lexer.text(token.start..<token.end))", at: position)
         }
         try advance()
@@ -71,7 +74,8 @@ extension Parser {
     // MARK: - Postfix
 
     /// Subscripts, and where `fields` allows them also `.name`, that follow an expression directly.
-    mutating func parsePostfix(after first: Expression, fields: Bool) throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parsePostfix(after first: Expression, fields: Bool) throws(ParseFailure) -> Expression {
         var left = first
         while true {
             if atKind(.leftBracket) {
@@ -89,7 +93,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseSubscripts() throws(QueryError) -> [Subscript] {
+    @inline(never)
+    private mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
         var subscripts: [Subscript] = []
         while try acceptKind(.leftBracket) {
             var lower: Expression?
@@ -109,14 +114,14 @@ extension Parser {
 
     /// Reads from `(` to its `)`. Whether a query, an expression or a row stands inside is found without looking back:
     /// an inner pair of parentheses is read first, and what follows it decides.
-    mutating func parseParenthesized() throws(QueryError) -> Parenthesized {
+    mutating func parseParenthesized() throws(ParseFailure) -> Parenthesized {
         let outer = try enter()
         let result = try parseParenthesizedContent()
         try leave(outer)
         return result
     }
 
-    private mutating func parseParenthesizedContent() throws(QueryError) -> Parenthesized {
+    private mutating func parseParenthesizedContent() throws(ParseFailure) -> Parenthesized {
         try expectKind(.leftParenthesis)
         if try atQueryStart() {
             let query = try parseQuery()
@@ -144,6 +149,7 @@ extension Parser {
         return .row(elements)
     }
 
+    @inline(never)
     private static func primary(_ content: Parenthesized, at position: SourcePosition) -> Expression {
         switch content {
         case .query(let query): return Expression(.scalarQuery(query), at: position)
@@ -152,13 +158,13 @@ extension Parser {
         }
     }
 
-    private mutating func parseParenthesizedPrimary() throws(QueryError) -> Expression {
+    private mutating func parseParenthesizedPrimary() throws(ParseFailure) -> Expression {
         let start = position()
         return Parser.primary(try parseParenthesized(), at: start)
     }
 
     /// `(query)`, possibly in further parentheses.
-    mutating func parseQueryInParentheses() throws(QueryError) -> Query {
+    mutating func parseQueryInParentheses() throws(ParseFailure) -> Query {
         let start = token
         guard atKind(.leftParenthesis) else { throw syntaxError() }
         let next = try peek()
@@ -171,7 +177,8 @@ extension Parser {
     // MARK: - Names
 
     /// A column reference, a function call, or a constant with the name of its type before it.
-    mutating func parseNamed() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseNamed() throws(ParseFailure) -> Expression {
         let start = token
         let position = position()
         let first = try takeName()
@@ -192,8 +199,9 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseQualifiedNamed(_ first: String, _ start: Token, at position: SourcePosition)
-        throws(QueryError) -> Expression
+        throws(ParseFailure) -> Expression
     {
         guard start.keyword.category != .typeOrFunction else { throw syntaxError() }
         var parts = [first]
@@ -220,12 +228,14 @@ extension Parser {
     }
 
     /// The string after the name of a type.
-    mutating func parseTypedLiteral(_ type: TypeName) throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseTypedLiteral(_ type: TypeName) throws(ParseFailure) -> Expression {
         Expression(.typedLiteral(type, try parseString()), at: type.position)
     }
 
     /// A keyword of the SQL standard's types: a constant of that type if a string follows, else a column of that name.
-    mutating func parseStandardTyped() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseStandardTyped() throws(ParseFailure) -> Expression {
         let next = try peek()
         switch next.kind {
         case .string, .escapeString, .unicodeString, .dollarString, .leftParenthesis: break
@@ -245,7 +255,7 @@ extension Parser {
     }
 
     /// `INTERVAL '…' fields` and `INTERVAL(p) '…'`.
-    private mutating func parseIntervalLiteral() throws(QueryError) -> Expression {
+    private mutating func parseIntervalLiteral() throws(ParseFailure) -> Expression {
         let name = ObjectName(["interval"], at: position())
         try advance()
         if atKind(.leftParenthesis) { return try parseTypedLiteral(try parseIntervalType(name)) }
@@ -256,7 +266,7 @@ extension Parser {
     }
 
     /// `INTERVAL 3 DAY`: the same as `INTERVAL '3 day'`.
-    private mutating func parseIntervalOfNumber() throws(QueryError) -> Expression {
+    private mutating func parseIntervalOfNumber() throws(ParseFailure) -> Expression {
         let name = ObjectName(["interval"], at: position())
         try advance()
         let number = lexer.text(token.start..<token.end)
@@ -276,7 +286,8 @@ extension Parser {
     // MARK: - ARRAY, ROW, CASE
 
     /// ARRAY[…] or ARRAY(query); the keyword is in hand.
-    mutating func parseArray() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseArray() throws(ParseFailure) -> Expression {
         let position = position()
         try advance()
         if atKind(.leftParenthesis) {
@@ -288,7 +299,7 @@ extension Parser {
     }
 
     /// `[a, b]`, where the elements may be such lists themselves.
-    private mutating func parseArrayElements(at position: SourcePosition) throws(QueryError) -> Expression {
+    private mutating func parseArrayElements(at position: SourcePosition) throws(ParseFailure) -> Expression {
         let outer = try enter()
         try expectKind(.leftBracket)
         var elements: [Expression] = []
@@ -307,7 +318,8 @@ extension Parser {
     }
 
     /// `ROW(a, b)`; the keyword is in hand.
-    mutating func parseRow() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseRow() throws(ParseFailure) -> Expression {
         let position = position()
         try advance()
         try expectKind(.leftParenthesis)
@@ -316,7 +328,8 @@ extension Parser {
         return Expression(.row(elements, explicit: true), at: position)
     }
 
-    mutating func parseCase() throws(QueryError) -> Expression {
+    @inline(never)
+    mutating func parseCase() throws(ParseFailure) -> Expression {
         let outer = try enter()
         let position = position()
         try expect(.case)

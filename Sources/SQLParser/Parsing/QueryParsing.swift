@@ -4,13 +4,13 @@ import Diagnostics
 
 extension Parser {
     /// A query without parentheses around it, or with.
-    mutating func parseQuery() throws(QueryError) -> Query {
+    mutating func parseQuery() throws(ParseFailure) -> Query {
         let position = position()
         return try parseQuery(with: at(.with) ? try parseWith() : nil, at: position)
     }
 
     /// A query whose WITH clause has been read.
-    mutating func parseQuery(with: WithClause?, at position: SourcePosition) throws(QueryError) -> Query {
+    mutating func parseQuery(with: WithClause?, at position: SourcePosition) throws(ParseFailure) -> Query {
         let outer = try enter()
         var query = try parseQueryBody(with: with, at: position)
         try parseQueryClauses(&query)
@@ -32,7 +32,7 @@ extension Parser {
     }
 
     /// A query whose first operand, a query in parentheses, has been read.
-    mutating func continueQuery(after first: Query) throws(QueryError) -> Query {
+    mutating func continueQuery(after first: Query) throws(ParseFailure) -> Query {
         let outer = try enter()
         try grow()
         var query = first
@@ -53,7 +53,7 @@ extension Parser {
         return .nested(query)
     }
 
-    private mutating func parseQueryBody(with: WithClause?, at position: SourcePosition) throws(QueryError) -> Query {
+    private mutating func parseQueryBody(with: WithClause?, at position: SourcePosition) throws(ParseFailure) -> Query {
         if atKind(.leftParenthesis) {
             var first = try parseQueryInParentheses()
             if atSetOperation {
@@ -72,8 +72,8 @@ extension Parser {
         return Query(with: with, body: try parseSetOperations(after: operand, minimum: 1), position: position)
     }
 
-    private mutating func multiple(_ clause: String, at token: Token) -> QueryError {
-        QueryError(.syntaxError, "multiple \(clause) clauses not allowed", at: position(of: token))
+    private mutating func multiple(_ clause: String, at token: Token) -> ParseFailure {
+        ParseFailure(.syntaxError, "multiple \(clause) clauses not allowed", at: position(of: token))
     }
 
     // MARK: - Set operations
@@ -86,7 +86,8 @@ extension Parser {
     }
 
     /// Chains of set operations; INTERSECT binds tighter than UNION and EXCEPT.
-    private mutating func parseSetOperations(after first: QueryBody, minimum: Int) throws(QueryError) -> QueryBody {
+    @inline(never)
+    private mutating func parseSetOperations(after first: QueryBody, minimum: Int) throws(ParseFailure) -> QueryBody {
         var left = first
         while true {
             let kind: SetOperation.Kind
@@ -117,12 +118,12 @@ extension Parser {
         }
     }
 
-    private mutating func parseSetOperand() throws(QueryError) -> QueryBody {
+    private mutating func parseSetOperand() throws(ParseFailure) -> QueryBody {
         if atKind(.leftParenthesis) { return Parser.operand(try parseQueryInParentheses()) }
         return try parseSimpleOperand()
     }
 
-    private mutating func parseSimpleOperand() throws(QueryError) -> QueryBody {
+    private mutating func parseSimpleOperand() throws(ParseFailure) -> QueryBody {
         switch token.keyword {
         case .select: return .select(try parseSelect())
         case .values: return .values(try parseValues())
@@ -135,7 +136,8 @@ extension Parser {
         }
     }
 
-    mutating func parseValues() throws(QueryError) -> [[Expression]] {
+    @inline(never)
+    mutating func parseValues() throws(ParseFailure) -> [[Expression]] {
         try expect(.values)
         var rows: [[Expression]] = []
         repeat {
@@ -148,7 +150,8 @@ extension Parser {
 
     // MARK: - WITH
 
-    mutating func parseWith() throws(QueryError) -> WithClause {
+    @inline(never)
+    mutating func parseWith() throws(ParseFailure) -> WithClause {
         let position = position()
         try expect(.with)
         let isRecursive = try accept(.recursive)
@@ -157,7 +160,8 @@ extension Parser {
         return WithClause(isRecursive: isRecursive, tables: tables, position: position)
     }
 
-    private mutating func parseCommonTable() throws(QueryError) -> CommonTableExpression {
+    @inline(never)
+    private mutating func parseCommonTable() throws(ParseFailure) -> CommonTableExpression {
         let name = try parseIdentifier()
         let columns = try parseOptionalColumnList()
         try expect(.as)
@@ -182,7 +186,8 @@ extension Parser {
 
     // MARK: - SELECT
 
-    private mutating func parseSelect() throws(QueryError) -> SelectCore {
+    @inline(never)
+    private mutating func parseSelect() throws(ParseFailure) -> SelectCore {
         let outer = try enter()
         var core = SelectCore(position: position())
         try expect(.select)
@@ -206,7 +211,8 @@ extension Parser {
     }
 
     /// `FROM t SELECT a`, or `FROM t` alone, which selects every column.
-    private mutating func parseFromFirst() throws(QueryError) -> SelectCore {
+    @inline(never)
+    private mutating func parseFromFirst() throws(ParseFailure) -> SelectCore {
         let outer = try enter()
         var core = SelectCore(position: position())
         try expect(.from)
@@ -238,7 +244,8 @@ extension Parser {
     }
 
     /// WHERE, GROUP BY, HAVING, WINDOW and QUALIFY.
-    private mutating func parseSelectClauses(_ core: inout SelectCore) throws(QueryError) {
+    @inline(never)
+    private mutating func parseSelectClauses(_ core: inout SelectCore) throws(ParseFailure) {
         if try accept(.where) { core.whereClause = try parseExpression() }
         if at(.group) { core.groupBy = try parseGroupBy() }
         if try accept(.having) { core.having = try parseExpression() }
@@ -252,13 +259,15 @@ extension Parser {
         if try accept(.qualify) { core.qualify = try parseExpression() }
     }
 
-    mutating func parseSelectItems() throws(QueryError) -> [SelectItem] {
+    @inline(never)
+    mutating func parseSelectItems() throws(ParseFailure) -> [SelectItem] {
         var items = [try parseSelectItem()]
         while try acceptKind(.comma) { items.append(try parseSelectItem()) }
         return items
     }
 
-    private mutating func parseSelectItem() throws(QueryError) -> SelectItem {
+    @inline(never)
+    private mutating func parseSelectItem() throws(ParseFailure) -> SelectItem {
         let position = position()
         if try acceptKind(.star) {
             return SelectItem(kind: .star(try parseStarOptions([])), position: position)
@@ -276,7 +285,8 @@ extension Parser {
             kind: .expression(expression, alias: try parseSelectLabel()), position: position)
     }
 
-    private mutating func parseSelectLabel() throws(QueryError) -> Identifier? {
+    @inline(never)
+    private mutating func parseSelectLabel() throws(ParseFailure) -> Identifier? {
         if try accept(.as) { return try parseLabel() }
         switch token.kind {
         case .quotedIdentifier, .unicodeIdentifier: return try parseLabel()
@@ -287,7 +297,8 @@ extension Parser {
     }
 
     /// EXCLUDE, REPLACE and RENAME after `*`.
-    private mutating func parseStarOptions(_ qualifier: [String]) throws(QueryError) -> StarItem {
+    @inline(never)
+    private mutating func parseStarOptions(_ qualifier: [String]) throws(ParseFailure) -> StarItem {
         var star = StarItem(qualifier: qualifier)
         if try accept(.exclude) {
             if atKind(.leftParenthesis) {
@@ -320,7 +331,8 @@ extension Parser {
 
     // MARK: - GROUP BY
 
-    private mutating func parseGroupBy() throws(QueryError) -> GroupByClause {
+    @inline(never)
+    private mutating func parseGroupBy() throws(ParseFailure) -> GroupByClause {
         let position = position()
         try expect(.group)
         try expect(.by)
@@ -335,7 +347,7 @@ extension Parser {
 
     private var atGroupByEnd: Bool { atSelectListEnd || at(.qualify) }
 
-    private mutating func parseGroupingElement(allowSets: Bool) throws(QueryError) -> GroupingElement {
+    private mutating func parseGroupingElement(allowSets: Bool) throws(ParseFailure) -> GroupingElement {
         switch token.keyword {
         case .rollup, .cube:
             guard try peek().kind == .leftParenthesis else { break }
@@ -369,7 +381,7 @@ extension Parser {
         return .expression(expression)
     }
 
-    private mutating func parseGroupingMember() throws(QueryError) -> [Expression] {
+    private mutating func parseGroupingMember() throws(ParseFailure) -> [Expression] {
         let expression = try parseExpression()
         if case .row(let fields, explicit: false) = expression.kind { return fields }
         return [expression]
@@ -378,7 +390,8 @@ extension Parser {
     // MARK: - ORDER BY, LIMIT, FOR UPDATE
 
     /// The clauses after a query's body, each at most once.
-    private mutating func parseQueryClauses(_ query: inout Query) throws(QueryError) {
+    @inline(never)
+    private mutating func parseQueryClauses(_ query: inout Query) throws(ParseFailure) {
         if at(.order) {
             if !query.orderBy.isEmpty { throw multiple("ORDER BY", at: token) }
             query.orderBy = try parseOrderBy()
@@ -405,12 +418,12 @@ extension Parser {
         }
     }
 
-    private mutating func parseLimit() throws(QueryError) -> LimitClause? {
+    private mutating func parseLimit() throws(ParseFailure) -> LimitClause? {
         try expect(.limit)
         if try accept(.all) { return nil }
         let count = try parseExpression()
         if atKind(.comma) {
-            throw QueryError(
+            throw ParseFailure(
                 .syntaxError, "LIMIT #,# syntax is not supported",
                 hint: "Use separate LIMIT and OFFSET clauses.", at: position())
         }
@@ -418,7 +431,8 @@ extension Parser {
     }
 
     /// FETCH FIRST n ROWS ONLY or WITH TIES.
-    private mutating func parseFetchFirst(hasOrder: Bool) throws(QueryError) -> LimitClause {
+    @inline(never)
+    private mutating func parseFetchFirst(hasOrder: Bool) throws(ParseFailure) -> LimitClause {
         let start = token
         try advance()
         guard at(.first) || at(.next) else { throw syntaxError() }
@@ -434,13 +448,14 @@ extension Parser {
         try expect(.with)
         try expect(.ties)
         if !hasOrder {
-            throw QueryError(
+            throw ParseFailure(
                 .syntaxError, "WITH TIES cannot be specified without ORDER BY clause", at: position(of: start))
         }
         return LimitClause(count: count, withTies: true)
     }
 
-    private mutating func parseLocking(_ query: inout Query) throws(QueryError) {
+    @inline(never)
+    private mutating func parseLocking(_ query: inout Query) throws(ParseFailure) {
         try expect(.for)
         let strength: String
         switch token.keyword {

@@ -3,7 +3,7 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parseShow() throws(QueryError) -> Show {
+    mutating func parseShow() throws(ParseFailure) -> Show {
         let position = position()
         try expect(.show)
         let target: Show.Target
@@ -48,14 +48,14 @@ extension Parser {
         return Show(target: target, position: position)
     }
 
-    private mutating func parseShowScope() throws(QueryError) -> ObjectName? {
+    private mutating func parseShowScope() throws(ParseFailure) -> ObjectName? {
         guard at(.from) || at(.in) else { return nil }
         try advance()
         return try parseObjectName(limit: 2)
     }
 
     /// `name` or `prefix.name`.
-    private mutating func parseSettingName() throws(QueryError) -> String {
+    private mutating func parseSettingName() throws(ParseFailure) -> String {
         var name = try parseIdentifier().text
         while try acceptKind(.dot) { name += "." + (try parseIdentifier().text) }
         return name
@@ -63,7 +63,7 @@ extension Parser {
 
     // MARK: - SET
 
-    mutating func parseSet() throws(QueryError) -> Statement {
+    mutating func parseSet() throws(ParseFailure) -> Statement {
         let position = position()
         try expect(.set)
         var isLocal = false
@@ -94,7 +94,7 @@ extension Parser {
         return .set(SetSetting(isLocal: isLocal, name: name, values: values, position: position))
     }
 
-    private mutating func parseAssignmentOfSetting() throws(QueryError) -> (String, [SetSetting.Value]) {
+    private mutating func parseAssignmentOfSetting() throws(ParseFailure) -> (String, [SetSetting.Value]) {
         switch token.keyword {
         case .time:
             guard try peek().keyword == .zone else { break }
@@ -137,7 +137,7 @@ extension Parser {
         return (name, values)
     }
 
-    private mutating func parseSettingValue() throws(QueryError) -> SetSetting.Value {
+    private mutating func parseSettingValue() throws(ParseFailure) -> SetSetting.Value {
         if Parser.isString(token.kind) { return .text(try parseString()) }
         if let number = try parseOptionalNumber() { return .number(number) }
         switch token.keyword {
@@ -149,7 +149,7 @@ extension Parser {
         return .text(try parseLabel().text)
     }
 
-    private mutating func parseTimeZone() throws(QueryError) -> [SetSetting.Value] {
+    private mutating func parseTimeZone() throws(ParseFailure) -> [SetSetting.Value] {
         if try accept(.default) { return [] }
         if try accept(.local) { return [] }
         if Parser.isString(token.kind) { return [.text(try parseString())] }
@@ -161,20 +161,20 @@ extension Parser {
             switch fields {
             case nil, .hour, .hourToMinute: return [.text("interval '\(text)'")]
             default:
-                throw QueryError(
+                throw ParseFailure(
                     .syntaxError, "time zone interval must be HOUR or HOUR TO MINUTE", at: position(of: previous))
             }
         }
         return [.text(try parseIdentifier().text)]
     }
 
-    private mutating func parseRoleValue() throws(QueryError) -> [SetSetting.Value] {
+    private mutating func parseRoleValue() throws(ParseFailure) -> [SetSetting.Value] {
         if try accept(.default) { return [] }
         if Parser.isString(token.kind) { return [.text(try parseString())] }
         return [.text(try parseIdentifier().text)]
     }
 
-    mutating func parseReset() throws(QueryError) -> Statement {
+    mutating func parseReset() throws(ParseFailure) -> Statement {
         try expect(.reset)
         switch token.keyword {
         case .all:
@@ -197,7 +197,7 @@ extension Parser {
         }
     }
 
-    mutating func parseDiscard() throws(QueryError) -> Statement {
+    mutating func parseDiscard() throws(ParseFailure) -> Statement {
         try expect(.discard)
         let target: Discard
         switch token.keyword {
@@ -213,7 +213,7 @@ extension Parser {
 
     // MARK: - Transactions
 
-    mutating func parseTransaction() throws(QueryError) -> Statement {
+    mutating func parseTransaction() throws(ParseFailure) -> Statement {
         let keyword = token.keyword
         try advance()
         switch keyword {
@@ -243,19 +243,19 @@ extension Parser {
         }
     }
 
-    private mutating func skipTransactionWord() throws(QueryError) {
+    private mutating func skipTransactionWord() throws(ParseFailure) {
         if !(try accept(.work)) { _ = try accept(.transaction) }
     }
 
     /// AND CHAIN or AND NO CHAIN.
-    private mutating func parseChain() throws(QueryError) -> Bool {
+    private mutating func parseChain() throws(ParseFailure) -> Bool {
         guard try accept(.and) else { return false }
         let chain = !(try accept(.no))
         try expect(.chain)
         return chain
     }
 
-    private mutating func parseTransactionModes() throws(QueryError) -> [TransactionMode] {
+    private mutating func parseTransactionModes() throws(ParseFailure) -> [TransactionMode] {
         var modes: [TransactionMode] = []
         while true {
             switch token.keyword {
@@ -287,7 +287,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseIsolationLevel() throws(QueryError) -> String {
+    private mutating func parseIsolationLevel() throws(ParseFailure) -> String {
         if try accept(.serializable) { return "serializable" }
         if try accept(.repeatable) {
             try expect(.read)

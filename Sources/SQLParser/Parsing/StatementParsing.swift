@@ -4,7 +4,7 @@ import Diagnostics
 
 extension Parser {
     /// Every statement up to the end of the text.
-    mutating func parseStatements() throws(QueryError) -> [ParsedStatement] {
+    mutating func parseStatements() throws(ParseFailure) -> [ParsedStatement] {
         var statements: [ParsedStatement] = []
         while true {
             while try acceptKind(.semicolon) {}
@@ -18,7 +18,7 @@ extension Parser {
         }
     }
 
-    mutating func parseStatement() throws(QueryError) -> Statement {
+    mutating func parseStatement() throws(ParseFailure) -> Statement {
         switch token.keyword {
         case .select, .values, .table, .from: return try parseQueryStatement()
         case .with: return try parseWithStatement()
@@ -36,7 +36,7 @@ extension Parser {
         }
     }
 
-    private mutating func parseSmallStatement() throws(QueryError) -> Statement {
+    private mutating func parseSmallStatement() throws(ParseFailure) -> Statement {
         switch token.keyword {
         case .show: return .show(try parseShow())
         case .set: return try parseSet()
@@ -73,12 +73,12 @@ extension Parser {
     }
 
     /// A query, or CREATE TABLE AS where it says SELECT … INTO.
-    private mutating func parseQueryStatement() throws(QueryError) -> Statement {
+    private mutating func parseQueryStatement() throws(ParseFailure) -> Statement {
         let position = position()
         return try parseQueryStatement(with: at(.with) ? try parseWith() : nil, at: position)
     }
 
-    private mutating func parseQueryStatement(with: WithClause?, at position: SourcePosition) throws(QueryError)
+    private mutating func parseQueryStatement(with: WithClause?, at position: SourcePosition) throws(ParseFailure)
         -> Statement
     {
         selectInto = nil
@@ -95,7 +95,7 @@ extension Parser {
     }
 
     /// `INTO [TEMP] name` of a SELECT. It belongs to the statement, so only one is allowed, outside of subqueries.
-    mutating func parseInto() throws(QueryError) {
+    mutating func parseInto() throws(ParseFailure) {
         let start = token
         try expect(.into)
         var persistence = CreateTable.Persistence.permanent
@@ -109,12 +109,12 @@ extension Parser {
         _ = try accept(.table)
         let name = try parseObjectName()
         guard depth == selectIntoDepth, selectInto == nil else {
-            throw QueryError(.syntaxError, "SELECT ... INTO is not allowed here", at: position(of: start))
+            throw ParseFailure(.syntaxError, "SELECT ... INTO is not allowed here", at: position(of: start))
         }
         selectInto = SelectIntoTarget(name: name, persistence: persistence)
     }
 
-    private mutating func parseWithStatement() throws(QueryError) -> Statement {
+    private mutating func parseWithStatement() throws(ParseFailure) -> Statement {
         let position = position()
         let outer = try enter()
         let with = try parseWith()
@@ -132,7 +132,7 @@ extension Parser {
 
     // MARK: - EXPLAIN
 
-    private mutating func parseExplain() throws(QueryError) -> Statement {
+    private mutating func parseExplain() throws(ParseFailure) -> Statement {
         let outer = try enter()
         try expect(.explain)
         var options: [StatementOption] = []
@@ -158,7 +158,7 @@ extension Parser {
     }
 
     /// Whether the parenthesis in hand is one around a query.
-    mutating func parenthesisBeginsQuery() throws(QueryError) -> Bool {
+    mutating func parenthesisBeginsQuery() throws(ParseFailure) -> Bool {
         let next = try peek()
         switch next.keyword {
         case .select, .with, .table, .values, .from: return true
@@ -167,7 +167,7 @@ extension Parser {
     }
 
     /// `(name value, name, …)`; an `=` may stand between name and value.
-    mutating func parseStatementOptions() throws(QueryError) -> [StatementOption] {
+    mutating func parseStatementOptions() throws(ParseFailure) -> [StatementOption] {
         try expectKind(.leftParenthesis)
         var options: [StatementOption] = []
         if try acceptKind(.rightParenthesis) { return [] }
@@ -182,7 +182,7 @@ extension Parser {
         return options
     }
 
-    private mutating func parseOptionValue() throws(QueryError) -> StatementOption.Value? {
+    private mutating func parseOptionValue() throws(ParseFailure) -> StatementOption.Value? {
         if Parser.isString(token.kind) { return .text(try parseString()) }
         if let number = try parseOptionalNumber() { return .number(number) }
         if try acceptKind(.star) { return .star }
@@ -205,7 +205,7 @@ extension Parser {
 
     // MARK: - DESCRIBE, ANALYZE, LOCK
 
-    private mutating func parseDescribe() throws(QueryError) -> Describe {
+    private mutating func parseDescribe() throws(ParseFailure) -> Describe {
         let position = position()
         try advance()
         if try atQueryStart() || atKind(.leftParenthesis) {
@@ -222,7 +222,7 @@ extension Parser {
         return Describe(query: Query(body: .table(name), position: name.position), table: name, position: position)
     }
 
-    private mutating func parseAnalyze() throws(QueryError) -> Statement {
+    private mutating func parseAnalyze() throws(ParseFailure) -> Statement {
         try advance()
         var isVerbose = try accept(.verbose)
         if atKind(.leftParenthesis) {
@@ -240,7 +240,7 @@ extension Parser {
         return .analyze(Analyze(isVerbose: isVerbose, tables: tables))
     }
 
-    private mutating func parseLock() throws(QueryError) -> Statement {
+    private mutating func parseLock() throws(ParseFailure) -> Statement {
         try advance()
         _ = try accept(.table)
         _ = try accept(.only)
@@ -262,7 +262,7 @@ extension Parser {
     // MARK: - What is not supported
 
     /// The error for a token that begins no supported statement: 0A000 for PostgreSQL's other statements.
-    private mutating func unsupportedStatement() -> QueryError {
+    private mutating func unsupportedStatement() -> ParseFailure {
         switch token.keyword {
         case .call, .checkpoint, .cluster, .do, .grant, .import, .load, .merge, .reassign, .refresh, .reindex, .revoke,
             .security, .vacuum:

@@ -4,13 +4,13 @@ import Diagnostics
 
 extension Parser {
     /// One or more table references separated by commas.
-    mutating func parseTableReferences() throws(QueryError) -> [TableReference] {
+    mutating func parseTableReferences() throws(ParseFailure) -> [TableReference] {
         var list = [try parseTableReference()]
         while try acceptKind(.comma) { list.append(try parseTableReference()) }
         return list
     }
 
-    mutating func parseTableReference() throws(QueryError) -> TableReference {
+    mutating func parseTableReference() throws(ParseFailure) -> TableReference {
         let outer = try enter()
         var left = try parseTablePrimary()
         while try atJoin() { left = try parseJoin(left) }
@@ -21,7 +21,7 @@ extension Parser {
     // MARK: - Joins
 
     /// Whether a join follows. SEMI and ANTI are no keywords of PostgreSQL, so JOIN must stand behind them.
-    private mutating func atJoin() throws(QueryError) -> Bool {
+    private mutating func atJoin() throws(ParseFailure) -> Bool {
         switch token.keyword {
         case .join, .inner, .left, .right, .full, .cross, .natural: return true
         case .semi, .anti: return try peek().keyword == .join
@@ -29,7 +29,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseJoin(_ left: TableReference) throws(QueryError) -> TableReference {
+    @inline(never)
+    private mutating func parseJoin(_ left: TableReference) throws(ParseFailure) -> TableReference {
         let position = position()
         let isNatural = try accept(.natural)
         var kind = Join.Kind.inner
@@ -73,7 +74,8 @@ extension Parser {
             position: left.position)
     }
 
-    private mutating func parseJoinCondition() throws(QueryError) -> Join.Condition {
+    @inline(never)
+    private mutating func parseJoinCondition() throws(ParseFailure) -> Join.Condition {
         if try accept(.on) { return .on(try parseExpression()) }
         try expect(.using)
         let columns = try parseColumnList()
@@ -83,12 +85,13 @@ extension Parser {
 
     // MARK: - Single references
 
-    private mutating func parseTablePrimary() throws(QueryError) -> TableReference {
+    @inline(never)
+    private mutating func parseTablePrimary() throws(ParseFailure) -> TableReference {
         let position = position()
         switch token.kind {
         case .leftParenthesis: return try parseParenthesizedTable(lateral: false)
         case .string, .escapeString, .unicodeString, .dollarString:
-            return try finish(.file(try parseString()), at: position)
+            return try parseFile(at: position)
         case .word:
             switch token.keyword {
             case .lateral:
@@ -97,17 +100,11 @@ extension Parser {
                 return try parseTableFunction(lateral: true, at: position)
             case .rows:
                 if try peek().keyword == .from { return try parseTableFunction(lateral: false, at: position) }
-            case .only:
-                try advance()
-                let hasParentheses = try acceptKind(.leftParenthesis)
-                let name = try parseObjectName()
-                if hasParentheses { try expectKind(.rightParenthesis) }
-                return try finish(.table(name, only: true), at: position)
+            case .only: return try parseOnlyTable(at: position)
             case .xmltable: throw notSupported("XMLTABLE")
             case .values:
                 guard try peek().kind == .leftParenthesis else { break }
-                let rows = Query(body: .values(try parseValues()), position: position)
-                return try finish(.query(rows, lateral: false), at: position)
+                return try parseValuesTable(at: position)
             default: break
             }
             if try atFunctionKeyword() { return try parseTableFunction(lateral: false, at: position) }
@@ -117,8 +114,29 @@ extension Parser {
         return try parseNamedTable(at: position)
     }
 
+    @inline(never)
+    private mutating func parseOnlyTable(at position: SourcePosition) throws(ParseFailure) -> TableReference {
+        try expect(.only)
+        let hasParentheses = try acceptKind(.leftParenthesis)
+        let name = try parseObjectName()
+        if hasParentheses { try expectKind(.rightParenthesis) }
+        return try finish(.table(name, only: true), at: position)
+    }
+
+    @inline(never)
+    private mutating func parseFile(at position: SourcePosition) throws(ParseFailure) -> TableReference {
+        try finish(.file(try parseString()), at: position)
+    }
+
+    /// VALUES without parentheses around it.
+    @inline(never)
+    private mutating func parseValuesTable(at position: SourcePosition) throws(ParseFailure) -> TableReference {
+        let rows = Query(body: .values(try parseValues()), position: position)
+        return try finish(.query(rows, lateral: false), at: position)
+    }
+
     /// Whether the token in hand begins a function that is no plain name: CAST, COALESCE, CURRENT_DATE, ….
-    private mutating func atFunctionKeyword() throws(QueryError) -> Bool {
+    private mutating func atFunctionKeyword() throws(ParseFailure) -> Bool {
         switch token.keyword {
         case .currentDate, .currentTime, .currentTimestamp, .localtime, .localtimestamp, .currentRole, .currentUser,
             .sessionUser, .user, .currentCatalog, .currentSchema, .cast:
@@ -130,7 +148,8 @@ extension Parser {
         }
     }
 
-    private mutating func parseNamedTable(at position: SourcePosition) throws(QueryError) -> TableReference {
+    @inline(never)
+    private mutating func parseNamedTable(at position: SourcePosition) throws(ParseFailure) -> TableReference {
         let first = token
         guard atColumnName || atTypeOrFunctionName else { throw syntaxError() }
         if try peek().kind == .leftParenthesis {
@@ -145,14 +164,15 @@ extension Parser {
         }
         guard first.kind != .word || first.keyword.category != .typeOrFunction else { throw syntaxError(at: first) }
         if parts.count > 3 {
-            throw QueryError(.syntaxError, "improper relation name (too many dotted names)", at: position)
+            throw ParseFailure(.syntaxError, "improper relation name (too many dotted names)", at: position)
         }
         _ = try acceptKind(.star)
         return try finish(.table(ObjectName(parts, at: position), only: false), at: position)
     }
 
     /// Alias and sample behind a reference.
-    private mutating func finish(_ kind: TableReference.Kind, at position: SourcePosition) throws(QueryError)
+    @inline(never)
+    private mutating func finish(_ kind: TableReference.Kind, at position: SourcePosition) throws(ParseFailure)
         -> TableReference
     {
         var reference = TableReference(kind: kind, position: position)
@@ -161,7 +181,8 @@ extension Parser {
         return reference
     }
 
-    private mutating func parseTableSample() throws(QueryError) -> TableSample {
+    @inline(never)
+    private mutating func parseTableSample() throws(ParseFailure) -> TableSample {
         let method = try parseAnyName()
         try expectKind(.leftParenthesis)
         let arguments = try parseExpressionList()
@@ -178,7 +199,7 @@ extension Parser {
     // MARK: - Aliases
 
     /// Whether the token in hand may be an alias without AS.
-    private mutating func atBareAlias() throws(QueryError) -> Bool {
+    private mutating func atBareAlias() throws(ParseFailure) -> Bool {
         guard atColumnName else { return false }
         switch token.keyword {
         case .qualify: return false
@@ -187,7 +208,8 @@ extension Parser {
         }
     }
 
-    mutating func parseTableAlias() throws(QueryError) -> TableAlias? {
+    @inline(never)
+    mutating func parseTableAlias() throws(ParseFailure) -> TableAlias? {
         if try accept(.as) {
             let name = try parseIdentifier()
             return TableAlias(name: name, columns: try parseOptionalColumnList())
@@ -205,7 +227,8 @@ extension Parser {
         case join(TableReference)
     }
 
-    private mutating func parseParenthesizedTable(lateral: Bool) throws(QueryError) -> TableReference {
+    @inline(never)
+    private mutating func parseParenthesizedTable(lateral: Bool) throws(ParseFailure) -> TableReference {
         let start = token
         let position = position()
         switch try parseTableContent() {
@@ -219,7 +242,8 @@ extension Parser {
     }
 
     /// Reads from `(` to its `)`, in the way of `parseParenthesized`.
-    private mutating func parseTableContent() throws(QueryError) -> Content {
+    @inline(never)
+    private mutating func parseTableContent() throws(ParseFailure) -> Content {
         let outer = try enter()
         let position = position()
         try expectKind(.leftParenthesis)
@@ -256,7 +280,8 @@ extension Parser {
 
     // MARK: - Functions
 
-    private mutating func parseTableFunction(lateral: Bool, at position: SourcePosition) throws(QueryError)
+    @inline(never)
+    private mutating func parseTableFunction(lateral: Bool, at position: SourcePosition) throws(ParseFailure)
         -> TableReference
     {
         if at(.rows), try peek().keyword == .from {
@@ -276,15 +301,16 @@ extension Parser {
         return try parseTableFunction(try parseFunctionInFrom(), lateral: lateral, at: position)
     }
 
+    @inline(never)
     private mutating func parseTableFunction(_ call: Expression, lateral: Bool, at position: SourcePosition)
-        throws(QueryError) -> TableReference
+        throws(ParseFailure) -> TableReference
     {
         try finishFunction(
             [TableFunction.Member(expression: call, columnDefinitions: [])], isRowsFrom: false, lateral: lateral,
             at: position)
     }
 
-    private mutating func parseFunctionInFrom() throws(QueryError) -> Expression {
+    private mutating func parseFunctionInFrom() throws(ParseFailure) -> Expression {
         if try atFunctionKeyword() { return try parsePrimary() }
         guard atColumnName || atTypeOrFunctionName else { throw syntaxError() }
         let position = position()
@@ -293,14 +319,15 @@ extension Parser {
         return try parseCallInFrom(ObjectName(parts, at: position))
     }
 
-    private mutating func parseCallInFrom(_ name: ObjectName) throws(QueryError) -> Expression {
+    private mutating func parseCallInFrom(_ name: ObjectName) throws(ParseFailure) -> Expression {
         guard atKind(.leftParenthesis) else { throw syntaxError() }
         return try parseCall(name)
     }
 
+    @inline(never)
     private mutating func finishFunction(
         _ members: [TableFunction.Member], isRowsFrom: Bool, lateral: Bool, at position: SourcePosition
-    ) throws(QueryError) -> TableReference {
+    ) throws(ParseFailure) -> TableReference {
         var function = TableFunction(
             members: members, isRowsFrom: isRowsFrom, withOrdinality: false, lateral: lateral, columnDefinitions: [])
         if at(.with), try peek().keyword == .ordinality {
@@ -332,7 +359,8 @@ extension Parser {
     }
 
     /// `(a int, b text)`.
-    private mutating func parseFunctionColumns() throws(QueryError) -> [TableFunction.ColumnDefinition] {
+    @inline(never)
+    private mutating func parseFunctionColumns() throws(ParseFailure) -> [TableFunction.ColumnDefinition] {
         try expectKind(.leftParenthesis)
         var columns: [TableFunction.ColumnDefinition] = []
         repeat {

@@ -3,7 +3,8 @@
 import Diagnostics
 
 extension Parser {
-    mutating func parseTypeName() throws(QueryError) -> TypeName {
+    @inline(never)
+    mutating func parseTypeName() throws(ParseFailure) -> TypeName {
         let isSetOf = try accept(.setof)
         let base = try parseSimpleTypeName()
         let dimensions = try parseArrayDimensions()
@@ -13,7 +14,7 @@ extension Parser {
             intervalFields: base.intervalFields, isSetOf: isSetOf)
     }
 
-    private mutating func parseArrayDimensions() throws(QueryError) -> [Int?] {
+    private mutating func parseArrayDimensions() throws(ParseFailure) -> [Int?] {
         var dimensions: [Int?] = []
         if try accept(.array) {
             guard try acceptKind(.leftBracket) else { return [nil] }
@@ -39,7 +40,8 @@ extension Parser {
     }
 
     /// A type without array brackets.
-    mutating func parseSimpleTypeName() throws(QueryError) -> TypeName {
+    @inline(never)
+    mutating func parseSimpleTypeName() throws(ParseFailure) -> TypeName {
         let position = position()
         let keyword = token.keyword
         switch keyword {
@@ -64,7 +66,7 @@ extension Parser {
         return try parseGenericType()
     }
 
-    private mutating func parseGenericType() throws(QueryError) -> TypeName {
+    private mutating func parseGenericType() throws(ParseFailure) -> TypeName {
         guard atTypeOrFunctionName else { throw syntaxError() }
         let position = position()
         var isQuoted = !(token.kind == .word)
@@ -81,7 +83,7 @@ extension Parser {
             name: ObjectName(parts, at: position), isQuoted: isQuoted, modifiers: try parseTypeModifiers())
     }
 
-    private mutating func parseTypeModifiers() throws(QueryError) -> [Expression] {
+    private mutating func parseTypeModifiers() throws(ParseFailure) -> [Expression] {
         guard try acceptKind(.leftParenthesis) else { return [] }
         let modifiers = try parseExpressionList()
         try expectKind(.rightParenthesis)
@@ -89,7 +91,7 @@ extension Parser {
     }
 
     /// `char`, `varchar(n)`, `character varying(n)`, `national character(n)`, `bit varying(n)`, ….
-    private mutating func parseCharacterType() throws(QueryError) -> TypeName {
+    private mutating func parseCharacterType() throws(ParseFailure) -> TypeName {
         let position = position()
         let first = token.keyword
         var name = try takeName()
@@ -106,7 +108,7 @@ extension Parser {
         return TypeName(name: ObjectName([name], at: position), modifiers: try parseTypeModifiers())
     }
 
-    private mutating func parseTimeType() throws(QueryError) -> TypeName {
+    private mutating func parseTimeType() throws(ParseFailure) -> TypeName {
         let position = position()
         var name = try takeName()
         let modifiers = try parsePrecision()
@@ -124,7 +126,7 @@ extension Parser {
     }
 
     /// `(n)` if it is there.
-    private mutating func parsePrecision() throws(QueryError) -> [Expression] {
+    private mutating func parsePrecision() throws(ParseFailure) -> [Expression] {
         guard atKind(.leftParenthesis) else { return [] }
         try advance()
         let position = position()
@@ -134,14 +136,14 @@ extension Parser {
     }
 
     /// What may follow the word INTERVAL in a type.
-    mutating func parseIntervalType(_ name: ObjectName) throws(QueryError) -> TypeName {
+    mutating func parseIntervalType(_ name: ObjectName) throws(ParseFailure) -> TypeName {
         if atKind(.leftParenthesis) { return TypeName(name: name, modifiers: try parsePrecision()) }
         let (fields, modifiers) = try parseIntervalFields()
         return TypeName(name: name, modifiers: modifiers, intervalFields: fields)
     }
 
     /// `YEAR TO MONTH`, `DAY TO SECOND(3)`, `SECOND(3)`, … or nothing; the precision is that of the seconds.
-    mutating func parseIntervalFields() throws(QueryError) -> (IntervalFields?, [Expression]) {
+    mutating func parseIntervalFields() throws(ParseFailure) -> (IntervalFields?, [Expression]) {
         let first = token.keyword
         switch first {
         case .year, .month, .day, .hour, .minute, .second: try advance()

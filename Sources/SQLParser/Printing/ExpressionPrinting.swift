@@ -244,9 +244,8 @@ extension SyntaxPrinter {
         case .subscripts(let base, let subscripts): printSubscripts(base, subscripts)
         case .row(let elements, let explicit): printCall(explicit ? "ROW" : "", elements)
         case .field(let base, let field):
-            text += "("
-            print(base)
-            text += ")." + SyntaxPrinter.identifier(field)
+            printFieldBase(base)
+            text += "." + SyntaxPrinter.identifier(field)
         case .caseWhen(let caseWhen): print(caseWhen)
         case .coalesce(let elements): printCall("COALESCE", elements)
         case .nullIf(let first, let second): printCall("NULLIF", [first, second])
@@ -263,9 +262,23 @@ extension SyntaxPrinter {
         text += ")"
     }
 
+    /// What stands before `.field`: in parentheses, unless it ends in a field or subscript of something that was.
+    private mutating func printFieldBase(_ base: Expression) {
+        switch base.kind {
+        case .field: return printPlain(base)
+        case .subscripts(let inner, _):
+            if case .array = inner.kind { break }
+            return printPlain(base)
+        default: break
+        }
+        text += "("
+        print(base)
+        text += ")"
+    }
+
     private mutating func printSubscripts(_ base: Expression, _ subscripts: [Subscript]) {
         switch base.kind {
-        case .column, .parameter, .array: printPlain(base)
+        case .column, .parameter, .array, .field: printPlain(base)
         default:
             text += "("
             print(base)

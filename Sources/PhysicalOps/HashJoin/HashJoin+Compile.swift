@@ -14,6 +14,11 @@ extension PipelineBuilder {
         guard !plan.leftKeys.isEmpty, plan.leftKeys.count == plan.rightKeys.count else {
             throw QueryError.internalError("a hash join needs keys on both sides")
         }
+        return try compileJoin(node, plan)
+    }
+
+    /// A join with any number of keys; without one, every pair of rows is a candidate.
+    func compileJoin(_ node: PhysicalNode, _ plan: HashJoinNode) throws -> OpenPipeline {
         let layout = JoinLayout(node: node, plan: plan)
         let shared = JoinShared(layout: layout, task: task)
         attachRuntimeFilters(plan, shared)

@@ -97,6 +97,7 @@ struct KeyPacking: Sendable {
         _ vectors: [Vector], count: Int, into target: UnsafeMutablePointer<UInt64>,
         scratch: UnsafeMutablePointer<Int64>
     ) {
+        if columns.isEmpty { target.update(repeating: 0, count: count) }
         for (index, column) in columns.enumerated() {
             loadIntegers(vectors[index], count: count, into: scratch)
             let minimum = column.minimum

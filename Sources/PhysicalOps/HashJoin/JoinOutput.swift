@@ -55,7 +55,7 @@ struct JoinOutput {
                 let mark = Vector(flat: .boolean, capacity: count)
                 let values = mark.values(UInt8.self)
                 for row in 0..<count {
-                    values[row] = matched[row] & 1
+                    values[row] = matched[row] == 1 ? 1 : 0
                     if matched[row] > 1 { Validity.setNull(mark.ensureValidity(), row) }
                 }
                 return mark

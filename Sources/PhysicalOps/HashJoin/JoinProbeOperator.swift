@@ -35,6 +35,8 @@ private final class JoinProbeOperator: PushOperator {
     private let store: RowStore
     private let keys: [RowExpression]
     private let residual: RowPredicate?
+    /// For mark joins: the residual's three values.
+    private let markResidual: RowExpression?
     private let comparer: RowComparer?
     private let output: JoinOutput
     private let nullAware: NullAwareMatch?
@@ -63,6 +65,7 @@ private final class JoinProbeOperator: PushOperator {
         self.store = store
         keys = try layout.plan.leftKeys.map { try RowExpression($0, task: shared.task) }
         residual = try layout.residual.map { try RowPredicate($0, task: shared.task) }
+        markResidual = try layout.kind == .mark ? layout.residual.map { try RowExpression($0, task: shared.task) } : nil
         if case .hashed = table.form { comparer = RowComparer(store: store, layout: layout) } else { comparer = nil }
         output = JoinOutput(layout: layout, store: store)
         nullAware = layout.plan.isNullAware ? NullAwareMatch(store: store, layout: layout) : nil
@@ -253,7 +256,9 @@ private final class JoinProbeOperator: PushOperator {
     }
 
     private func givePairs(_ batch: Batch) throws {
-        if let residual {
+        if let markResidual {
+            keepTrue(try markResidual.evaluate(output.residualBatch(batch, pairs)).flattened())
+        } else if let residual {
             let candidates = output.residualBatch(batch, pairs)
             if let kept = try residual.select(candidates) { compact(kept) }
         }
@@ -263,6 +268,22 @@ private final class JoinProbeOperator: PushOperator {
             if pairs.count > 0 { try emit(output.joined(batch, pairs)) }
         case .semi, .anti, .mark, .rightSemi, .rightAnti: break
         }
+    }
+
+    /// Keeps the pairs whose residual is true, and notes those for which it is unknown.
+    private func keepTrue(_ values: Vector) {
+        let kept = Selection(capacity: pairs.count)
+        let flags = values.values(UInt8.self)
+        for pair in 0..<pairs.count {
+            if values.isNull(pair) {
+                let row = Int(pairs.probe.rows[pair])
+                if matched[row] == 0 { matched[row] = NullAwareMatch.unknown }
+            } else if flags[pair] != 0 {
+                kept.rows[kept.count] = UInt16(truncatingIfNeeded: pair)
+                kept.count += 1
+            }
+        }
+        compact(kept)
     }
 
     private func compact(_ kept: Selection) {
@@ -292,7 +313,7 @@ private final class JoinProbeOperator: PushOperator {
         var index = 0
         while index < count {
             let row = Int(pairs.probe.rows[index])
-            repeated |= matched[row]
+            repeated |= matched[row] & 1
             matched[row] = 1
             index &+= 1
         }

@@ -139,7 +139,8 @@ package struct HashJoinNode: Hashable, Sendable {
     /// Per key: whether NULL equals NULL (IS NOT DISTINCT FROM; set operations).
     package var nullsAreEqual: [Bool]
     package var residual: Expression?
-    /// For `.anti` and `.mark`: NULL keys make the answer unknown (NOT IN), as SQL says.
+    /// For `.anti` and `.mark`: a NULL in the first key makes the answer unknown (NOT IN), as SQL says. Further keys come
+    /// from correlation: their NULLs simply do not match.
     package var isNullAware: Bool
     package var outputColumns: [Int]
     /// The right input is the same on every task (broadcast).

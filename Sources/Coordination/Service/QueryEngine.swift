@@ -73,7 +73,7 @@ package final class QueryEngine: Sendable {
     /// A query made ready to run: optimised, with operators and stages.
     func plan(_ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext) async throws -> PreparedPlan {
         let workers = try await directory.waitForWorkers(upTo: options.workerWait)
-        let optimizer = LogicalOptimizer(registry: registry, catalog: catalog, ids: ids, context: context)
+        let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
         let optimized = try await optimizer.optimize(logical)
         let planner = PhysicalPlanner(
             registry: registry,

@@ -92,7 +92,10 @@ extension StatementRunner {
         var rows: [[String]] = []
         for catalogName in catalog.catalogNames where all || catalogName == name || schema == nil {
             guard let backend = catalog.backend(catalogName) else { continue }
-            let schemas = try await schema.map { [$0] } ?? (all ? backend.schemaNames() : session.settings.searchPath)
+            let schemas: [String]
+            if let schema { schemas = [schema] } else {
+                schemas = all ? try await backend.schemaNames() : session.settings.searchPath
+            }
             for schemaName in schemas {
                 for table in try await backend.tableNames(schema: schemaName) {
                     rows.append([catalogName, schemaName, table, "table"])

@@ -121,7 +121,7 @@ struct StatementRunner {
         var lines: [String] = []
         if !options.analyze {
             lines.append("Logical plan")
-            lines += prepared.logical.description.split(separator: "\n").map { "  " + $0 }
+            lines += LogicalPlanPrinter.lines(prepared.logical).map { "  " + $0 }
             lines.append("Physical plan")
         }
         var metrics: [Int: NodeMetrics]?

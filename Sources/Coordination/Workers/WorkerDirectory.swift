@@ -19,6 +19,17 @@ package struct WorkerHandle: Sendable {
     package var exchange: Endpoint
     package var exchangeTransport: String
     package var connection: any WorkerConnection
+
+    package init(
+        id: WorkerID, incarnation: Incarnation, exchange: Endpoint, exchangeTransport: String,
+        connection: any WorkerConnection
+    ) {
+        self.id = id
+        self.incarnation = incarnation
+        self.exchange = exchange
+        self.exchangeTransport = exchangeTransport
+        self.connection = connection
+    }
 }
 
 /// What is shown of a worker.

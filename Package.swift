@@ -136,7 +136,20 @@ var targets: [Target] = [
     tests("DiagnosticsTests", ["Diagnostics"]),
     tests(
         "FileFormatsTests",
-        ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "LocalFileStorage", "EngineConfiguration"]),
+        ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics"]),
+    testLibrary("StorageConformance", ["Storage", "QueryPlan", "Columnar", "Diagnostics"]),
+    tests(
+        "LocalFileStorageTests",
+        [
+            "LocalFileStorage", "StorageConformance", "Storage", "QueryPlan", "Columnar", "Diagnostics",
+            "EngineConfiguration", "PluginHost",
+        ]),
+    tests(
+        "MemoryStorageTests",
+        [
+            "MemoryStorage", "StorageConformance", "Storage", "QueryPlan", "Columnar", "Diagnostics",
+            "EngineConfiguration", "PluginHost",
+        ]),
     tests(
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),

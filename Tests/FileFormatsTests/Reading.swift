@@ -65,7 +65,10 @@ let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().delet
 final class ScratchDirectory {
     let path: String
     init() throws {
-        path = NSTemporaryDirectory() + "martlet-" + UUID().uuidString
+        // In memory where there is such a place: some tests write thousands of files.
+        let memory = "/dev/shm/"
+        let base = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
+        path = base + "martlet-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -128,6 +128,13 @@ var targets: [Target] = [
     // Tests and what they share.
     testLibrary(
         "TestSupport", ["Columnar", "Diagnostics", "QueryPlan", "Storage", "SQLFunctions"]),
+    testLibrary(
+        "EngineTestSupport",
+        [
+            "EmbeddedCluster", "Coordination", "PluginHost", "MemoryStorage", "LocalFileStorage", "TPCHStorage",
+            "InProcessTransport", "Columnar", "QueryPlan", "Diagnostics", log,
+        ]),
+    tests("SQLScriptTests", ["EngineTestSupport"]),
     tests("ArchitectureTests", ["TestSupport"]),
     testLibrary("TransportConformance", ["Transport", "Columnar", "Diagnostics"]),
     tests("WireCodecTests", ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),

@@ -1,0 +1,101 @@
+// The format of SQL scripts: sqllogictest records, one after the other.
+//
+//   statement ok                 the statements must succeed
+//   statement error SQLSTATE     they must fail with that code
+//   query [rowsort]              the rows must be those behind ----; one line a row, values separated by tabs
+//
+// NULL is written NULL, an empty text (empty). `#` begins a comment line. Records end with an empty line.
+
+import Diagnostics
+
+package struct SQLScript: Sendable {
+    package enum Expectation: Sendable, Hashable {
+        case success
+        case failure(SQLState)
+        case rows([String], isSorted: Bool)
+    }
+    package struct Record: Sendable {
+        package var line: Int
+        package var sql: String
+        package var expectation: Expectation
+    }
+    package var name: String
+    package var records: [Record]
+
+    package init(name: String, text: String) throws {
+        self.name = name
+        records = []
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        var position = 0
+        while position < lines.count {
+            let line = lines[position]
+            if line.isEmpty || line.hasPrefix("#") {
+                position += 1
+                continue
+            }
+            let header = line.split(separator: " ").map(String.init)
+            let start = position + 1
+            position += 1
+            var sql: [String] = []
+            while position < lines.count, !lines[position].isEmpty, lines[position] != "----" {
+                sql.append(lines[position])
+                position += 1
+            }
+            let text = sql.joined(separator: "\n")
+            switch header.first {
+            case "statement" where header.count >= 2 && header[1] == "ok":
+                records.append(Record(line: start, sql: text, expectation: .success))
+            case "statement" where header.count == 3 && header[1] == "error":
+                records.append(Record(line: start, sql: text, expectation: .failure(SQLState(header[2]))))
+            case "query":
+                var rows: [String] = []
+                if position < lines.count, lines[position] == "----" {
+                    position += 1
+                    while position < lines.count, !lines[position].isEmpty {
+                        rows.append(lines[position])
+                        position += 1
+                    }
+                }
+                records.append(Record(line: start, sql: text, expectation: .rows(rows, isSorted: header.contains("rowsort"))))
+            default: throw QueryError(.syntaxError, "\(name):\(start): unknown record \"\(line)\"")
+            }
+        }
+    }
+}
+
+/// Runs scripts.
+package enum ScriptRunner {
+    /// Descriptions of the records that did not do what they should; empty when all is well.
+    package static func run(_ script: SQLScript, on connection: any ScriptConnection) async -> [String] {
+        var failures: [String] = []
+        for record in script.records {
+            if let failure = await check(record, on: connection) {
+                failures.append("\(script.name):\(record.line): \(failure)\n    \(record.sql)")
+            }
+        }
+        return failures
+    }
+
+    private static func check(_ record: SQLScript.Record, on connection: any ScriptConnection) async -> String? {
+        do {
+            let rows = try await connection.run(record.sql)
+            switch record.expectation {
+            case .success: return nil
+            case .failure(let state): return "succeeded, but should fail with \(state)"
+            case .rows(let expected, let isSorted):
+                let actual = rows.map { row in row.map(text).joined(separator: "\t") }
+                let matches = isSorted ? actual.sorted() == expected.sorted() : actual == expected
+                return matches ? nil : "rows differ\n  expected:\n    \(expected.joined(separator: "\n    "))\n  actual:\n    \(actual.prefix(50).joined(separator: "\n    "))"
+            }
+        } catch {
+            let error = QueryError.wrapping(error)
+            if case .failure(error.state) = record.expectation { return nil }
+            return "failed: \(error)"
+        }
+    }
+
+    private static func text(_ value: String?) -> String {
+        guard let value else { return "NULL" }
+        return value.isEmpty ? "(empty)" : value.replacing("\n", with: "\\n").replacing("\t", with: "\\t")
+    }
+}

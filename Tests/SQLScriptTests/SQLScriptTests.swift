@@ -1,0 +1,37 @@
+// Runs every script under Fixtures/sql on the embedded engine and on a cluster of three workers in this process.
+
+import EngineTestSupport
+import Foundation
+import Testing
+
+private func scripts() throws -> [SQLScript] {
+    let root = Fixtures.path("sql")
+    guard let files = FileManager.default.enumerator(atPath: root) else { return [] }
+    return try files.compactMap { $0 as? String }.filter { $0.hasSuffix(".slt") }.sorted().map { name in
+        try SQLScript(name: name, text: String(contentsOfFile: "\(root)/\(name)", encoding: .utf8))
+    }
+}
+
+@Suite("SQL scripts")
+struct SQLScriptTests {
+    @Test("embedded")
+    func embedded() async throws { try await runAll(workers: 1) }
+
+    @Test("a cluster of three workers in one process")
+    func cluster() async throws { try await runAll(workers: 3) }
+
+    private func runAll(workers: Int) async throws {
+        let all = try scripts()
+        var recordCount = 0
+        // SCRIPT=name runs only the scripts whose name contains that.
+        let only = ProcessInfo.processInfo.environment["SCRIPT"]
+        for script in all where only.map({ script.name.contains($0) }) ?? true {
+            // An engine of its own for every script: no script sees another's tables.
+            let engine = try await TestEngine.start(workers: workers)
+            for failure in await ScriptRunner.run(script, on: engine.makeConnection()) { Issue.record("\(failure)") }
+            recordCount += script.records.count
+            await engine.shutdown()
+        }
+        print("\(recordCount) records of \(all.count) scripts with \(workers) worker(s)")
+    }
+}

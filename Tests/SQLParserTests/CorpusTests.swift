@@ -52,7 +52,8 @@ struct CorpusTests {
             } else {
                 score.failed += 1
             }
-            score.failures.append("[\(file)] \(error.state) \(error.message) at \(error.position?.offset ?? -1): \(sql.prefix(300))")
+            score.failures.append(
+                "[\(file)] \(error.state) \(error.message) at \(error.position?.offset ?? -1): \(sql.prefix(300))")
         }
     }
 
@@ -99,7 +100,8 @@ struct CorpusTests {
             let text = try String(contentsOf: file, encoding: .utf8)
             // Each statement begins with a comment that says how it was sent.
             for part in text.components(separatedBy: "\n-- [").dropFirst() {
-                let sql = part.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().joined(separator: "\n")
+                let sql = part.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().joined(
+                    separator: "\n")
                 check(sql, in: file.lastPathComponent, &score)
             }
         }
@@ -112,7 +114,8 @@ struct CorpusTests {
         for base in sharedFolders {
             let folder = URL(fileURLWithPath: base).appendingPathComponent("corpora/" + engine)
             guard FileManager.default.fileExists(atPath: folder.path),
-                let walker = FileManager.default.enumerator(atPath: folder.path) else { continue }
+                let walker = FileManager.default.enumerator(atPath: folder.path)
+            else { continue }
             for case let name as String in walker {
                 guard let text = try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8) else {
                     continue

@@ -23,6 +23,7 @@ struct ErrorTests {
             ("SELECT a FROM t FETCH FIRST 1 ROW WITH TIES", 16), ("SELECT U&'\\00zz'", 10),
             ("SELECT 1 FROM a.b.c.d", 14), ("SELECT * FROM t WHERE a IN ()", 28), ("COPY (SELECT 1) FROM STDIN", 16),
             ("INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = 1", 25), ("SELECT left", 11),
+            ("SELECT 1 FROM f(1) 'x'", 19),
         ])
     func syntax(_ sql: String, _ offset: Int) throws {
         let error = try #require(parseError(sql))
@@ -33,13 +34,19 @@ struct ErrorTests {
     @Test(
         "Constructs that are understood but not supported have state 0A000",
         arguments: [
-            "CREATE INDEX i ON t (a)", "CREATE FUNCTION f() RETURNS int AS 'x'", "DROP SEQUENCE s", "VACUUM t", "GRANT x TO y",
-            "REVOKE x FROM y", "MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE", "DO 'x'", "CALL f()", "REINDEX TABLE t",
-            "CLUSTER t", "CHECKPOINT", "LOAD 'x'", "REFRESH MATERIALIZED VIEW v", "CREATE MATERIALIZED VIEW v AS SELECT 1",
-            "SELECT B'101'", "SELECT X'1F'", "SELECT xmlparse(document 'x')", "SELECT a IS DOCUMENT", "PREPARE TRANSACTION 'x'",
+            "CREATE INDEX i ON t (a)", "CREATE FUNCTION f() RETURNS int AS 'x'", "DROP SEQUENCE s", "VACUUM t",
+            "GRANT x TO y",
+            "REVOKE x FROM y", "MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE", "DO 'x'", "CALL f()",
+            "REINDEX TABLE t",
+            "CLUSTER t", "CHECKPOINT", "LOAD 'x'", "REFRESH MATERIALIZED VIEW v",
+            "CREATE MATERIALIZED VIEW v AS SELECT 1",
+            "SELECT B'101'", "SELECT X'1F'", "SELECT xmlparse(document 'x')", "SELECT a IS DOCUMENT",
+            "PREPARE TRANSACTION 'x'",
             "COMMIT PREPARED 'x'", "WITH x AS (DELETE FROM t RETURNING *) SELECT 1", "SET CONSTRAINTS ALL DEFERRED",
-            "UPDATE t SET a[1] = 2", "DELETE FROM t WHERE CURRENT OF c", "CREATE TABLE t (a int) PARTITION BY RANGE (a)",
-            "CREATE TABLE t (a int) INHERITS (u)", "ALTER TABLE t ENABLE TRIGGER x", "IMPORT FOREIGN SCHEMA s FROM SERVER x INTO y",
+            "UPDATE t SET a[1] = 2", "DELETE FROM t WHERE CURRENT OF c",
+            "CREATE TABLE t (a int) PARTITION BY RANGE (a)",
+            "CREATE TABLE t (a int) INHERITS (u)", "ALTER TABLE t ENABLE TRIGGER x",
+            "IMPORT FOREIGN SCHEMA s FROM SERVER x INTO y",
             "SELECT treat(a AS b)", "ALTER INDEX i RENAME TO j",
         ])
     func unsupported(_ sql: String) throws {
@@ -64,9 +71,12 @@ struct ErrorTests {
     @Test(
         "A misspelt keyword gives a hint",
         arguments: [
-            ("SELEC 1", "SELECT"), ("SELCT 1", "SELECT"), ("INSRET INTO t VALUES (1)", "INSERT"), ("UPDTE t SET a = 1", "UPDATE"),
-            ("SELECT a FORM t", "FROM"), ("SELECT a FROM t WHRE a = 1", "WHERE"), ("SELECT a FROM t GRUOP BY a", "GROUP"),
-            ("SELECT a FROM t ODER BY a", "ORDER"), ("SELECT a FROM t LIMT 1", "LIMIT"), ("CREATE TABEL t (a int)", "TABLE"),
+            ("SELEC 1", "SELECT"), ("SELCT 1", "SELECT"), ("INSRET INTO t VALUES (1)", "INSERT"),
+            ("UPDTE t SET a = 1", "UPDATE"),
+            ("SELECT a FORM t", "FROM"), ("SELECT a FROM t WHRE a = 1", "WHERE"),
+            ("SELECT a FROM t GRUOP BY a", "GROUP"),
+            ("SELECT a FROM t ODER BY a", "ORDER"), ("SELECT a FROM t LIMT 1", "LIMIT"),
+            ("CREATE TABEL t (a int)", "TABLE"),
         ])
     func hints(_ sql: String, _ keyword: String) throws {
         let error = try #require(parseError(sql))
@@ -89,7 +99,9 @@ struct ErrorTests {
                 prefix.unicodeScalars.append(contentsOf: scalars[..<length])
                 guard let error = parseError(prefix) else { continue }
                 #expect(error.position.map { $0.offset <= length } == true, "\(prefix)")
-                #expect(error.state == .syntaxError || error.state == .featureNotSupported || error.state == .windowingError, "\(prefix): \(error)")
+                #expect(
+                    error.state == .syntaxError || error.state == .featureNotSupported
+                        || error.state == .windowingError, "\(prefix): \(error)")
             }
         }
     }

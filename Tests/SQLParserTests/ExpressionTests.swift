@@ -91,23 +91,28 @@ struct ExpressionTests {
         ("interval '3' second(2)", nil), ("interval 3 day", "interval '3 day'"),
         ("double precision '1.5'", nil), ("numeric(4, 2) '1.5'", nil), ("char(3) 'abc'", nil),
         ("character varying(3) 'abc'", nil), ("pg_catalog.int4 '1'", nil), ("\"char\" 'x'", nil),
-        ("float8(3) '1.5'", nil), ("bool 't'", nil), ("json '{}'", nil),
+        ("float8(3) '1.5'", nil), ("\"select\"(3) 'x'", nil), ("größe '1'", nil), ("bool 't'", nil), ("json '{}'", nil),
         // Columns and parameters
         ("a", nil), ("A", "a"), ("\"A\"", nil), ("\"a\"", "a"), ("\"a\"\"b\"", nil), ("t.a", nil), ("s.t.a", nil),
-        ("c.s.t.a", nil), ("U&\"d\\0061t\"", "dat"), ("\"select\"", nil), ("t.\"from\"", nil), ("$1", nil), ("größe", "\"größe\""),
+        ("c.s.t.a", nil), ("U&\"d\\0061t\"", "dat"), ("\"select\"", nil), ("t.\"from\"", nil), ("$1", nil),
+        ("größe", "\"größe\""),
         ("t.select", "t.\"select\""), ("name", nil), ("year", nil), ("\"values\"", nil),
         // Operators that print in a way of their own
         ("a OPERATOR(pg_catalog.~) b", nil), ("(a + b) * c", nil), ("a + b * c", nil), ("a - (b - c)", nil),
         ("(a = b) = c", nil), ("NOT (a AND b)", nil), ("(NOT a) = b", nil), ("- (-5)", "5"), ("- (- a)", "- -a"),
-        ("(-1) ^ 2", "-1 ^ 2"), ("2 ^ -1", nil), ("(a OR b) AND c", nil), ("@ (a || b)", nil), ("(- a) :: int", "(-a)::int"),
-        ("(a IS NULL) = b", nil), ("a IS NULL = b", "(a IS NULL) = b"), ("(a COLLATE \"C\") || b", "a COLLATE \"C\" || b"),
+        ("(-1) ^ 2", "-1 ^ 2"), ("2 ^ -1", nil), ("(a OR b) AND c", nil), ("@ (a || b)", nil),
+        ("(- a) :: int", "(-a)::int"),
+        ("(a IS NULL) = b", nil), ("a IS NULL = b", "(a IS NULL) = b"),
+        ("(a COLLATE \"C\") || b", "a COLLATE \"C\" || b"),
         // Predicates
         ("a IS NULL", nil), ("a IS NOT NULL", nil), ("a IS TRUE", nil), ("a IS NOT FALSE", nil), ("a IS UNKNOWN", nil),
         ("a IS DISTINCT FROM b", nil), ("a IS NOT DISTINCT FROM b", nil), ("a BETWEEN 1 AND 2", nil),
         ("a NOT BETWEEN SYMMETRIC 1 AND 2", nil), ("a BETWEEN ASYMMETRIC 1 AND 2", "a BETWEEN 1 AND 2"),
-        ("a IN (1)", nil), ("a NOT IN (1, 2, 3)", nil), ("a IN (SELECT 1)", nil), ("a IN ((SELECT 1))", "a IN (SELECT 1)"),
+        ("a IN (1)", nil), ("a NOT IN (1, 2, 3)", nil), ("a IN (SELECT 1)", nil),
+        ("a IN ((SELECT 1))", "a IN (SELECT 1)"),
         ("a IN ((SELECT 1), 2)", nil), ("(a, b) IN ((1, 2), (3, 4))", nil), ("a IN ((1, 2))", nil),
-        ("a LIKE 'x%'", nil), ("a NOT LIKE 'x%' ESCAPE '!'", nil), ("a ILIKE b", nil), ("a NOT SIMILAR TO b ESCAPE 'c'", nil),
+        ("a LIKE 'x%'", nil), ("a NOT LIKE 'x%' ESCAPE '!'", nil), ("a ILIKE b", nil),
+        ("a NOT SIMILAR TO b ESCAPE 'c'", nil),
         ("a = ANY (ARRAY[1, 2])", nil), ("a = SOME (b)", "a = ANY (b)"), ("a <> ALL (SELECT 1)", nil),
         ("a LIKE ANY (b)", "a ~~ ANY (b)"), ("a NOT ILIKE ALL (b)", "a !~~* ALL (b)"), ("EXISTS (SELECT 1)", nil),
         ("NOT EXISTS (SELECT 1)", nil), ("(a, b) OVERLAPS (c, d)", nil), ("a IS NFC NORMALIZED", nil),
@@ -120,7 +125,8 @@ struct ExpressionTests {
         ("ARRAY[1, 2]", nil), ("ARRAY[]::int[]", nil), ("ARRAY[[1, 2], [3, 4]]", "ARRAY[ARRAY[1, 2], ARRAY[3, 4]]"),
         ("[1, 2]", "ARRAY[1, 2]"), ("ARRAY(SELECT 1)", nil), ("a[1]", nil), ("a[1][2]", nil), ("a[1:2]", "a[1 : 2]"),
         ("a[:]", "a[ : ]"), ("a[1:]", "a[1 : ]"), ("(a || b)[1]", nil), ("(ARRAY[1, 2])[1]", "ARRAY[1, 2][1]"),
-        ("(f(x))[1]", nil), ("$1[1]", nil), ("(a).b", nil), ("((a).b).c", "(a).b.c"), ("(a).b[1].c", nil), ("(ARRAY[a][1]).b", nil),
+        ("(f(x))[1]", nil), ("$1[1]", nil), ("(a).b", nil), ("((a).b).c", "(a).b.c"), ("(a).b[1].c", nil),
+        ("(ARRAY[a][1]).b", nil),
         ("(SELECT 1).x", "((SELECT 1)).x"), ("(f(x)).y", nil), ("a[1].b", nil), ("(a[1]).b", "a[1].b"),
         ("ROW(1, 2)", nil), ("ROW()", nil), ("(1, 2)", nil), ("ROW(t.*)", nil), ("(a, b) = (1, 2)", nil),
         // CASE, CAST
@@ -133,7 +139,8 @@ struct ExpressionTests {
         ("a::\"char\"", nil), ("a::char", nil), ("a::pg_catalog.\"char\"", nil), ("a::dec(5)", "a::decimal(5)"),
         ("a::time without time zone", "a::time"), ("a::\"My Type\"", nil), ("a::s.t", nil),
         // Functions
-        ("f()", nil), ("f(1, 2)", nil), ("s.f(1)", nil), ("count(*)", nil), ("count(DISTINCT a)", nil), ("sum(ALL a)", "sum(a)"),
+        ("f()", nil), ("f(1, 2)", nil), ("s.f(1)", nil), ("count(*)", nil), ("count(DISTINCT a)", nil),
+        ("sum(ALL a)", "sum(a)"),
         ("f(a => 1, b := 2)", "f(a => 1, b => 2)"), ("f(VARIADIC a)", nil), ("f(1, VARIADIC a)", nil),
         ("string_agg(a, ',' ORDER BY b DESC NULLS LAST, c)", nil),
         ("percentile_cont(0.5) WITHIN GROUP (ORDER BY a)", nil), ("sum(a) FILTER (WHERE b > 0)", nil),
@@ -142,20 +149,27 @@ struct ExpressionTests {
         ("sum(a) FILTER (WHERE b) OVER (PARTITION BY c, d ORDER BY e)", nil),
         ("sum(a) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)", nil),
         ("sum(a) OVER (ORDER BY b RANGE UNBOUNDED PRECEDING EXCLUDE TIES)", nil),
-        ("sum(a) OVER (ORDER BY b GROUPS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)", nil),
+        (
+            "sum(a) OVER (ORDER BY b GROUPS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)",
+            nil
+        ),
         ("sum(a) OVER (ORDER BY b RANGE BETWEEN interval '1' day PRECEDING AND 2 + 3 FOLLOWING EXCLUDE GROUP)", nil),
         ("sum(a) OVER (ROWS 2 PRECEDING EXCLUDE NO OTHERS)", nil),
         ("left('abc', 2)", nil), ("right('abc', 2)", nil), ("\"coalesce\"(1)", nil), ("count(t.*)", nil),
         ("EXTRACT(year FROM a)", nil), ("extract('epoch' from a)", "EXTRACT(epoch FROM a)"),
         ("EXTRACT(day FROM interval '1' day)", nil),
-        ("SUBSTRING(a FROM 1 FOR 2)", nil), ("SUBSTRING(a FROM 2)", nil), ("substring(a for 2)", "SUBSTRING(a FROM 1 FOR 2)"),
-        ("substring(a, 1, 2)", nil), ("SUBSTRING(a SIMILAR 'x' ESCAPE '#')", nil), ("substring('ab' similar b escape c)", "SUBSTRING('ab' SIMILAR b ESCAPE c)"),
+        ("SUBSTRING(a FROM 1 FOR 2)", nil), ("SUBSTRING(a FROM 2)", nil),
+        ("substring(a for 2)", "SUBSTRING(a FROM 1 FOR 2)"),
+        ("substring(a, 1, 2)", nil), ("SUBSTRING(a SIMILAR 'x' ESCAPE '#')", nil),
+        ("substring('ab' similar b escape c)", "SUBSTRING('ab' SIMILAR b ESCAPE c)"),
         ("POSITION('a' IN b)", nil), ("OVERLAY(a PLACING b FROM 1 FOR 2)", nil), ("overlay(a, b, 1)", nil),
-        ("TRIM(a)", "TRIM(FROM a)"), ("TRIM(LEADING 'x' FROM a)", nil), ("trim(trailing from a)", "TRIM(TRAILING FROM a)"),
+        ("TRIM(a)", "TRIM(FROM a)"), ("TRIM(LEADING 'x' FROM a)", nil),
+        ("trim(trailing from a)", "TRIM(TRAILING FROM a)"),
         ("TRIM(BOTH 'x' FROM a)", "TRIM('x' FROM a)"), ("trim(a, 'x')", "TRIM('x' FROM a)"),
         ("NORMALIZE(a, NFC)", nil), ("COLLATION FOR (a)", nil), ("COALESCE(a, b, 1)", nil), ("NULLIF(a, b)", nil),
         ("GREATEST(a, b)", nil), ("least(a)", "LEAST(a)"), ("GROUPING(a, b)", nil),
-        ("CURRENT_DATE", nil), ("current_timestamp(3)", "CURRENT_TIMESTAMP(3)"), ("LOCALTIME", nil), ("LOCALTIMESTAMP", nil),
+        ("CURRENT_DATE", nil), ("current_timestamp(3)", "CURRENT_TIMESTAMP(3)"), ("LOCALTIME", nil),
+        ("LOCALTIMESTAMP", nil),
         ("CURRENT_TIME", nil), ("CURRENT_USER", nil), ("SESSION_USER", nil), ("user", "USER"), ("CURRENT_CATALOG", nil),
         ("CURRENT_SCHEMA", nil), ("current_schema()", nil), ("CURRENT_ROLE", nil), ("date_part('year', a)", nil),
         ("a AT TIME ZONE 'UTC'", nil), ("date(a)", nil), ("\"try_cast\"(a)", nil), ("text(a)", nil),
@@ -185,7 +199,8 @@ struct ExpressionTests {
     func specialFunctions() throws {
         func call(_ sql: String) throws -> String {
             guard case .function(let call) = try StatementParser.parseExpression(sql).kind else { return "" }
-            return call.name.last + "(" + call.arguments.map { SyntaxPrinter.text(of: $0.value) }.joined(separator: ",") + ")"
+            return call.name.last + "(" + call.arguments.map { SyntaxPrinter.text(of: $0.value) }.joined(separator: ",")
+                + ")"
         }
         #expect(try call("EXTRACT(YEAR FROM a)") == "extract('year',a)")
         #expect(try call("POSITION(a IN b)") == "position(b,a)")

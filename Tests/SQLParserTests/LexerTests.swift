@@ -58,7 +58,9 @@ struct LexerTests {
             #expect(parseError("SELECT 1 AS \(word)") == nil)
             let alone = try? parseOne("SELECT 1 \(word)")
             if case .query(let query)? = alone, case .select(let core) = query.body {
-                #expect(core.items[0].kind == .expression(Expression(.literal(.integer(1)), at: query.position), alias: nil))
+                #expect(
+                    core.items[0].kind == .expression(Expression(.literal(.integer(1)), at: query.position), alias: nil)
+                )
             }
         }
     }
@@ -66,8 +68,10 @@ struct LexerTests {
     @Test(
         "Operators end where PostgreSQL's do",
         arguments: [
-            ("1*-1", "(1 * -1)"), ("a<-1", "(a < -1)"), ("a=-1", "(a = -1)"), ("a@-1", "(a @- 1)"), ("a<>-1", "(a <> -1)"),
-            ("a--b", "a"), ("a/**/+b", "(a + b)"), ("a||/*x*/b", "(a || b)"), ("2^-1", "(2 ^- 1)"), ("2*-1", "(2 * -1)"), ("a>=b", "(a >= b)"),
+            ("1*-1", "(1 * -1)"), ("a<-1", "(a < -1)"), ("a=-1", "(a = -1)"), ("a@-1", "(a @- 1)"),
+            ("a<>-1", "(a <> -1)"),
+            ("a--b", "a"), ("a/**/+b", "(a + b)"), ("a||/*x*/b", "(a || b)"), ("2^-1", "(2 ^- 1)"),
+            ("2*-1", "(2 * -1)"), ("a>=b", "(a >= b)"),
             ("a&&b", "(a && b)"), ("1.5+.5", "(1.5 + .5)"),
         ])
     func operators(_ sql: String, _ expected: String) throws {

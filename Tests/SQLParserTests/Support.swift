@@ -2,8 +2,9 @@
 
 import Diagnostics
 import Dispatch
-import class Foundation.Thread
 import Testing
+
+import class Foundation.Thread
 
 @testable import SQLParser
 

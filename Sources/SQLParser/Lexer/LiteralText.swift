@@ -149,7 +149,8 @@ extension Lexer {
         return cursor
     }
 
-    private mutating func appendUnicode(at start: Int, limit: Int, to bytes: inout [UInt8]) throws(ParseFailure) -> Int {
+    private mutating func appendUnicode(at start: Int, limit: Int, to bytes: inout [UInt8]) throws(ParseFailure) -> Int
+    {
         let digits = base[start + 1] == UInt8(ascii: "u") ? 4 : 8
         guard let value = hexNumber(at: start + 2, digits: digits, limit: limit) else {
             throw ParseFailure(

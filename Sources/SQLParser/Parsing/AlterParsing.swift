@@ -90,7 +90,8 @@ extension Parser {
             try advance()
             if try accept(.schema) { return .setSchema(try parseIdentifier()) }
             throw notSupported("this form of ALTER TABLE", at: previous)
-        case .attach, .detach, .cluster, .enable, .disable, .inherit, .no, .not, .of, .replica, .force, .reset, .validate:
+        case .attach, .detach, .cluster, .enable, .disable, .inherit, .no, .not, .of, .replica, .force, .reset,
+            .validate:
             throw notSupported("ALTER TABLE " + lexer.foldedWord(token).uppercasedASCII)
         default: throw syntaxError()
         }

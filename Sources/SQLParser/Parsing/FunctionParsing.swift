@@ -5,12 +5,12 @@ import Diagnostics
 extension Parser {
     /// A call; the name has been consumed and its `(` is in hand.
     @inline(never)
-    mutating func parseCall(_ name: ObjectName) throws(ParseFailure) -> Expression {
+    mutating func parseCall(_ name: ObjectName, isQuoted: Bool = false) throws(ParseFailure) -> Expression {
         if name.parts.count == 1, name.parts[0] == "try_cast", previous.kind == .word {
             return try parseTryCast(at: name.position)
         }
         try expectKind(.leftParenthesis)
-        return try finishCall(name)
+        return try finishCall(name, isQuoted: isQuoted)
     }
 
     @inline(never)
@@ -25,9 +25,9 @@ extension Parser {
 
     /// The rest of a call behind its `(`, or behind its first argument.
     @inline(never)
-    mutating func finishCall(_ name: ObjectName, firstArgument: FunctionArgument? = nil) throws(ParseFailure)
-        -> Expression
-    {
+    mutating func finishCall(
+        _ name: ObjectName, firstArgument: FunctionArgument? = nil, isQuoted: Bool = false
+    ) throws(ParseFailure) -> Expression {
         let outer = try enter()
         if name.parts.count > 3 {
             throw ParseFailure(.syntaxError, "improper qualified name (too many dotted names)", at: name.position)
@@ -49,7 +49,8 @@ extension Parser {
         try leave(outer)
         // A constant of a type with modifiers looks like a call until its string comes: float8(3) '1.5'.
         if Parser.isString(token.kind), isTypeWithModifiers(call) {
-            return try parseTypedLiteral(TypeName(name: name, modifiers: call.arguments.map(\.value)))
+            return try parseTypedLiteral(
+                TypeName(name: name, isQuoted: isQuoted, modifiers: call.arguments.map(\.value)))
         }
         try parseCallClauses(&call)
         return try parsePostfix(after: Expression(.function(call), at: name.position), fields: false)
@@ -138,7 +139,14 @@ extension Parser {
     }
 
     private mutating func parseSortItem() throws(ParseFailure) -> SortItem {
-        let expression = try parseExpression()
+        let expression: Expression
+        if at(.all) {
+            let position = position()
+            try advance()
+            expression = Expression(.star(qualifier: []), at: position)
+        } else {
+            expression = try parseExpression()
+        }
         var direction: SortItem.Direction?
         var usingOperator: OperatorName?
         if try accept(.asc) {

@@ -88,7 +88,8 @@ extension Parser {
             var written = parts[0]
             for part in parts.dropFirst() { written += "." + part }
             throw ParseFailure(
-                .syntaxError, "improper qualified name (too many dotted names): \(written)", at: self.position(of: first))
+                .syntaxError, "improper qualified name (too many dotted names): \(written)",
+                at: self.position(of: first))
         }
         return ObjectName(parts, at: position)
     }

@@ -186,7 +186,7 @@ extension Parser {
         case .dot: return try parseQualifiedNamed(first, start, at: position)
         case .leftParenthesis:
             guard start.keyword.category != .columnName else { throw syntaxError() }
-            return try parseCall(ObjectName([first], at: position))
+            return try parseCall(ObjectName([first], at: position), isQuoted: start.kind != .word)
         case .string, .escapeString, .unicodeString, .dollarString:
             return try parseTypedLiteral(
                 TypeName(name: ObjectName([first], at: position), isQuoted: start.kind != .word))
@@ -218,7 +218,7 @@ extension Parser {
             if parts.count > 64 { throw syntaxError() }
         }
         switch token.kind {
-        case .leftParenthesis: return try parseCall(ObjectName(parts, at: position))
+        case .leftParenthesis: return try parseCall(ObjectName(parts, at: position), isQuoted: isQuoted)
         case .string, .escapeString, .unicodeString, .dollarString:
             return try parseTypedLiteral(TypeName(name: ObjectName(parts, at: position), isQuoted: isQuoted))
         case .leftBracket:

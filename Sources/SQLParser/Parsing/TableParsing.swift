@@ -321,7 +321,10 @@ extension Parser {
 
     private mutating func parseCallInFrom(_ name: ObjectName) throws(ParseFailure) -> Expression {
         guard atKind(.leftParenthesis) else { throw syntaxError() }
-        return try parseCall(name)
+        let call = try parseCall(name)
+        // A string behind the parentheses made it a constant.
+        if case .typedLiteral = call.kind { throw syntaxError(at: previous) }
+        return call
     }
 
     @inline(never)

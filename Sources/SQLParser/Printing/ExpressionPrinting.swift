@@ -368,7 +368,9 @@ extension SyntaxPrinter {
         case .plain: break
         case .extract:
             text += "EXTRACT("
-            if case .literal(.string(let field)) = arguments[0].kind { text += SyntaxPrinter.identifier(field) }
+            if case .literal(.string(let field)) = arguments[0].kind {
+                text += field.isEmpty ? "''" : SyntaxPrinter.identifier(field)
+            }
             text += " FROM "
             print(arguments[1])
             text += ")"
@@ -483,7 +485,11 @@ extension SyntaxPrinter {
     mutating func printOrderBy(_ items: [SortItem]) {
         text += "ORDER BY "
         list(items) { printer, item in
-            printer.print(item.expression)
+            if case .star(qualifier: []) = item.expression.kind {
+                printer.text += "ALL"
+            } else {
+                printer.print(item.expression)
+            }
             switch item.direction {
             case .ascending: printer.text += " ASC"
             case .descending: printer.text += " DESC"

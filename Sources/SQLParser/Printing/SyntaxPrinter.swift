@@ -142,8 +142,7 @@ package struct SyntaxPrinter {
     private mutating func printTypeWithoutDimensions(_ type: TypeName) {
         for part in type.name.parts.dropLast() { text += SyntaxPrinter.identifier(part) + "." }
         let last = type.name.last
-        let isReadable = SyntaxPrinter.isPlain(last) || SyntaxPrinter.isSeveralWords(last)
-        text += type.isQuoted || !isReadable ? SyntaxPrinter.quoted(last) : last
+        text += type.isQuoted || !SyntaxPrinter.isTypeWord(last) ? SyntaxPrinter.quoted(last) : last
         if let fields = type.intervalFields { text += " " + fields.rawValue }
         printModifiers(type)
     }
@@ -155,8 +154,11 @@ package struct SyntaxPrinter {
         text += ")"
     }
 
-    private static func isSeveralWords(_ name: String) -> Bool {
-        name == "double precision" || name == "character varying" || name == "bit varying"
+    /// Whether the name may have been written without quotes as a type.
+    private static func isTypeWord(_ name: String) -> Bool {
+        if name == "double precision" || name == "character varying" || name == "bit varying" { return true }
+        guard let first = name.utf8.first, ByteClass.startsWord(first) else { return false }
+        return name.utf8.allSatisfy { ByteClass.continuesWord($0) && ByteClass.lowered($0) == $0 }
     }
 
     mutating func printTypedLiteral(_ type: TypeName, _ value: String) {

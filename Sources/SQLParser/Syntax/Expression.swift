@@ -236,6 +236,7 @@ package struct WindowFrame: Hashable, Sendable {
 package struct SortItem: Hashable, Sendable {
     package enum Direction: Hashable, Sendable { case ascending, descending }
     package enum Nulls: Hashable, Sendable { case first, last }
+    /// `ORDER BY ALL` is one item with `.star` of an empty qualifier: every column of the result in turn.
     package let expression: Expression
     package let direction: Direction?
     /// `USING <`; `direction` is then nil.

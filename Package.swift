@@ -160,6 +160,12 @@ var targets: [Target] = [
     tests(
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
+    tests(
+        "PhysicalPlannerTests",
+        [
+            "PhysicalPlanner", "LogicalPlanner", "PlanStatistics", "SQLParser", "SQLFunctions", "QueryPlan", "Storage",
+            "TPCHStorage", "Columnar", "Diagnostics",
+        ]),
     tests("SQLParserTests", ["SQLParser", "Diagnostics"]),
     tests(
         "LogicalPlannerTests",

@@ -62,13 +62,13 @@ struct PlanningBed {
     let catalog = Catalog(defaultCatalog: "tpch", defaultSchema: "sf1")
     let registry = FunctionRegistry.builtIn
 
-    init(_ backend: any StorageBackend) { catalog.add(backend, name: "tpch") }
+    init(_ backend: any StorageBackend) { catalog.add(backend, name: "tpch", origin: CatalogOrigin(type: "tpch")) }
 
     func bind(_ sql: String) async throws -> (LogicalPlan, ColumnIDGenerator) {
         let statements = try StatementParser.parse(sql)
         let session = BindingSession(searchPath: [.init(catalog: "tpch", schema: "sf1")])
         let binder = Binder(catalog: catalog, registry: registry, session: session)
-        let result = try await binder.bind(statements[0])
+        let result = try await binder.bind(statements[0].statement)
         guard case .query(let plan, _, _) = result.statement else { throw QueryError.notSupported("this in a test") }
         return (plan, result.columnIDs)
     }

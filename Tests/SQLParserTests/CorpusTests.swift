@@ -136,3 +136,23 @@ struct CorpusTests {
         report(engine, score)
     }
 }
+
+@Suite("Fixtures")
+struct FixtureTests {
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Fixtures/tpch/queries")
+    private static let files = (try? FileManager.default.contentsOfDirectory(atPath: root.path).sorted()) ?? []
+
+    @Test("All queries of TPC-H parse, print and parse again", .enabled(if: !files.isEmpty, "no fixtures"))
+    func tpch() throws {
+        for file in FixtureTests.files where file.hasSuffix(".sql") {
+            let path = FixtureTests.root.appendingPathComponent(file)
+            let sql = try String(contentsOf: path, encoding: .utf8)
+            let statements = try StatementParser.parse(sql)
+            #expect(!statements.isEmpty, "\(file)")
+            for statement in statements {
+                #expect(try parseOne(SyntaxPrinter.text(of: statement.statement)) == statement.statement, "\(file)")
+            }
+        }
+    }
+}

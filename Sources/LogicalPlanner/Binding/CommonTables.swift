@@ -51,19 +51,17 @@ extension StatementBinder {
             try table.isRecursive
             ? bindRecursive(table)
             : bindSettledQuery(table.definition.query, parent: table.parent, commonTables: table.environment)
-        return try renamed(bound, table.definition.columns, of: table.definition.name.text, at: position)
+        return try renamed(bound, table.definition.columns, of: table.definition.name.text)
     }
 
     /// Columns under the names of a column list, which may be shorter.
-    func renamed(_ query: BoundQuery, _ names: [Identifier], of table: String, at position: SourcePosition) throws
-        -> BoundQuery
-    {
+    func renamed(_ query: BoundQuery, _ names: [Identifier], of table: String) throws -> BoundQuery {
         var query = query
         guard names.count <= query.columns.count else {
             throw QueryError(
                 .invalidColumnReference,
                 "table \"\(table)\" has \(query.columns.count) columns available but \(names.count) columns specified",
-                at: names.first?.position ?? position)
+                at: names[query.columns.count].position)
         }
         for (index, name) in names.enumerated() { query.columns[index].name = name.text }
         return query
@@ -92,7 +90,7 @@ extension StatementBinder {
         guarded.isBindingBase = true
         let baseScope = CommonTableScope(guarded, parent: environment)
         var base = try settled(bindBody(operation.left, parent: table.parent, commonTables: baseScope))
-        base = try renamed(base, table.definition.columns, of: name.text, at: name.position)
+        base = try renamed(base, table.definition.columns, of: name.text)
 
         let number = workingTableCount
         workingTableCount += 1

@@ -117,7 +117,7 @@ extension StatementBinder {
         _ query: BoundQuery, name: String, table: TableName?, alias: TableAlias?, at position: SourcePosition
     ) throws -> FromItem {
         let relationName = alias?.name?.text ?? name
-        let renamed = try self.renamed(query, alias?.columns ?? [], of: relationName, at: position)
+        let renamed = try self.renamed(query, alias?.columns ?? [], of: relationName)
         let relation = ScopeRelation(
             name: relationName, table: alias?.name == nil ? table : nil, columns: renamed.columns)
         return FromItem(

@@ -277,7 +277,7 @@ extension StatementBinder {
         if let parameter = parameterTypes.indices.first {
             throw QueryError(.undefinedParameter, "there is no parameter $\(parameter + 1)", at: create.position)
         }
-        let renamed = try self.renamed(bound, create.columns, of: name.table, at: create.position)
+        let renamed = try self.renamed(bound, create.columns, of: name.table)
         let names = renamed.columns.map(\.name)
         try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
         let definition = ViewDefinition(query: SyntaxPrinter.text(of: create.query), columnNames: names)

@@ -169,3 +169,7 @@ package struct LogicalPlanPrinter {
 extension String {
     fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
 }
+
+extension LogicalPlan: CustomStringConvertible {
+    package var description: String { LogicalPlanPrinter.text(self) }
+}

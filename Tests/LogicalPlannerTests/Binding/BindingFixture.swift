@@ -54,7 +54,7 @@ enum BindingFixture {
 
     static func bind(_ sql: String, session: BindingSession = session) async throws -> BindingResult {
         let statements = try StatementParser.parse(sql)
-        let binder = Binder(catalog: catalog(), registry: .builtIn, session: session)
+        let binder = Binder(catalog: catalog(), registry: TestFunctions.registry, session: session)
         return try await binder.bind(statements[0].statement)
     }
 

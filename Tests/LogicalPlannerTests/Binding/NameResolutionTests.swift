@@ -8,10 +8,10 @@ import Testing
 struct NameResolutionTests {
     @Test(arguments: [
         ("select ^x from t", SQLState.undefinedColumn),
-        ("select t.^x from t", .undefinedColumn),
+        ("select ^t.x from t", .undefinedColumn),
         ("select ^z.a from t", .undefinedTable),
         ("select * from ^nowhere", .undefinedTable),
-        ("select * from other.^t", .undefinedTable),
+        ("select * from ^other.t", .undefinedTable),
         ("select ^a from t, u", .ambiguousColumn),
         ("select * from t, ^t", .duplicateAlias),
         ("select ^t.a from t as s", .undefinedTable),
@@ -36,7 +36,7 @@ struct NameResolutionTests {
         ("select a from t ^union select a, d from u", .syntaxError),
         ("select a from t ^union select d from u", .datatypeMismatch),
         ("select ^'x'::integer", .invalidTextRepresentation),
-        ("select date ^'1994-13-01'", .datetimeFieldOverflow),
+        ("select ^date '1994-13-01'", .datetimeFieldOverflow),
         ("select a from t where d", .undefinedColumn),
         ("select a::^nosuch from t", .undefinedObject),
         ("select * from (values (1, 2)) as v(x, y, ^z)", .invalidColumnReference),

@@ -112,7 +112,7 @@ struct PlanTests {
             "select a from t where exists (select 1 from u where u.a = t.a) and a not in (select a from u)",
             """
             Project [a#1]
-              Filter (exists (subquery 1)) and (not (cast(a#1 as bigint) = any (subquery 2)))
+              Filter exists (subquery 1) and (not (cast(a#1 as bigint) = any (subquery 2)))
                 Subquery 1:
                   Project [?column?#7 := 1]
                     Filter a#4 = cast(a#1 as bigint)
@@ -126,7 +126,7 @@ struct PlanTests {
         try await expect(
             "select (select sum(t.a)) from t",
             """
-            Project [sum#6 := (subquery 1)]
+            Project [sum#5 := (subquery 1)]
               Subquery 1:
                 Project [sum#4]
                   Values one row

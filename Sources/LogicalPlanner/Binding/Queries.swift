@@ -68,7 +68,11 @@ extension StatementBinder {
         if query.orderBy.isEmpty, query.limit == nil, query.offset == nil { return bound }
         bound = try settled(bound)
         if !query.orderBy.isEmpty {
-            let keys = try query.orderBy.map { try outputSortKey($0, bound, parent: parent, commonTables: commonTables) }
+            let keys = try query.orderBy.flatMap { item in
+                item.isEveryColumn
+                    ? try bound.columns.map { try sortKey(item, $0.reference) }
+                    : [try outputSortKey(item, bound, parent: parent, commonTables: commonTables)]
+            }
             bound.plan = .sort(LogicalSort(keys: keys, input: bound.plan))
         }
         bound.plan = try bindLimit(query, over: bound.plan)

@@ -166,6 +166,14 @@ extension StatementBinder {
         var isDistinct = false
         if case .distinct = select.core.distinct { isDistinct = true }
         for item in items {
+            if item.isEveryColumn {
+                for index in select.outputs.indices where !select.outputs[index].isHidden {
+                    select.outputs[index].expression = try settled(
+                        select.outputs[index].expression, at: item.expression.position)
+                    select.ordering.append((index, item))
+                }
+                continue
+            }
             let index = try outputIndex(item.expression, "ORDER BY", &select)
             if select.outputs[index].isHidden, isDistinct {
                 throw QueryError(
@@ -350,6 +358,11 @@ extension StatementBinder {
         if isIdentity { return plan }
         return .project(LogicalProject(columns: columns, expressions: expressions, input: plan))
     }
+}
+
+extension SortItem {
+    /// ORDER BY ALL.
+    var isEveryColumn: Bool { if case .star(let qualifier) = expression.kind { qualifier.isEmpty } else { false } }
 }
 
 /// Whether expressions over given columns can be NULL; errs towards "can".

@@ -29,11 +29,13 @@ let swiftSettings: [SwiftSetting] = [
     .unsafeFlags(isa + ["-enforce-exclusivity=unchecked"]),
 ] + (optimizeDebug ? [.unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug))] : [])
 
-func library(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
-    .target(name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: swiftSettings)
 }
-func plugin(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    library(name, dependencies, path: "Plugins/\(name)")
+func plugin(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    library(name, dependencies, path: "Plugins/\(name)", exclude: exclude)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: swiftSettings)
@@ -136,7 +138,7 @@ var targets: [Target] = [
         ]),
     tests("SQLScriptTests", ["EngineTestSupport"]),
     tests("ArchitectureTests", ["TestSupport"]),
-    testLibrary("TransportConformance", ["Transport", "Columnar", "Diagnostics"]),
+    testLibrary("TransportConformance", ["Transport", "ClusterMembership", "Columnar", "Diagnostics"]),
     tests("WireCodecTests", ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),
     tests("InProcessTransportTests", ["InProcessTransport", "TransportConformance", "Transport", "Diagnostics"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
@@ -206,7 +208,13 @@ if !engineOnly {
         tests("TCPTransportTests", ["TCPTransport", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
         plugin(
             "GRPCTransport",
-            ["Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", log] + grpc),
+            [
+                "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics", "EngineConfiguration",
+                "PluginHost", log,
+            ] + grpc, exclude: ["Protos"]),
+        tests(
+            "GRPCTransportTests",
+            ["GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
     ]
 }
 

@@ -1,0 +1,199 @@
+// The control transport: sessions of workers, and calls of coordinators.
+
+import Diagnostics
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import Synchronization
+import Transport
+
+/// The control transport "grpc".
+package final class GRPCControl: ControlTransport {
+    private struct State {
+        var isClosed = false
+        var servers: [GRPCNodeServer] = []
+        var nextKey = 0
+        /// Sessions that this node has opened.
+        var sessions: [Int: GRPCNodeConnection] = [:]
+    }
+
+    private let options: GRPCOptions
+    private let state = Mutex(State())
+
+    package init(options: GRPCOptions = GRPCOptions()) { self.options = options }
+
+    package func serveCoordinator(_ service: any WorkerSessionService, on endpoint: Endpoint) async throws -> Endpoint {
+        try await serve(
+            [
+                WorkerSessionServer(service: service),
+                HealthServer(services: [Martlet_V1_WorkerSession.descriptor.fullyQualifiedService]),
+            ], on: endpoint)
+    }
+
+    package func serveWorker(_ service: any WorkerService, on endpoint: Endpoint) async throws -> Endpoint {
+        try await serve(
+            [
+                WorkerControlServer(service: service),
+                HealthServer(services: [Martlet_V1_WorkerControl.descriptor.fullyQualifiedService]),
+            ], on: endpoint)
+    }
+
+    private func serve(_ services: [any RegistrableRPCService], on endpoint: Endpoint) async throws -> Endpoint {
+        let server = try await GRPCNodeServer.start(on: endpoint, services: services, options: options)
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.servers.append(server) }
+            return state.isClosed
+        }
+        if isClosed {
+            await server.stop()
+            throw QueryError(.cannotConnectNow, "this node is shutting down")
+        }
+        return server.endpoint
+    }
+
+    package func connect(toWorker endpoint: Endpoint) async throws -> any WorkerConnection {
+        let connection = GRPCWorkerConnection(
+            try GRPCNodeConnection(to: endpoint, options: options), options: options)
+        do {
+            try await connection.ping()
+        } catch {
+            await connection.close()
+            throw error
+        }
+        return connection
+    }
+
+    package func openSession(
+        withCoordinator endpoint: Endpoint, outgoing: AsyncStream<WorkerMessage>,
+        receive: @escaping @Sendable (CoordinatorMessage) async -> Void
+    ) async throws {
+        let connection = try GRPCNodeConnection(to: endpoint, options: options)
+        let key: Int? = state.withLock { state in
+            if state.isClosed { return nil }
+            state.nextKey += 1
+            state.sessions[state.nextKey] = connection
+            return state.nextKey
+        }
+        guard let key else {
+            connection.close()
+            throw QueryError(.cannotConnectNow, "this node is shutting down")
+        }
+        defer {
+            _ = state.withLock { $0.sessions.removeValue(forKey: key) }
+            connection.close()
+        }
+        // A relay, because the messages go on when the stream that carries them has ended.
+        let (relay, continuation) = AsyncStream<WorkerMessage>.makeStream()
+        let pump = Task {
+            for await message in outgoing { continuation.yield(message) }
+            continuation.finish()
+        }
+        defer {
+            continuation.finish()
+            pump.cancel()
+        }
+        do {
+            try await Martlet_V1_WorkerSession.Client(wrapping: connection.client).session(
+                options: .failingFast(),
+                requestProducer: { writer in
+                    for await message in relay { try await writer.write(Martlet_V1_WorkerMessage(message)) }
+                },
+                onResponse: { response in
+                    for try await message in response.messages {
+                        if let value = message.value { await receive(value) }
+                    }
+                    continuation.finish()
+                })
+        } catch {
+            throw GRPCErrors.queryError(error, peer: endpoint, lost: .connectionFailure)
+        }
+    }
+
+    package func shutdown() async {
+        let all = state.withLock { state in
+            let all = state
+            state = State(isClosed: true)
+            return all
+        }
+        for key in all.sessions.keys.sorted() { all.sessions[key]?.close() }
+        for server in all.servers { await server.stop() }
+    }
+}
+
+/// The coordinator's way to one worker. Calls share one connection.
+final class GRPCWorkerConnection: WorkerConnection {
+    /// A descriptor travels in pieces of this size.
+    private static let chunkByteCount = 1 << 20
+
+    private let connection: GRPCNodeConnection
+    private let options: GRPCOptions
+    private let client: Martlet_V1_WorkerControl.Client<HTTP2ClientTransport.Posix>
+
+    init(_ connection: GRPCNodeConnection, options: GRPCOptions) {
+        self.connection = connection
+        self.options = options
+        client = Martlet_V1_WorkerControl.Client(wrapping: connection.client)
+    }
+
+    private func call<T>(_ body: () async throws -> T) async throws -> T {
+        do {
+            return try await body()
+        } catch {
+            throw GRPCErrors.queryError(error, peer: connection.endpoint, lost: .workerLost)
+        }
+    }
+
+    func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws {
+        try await call {
+            _ = try await client.startTask(options: .failingFast(timeout: options.callDeadline)) { writer in
+                var start = 0
+                repeat {
+                    let end = min(start + Self.chunkByteCount, descriptor.count)
+                    var chunk = Martlet_V1_StartTaskChunk()
+                    if start == 0 { chunk.attempt = Martlet_V1_TaskAttempt(attempt) }
+                    chunk.descriptor_p = Data(descriptor[start..<end])
+                    try await writer.write(chunk)
+                    start = end
+                } while start < descriptor.count
+            }
+        }
+    }
+
+    func cancelTasks(_ attempts: [TaskAttemptID]) async throws {
+        try await call {
+            var request = Martlet_V1_CancelTasksRequest()
+            request.attempts = attempts.map { Martlet_V1_TaskAttempt($0) }
+            _ = try await client.cancelTasks(request, options: .failingFast(timeout: options.callDeadline))
+        }
+    }
+
+    func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
+        let (statuses, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
+        let client = client
+        let connection = connection
+        let watching = Task {
+            do {
+                var request = Martlet_V1_WatchTasksRequest()
+                request.query = query.text
+                try await client.watchTasks(request, options: .failingFast()) { response in
+                    for try await update in response.messages { continuation.yield(try update.value()) }
+                }
+                continuation.finish()
+            } catch {
+                continuation.finish(
+                    throwing: GRPCErrors.queryError(error, peer: connection.endpoint, lost: .workerLost))
+            }
+        }
+        continuation.onTermination = { _ in watching.cancel() }
+        return statuses
+    }
+
+    func ping() async throws {
+        try await call {
+            _ = try await client.ping(
+                Martlet_V1_PingRequest(), options: .failingFast(timeout: options.callDeadline))
+        }
+    }
+
+    func close() async { connection.close() }
+}

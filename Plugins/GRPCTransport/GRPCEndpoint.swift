@@ -1,0 +1,136 @@
+// Servers and clients of gRPC, set up for streams that live as long as a node.
+
+import Diagnostics
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import Synchronization
+import Transport
+
+typealias GRPCNodeClient = GRPCClient<HTTP2ClientTransport.Posix>
+
+/// A server that runs until it is stopped.
+final class GRPCNodeServer: Sendable {
+    let endpoint: Endpoint
+    private let serving: Task<Void, Never>
+
+    /// Starts serving; returns once the port is bound.
+    static func start(
+        on endpoint: Endpoint, services: [any RegistrableRPCService], options: GRPCOptions
+    ) async throws -> GRPCNodeServer {
+        var config = HTTP2ServerTransport.Posix.Config.defaults
+        config.http2.targetWindowSize = options.windowByteCount
+        config.http2.maxFrameSize = 1 << 20
+        config.rpc.maxRequestPayloadSize = options.messageByteLimit
+        config.connection.maxIdleTime = nil
+        config.connection.keepalive = .init(
+            time: options.keepAliveInterval, timeout: options.keepAliveTimeout,
+            clientBehavior: .init(minPingIntervalWithoutCalls: options.keepAliveInterval / 2, allowWithoutCalls: true))
+        let address = try await GRPCAddress.resolve(endpoint)
+        let transport = HTTP2ServerTransport.Posix(
+            address: address, transportSecurity: .plaintext, config: config)
+        let server = GRPCServer(transport: transport, services: services)
+        let failure = Mutex<(any Error)?>(nil)
+        let serving = Task {
+            do {
+                try await server.serve()
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        do {
+            let bound = try await transport.listeningAddress
+            let port = bound.ipv4?.port ?? bound.ipv6?.port ?? endpoint.port
+            return GRPCNodeServer(endpoint: Endpoint(host: endpoint.host, port: port), serving: serving)
+        } catch {
+            serving.cancel()
+            let cause = failure.withLock { $0 } ?? error
+            throw QueryError(
+                .ioError, "could not listen on \(endpoint)", detail: String(describing: cause),
+                object: endpoint.description)
+        }
+    }
+
+    private init(endpoint: Endpoint, serving: Task<Void, Never>) {
+        self.endpoint = endpoint
+        self.serving = serving
+    }
+
+    /// Ends all calls and stops listening.
+    func stop() async {
+        serving.cancel()
+        await serving.value
+    }
+}
+
+enum GRPCAddress {
+    /// The address to bind; names are looked up.
+    static func resolve(_ endpoint: Endpoint) async throws -> GRPCNIOTransportHTTP2Posix.SocketAddress {
+        if endpoint.host.contains(":") { return .ipv6(host: endpoint.host, port: endpoint.port) }
+        if isIPv4(endpoint.host) { return .ipv4(host: endpoint.host, port: endpoint.port) }
+        switch endpoint.host {
+        case "localhost": return .ipv4(host: "127.0.0.1", port: endpoint.port)
+        default:
+            throw QueryError(
+                .configurationFileError, "\"\(endpoint.host)\" is not an address to listen on",
+                hint: "Give an IP address, or 0.0.0.0 for all.")
+        }
+    }
+
+    static func isIPv4(_ host: String) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+    }
+
+    static func client(_ endpoint: Endpoint, options: GRPCOptions) throws -> GRPCNodeClient {
+        var config = HTTP2ClientTransport.Posix.Config.defaults
+        config.http2.targetWindowSize = options.windowByteCount
+        config.http2.maxFrameSize = 1 << 20
+        config.connection.maxIdleTime = nil
+        config.connection.keepalive = .init(
+            time: options.keepAliveInterval, timeout: options.keepAliveTimeout, allowWithoutCalls: true)
+        config.backoff.initial = .milliseconds(200)
+        config.backoff.max = .seconds(5)
+        let target: any ResolvableTarget =
+            if endpoint.host.contains(":") {
+                .ipv6(address: endpoint.host, port: endpoint.port)
+            } else if isIPv4(endpoint.host) {
+                .ipv4(address: endpoint.host, port: endpoint.port)
+            } else {
+                .dns(host: endpoint.host, port: endpoint.port)
+            }
+        return GRPCClient(
+            transport: try HTTP2ClientTransport.Posix(target: target, transportSecurity: .plaintext, config: config))
+    }
+}
+
+/// A client with the task that runs its connections.
+final class GRPCNodeConnection: Sendable {
+    let endpoint: Endpoint
+    let client: GRPCNodeClient
+    private let running: Task<Void, Never>
+
+    init(to endpoint: Endpoint, options: GRPCOptions) throws {
+        self.endpoint = endpoint
+        let client = try GRPCAddress.client(endpoint, options: options)
+        self.client = client
+        running = Task {
+            // It ends when it is cancelled; calls report their failures themselves.
+            try? await client.runConnections()
+        }
+    }
+
+    /// Ends all calls.
+    func close() { running.cancel() }
+
+    deinit { running.cancel() }
+}
+
+extension CallOptions {
+    /// A call that fails at once when the peer cannot be reached.
+    static func failingFast(timeout: Duration? = nil) -> CallOptions {
+        var options = CallOptions.defaults
+        options.waitForReady = false
+        options.timeout = timeout
+        return options
+    }
+}

@@ -1,1 +1,0 @@
-// GRPCTransport: control and exchange over gRPC.

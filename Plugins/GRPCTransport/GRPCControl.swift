@@ -151,7 +151,7 @@ final class GRPCWorkerConnection: WorkerConnection {
                     let end = min(start + Self.chunkByteCount, descriptor.count)
                     var chunk = Martlet_V1_StartTaskChunk()
                     if start == 0 { chunk.attempt = Martlet_V1_TaskAttempt(attempt) }
-                    chunk.descriptor_p = Data(descriptor[start..<end])
+                    chunk.descriptor = Data(descriptor[start..<end])
                     try await writer.write(chunk)
                     start = end
                 } while start < descriptor.count

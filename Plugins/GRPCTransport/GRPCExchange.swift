@@ -102,7 +102,7 @@ final class GRPCExchangeConnection: Sendable {
                     requestProducer: { writer in
                         for await message in outgoing { try await writer.write(message) }
                     },
-                    onResponse: { response in
+                    onResponse: { [weak self] response in
                         for try await message in response.messages { self?.handle(message) }
                     })
                 ending = QueryError(

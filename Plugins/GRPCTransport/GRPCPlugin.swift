@@ -13,6 +13,9 @@ import PluginHost
 import Transport
 import WireCodec
 
+/// gRPC has a type of this name too.
+package typealias Endpoint = Transport.Endpoint
+
 /// Settings of both transports.
 package struct GRPCOptions: Sendable {
     package var frames = FrameOptions()

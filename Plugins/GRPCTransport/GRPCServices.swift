@@ -49,11 +49,11 @@ struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
         var descriptor: [UInt8] = []
         for try await chunk in request {
             if attempt == nil, chunk.hasAttempt { attempt = chunk.attempt.value }
-            guard descriptor.count + chunk.descriptor_p.count <= Self.descriptorByteLimit else {
+            guard descriptor.count + chunk.descriptor.count <= Self.descriptorByteLimit else {
                 throw GRPCErrors.rpcError(
                     QueryError(.programLimitExceeded, "a task's descriptor exceeds \(Self.descriptorByteLimit) bytes"))
             }
-            descriptor.append(contentsOf: chunk.descriptor_p)
+            descriptor.append(contentsOf: chunk.descriptor)
         }
         guard let attempt else {
             throw GRPCErrors.rpcError(QueryError(.protocolViolation, "a task without attempt"))

@@ -16,7 +16,8 @@ package struct LocalFileStoragePlugin: EnginePlugin {
 
     package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? {
         try section.checkKeys(LocalFileStoragePlugin.ownKeys + CSVOptions.keys)
-        let directory = try section["path"] ?? section.required("directory")
+        // Without a directory it is the catalogue of files that queries name by their paths.
+        guard let directory = section["path"] ?? section["directory"] else { return PathBackend() }
         var format: FileFormat?
         if let name = section["format"] {
             guard let known = FileFormat(rawValue: name.lowercased()) else {

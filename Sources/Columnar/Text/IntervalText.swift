@@ -191,15 +191,24 @@ package enum IntervalText {
         if pieces.count == 2, pieces[1].contains(".") {
             // mm:ss.f
             guard let seconds = try? DateTimeText.secondsAndFraction(pieces[1]) else { return nil }
-            total = hours * 60_000_000 + seconds
+            guard let sum = scaledSum(hours, 60_000_000, seconds) else { return nil }
+            total = sum
         } else {
-            guard let minutes = Int64(pieces[1]), minutes < 60,
+            guard let minutes = Int64(pieces[1]), (0..<60).contains(minutes),
                 let seconds = pieces.count == 3 ? try? DateTimeText.secondsAndFraction(pieces[2]) : 0, seconds <= 60_000_000
             else { return nil }
-            total = hours * 3_600_000_000 + minutes * 60_000_000 + seconds
+            guard let sum = scaledSum(hours, 3_600_000_000, minutes * 60_000_000 + seconds) else { return nil }
+            total = sum
         }
         if isNegative { total = 0 &- total }
         return total
+    }
+
+    /// `value * factor + rest`, or `nil` when that is out of range.
+    private static func scaledSum(_ value: Int64, _ factor: Int64, _ rest: Int64) -> Int64? {
+        let (product, overflow) = value.multipliedReportingOverflow(by: factor)
+        let (sum, carry) = product.addingReportingOverflow(rest)
+        return overflow || carry ? nil : sum
     }
 
     private static func parseISO(_ text: String) -> IntervalValue? {

@@ -103,11 +103,6 @@ extension StatementBinder {
             throw QueryError(
                 .syntaxError, "each UNION query must have the same number of columns", at: operation.position)
         }
-        if working.referenceCount > 1 {
-            throw QueryError(
-                .invalidRecursion, "recursive reference to query \"\(name)\" must not appear more than once",
-                at: name.position)
-        }
         for index in step.columns.indices {
             let (wanted, actual) = (base.columns[index].type, step.columns[index].type)
             guard TypeConversion.canCast(from: actual, to: wanted, context: .implicit) else {

@@ -281,6 +281,16 @@ extension StatementBinder {
                 return .inList(expressions[0], expressions.dropFirst().map { $0.literal ?? .null })
             }
         }
+        var needle = needle
+        var items = items
+        if needle.type == .unknown {
+            // A needle without type takes the type that the list agrees on.
+            let type = try commonType([needle] + items, construct: "IN")
+            needle.expression = try convert(needle.expression, to: type, at: needle.position)
+            items = try items.map {
+                Operand(expression: try coerce($0.expression, to: type, at: $0.position), position: $0.position)
+            }
+        }
         var tests: [Expression] = []
         for (index, item) in items.enumerated() {
             tests.append(try comparison("=", index == 0 ? needle : again(), item, at: position))

@@ -40,6 +40,7 @@ struct RelationCollector {
         case .describe(let describe), .summarize(let describe): visit(describe.query)
         case .show(let show): if case .columns(let name) = show.target { add(name) }
         case .declareCursor(let declare): visit(declare.query)
+        case .prepare(let prepare): visit(prepare.statement)
         default: break
         }
     }

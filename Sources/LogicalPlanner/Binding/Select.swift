@@ -315,9 +315,10 @@ extension StatementBinder {
     private func planOutput(_ select: inout SelectBinding, _ clauses: Query?) throws -> BoundQuery {
         let nullability = Nullability(select.plan.columns)
         var columns: [PlanColumn] = []
-        var used: Set<ColumnID> = []
+        // A column of the input keeps its identity; a second use of it or an outer column gets one of its own.
+        var passable = select.plan.columnIDs
         for output in select.outputs {
-            if case .column(let id, let type) = output.expression, used.insert(id).inserted {
+            if case .column(let id, let type) = output.expression, passable.remove(id) != nil {
                 columns.append(
                     PlanColumn(
                         id: id, name: output.name, type: type,

@@ -78,9 +78,14 @@ extension StatementBinder {
     private func bindPreparedStatement(_ statement: Statement) throws -> BoundStatement {
         switch statement {
         case .prepare(let prepare):
+            let types = try prepare.parameterTypes.map { try resolveType($0).type }
+            // The statement must be right now; it is bound anew when it runs.
+            var session = self.session
+            session.parameterTypes = types
+            let inner = StatementBinder(catalog: catalog, registry: registry, session: session, relations: relations)
+            let result = try inner.finish(inner.bindStatement(prepare.statement))
             return .prepare(
-                name: prepare.name.text, parameterTypes: try prepare.parameterTypes.map { try resolveType($0).type },
-                statement: prepare.statement)
+                name: prepare.name.text, parameterTypes: result.parameterTypes, statement: prepare.statement)
         case .execute(let execute):
             let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .constant)
             let arguments = try execute.arguments.map { fold(try bind($0, scope)) }
@@ -106,9 +111,10 @@ extension StatementBinder {
             case "analyze": options.analyze = try flag(option)
             case "verbose": options.verbose = try flag(option)
             case "costs": options.costs = try flag(option)
-            case "timing": options.timing = try flag(option)
+            case "timing": options.timing = try flagOfAnalyze(option, syntax)
             case "summary": options.summary = try flag(option)
-            case "buffers", "settings", "wal", "generic_plan", "memory": _ = try flag(option)
+            case "wal": _ = try flagOfAnalyze(option, syntax)
+            case "buffers", "settings", "generic_plan", "memory": _ = try flag(option)
             case "format":
                 guard case .text(let text)? = option.value else { throw invalid(option) }
                 guard let format = ExplainOptions.Format(rawValue: text) else {
@@ -122,6 +128,17 @@ extension StatementBinder {
             }
         }
         return options
+    }
+
+    /// An option that makes sense only together with ANALYZE.
+    private func flagOfAnalyze(_ option: StatementOption, _ all: [StatementOption]) throws -> Bool {
+        let isOn = try flag(option)
+        if isOn, try !all.contains(where: { try $0.name == "analyze" && flag($0) }) {
+            throw QueryError(
+                .invalidParameterValue, "EXPLAIN option \(option.name.uppercased()) requires ANALYZE",
+                at: option.position)
+        }
+        return isOn
     }
 
     private func invalid(_ option: StatementOption) -> QueryError {

@@ -126,9 +126,9 @@ struct PlanTests {
         try await expect(
             "select (select sum(t.a)) from t",
             """
-            Project [sum#5 := (subquery 1)]
+            Project [sum#6 := (subquery 1)]
               Subquery 1:
-                Project [sum#4]
+                Project [sum#5 := sum#4]
                   Values one row
               Aggregate [] calls [sum#4 := sum(a#1)]
                 Scan martlet.public.t [a#1, b#2, c#3]

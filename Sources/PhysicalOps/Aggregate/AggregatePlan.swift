@@ -73,7 +73,7 @@ final class AggregatePlan: Sendable {
         let isOrderedSet = registry.aggregateOverloads(call.name).first?.isOrderedSet ?? false
         let arguments = call.arguments + (isOrderedSet ? call.ordering.map(\.expression) : [])
         let types = arguments.map(\.type)
-        let function = try aggregateFunction(call.name, types, registry: registry)
+        let function = try registry.resolveAggregate(call.name, types).function
         let executor = try function.makeExecutor(types, call.type)
         let width = executor.exportedTypes.count
         // The order of rows is nothing to a call that does not look at it.
@@ -81,15 +81,6 @@ final class AggregatePlan: Sendable {
         return AggregateCallPlan(
             call: call, executor: executor, arguments: arguments, ordering: needsOrder ? call.ordering : [],
             stateColumns: stateColumn..<stateColumn + width)
-    }
-
-    private static func aggregateFunction(_ name: String, _ types: [DataType], registry: FunctionRegistry) throws
-        -> AggregateFunction
-    {
-        for function in registry.aggregateOverloads(name) where function.parameters.count == types.count {
-            return function
-        }
-        throw QueryError(.undefinedFunction, "aggregate function \(name) does not exist")
     }
 
     /// Output columns for one chunk of groups: keys (NULL where the set leaves them out), the set index, then `results`.

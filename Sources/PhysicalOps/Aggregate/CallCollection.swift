@@ -55,7 +55,8 @@ final class CallCollection {
     func absorb(_ other: CallCollection, _ translate: (UInt) -> UInt) {
         func add(_ columns: [Vector], count: Int) {
             let addresses = Vector(flat: .int64, capacity: count)
-            let source = columns[0].flattened().values(UInt.self)
+            let flat = columns[0].flattened()
+            let source = flat.values(UInt.self)
             for row in 0..<count { addresses.values(UInt.self)[row] = translate(source[row]) }
             self.add([addresses] + columns.dropFirst(), count: count)
         }

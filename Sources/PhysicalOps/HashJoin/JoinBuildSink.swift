@@ -132,6 +132,7 @@ extension RuntimeFilter.Content {
         guard RuntimeFilter.isIntegerLike(column.type) else {
             guard rowCount <= 4_000_000 else { return .everything }
             let hashes = Buffer(byteCount: rowCount * 8)
+            defer { withExtendedLifetime(hashes) {} }
             let values = hashes.base.assumingMemoryBound(to: UInt64.self)
             Hashing.hash(column, into: values, combining: false)
             let bloom = BloomFilter(expectedCount: rowCount)
@@ -143,6 +144,7 @@ extension RuntimeFilter.Content {
             return .hashes(bloom)
         }
         let keys = Buffer(byteCount: rowCount * 8)
+        defer { withExtendedLifetime(keys) {} }
         let values = keys.base.assumingMemoryBound(to: Int64.self)
         loadIntegers(column, count: rowCount, into: values)
         let validity = column.validity

@@ -84,7 +84,12 @@ final class JoinTable: @unchecked Sendable {
             }
             let flags = live?.base.assumingMemoryBound(to: UInt8.self)
             let pointers = widened.map { $0.base.assumingMemoryBound(to: Int64.self) }
-            if let packing = KeyPacking(values: pointers, isLive: { flags == nil || flags.unsafelyUnwrapped[$0] != 0 }, rowCount: count) {
+            // Pointers do not keep what they point to: both buffers must outlive the look at the ranges.
+            let found = withExtendedLifetime((widened, live)) {
+                KeyPacking(
+                    values: pointers, isLive: { flags == nil || flags.unsafelyUnwrapped[$0] != 0 }, rowCount: count)
+            }
+            if let packing = found {
                 return try makePacked(packing, store: store, layout: layout, keys: keys, live: live, memory: memory)
             }
         }
@@ -105,7 +110,9 @@ final class JoinTable: @unchecked Sendable {
         let rowKeys = Buffer(byteCount: max(1, count) * 8)
         let scratch = Buffer(byteCount: max(1, count) * 8)
         let packed = rowKeys.base.assumingMemoryBound(to: UInt64.self)
-        packing.pack(keys, count: count, into: packed, scratch: scratch.base.assumingMemoryBound(to: Int64.self))
+        withExtendedLifetime(scratch) {
+            packing.pack(keys, count: count, into: packed, scratch: scratch.base.assumingMemoryBound(to: Int64.self))
+        }
         if let flags = live?.base.assumingMemoryBound(to: UInt8.self) {
             for row in 0..<count where flags[row] == 0 { packed[row] = .max }
         }

@@ -63,6 +63,7 @@ var targets: [Target] = [
     system("CBrotli", "libbrotlidec", "libbrotli-dev"),
     system("CXXHash", "libxxhash", "libxxhash-dev"),
     system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
+    system("CEdit", "libedit", "libedit-dev"),
 
     // Foundations.
     library("Diagnostics", []),
@@ -127,6 +128,9 @@ var targets: [Target] = [
             "Storage", "Transport", "EngineConfiguration", "Columnar", "Diagnostics", log,
         ]),
 
+    // What people and clients meet.
+    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", "CEdit", log]),
+
     // Tests and what they share.
     testLibrary(
         "TestSupport", ["Columnar", "Diagnostics", "QueryPlan", "Storage", "SQLFunctions"]),
@@ -176,15 +180,22 @@ var targets: [Target] = [
 ]
 
 var dependencies: [Package.Dependency] = [
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
 ]
+/// What the program links in every build.
+var programDependencies: [Target.Dependency] = [
+    "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
+    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "InProcessTransport", log,
+    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+]
+var programSettings = swiftSettings
 let products: [Product] = []
 
 if !engineOnly {
     dependencies += [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
@@ -217,6 +228,10 @@ if !engineOnly {
             ["GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
     ]
 }
+
+targets.append(
+    .executableTarget(
+        name: "martlet", dependencies: programDependencies, path: "Sources/martlet", swiftSettings: programSettings))
 
 let package = Package(
     name: "martlet", platforms: [.macOS(.v15)], products: products, dependencies: dependencies, targets: targets)

@@ -1,0 +1,116 @@
+// Read-only options of the parts of a process, with what is left open filled in from the machine.
+
+import Diagnostics
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Options of every process that runs queries.
+package struct NodeOptions: Sendable {
+    package let host: String
+    /// At least 1.
+    package let threads: Int
+    /// Bytes.
+    package let memoryLimit: Int
+    package let dataDirectory: String?
+    package let clusterID: String
+    package let controlTransport: String
+    package let exchangeTransport: String
+    package let catalogs: [ConfigurationSection]
+
+    package init(_ configuration: EngineConfiguration) throws {
+        host = configuration["host"]
+        let threads = configuration.integer("threads")
+        self.threads = threads > 0 ? threads : Machine.coreCount
+        let limit = configuration.byteCount("memory-limit")
+        memoryLimit = limit > 0 ? limit : Machine.memoryByteCount / 10 * 8
+        let data = configuration["data"]
+        dataDirectory = data.isEmpty ? nil : data
+        clusterID = configuration["cluster.id"]
+        controlTransport = configuration["transport.control"]
+        exchangeTransport = configuration["transport.exchange"]
+        catalogs = configuration.catalogs
+        for catalog in catalogs { _ = try catalog.required("type") }
+    }
+}
+
+package struct CoordinatorOptions: Sendable {
+    package let postgresPort: Int
+    package let grpcPort: Int
+    package let httpPort: Int
+    package let exchangePort: Int
+    package let maxConnections: Int
+    package let maxMessageByteCount: Int
+
+    package init(_ configuration: EngineConfiguration) {
+        postgresPort = configuration.integer("coordinator.pg-port")
+        grpcPort = configuration.integer("coordinator.grpc-port")
+        httpPort = configuration.integer("coordinator.http-port")
+        exchangePort = configuration.integer("coordinator.exchange-port")
+        maxConnections = configuration.integer("server.max-connections")
+        maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
+    }
+}
+
+package struct WorkerProcessOptions: Sendable {
+    package let coordinators: [String]
+    package let id: String?
+    package let grpcPort: Int
+    /// Whether the port was chosen by a user: then no other is tried.
+    package let isGRPCPortFixed: Bool
+    package let exchangePort: Int
+    package let advertisedHost: String?
+    package let drainMilliseconds: Int
+
+    package init(_ configuration: EngineConfiguration) throws {
+        coordinators = configuration.list("worker.join")
+        guard !coordinators.isEmpty else {
+            throw QueryError(
+                .configurationFileError, "a worker needs a coordinator to join", hint: "Give --join HOST:PORT.",
+                object: "worker.join")
+        }
+        let id = configuration["worker.id"]
+        self.id = id.isEmpty ? nil : id
+        grpcPort = configuration.integer("worker.grpc-port")
+        isGRPCPortFixed = configuration.isSet("worker.grpc-port")
+        exchangePort = configuration.integer("worker.exchange-port")
+        let advertised = configuration["worker.advertised-host"]
+        advertisedHost = advertised.isEmpty ? nil : advertised
+        drainMilliseconds = configuration.milliseconds("worker.drain-timeout")
+    }
+}
+
+/// What the machine, or the group of processes that we are confined to, has.
+package enum Machine {
+    /// Cores that this process may use.
+    package static var coreCount: Int {
+        #if canImport(Glibc)
+        var set = cpu_set_t()
+        if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
+            let count = withUnsafeBytes(of: &set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
+            if count > 0 { return count }
+        }
+        #endif
+        return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
+
+    /// Bytes of memory: the machine's, or the group's limit if that is less.
+    package static var memoryByteCount: Int {
+        let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+        for path in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
+            if let limit = number(inFile: path), limit > 0, limit < machine { return limit }
+        }
+        return machine
+    }
+
+    private static func number(inFile path: String) -> Int? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return Int(ConfigurationText.trimmed(String(decoding: bytes[..<count], as: UTF8.self)))
+    }
+}

@@ -1,1 +1,0 @@
-// Frontends: sessions, the query service they talk to, the shell, and the PostgreSQL protocol.

@@ -1,0 +1,316 @@
+// A connection to a server over PostgreSQL's protocol 3.0: simple queries, text results, blocking sockets.
+
+import Diagnostics
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Statements run one after the other; `cancel` may come from any thread. Immutable but for what `state` guards and the
+/// receive buffer, which only the running statement touches.
+package final class ServerConnection: ShellConnection, @unchecked Sendable {
+    private struct State {
+        var processID: Int32 = 0
+        var secret: Int32 = 0
+        var isClosed = false
+    }
+    private static let messageByteCountMax = 1 << 30
+
+    private let host: String
+    private let port: Int
+    private let database: String
+    private let user: String
+    private var descriptor: Int32
+    private let state = Mutex(State())
+    private var serverVersion = ""
+    private var received: [UInt8] = []
+    private var receivedStart = 0
+
+    package init(host: String, port: Int, user: String, database: String, password: String?) throws {
+        self.host = host
+        self.port = port
+        self.user = user
+        self.database = database
+        descriptor = try ServerConnection.connect(host, port)
+        var message = WireMessage()
+        message.int32(196_608)
+        for (name, value) in [
+            ("user", user), ("database", database), ("application_name", "martlet sql"), ("client_encoding", "UTF8"),
+        ] {
+            message.string(name)
+            message.string(value)
+        }
+        message.byte(0)
+        try send(message.framed(type: nil))
+        try authenticate(password)
+    }
+
+    deinit { close() }
+
+    package var summary: String {
+        "Connected to \(host):\(port) as \(user), database \(database), server \(serverVersion)."
+    }
+
+    package func close() {
+        let wasOpen = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+        guard wasOpen else { return }
+        try? send(WireMessage().framed(type: "X"))
+        Glibc.close(descriptor)
+    }
+
+    /// Asks the server, over a connection of its own, to stop what runs.
+    package func cancel() {
+        guard let other = try? ServerConnection.connect(host, port) else { return }
+        let (process, secret) = state.withLock { ($0.processID, $0.secret) }
+        var message = WireMessage()
+        message.int32(80_877_102)
+        message.int32(process)
+        message.int32(secret)
+        let bytes = message.framed(type: nil)
+        _ = bytes.withUnsafeBytes { Glibc.send(other, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+        Glibc.close(other)
+    }
+
+    package func run(_ sql: String, onEvent: (ShellEvent) throws -> Void) async throws {
+        var query = WireMessage()
+        query.string(sql)
+        try send(query.framed(type: "Q"))
+        var failure: (any Error)?
+        var columnCount = 0
+        var rows: [[[UInt8]?]] = []
+        func deliver(_ event: ShellEvent) {
+            guard failure == nil else { return }
+            do { try onEvent(event) } catch {
+                failure = error
+                cancel()
+            }
+        }
+        func flushRows() {
+            if !rows.isEmpty { deliver(.rows(ResultRows(texts: rows))) }
+            rows.removeAll(keepingCapacity: true)
+        }
+        while true {
+            var (type, body) = try receive()
+            if type != "D" { flushRows() }
+            switch type {
+            case "T":
+                columnCount = Int(try body.int16())
+                let columns = try (0..<columnCount).map { _ in
+                    let name = try body.string()
+                    try body.skip(6)
+                    let oid = try body.int32()
+                    try body.skip(8)
+                    return ResultColumn(name: name, postgresType: Int(oid))
+                }
+                deliver(.columns(columns))
+            case "D":
+                let count = Int(try body.int16())
+                var row: [[UInt8]?] = []
+                row.reserveCapacity(count)
+                for _ in 0..<count {
+                    let length = Int(try body.int32())
+                    row.append(length < 0 ? nil : try body.bytes(length))
+                }
+                rows.append(row)
+                if rows.count >= 1000 { flushRows() }
+            case "C": deliver(.done(tag: try body.string()))
+            case "I": deliver(.done(tag: ""))
+            case "E": failure = failure ?? ServerConnection.error(&body)
+            case "N": deliver(.notice(ServerConnection.error(&body)))
+            case "G":
+                var refusal = WireMessage()
+                refusal.string("COPY FROM STDIN is not supported by the shell")
+                try send(refusal.framed(type: "f"))
+            case "Z":
+                if let failure { throw failure }
+                return
+            default: break
+            }
+        }
+    }
+
+    // MARK: - Start
+
+    private func authenticate(_ password: String?) throws {
+        while true {
+            var (type, body) = try receive()
+            switch type {
+            case "R":
+                switch try body.int32() {
+                case 0: break
+                case 3:
+                    var answer = WireMessage()
+                    answer.string(password ?? "")
+                    try send(answer.framed(type: "p"))
+                default: throw QueryError.notSupported("the server's kind of authentication")
+                }
+            case "S":
+                if try body.string() == "server_version" { serverVersion = try body.string() }
+            case "K":
+                let process = try body.int32()
+                let secret = try body.int32()
+                state.withLock { state in
+                    state.processID = process
+                    state.secret = secret
+                }
+            case "E": throw ServerConnection.error(&body)
+            case "Z": return
+            default: break
+            }
+        }
+    }
+
+    private static func error(_ body: inout WireBody) -> QueryError {
+        var error = QueryError(.internalError, "the server sent an error without a message")
+        while let code = try? body.byte(), code != 0, let value = try? body.string() {
+            switch Character(Unicode.Scalar(code)) {
+            case "C": error.state = SQLState(value)
+            case "M": error.message = value
+            case "D": error.detail = value
+            case "H": error.hint = value
+            case "P": error.position = Int(value).map { SourcePosition(offset: $0 - 1) }
+            default: break
+            }
+        }
+        return error
+    }
+
+    // MARK: - Bytes
+
+    private static func connect(_ host: String, _ port: Int) throws -> Int32 {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, String(port), &hints, &list)
+        guard status == 0 else {
+            throw QueryError(.connectionFailure, "could not resolve \"\(host)\": \(String(cString: gai_strerror(status)))")
+        }
+        defer { freeaddrinfo(list) }
+        var reason = "no address"
+        var next = list
+        while let entry = next {
+            let descriptor = socket(entry.pointee.ai_family, entry.pointee.ai_socktype, entry.pointee.ai_protocol)
+            if descriptor >= 0 {
+                if Glibc.connect(descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen) == 0 {
+                    var on: Int32 = 1
+                    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+                    return descriptor
+                }
+                reason = String(cString: strerror(errno))
+                Glibc.close(descriptor)
+            }
+            next = entry.pointee.ai_next
+        }
+        throw QueryError(.connectionFailure, "could not connect to \(host):\(port): \(reason)")
+    }
+
+    private func send(_ bytes: [UInt8]) throws {
+        var start = 0
+        while start < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + start, $0.count - start, Int32(MSG_NOSIGNAL.rawValue))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw ServerConnection.lost }
+            start += count
+        }
+    }
+
+    private static let lost = QueryError(.connectionFailure, "the connection to the server was lost")
+
+    private func fill(_ count: Int) throws {
+        if receivedStart > 0, receivedStart == received.count || received.count - receivedStart < count {
+            received.removeFirst(receivedStart)
+            receivedStart = 0
+        }
+        while received.count - receivedStart < count {
+            var piece = [UInt8](repeating: 0, count: 64 << 10)
+            let got = recv(descriptor, &piece, piece.count, 0)
+            if got < 0, errno == EINTR { continue }
+            guard got > 0 else { throw ServerConnection.lost }
+            received.append(contentsOf: piece[..<got])
+        }
+    }
+
+    private func receive() throws -> (Character, WireBody) {
+        try fill(5)
+        let type = Character(Unicode.Scalar(received[receivedStart]))
+        var header = WireBody(Array(received[(receivedStart + 1)..<(receivedStart + 5)]))
+        let length = Int(try header.int32())
+        guard length >= 4, length <= ServerConnection.messageByteCountMax else {
+            throw QueryError(.protocolViolation, "the server sent a message of \(length) bytes")
+        }
+        try fill(1 + length)
+        let body = Array(received[(receivedStart + 5)..<(receivedStart + 1 + length)])
+        receivedStart += 1 + length
+        return (type, WireBody(body))
+    }
+}
+
+/// Builds a message.
+struct WireMessage {
+    private var bytes: [UInt8] = []
+
+    mutating func byte(_ value: UInt8) { bytes.append(value) }
+    mutating func int32(_ value: Int32) { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
+    mutating func string(_ text: String) {
+        bytes.append(contentsOf: text.utf8.filter { $0 != 0 })
+        bytes.append(0)
+    }
+
+    /// With type and length in front.
+    func framed(type: Character?) -> [UInt8] {
+        var result: [UInt8] = type.flatMap(\.asciiValue).map { [$0] } ?? []
+        withUnsafeBytes(of: Int32(bytes.count + 4).bigEndian) { result.append(contentsOf: $0) }
+        return result + bytes
+    }
+}
+
+/// Reads a message; 08P01 when it is too short.
+struct WireBody {
+    private let content: [UInt8]
+    private var at = 0
+
+    init(_ content: [UInt8]) { self.content = content }
+
+    private func need(_ count: Int) throws {
+        guard count >= 0, content.count - at >= count else {
+            throw QueryError(.protocolViolation, "the server sent a message that is too short")
+        }
+    }
+    mutating func skip(_ count: Int) throws {
+        try need(count)
+        at += count
+    }
+    mutating func byte() throws -> UInt8 {
+        try need(1)
+        defer { at += 1 }
+        return content[at]
+    }
+    mutating func int16() throws -> Int16 {
+        try need(2)
+        defer { at += 2 }
+        return Int16(content[at]) << 8 | Int16(content[at + 1])
+    }
+    mutating func int32() throws -> Int32 {
+        try need(4)
+        defer { at += 4 }
+        return content[at..<(at + 4)].reduce(0) { $0 << 8 | Int32($1) }
+    }
+    mutating func bytes(_ count: Int) throws -> [UInt8] {
+        try need(count)
+        defer { at += count }
+        return Array(content[at..<(at + count)])
+    }
+    mutating func string() throws -> String {
+        guard let end = content[at...].firstIndex(of: 0) else { try need(.max); return "" }
+        defer { at = end + 1 }
+        return String(decoding: content[at..<end], as: UTF8.self)
+    }
+}

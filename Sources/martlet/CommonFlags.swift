@@ -1,0 +1,92 @@
+// Flags that several commands share, as values of configuration keys, and what every command does with them.
+
+import ArgumentParser
+import Coordination
+import Diagnostics
+import EmbeddedCluster
+import EngineConfiguration
+import Frontends
+import Logging
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+struct CommonFlags: ParsableArguments {
+    @Option(help: ArgumentHelp("Configuration file, YAML or JSON.", valueName: "FILE"))
+    var config: String?
+    @Option(help: ArgumentHelp("Directory whose Parquet and CSV files are tables.", valueName: "DIR"))
+    var data: String?
+    @Option(help: ArgumentHelp("Threads that run queries; 0 is one for each core.", valueName: "N"))
+    var threads: String?
+    @Option(help: ArgumentHelp("Memory for queries: 500MB, 16GiB; 0 is 80 % of what there is.", valueName: "BYTES"))
+    var memoryLimit: String?
+    @Option(help: ArgumentHelp("Least severity of log lines.", valueName: "LEVEL"))
+    var logLevel: String?
+
+    /// Reads the configuration with these flags and a command's own.
+    func load(_ own: [(key: String, value: String?, flag: String)] = []) throws -> EngineConfiguration {
+        let common = [
+            ("data", data, "--data"), ("threads", threads, "--threads"), ("memory-limit", memoryLimit, "--memory-limit"),
+            ("log.level", logLevel, "--log-level"),
+        ]
+        let flags = (common + own).compactMap { key, value, flag in
+            value.map { ConfigurationFlag(key: key, value: $0, flag: flag) }
+        }
+        return try EngineConfiguration(file: config, environment: ProcessEnvironment.variables, flags: flags)
+    }
+}
+
+enum ProcessEnvironment {
+    /// All variables of this process.
+    static var variables: [String: String] {
+        var result: [String: String] = [:]
+        var entry = environ
+        while let pointer = entry.pointee {
+            let text = String(cString: pointer)
+            if let equals = text.firstIndex(of: "=") {
+                result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            entry += 1
+        }
+        return result
+    }
+}
+
+/// Ends the process with an error as people read it.
+func failing<T>(_ body: () throws -> T) throws -> T {
+    do { return try body() } catch let error as QueryError {
+        complain(error)
+        throw ExitCode.failure
+    }
+}
+
+func complain(_ error: QueryError) {
+    let output = TextOutput(descriptor: 2)
+    output.write(ErrorText.format(error))
+    try? output.flush()
+}
+
+extension NodeConfiguration {
+    /// The node's catalogues: those that are always there, then the configured ones.
+    static func catalogs(_ options: NodeOptions) throws -> [CatalogConfiguration] {
+        var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
+        if let directory = options.dataDirectory {
+            catalogs.append(CatalogConfiguration(name: "data", type: "file", values: ["directory": directory]))
+        }
+        catalogs.append(CatalogConfiguration(name: "files", type: "file"))
+        catalogs.append(CatalogConfiguration(name: "tpch", type: "tpch"))
+        for section in options.catalogs {
+            let catalog = CatalogConfiguration(
+                name: section.name, type: try section.required("type"), values: section.values.filter { $0.key != "type" })
+            if let index = catalogs.firstIndex(where: { $0.name == catalog.name }) {
+                catalogs[index] = catalog
+            } else {
+                catalogs.append(catalog)
+            }
+        }
+        return catalogs
+    }
+}

@@ -1,0 +1,47 @@
+// martlet config: every key with its effective value.
+
+import ArgumentParser
+import EngineConfiguration
+import Frontends
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Print every configuration key, its meaning and its effective value.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+    @Option(help: "Form: table or json.")
+    var format = Format.table
+    @OptionGroup var common: CommonFlags
+
+    func run() throws {
+        let entries = try failing { try common.load() }.entries
+        let output = TextOutput(descriptor: 1)
+        switch format {
+        case .table:
+            for entry in entries {
+                let mark = entry.isExperimental ? " (experimental)" : ""
+                output.write("\(entry.name) = \(entry.value.isEmpty ? "\"\"" : entry.value)\n")
+                output.write("    \(entry.text)\(mark)\n")
+                output.write(
+                    "    type \(entry.type), default \(entry.defaultValue.isEmpty ? "\"\"" : entry.defaultValue), "
+                        + "from \(entry.origin)\n")
+            }
+        case .json:
+            let columns = ["key", "type", "default", "text", "experimental", "value", "origin"].map {
+                ResultColumn(name: $0, json: $0 == "experimental" ? .boolean : .string)
+            }
+            let renderer = OutputFormat.json.makeRenderer(columns, output: output)
+            try renderer.append(
+                ResultRows(
+                    texts: entries.map { entry in
+                        [
+                            entry.name, entry.type, entry.defaultValue, entry.text, entry.isExperimental ? "t" : "f",
+                            entry.value, entry.origin,
+                        ].map { Array($0.utf8) }
+                    }))
+            try renderer.finish()
+        }
+        try output.flush()
+    }
+}

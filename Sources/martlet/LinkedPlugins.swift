@@ -1,0 +1,24 @@
+// The plug-ins of this binary. Adding one is a line here and a line in Package.swift.
+
+import InProcessTransport
+import LocalFileStorage
+import MemoryStorage
+import PluginHost
+import TPCHStorage
+#if MARTLET_NETWORK
+import GRPCTransport
+import TCPTransport
+#endif
+
+enum LinkedPlugins {
+    /// What queries inside one process need.
+    static let local: [any EnginePlugin] = [
+        MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), InProcessPlugin(),
+    ]
+
+    #if MARTLET_NETWORK
+    static var all: PluginRegistry { PluginRegistry(local + [TCPPlugin(), GRPCPlugin()]) }
+    #else
+    static var all: PluginRegistry { PluginRegistry(local) }
+    #endif
+}

@@ -87,30 +87,29 @@ package struct WorkerProcessOptions: Sendable {
 package enum Machine {
     /// Cores that this process may use.
     package static var coreCount: Int {
-        #if canImport(Glibc)
-        var set = cpu_set_t()
-        if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
-            let count = withUnsafeBytes(of: &set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-            if count > 0 { return count }
+        let online = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        // A group of processes may have less: "quota period" in microseconds, or "max".
+        let quota = (text(inFile: "/sys/fs/cgroup/cpu.max") ?? "").split(separator: " ")
+        if quota.count == 2, let time = Int(quota[0]), let period = Int(quota[1]), time > 0, period > 0 {
+            return min(online, max(1, (time + period - 1) / period))
         }
-        #endif
-        return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        return online
     }
 
     /// Bytes of memory: the machine's, or the group's limit if that is less.
     package static var memoryByteCount: Int {
         let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
         for path in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
-            if let limit = number(inFile: path), limit > 0, limit < machine { return limit }
+            if let limit = text(inFile: path).flatMap({ Int($0) }), limit > 0, limit < machine { return limit }
         }
         return machine
     }
 
-    private static func number(inFile path: String) -> Int? {
+    private static func text(inFile path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = fread(&bytes, 1, bytes.count, file)
-        return Int(ConfigurationText.trimmed(String(decoding: bytes[..<count], as: UTF8.self)))
+        return ConfigurationText.trimmed(String(decoding: bytes[..<count], as: UTF8.self))
     }
 }

@@ -42,7 +42,12 @@ package struct StandardErrorLog: LogHandler {
             }
             line += "\n"
         }
-        fputs(line, stderr)
+        let bytes = Array(line.utf8)
+        #if canImport(Glibc)
+        _ = Glibc.write(2, bytes, bytes.count)
+        #else
+        _ = Darwin.write(2, bytes, bytes.count)
+        #endif
     }
 
     /// The time in UTC with milliseconds.

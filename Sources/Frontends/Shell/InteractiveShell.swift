@@ -98,7 +98,7 @@ final class LineEditor: Sendable {
         InterruptWatcher.wasInterrupted.store(false, ordering: .sequentiallyConsistent)
         guard let pointer = readline(prompt) else {
             if InterruptWatcher.wasInterrupted.exchange(false, ordering: .sequentiallyConsistent) {
-                fputs("\n", stdout)
+                _ = write(1, "\n", 1)
                 return .interrupted
             }
             return .end

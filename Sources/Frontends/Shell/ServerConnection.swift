@@ -73,7 +73,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         message.int32(process)
         message.int32(secret)
         let bytes = message.framed(type: nil)
-        _ = bytes.withUnsafeBytes { Glibc.send(other, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+        _ = bytes.withUnsafeBytes { Glibc.send(other, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         Glibc.close(other)
     }
 
@@ -214,7 +214,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         var start = 0
         while start < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + start, $0.count - start, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(descriptor, $0.baseAddress! + start, $0.count - start, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw ServerConnection.lost }

@@ -241,7 +241,7 @@ package final class ParquetMetadata: Sendable {
         try reader.structure { reader, identifier, kind in
             switch identifier {
             case 1:
-                _ = try reader.arrayField(kind)
+                try reader.skip(kind)
                 chunk.unsupported = "a Parquet file whose columns lie in other files"
             case 3:
                 hasMetadata = true

@@ -97,7 +97,9 @@ extension StatementBinder {
             state.columnUses.removeLast(state.columnUses.count - count)
         }
         let isVolatile = bound.expressions.contains(where: \.isVolatile)
-        if !isVolatile, let known = state.aggregates.first(where: { $0.call == bound }) { return known.column.reference }
+        if !isVolatile, let known = state.aggregates.first(where: { $0.call == bound }) {
+            return known.column.reference
+        }
         let column = ids.column(name, bound.type)
         state.aggregates.append(.init(column: column, call: bound))
         return column.reference

@@ -163,7 +163,8 @@ extension StatementBinder {
             let names = (TypeConversion.displayName(left.type), TypeConversion.displayName(right.type))
             throw QueryError(
                 .undefinedFunction, "operator does not exist: \(names.0) \(comparison) \(names.1)",
-                hint: "No operator matches the given name and argument types. You might need to add explicit type casts.",
+                hint:
+                    "No operator matches the given name and argument types. You might need to add explicit type casts.",
                 at: position, object: comparison)
         }
         return (
@@ -192,7 +193,9 @@ extension StatementBinder {
 
     private func comparisonType(_ left: Operand, _ right: Operand) -> DataType? {
         // A real beside another numeric is compared in double precision.
-        if left.type.isNumeric, right.type.isNumeric, left.type == .float32 || right.type == .float32 { return .float64 }
+        if left.type.isNumeric, right.type.isNumeric, left.type == .float32 || right.type == .float32 {
+            return .float64
+        }
         return try? commonType([left, right], construct: "comparison")
     }
 

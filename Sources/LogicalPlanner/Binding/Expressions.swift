@@ -225,7 +225,9 @@ extension StatementBinder {
             case .index(let index): result = try callScalar("[]", [value, operand(index, scope)], at: position)
             case .slice(let lower, let upper):
                 let open = Operand(expression: .null(.int32), position: position)
-                let bounds = [try lower.map { try operand($0, scope) } ?? open, try upper.map { try operand($0, scope) } ?? open]
+                let bounds = [
+                    try lower.map { try operand($0, scope) } ?? open, try upper.map { try operand($0, scope) } ?? open,
+                ]
                 result = try callScalar("[:]", [value] + bounds, at: position)
             }
             value = Operand(expression: result, position: position)

@@ -199,7 +199,7 @@ extension StatementBinder {
             replacements: replacements, ungrouped: Set(inputColumns.map(\.id)), uses: state.columnUses)
         select.plan = .aggregate(
             LogicalAggregate(
-                groupColumns: groupColumns, groups: clause.expressions, groupingSets: clause.sets,
+                groupColumns: groupColumns, groups: clause.expressions, groupingSets: isPlain ? nil : clause.sets,
                 setIndexColumn: setIndex, aggregateColumns: aggregateColumns,
                 aggregates: state.aggregates.map(\.call), input: select.plan))
         try rewrite(&select, rewriter)

@@ -53,7 +53,8 @@ extension StatementBinder {
         return ordinals
     }
 
-    private func refuseMissing(_ schema: Schema, ordinals: [Int], _ table: TableName, at position: SourcePosition) throws
+    private func refuseMissing(_ schema: Schema, ordinals: [Int], _ table: TableName, at position: SourcePosition)
+        throws
     {
         for (ordinal, field) in schema.fields.enumerated() where !field.isNullable && !ordinals.contains(ordinal) {
             throw QueryError(
@@ -120,8 +121,10 @@ extension StatementBinder {
             guard row.count == width else {
                 throw QueryError(.syntaxError, "VALUES lists must all be the same length", at: row.first?.position)
             }
-            try checkCount(width, insert, ordinals, at: row.indices.contains(ordinals.count)
-                ? row[ordinals.count].position : row.first?.position ?? insert.position)
+            try checkCount(
+                width, insert, ordinals,
+                at: row.indices.contains(ordinals.count)
+                    ? row[ordinals.count].position : row.first?.position ?? insert.position)
             var cells: [Expression] = []
             for (index, syntax) in row.enumerated() {
                 let field = schema.fields[ordinals[index]]

@@ -106,7 +106,8 @@ extension StatementBinder {
         if value.isNull { return .null(type) }
         do {
             if kind == .lenient {
-                return .literal((try? Casting.cast(value, from: from, to: type, context: evaluationContext)) ?? .null, type)
+                return .literal(
+                    (try? Casting.cast(value, from: from, to: type, context: evaluationContext)) ?? .null, type)
             }
             return .literal(try Casting.cast(value, from: from, to: type, context: evaluationContext), type)
         } catch let error as QueryError {

@@ -299,15 +299,22 @@ extension StatementBinder {
     }
 
     func bindLike(_ predicate: LikePredicate, _ scope: Scope, at position: SourcePosition) throws -> Expression {
-        var arguments = [try operand(predicate.value, scope), try operand(predicate.pattern, scope)]
-        if let escape = predicate.escape { arguments.append(try operand(escape, scope)) }
+        let value = try operand(predicate.value, scope)
+        var pattern = try operand(predicate.pattern, scope)
+        let escape = try predicate.escape.map { [try operand($0, scope)] } ?? []
         let name: String
         switch predicate.kind {
-        case .like: name = "~~"
-        case .ilike: name = "~~*"
-        case .similarTo: name = "similar_to"
+        case .like, .ilike:
+            name = predicate.kind == .like ? "~~" : "~~*"
+            // ESCAPE brings the pattern into the form with the default escape character.
+            if !escape.isEmpty {
+                pattern.expression = try callScalar("like_escape", [pattern] + escape, at: position)
+            }
+        case .similarTo:
+            name = "~"
+            pattern.expression = try callScalar("similar_to_escape", [pattern] + escape, at: position)
         }
-        let test = try callScalar(name, arguments, at: position)
+        let test = try callScalar(name, [value, pattern], at: position)
         return predicate.negated ? .not(test) : test
     }
 }

@@ -3,15 +3,15 @@
 import Diagnostics
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 #if canImport(Glibc)
-/// glibc's `pthread_getattr_np`, which its headers show to GNU sources only.
-@_silgen_name("pthread_getattr_np")
-private func threadAttributes(_ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>) -> Int32
+    /// glibc's `pthread_getattr_np`, which its headers show to GNU sources only.
+    @_silgen_name("pthread_getattr_np")
+    private func threadAttributes(_ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>) -> Int32
 #endif
 
 /// Counts how deep a recursion is and how much of the thread's stack is left; throws 54001 before it runs out.
@@ -51,19 +51,19 @@ struct RecursionGuard {
         let here = stackAddress()
         let fallback = here > 256 << 10 ? here - (256 << 10) : 0
         #if canImport(Glibc)
-        var attributes = pthread_attr_t()
-        guard threadAttributes(pthread_self(), &attributes) == 0 else { return fallback }
-        defer { pthread_attr_destroy(&attributes) }
-        var address: UnsafeMutableRawPointer?
-        var size = 0
-        guard pthread_attr_getstack(&attributes, &address, &size) == 0, let address else { return fallback }
-        // The main thread's stack is reported with its limit, of which not all need be available.
-        return max(UInt(bitPattern: address), here > 8 << 20 ? here - (8 << 20) : 0)
+            var attributes = pthread_attr_t()
+            guard threadAttributes(pthread_self(), &attributes) == 0 else { return fallback }
+            defer { pthread_attr_destroy(&attributes) }
+            var address: UnsafeMutableRawPointer?
+            var size = 0
+            guard pthread_attr_getstack(&attributes, &address, &size) == 0, let address else { return fallback }
+            // The main thread's stack is reported with its limit, of which not all need be available.
+            return max(UInt(bitPattern: address), here > 8 << 20 ? here - (8 << 20) : 0)
         #elseif canImport(Darwin)
-        let top = UInt(bitPattern: pthread_get_stackaddr_np(pthread_self()))
-        return top - UInt(pthread_get_stacksize_np(pthread_self()))
+            let top = UInt(bitPattern: pthread_get_stackaddr_np(pthread_self()))
+            return top - UInt(pthread_get_stacksize_np(pthread_self()))
         #else
-        return fallback
+            return fallback
         #endif
     }
 }

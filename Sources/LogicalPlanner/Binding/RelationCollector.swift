@@ -161,8 +161,8 @@ extension SyntaxExpression {
             if case .array(let array) = comparison.right { [comparison.left, array] } else { [comparison.left] }
         case .subscripts(let operand, let subscripts):
             [operand]
-                + subscripts.flatMap { subscript_ -> [SyntaxExpression] in
-                    switch subscript_ {
+                + subscripts.flatMap { item -> [SyntaxExpression] in
+                    switch item {
                     case .index(let index): [index]
                     case .slice(let lower, let upper): [lower, upper].compactMap { $0 }
                     }

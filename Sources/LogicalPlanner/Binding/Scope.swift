@@ -304,9 +304,11 @@ extension StatementBinder {
     ) -> Expression {
         if level.isLateral { lateralUses += 1 }
         if let select = level.select, level.clause.isAfterGrouping, level.aggregateDepth == 0 {
-            let relation = qualifier ?? level.namespace.relations.first { relation in
-                relation.columns.contains { $0.id == column.id }
-            }?.name
+            let relation =
+                qualifier
+                ?? level.namespace.relations.first { relation in
+                    relation.columns.contains { $0.id == column.id }
+                }?.name
             let name = relation.map { $0.isEmpty ? column.name : "\($0).\(column.name)" } ?? column.name
             select.columnUses.append(.init(id: column.id, position: position, name: name))
         }

@@ -248,7 +248,7 @@ extension StatementBinder {
         }
     }
 
-    private func refuseDuplicateColumns(_ names: [Identifier]) throws {
+    func refuseDuplicateColumns(_ names: [Identifier]) throws {
         var seen: Set<String> = []
         for name in names where !seen.insert(name.text).inserted {
             throw QueryError(
@@ -340,83 +340,5 @@ extension StatementBinder {
             }
         }
         return .drop(kind, names: names, ifExists: drop.ifExists, cascade: drop.cascade)
-    }
-
-    // MARK: - COPY
-
-    private func bindCopy(_ copy: Copy) throws -> BoundStatement {
-        let options = copyOptions(copy)
-        let target: CopyTarget
-        switch copy.endpoint {
-        case .file(let path): target = .file(path)
-        case .client: target = .client
-        case .program: throw QueryError.notSupported("COPY with a program", at: copy.position)
-        }
-        if copy.direction == .from {
-            guard case .table(let name, let columns) = copy.subject else {
-                throw QueryError(.syntaxError, "COPY query cannot be used with FROM", at: copy.position)
-            }
-            if copy.whereClause != nil { throw QueryError.notSupported("COPY FROM … WHERE", at: copy.position) }
-            let (table, schema) = try tableTarget(name, action: "copy to")
-            let ordinals = try columnOrdinals(columns, schema, of: table)
-            return .copyFrom(
-                table: table, columns: ordinals.map { schema.fields[$0] }, ordinals: ordinals, target, options)
-        }
-        let bound: BoundQuery
-        switch copy.subject {
-        case .query(let query): bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
-        case .table(let name, let columns):
-            let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
-            let item = try bindNamedTable(name, alias: nil, scope)
-            bound = try chosen(columns, of: BoundQuery(plan: item.plan, columns: item.namespace.columns), name)
-        }
-        var plan = bound.plan
-        if case .file(let path) = target {
-            let write = LogicalWrite(
-                target: .file(path: path, format: options.format, options: options.options, columns: fields(bound)),
-                countColumn: ids.column("count", .int64, isNullable: false), input: plan)
-            plan = .write(write)
-        }
-        return .copyTo(
-            plan, outputNames: bound.columns.map(\.name), outputTypes: bound.columns.map(\.type), target, options)
-    }
-
-    private func chosen(_ names: [Identifier], of query: BoundQuery, _ table: ObjectName) throws -> BoundQuery {
-        if names.isEmpty { return query }
-        let planColumns = query.plan.columns
-        var columns: [PlanColumn] = []
-        for name in names {
-            guard let index = query.columns.firstIndex(where: { $0.name == name.text }) else {
-                throw QueryError(
-                    .undefinedColumn, "column \"\(name)\" of relation \"\(table.last)\" does not exist",
-                    at: name.position, object: name.text)
-            }
-            columns.append(planColumns[index])
-        }
-        try refuseDuplicateColumns(names)
-        return BoundQuery(
-            plan: projected(query.plan, columns, columns.map(\.reference)),
-            columns: zip(columns, names).map { ScopeColumn(name: $1.text, id: $0.id, type: $0.type) })
-    }
-
-    /// The format is taken from the file's name where no option gives it.
-    private func copyOptions(_ copy: Copy) -> CopyOptions {
-        var options = CopyOptions()
-        if case .file(let path) = copy.endpoint {
-            for format in ["parquet", "csv", "json"] where path.lowercased().contains("." + format) {
-                options.format = format
-            }
-        }
-        for option in copy.options {
-            let text: String
-            switch option.value {
-            case nil: text = "true"
-            case .text(let value), .number(let value): text = value
-            case .list(let values): text = values.joined(separator: ",")
-            case .star: text = "*"
-            }
-            if option.name == "format" { options.format = text.lowercased() } else { options.options[option.name] = text }
-        }
-        return options
     }
 }

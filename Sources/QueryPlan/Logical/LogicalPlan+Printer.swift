@@ -14,7 +14,9 @@ package struct LogicalPlanPrinter {
     }
 
     /// The plan's text without a line break at its end. What `annotation` gives for a node stands behind its line.
-    package static func text(_ plan: LogicalPlan, annotation: @escaping (LogicalPlan) -> String? = { _ in nil }) -> String {
+    package static func text(_ plan: LogicalPlan, annotation: @escaping (LogicalPlan) -> String? = { _ in nil })
+        -> String
+    {
         lines(plan, annotation: annotation).joined(separator: "\n")
     }
 

@@ -97,7 +97,8 @@ struct NameResolutionTests {
                 "a integer", "b text", "c double precision",
             ])
         #expect(try await BindingFixture.columns("select * from v") == ["x integer", "y text"])
-        #expect(try await BindingFixture.columns("select martlet.public.t.a, public.t.b from t") == ["a integer", "b text"])
+        #expect(
+            try await BindingFixture.columns("select martlet.public.t.a, public.t.b from t") == ["a integer", "b text"])
         #expect(
             try await BindingFixture.columns("select * from t natural full join (select 1 as a) s") == [
                 "a integer", "b text", "c double precision",

@@ -199,5 +199,38 @@ struct PlanTests {
                     Values [b#1, a#2] ('x', 1)
                 """)
     }
-}
 
+    /// Shapes whose plans must hold together, whatever they look like.
+    @Test(arguments: [
+        "select * from t a join t b using (a) left join t c using (a)",
+        "select a from t full join u using (a) order by a",
+        "select (select max(d) from u where u.a = t.a and t.c > (select min(id) from m where m.id = t.a)) from t",
+        "select a, (select count(*) from u where u.a = t.a) from t group by a",
+        "select b, count(distinct a) filter (where c > 1) from t group by cube (b, a) having grouping(b) = 0",
+        "select * from t where (a, b) in (select a, 'x' from u) or (a, b) < (1, 'y')",
+        "select * from t where a > all (select a from u) and a = any (array[1, 2]) and a <> any (array(select 1))",
+        "with w as (select a from t), x as (select a from w union select a from u) select * from x, w where x.a = w.a",
+        "select x.* from t left join lateral (select * from u where u.a = t.a order by d limit 1) x on true",
+        "select unnest(list), unnest(list) + 1 from m group by 1, 2",
+        "select distinct on (b) a, b from t order by b, c desc",
+        "select first.a from (select a, row_number() over w as n from t window w as (partition by b)) as first",
+        "select sum(a) over (order by c rows between 1 preceding and current row) from t",
+        "select case a when 1 then 'x' when 2 then null end, nullif(a, 1), coalesce(null, b, 'z') from t",
+        "(select a from t order by a limit 1) union all (select a from u) order by 1 desc limit 2 offset 1",
+        "select t.a from t, lateral (values (t.a), (t.a + 1)) as v(x) where x > 0",
+        "select * from t where exists (with w as (select t.a as q) select q from w where q > 1)",
+        "values (1, 'a'), (2, null) order by 1",
+        "select * from t a, (t b cross join u) where a.a = b.a",
+        "select t.a from t where c between (select min(c) from t) and 5 order by (select 1)",
+        "select count(*) from t where a is distinct from 3 and (c > 1) is not true",
+        "select a from t order by all",
+    ])
+    func plansHoldTogether(_ sql: String) async throws {
+        guard case .query(let plan, _, let types) = try await BindingFixture.bind(sql).statement else {
+            Issue.record("not a query")
+            return
+        }
+        #expect(PlanCheck.problems(plan) == [])
+        #expect(plan.columns.map(\.type) == types)
+    }
+}

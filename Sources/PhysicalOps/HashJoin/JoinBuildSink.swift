@@ -37,6 +37,8 @@ final class JoinBuildSink: SinkFactory, Sendable {
             let made = try RowAssembly(
                 parts: parts, types: shared.layout.storedTypes, memory: shared.task.memory(for: node))
             assembly.withLock { $0 = made }
+            // Without any column there is still the next phase to come to.
+            if shared.layout.storedTypes.isEmpty { return [{}] }
             return shared.layout.storedTypes.indices.map { column in { made.assemble(column) } }
         case 1:
             guard let made = assembly.withLock({ $0 }) else { throw QueryError.internalError("the join has no rows") }

@@ -1,5 +1,6 @@
 // LocalFileStorage: Parquet and CSV files of a directory as tables, and files by their path.
 
+import Columnar
 import Diagnostics
 import EngineConfiguration
 import FileFormats
@@ -7,7 +8,8 @@ import PluginHost
 import Storage
 import Synchronization
 
-/// The plug-in "file". Keys: `directory` (or `path`), `format` to leave out other formats, and the options of CSV.
+/// The plug-in "file". Keys: `directory` (or `path`), `format` to leave out other formats, and the options of CSV. Without
+/// a directory the catalogue resolves paths in FROM.
 package struct LocalFileStoragePlugin: EnginePlugin {
     package let name = "file"
     package init() {}
@@ -127,7 +129,7 @@ package final class DirectoryBackend: StorageBackend {
 }
 
 /// Files named in FROM: one file, a directory, or a pattern.
-package final class PathBackend: PathResolvingBackend {
+package final class PathBackend: PathResolvingBackend, FileWritingBackend {
     private static let schema = "path"
     private let tables = OpenTables()
 
@@ -160,6 +162,13 @@ package final class PathBackend: PathResolvingBackend {
             }
             return try FileTable.open(name: name, format: format, files: identities)
         }
+    }
+
+    package func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
+        -> any TableWriter
+    {
+        try FileTable.makeWriter(
+            path: try DirectoryListing.absolute(path), format: format, options: options, columns: columns)
     }
 
     private static func format(_ path: String) throws -> FileFormat {

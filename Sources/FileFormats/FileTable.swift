@@ -30,4 +30,14 @@ package enum FileTable {
             return try CSVTable(name: name, files: files, options: CSVOptions(options, format: format))
         }
     }
+
+    /// A writer for one file, which appears when the writer commits. Formats as COPY names them.
+    package static func makeWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
+        -> any TableWriter
+    {
+        switch format {
+        case "csv", "text": return try CSVWriter(path: path, format: format, options: options, columns: columns)
+        default: throw QueryError.notSupported("COPY TO in the format \"\(format)\"")
+        }
+    }
 }

@@ -12,6 +12,7 @@ import Darwin
 extension CardinalityEstimator {
     private static let unknownComparison = 1.0 / 3
     private static let columnComparison = 0.4
+    private static let aggregateComparison = 0.05
     private static let unknownPredicate = 0.25
     private static let containsText = 0.06
     private static let smallest = 1e-9
@@ -98,7 +99,9 @@ extension CardinalityEstimator {
                 if let low = column.minimum, let high = column.maximum, point < low || point > high { equal = Self.smallest }
             }
             return name == "=" ? max(equal, Self.smallest) : 1 - equal
-        default: return isConstant ? Self.unknownComparison : Self.columnComparison
+        default:
+            if !isConstant { return Self.columnComparison }
+            return a.isAggregate || b.isAggregate ? Self.aggregateComparison : Self.unknownComparison
         }
     }
 

@@ -21,7 +21,7 @@ package final class CardinalityEstimator {
     /// Rows of a table about which nothing is known.
     private static let unknownRowCount = 10_000.0
     /// Different values of a text column about which nothing is known.
-    private static let unknownTextDistinctCount = 20.0
+    private static let unknownTextDistinctCount = 10.0
 
     package init(_ snapshot: StatisticsSnapshot) { self.snapshot = snapshot }
 
@@ -152,8 +152,10 @@ package final class CardinalityEstimator {
             self[column.id] = .init(distinctCount: Double(node.groupingSets.count), byteCount: 4, originRowCount: total)
         }
         for column in node.aggregateColumns {
-            self[column.id] = .init(
+            var estimate = ColumnEstimate(
                 distinctCount: max(1, total), byteCount: column.type.typicalByteCount, originRowCount: total)
+            estimate.isAggregate = true
+            self[column.id] = estimate
         }
         return total
     }

@@ -58,6 +58,8 @@ package struct ColumnEstimate: Sendable {
     package var byteCount: Double
     /// Rows of the unfiltered table, or of the node that made the column.
     package var originRowCount: Double
+    /// The result of an aggregate: comparing it with a constant (HAVING) is meant to keep little.
+    package var isAggregate = false
 
     package init(
         distinctCount: Double, isKnown: Bool = false, minimum: Double? = nil, maximum: Double? = nil,

@@ -4,7 +4,7 @@ import QueryPlan
 
 struct MergeProjects: LogicalRule {
     func apply(_ plan: LogicalPlan, _ environment: RuleEnvironment) throws -> LogicalPlan {
-        merge(plan, isPinned: false)
+        merge(plan, isPinned: true)
     }
 
     private func merge(_ plan: LogicalPlan, isPinned: Bool) -> LogicalPlan {

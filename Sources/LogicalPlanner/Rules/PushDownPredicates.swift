@@ -148,6 +148,11 @@ struct PushDownPredicates: LogicalRule {
         var conjuncts = (region.conjuncts + predicates.map { $0.substituting(region.renamed) })
         conjuncts = InferredPredicates.inferred(conjuncts, leaves: region.leaves.map(\.columnSet))
 
+        if region.leaves.count > 1 {
+            // A row without columns changes nothing.
+            let others = region.leaves.filter { !$0.isOneRow }
+            region.leaves = others.isEmpty ? [.oneRow] : others
+        }
         var pushed: [[Expression]] = region.leaves.map { _ in [] }
         var between: [Expression] = []
         var above: [Expression] = []

@@ -26,6 +26,24 @@ private struct JoinOrderer {
             group.add(plan)
         }
         guard group.inputs.count > 1, group.inputs.count <= 64 else { return plan.mapInputs(reorder) }
+        if let shared = SharedAggregates.share(group.inputs.map(\.plan), isFixed: group.inputs.map { $0.kind != .inner }) {
+            // With an input less, everything begins anew, predicates of single inputs included.
+            var all = group.conjuncts
+            for (index, input) in shared.enumerated() {
+                guard let input else { continue }
+                group.inputs[index].plan = input
+                group.inputs[index].columns = input.columnSet
+                let (own, others) = all.split {
+                    let columns = $0.columnSet
+                    return group.inputs[index].kind == .inner && !columns.isEmpty && columns.isSubset(of: input.columnSet)
+                }
+                group.inputs[index].plan = input.filtered(own)
+                all = others
+            }
+            group.conjuncts = all
+            group.inputs = group.inputs.indices.filter { shared[$0] != nil }.map { group.inputs[$0] }
+            if group.inputs.count == 1 { return reorder(group.inputs[0].plan).filtered(all) }
+        }
         reduceAggregates(&group)
         for index in group.inputs.indices {
             group.inputs[index].plan = reorder(group.inputs[index].plan)

@@ -27,7 +27,7 @@ struct UnnestDependentJoin {
             return try apply(join).filtered(condition.conjuncts)
         }
         if let plan = try hoistPredicates(join, outer) { return plan }
-        if let plan = groupAggregate(join, outer) { return plan }
+        if let plan = try groupAggregate(join, outer) { return plan }
         return try pushDomain(join, outer)
     }
 
@@ -163,9 +163,9 @@ struct UnnestDependentJoin {
 
     // MARK: Aggregates
 
-    /// A scalar aggregate correlated by equalities: grouped by the inner side of the equalities and joined by them. What
-    /// stands above the aggregate is computed behind the join, where missing groups are the empty ones.
-    private func groupAggregate(_ join: LogicalJoin, _ outer: ColumnSet) -> LogicalPlan? {
+    /// A scalar aggregate: grouped by what ties its input to the outer row, and joined by that. What stands above the
+    /// aggregate is computed behind the join, where missing groups are the empty ones.
+    private func groupAggregate(_ join: LogicalJoin, _ outer: ColumnSet) throws -> LogicalPlan? {
         guard join.kind == .single || join.kind == .left, join.condition == .true else { return nil }
         var projects: [LogicalProject] = []
         var below = join.right
@@ -176,35 +176,23 @@ struct UnnestDependentJoin {
         guard case .aggregate(var aggregate) = below, aggregate.groupingSets == [[]], aggregate.groups.isEmpty,
             aggregate.aggregates.allSatisfy({ $0.expressions.allSatisfy { $0.columnSet.isDisjoint(with: outer) } })
         else { return nil }
-        var hoisted: [Expression] = []
-        guard let input = hoist(aggregate.input, outer, &hoisted) else { return nil }
-
-        let inner = input.columnSet
-        var conditions: [Expression] = []
-        for predicate in hoisted {
-            guard let (a, b, nullsAreEqual) = predicate.asEquality, !nullsAreEqual else { return nil }
-            let (aColumns, bColumns) = (a.columnSet, b.columnSet)
-            let (outside, inside): (Expression, Expression)
-            if aColumns.isSubset(of: outer), !bColumns.isEmpty, bColumns.isSubset(of: inner) {
-                (outside, inside) = (a, b)
-            } else if bColumns.isSubset(of: outer), !aColumns.isEmpty, aColumns.isSubset(of: inner) {
-                (outside, inside) = (b, a)
-            } else {
-                return nil
+        var conditions = groupByEqualities(&aggregate, outer)
+        if conditions == nil {
+            let columns = join.left.columns.filter { outer.contains($0.id) }
+            let pushed = try DomainPushDown(ids: ids, outer: columns, source: join.left).push(aggregate.input)
+            aggregate.input = pushed.plan
+            conditions = columns.map { column in
+                let key = ids.column(column.name, column.type, isNullable: column.isNullable)
+                aggregate.groups.append(pushed.key(column).reference)
+                aggregate.groupColumns.append(key)
+                let isPlain = !column.isNullable || pushed.keys[column.id]?.isOwn == true
+                return isPlain
+                    ? .comparison("=", column.reference, key.reference)
+                    : .nullSafeEquality(column.reference, key.reference)
             }
-            if let known = aggregate.groups.firstIndex(of: inside) {
-                conditions.append(.comparison("=", outside, aggregate.groupColumns[known].reference))
-                continue
-            }
-            let name = inside.asColumn.flatMap { id in input.columns.first { $0.id == id }?.name } ?? "key"
-            let key = ids.column(name, inside.type)
-            aggregate.groups.append(inside)
-            aggregate.groupColumns.append(key)
-            conditions.append(.comparison("=", outside, key.reference))
+            aggregate.groupingSets = [Array(aggregate.groups.indices)]
         }
-        aggregate.groupingSets = [Array(aggregate.groups.indices)]
-        aggregate.input = input
-
+        guard let conditions else { return nil }
         let results = aggregate.aggregateColumns
         var values = results.map(\.reference)
         for index in results.indices {
@@ -220,11 +208,47 @@ struct UnnestDependentJoin {
             plan = .project(LogicalProject(
                 columns: left + results, expressions: left.map(\.reference) + values, input: plan))
         }
+        // The projections may use outer columns: these are at hand behind the join.
         for project in projects.reversed() {
             plan = .project(LogicalProject(
                 columns: left + project.columns, expressions: left.map(\.reference) + project.expressions, input: plan))
         }
         return plan.restoring(left + join.right.columns)
+    }
+
+    /// Groups the aggregate by the inner sides of equalities with outer columns, if nothing else correlates its input.
+    /// Gives the equalities between outer columns and the new groups.
+    private func groupByEqualities(_ aggregate: inout LogicalAggregate, _ outer: ColumnSet) -> [Expression]? {
+        var hoisted: [Expression] = []
+        guard let input = hoist(aggregate.input, outer, &hoisted) else { return nil }
+        let inner = input.columnSet
+        var grouped = aggregate
+        var conditions: [Expression] = []
+        for predicate in hoisted {
+            guard case (let a, let b, false)? = predicate.asEquality else { return nil }
+            let (aColumns, bColumns) = (a.columnSet, b.columnSet)
+            let (outside, inside): (Expression, Expression)
+            if aColumns.isSubset(of: outer), !bColumns.isEmpty, bColumns.isSubset(of: inner) {
+                (outside, inside) = (a, b)
+            } else if bColumns.isSubset(of: outer), !aColumns.isEmpty, aColumns.isSubset(of: inner) {
+                (outside, inside) = (b, a)
+            } else {
+                return nil
+            }
+            if let known = grouped.groups.firstIndex(of: inside) {
+                conditions.append(.comparison("=", outside, grouped.groupColumns[known].reference))
+                continue
+            }
+            let name = inside.asColumn.flatMap { id in input.columns.first { $0.id == id }?.name } ?? "key"
+            let key = ids.column(name, inside.type)
+            grouped.groups.append(inside)
+            grouped.groupColumns.append(key)
+            conditions.append(.comparison("=", outside, key.reference))
+        }
+        grouped.groupingSets = [Array(grouped.groups.indices)]
+        grouped.input = input
+        aggregate = grouped
+        return conditions
     }
 
     // MARK: The general case

@@ -111,7 +111,7 @@ var targets: [Target] = [
     library(
         "Coordination",
         [
-            "LogicalPlanner", "PhysicalPlanner", "SQLParser", "QueryPlan", "SQLFunctions", "WireCodec",
+            "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan", "SQLFunctions", "WireCodec",
             "ClusterMembership", "Storage", "Transport", "PluginHost", "EngineConfiguration", "Columnar",
             "Diagnostics", log,
         ]),

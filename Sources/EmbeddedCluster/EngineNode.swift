@@ -128,8 +128,7 @@ package final class EngineNode: Sendable {
         let engine = QueryEngine(
             catalog: catalog, registry: registry, directory: directory,
             options: QueryEngineOptions(
-                queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads,
-                workersAreLocal: !isCluster || configuration.localWorkers == 1),
+                queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads),
             logger: logger
         ) { location in try coordinatorWorker.openReader(location, partition: 0) }
 

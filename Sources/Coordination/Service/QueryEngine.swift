@@ -5,6 +5,7 @@ import Diagnostics
 import LogicalPlanner
 import Logging
 import PhysicalPlanner
+import PlanStatistics
 import QueryPlan
 import SQLFunctions
 import Storage
@@ -22,16 +23,13 @@ package struct QueryEngineOptions: Sendable {
     /// Bytes that one query may use on one worker.
     package var queryMemoryByteLimit: Int
     package var threadsPerWorker: Int
-    /// Whether every worker lives in this process.
-    package var workersAreLocal: Bool
     /// How long a query waits for a first worker.
     package var workerWait: Duration
     package init(
-        queryMemoryByteLimit: Int, threadsPerWorker: Int, workersAreLocal: Bool, workerWait: Duration = .seconds(10)
+        queryMemoryByteLimit: Int, threadsPerWorker: Int, workerWait: Duration = .seconds(10)
     ) {
         self.queryMemoryByteLimit = queryMemoryByteLimit
         self.threadsPerWorker = threadsPerWorker
-        self.workersAreLocal = workersAreLocal
         self.workerWait = workerWait
     }
 }
@@ -74,14 +72,16 @@ package final class QueryEngine: Sendable {
     func plan(_ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext) async throws -> PreparedPlan {
         let workers = try await directory.waitForWorkers(upTo: options.workerWait)
         let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
-        let optimized = try await optimizer.optimize(logical)
+        let snapshot = try await StatisticsSnapshot.load(for: logical, from: catalog)
+        let optimized = try optimizer.optimize(logical, snapshot: snapshot)
         let planner = PhysicalPlanner(
             registry: registry,
             options: PlannerOptions(
                 workerCount: workers.count, threadsPerWorker: options.threadsPerWorker,
-                coordinatorIsWorker: options.workersAreLocal),
+                coordinatorIsWorker: directory.areLocal(workers)),
             catalog: catalog)
-        return PreparedPlan(logical: optimized, physical: try await planner.plan(optimized), workers: workers)
+        let physical = try await planner.plan(optimized, snapshot: snapshot)
+        return PreparedPlan(logical: optimized, physical: physical, workers: workers)
     }
 
     /// Starts a planned query.

@@ -1,0 +1,129 @@
+// A coordinator and workers as real processes: right rows, and typed errors when processes die.
+
+import Diagnostics
+import EngineTestSupport
+import Foundation
+import Testing
+
+@Suite("Clusters of processes", .serialized)
+struct ClusterTests {
+    /// A query that reads enough to be interrupted.
+    private static let longQuery = "SELECT count(*) FROM tpch.sf10.lineitem l, tpch.sf10.orders o WHERE l_orderkey = o_orderkey AND l_comment LIKE '%x%y%z%'"
+
+    @Test("scripts give the same rows as embedded")
+    func scripts() async throws {
+        var recordCount = 0
+        for script in try SQLScript.all() {
+            let cluster = try ProcessCluster(workers: 2)
+            defer { cluster.shutdown() }
+            try await cluster.waitForWorkers(2)
+            for failure in await ScriptRunner.run(script, on: try cluster.connect()) { Issue.record("\(failure)") }
+            recordCount += script.records.count
+        }
+        print("\(recordCount) records on processes")
+    }
+
+    @Test("workers may come before and after queries, and leave between them")
+    func comingAndGoing() async throws {
+        let cluster = try ProcessCluster(workers: 1)
+        defer { cluster.shutdown() }
+        let connection = try cluster.connect()
+        let query = "SELECT count(*), sum(l_quantity) FROM tpch.tiny.lineitem"
+        let expected = [["60175", "1536127.00"]]
+        #expect(try await connection.run(query) == expected)
+        try cluster.addWorker()
+        try await cluster.waitForWorkers(2)
+        #expect(try await connection.run(query) == expected)
+        cluster.workers[0].kill()
+        // The loss is seen by the closed connection; a query in the gap may fail, the next ones may not.
+        try await Task.sleep(for: .seconds(2))
+        #expect(try await connection.run(query) == expected)
+        try cluster.addWorker()
+        try await cluster.waitForWorkers(2)
+        #expect(try await connection.run(query) == expected)
+    }
+
+    @Test("a worker's death ends its queries with a typed error within five seconds; the next query runs")
+    func workerDeath() async throws {
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let connection = try cluster.connect()
+        let running = Task { try await connection.run(Self.longQuery) }
+        try await Task.sleep(for: .milliseconds(700))
+        cluster.workers[1].kill()
+        let killed = ContinuousClock.now
+        do {
+            _ = try await running.value
+            Issue.record("the query outlived its worker; it has to be longer for this test")
+        } catch let error as QueryError {
+            #expect(["ME001", "ME003"].contains(error.state.code), "\(error)")
+        }
+        #expect(ContinuousClock.now - killed < .seconds(5))
+        try await Task.sleep(for: .seconds(2))
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
+    }
+
+    @Test("without workers a query fails with ME002; statements that need none run")
+    func noWorkers() async throws {
+        let cluster = try ProcessCluster(workers: 0)
+        defer { cluster.shutdown() }
+        let connection = try cluster.connect()
+        #expect(try await connection.run("SHOW server_encoding") == [["UTF8"]])
+        do {
+            _ = try await connection.run("SELECT count(*) FROM tpch.tiny.orders")
+            Issue.record("there was no worker, but the query ran")
+        } catch let error as QueryError {
+            #expect(error.state == .noWorkers)
+        }
+        try cluster.addWorker()
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
+    }
+
+    @Test("a worker that is asked to leave drains, and no query fails by it")
+    func drain() async throws {
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let connection = try cluster.connect()
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
+        #expect(cluster.workers[0].terminate())
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
+    }
+
+    @Test("the standalone server is coordinator and worker in one process")
+    func standalone() async throws {
+        let server = try ServerProcess(["standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0"])
+        defer { server.kill() }
+        let connection = try WireConnection(server)
+        #expect(try await connection.run("SELECT 1 + 1") == [["2"]])
+        _ = try await connection.run("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x'), (2, NULL)")
+        #expect(try await connection.run("SELECT * FROM t ORDER BY a") == [["1", "x"], ["2", nil]])
+        do {
+            _ = try await connection.run("SELECT 1 / 0")
+            Issue.record("division by zero succeeded")
+        } catch let error as QueryError {
+            #expect(error.state == .divisionByZero)
+        }
+        #expect(server.terminate())
+    }
+
+    @Test("a client that goes away while its query runs leaves no work behind")
+    func clientGone() async throws {
+        let server = try ServerProcess(["standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0"])
+        defer { server.kill() }
+        let lost = try WireConnection(server)
+        let running = Task { try await lost.run(Self.longQuery) }
+        try await Task.sleep(for: .milliseconds(500))
+        lost.close()
+        _ = try? await running.value
+        let http = try #require(server.addresses["http"])
+        let url = try #require(URL(string: "http://\(http)/v1/queries"))
+        var isRunning = true
+        for _ in 0..<50 where isRunning {
+            try await Task.sleep(for: .milliseconds(100))
+            isRunning = try String(contentsOf: url, encoding: .utf8).contains("\"running\"")
+        }
+        #expect(!isRunning)
+    }
+}

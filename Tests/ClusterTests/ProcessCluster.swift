@@ -1,0 +1,177 @@
+// Clusters of real processes for tests: every process binds loopback on a free port, owns its directory, and is ended by
+// its process id.
+
+import Columnar
+import Diagnostics
+import EngineTestSupport
+import Foundation
+import Frontends
+
+/// One `martlet` process that serves.
+final class ServerProcess: @unchecked Sendable {
+    // Used by one test at a time.
+    private let process = Process()
+    /// `postgres`, `grpc`, `http`, `exchange` as the ready line names them.
+    let addresses: [String: String]
+    var identifier: Int32 { process.processIdentifier }
+
+    /// The program of this build, beside the test bundle.
+    static let program: URL? = {
+        var candidates = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
+        for bundle in Bundle.allBundles { candidates.append(bundle.bundleURL.deletingLastPathComponent()) }
+        return candidates.map { $0.appendingPathComponent("martlet") }.first {
+            FileManager.default.isExecutableFile(atPath: $0.path)
+        }
+    }()
+
+    /// Starts the program and waits for its ready line, at most 20 seconds.
+    init(_ arguments: [String]) throws {
+        guard let program = Self.program else {
+            throw QueryError(.undefinedFile, "the program martlet was not built")
+        }
+        process.executableURL = program
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError =
+            ProcessInfo.processInfo.environment["MARTLET_TEST_LOG"] == nil
+            ? FileHandle.nullDevice : FileHandle.standardError
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let line = ServerProcess.firstLine(of: output.fileHandleForReading, seconds: 20)
+        var addresses: [String: String] = [:]
+        for part in line.split(separator: " ").dropFirst() {
+            let pair = part.split(separator: "=", maxSplits: 1)
+            if pair.count == 2 { addresses[String(pair[0])] = String(pair[1]) }
+        }
+        self.addresses = addresses
+        guard line.hasPrefix("ready ") else {
+            process.terminate()
+            throw QueryError(.cannotConnectNow, "the process did not get ready: \(line)")
+        }
+    }
+
+    private static func firstLine(of handle: FileHandle, seconds: Double) -> String {
+        var bytes: [UInt8] = []
+        var poll = pollfd(fd: handle.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        let deadline = Date().addingTimeInterval(seconds)
+        while Date() < deadline {
+            guard Glibc.poll(&poll, 1, 200) > 0 else { continue }
+            var byte: UInt8 = 0
+            guard read(handle.fileDescriptor, &byte, 1) == 1 else { break }
+            if byte == UInt8(ascii: "\n") { break }
+            bytes.append(byte)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// Ends the process at once, as a crash would.
+    func kill() {
+        if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+    }
+
+    /// Asks it to leave. Returns whether it did within `seconds`.
+    func terminate(seconds: Double = 30) -> Bool {
+        guard process.isRunning else { return true }
+        process.terminate()
+        let deadline = Date().addingTimeInterval(seconds)
+        while process.isRunning && Date() < deadline { usleep(20_000) }
+        return !process.isRunning
+    }
+
+    deinit { if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) } }
+}
+
+/// A coordinator and its workers.
+final class ProcessCluster: @unchecked Sendable {
+    // Used by one test at a time.
+    let coordinator: ServerProcess
+    private(set) var workers: [ServerProcess] = []
+    private var nextWorker = 1
+
+    init(workers count: Int, dataDirectory: String? = nil) throws {
+        var arguments = ["coordinator", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0", "--threads", "2"]
+        if let dataDirectory { arguments += ["--data", dataDirectory] }
+        coordinator = try ServerProcess(arguments)
+        for _ in 0..<count { try addWorker() }
+    }
+
+    @discardableResult
+    func addWorker() throws -> ServerProcess {
+        guard let join = coordinator.addresses["grpc"] else {
+            throw QueryError(.cannotConnectNow, "the coordinator did not say where workers join")
+        }
+        let worker = try ServerProcess(["worker", "--join", join, "--grpc-port", "0", "--threads", "2"])
+        workers.append(worker)
+        return worker
+    }
+
+    func removeWorker(at index: Int) { workers.remove(at: index) }
+
+    /// Waits until the coordinator has taken `count` workers in.
+    func waitForWorkers(_ count: Int, seconds: Double = 20) async throws {
+        guard let http = coordinator.addresses["http"], let url = URL(string: "http://\(http)/v1/workers") else { return }
+        let deadline = Date().addingTimeInterval(seconds)
+        while Date() < deadline {
+            if let text = try? String(contentsOf: url, encoding: .utf8) {
+                let active = text.components(separatedBy: "\"active\"").count - 1
+                if active >= count { return }
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw QueryError(.noWorkers, "\(count) workers did not register in time")
+    }
+
+    func connect() throws -> any ScriptConnection { try WireConnection(coordinator) }
+
+    func shutdown() {
+        for worker in workers { worker.kill() }
+        coordinator.kill()
+    }
+}
+
+/// A connection over the PostgreSQL protocol.
+final class WireConnection: ScriptConnection {
+    private let connection: ServerConnection
+
+    init(_ server: ServerProcess) throws {
+        let parts = (server.addresses["postgres"] ?? "").split(separator: ":")
+        guard parts.count == 2, let port = Int(parts[1]) else {
+            throw QueryError(.cannotConnectNow, "the server did not say where clients connect")
+        }
+        connection = try ServerConnection(
+            host: String(parts[0]), port: port, user: "test", database: "martlet", password: nil)
+    }
+
+    func run(_ sql: String) async throws -> [[String?]] {
+        var rows: [[String?]] = []
+        var columnCount = 0
+        try await connection.run(sql) { event in
+            switch event {
+            case .columns(let columns):
+                rows = []
+                columnCount = columns.count
+            case .rows(let batch):
+                for row in 0..<batch.rowCount {
+                    rows.append(
+                        (0..<columnCount).map { column in
+                            if batch.isNull(row, column) { return nil }
+                            var text: [UInt8] = []
+                            batch.append(row, column, into: &text)
+                            return String(decoding: text, as: UTF8.self)
+                        })
+                }
+            case .notice: break
+            case .done:
+                // A statement without columns has no rows.
+                if columnCount == 0 { rows = [] }
+            }
+        }
+        return rows
+    }
+
+    func close() { connection.close() }
+}

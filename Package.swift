@@ -223,6 +223,7 @@ if !engineOnly {
                 "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics", "EngineConfiguration",
                 "PluginHost", log,
             ] + grpc, exclude: ["Protos"]),
+        tests("ClusterTests", ["EngineTestSupport", "Frontends", "Columnar", "Diagnostics"]),
         tests(
             "GRPCTransportTests",
             ["GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),

@@ -144,7 +144,9 @@ package final class EngineNode: Sendable {
             controlEndpoint: controlEndpoint, background: background)
     }
 
-    private static func openCatalogs(_ configurations: [CatalogConfiguration], plugins: PluginRegistry) throws -> Catalog {
+    private static func openCatalogs(_ configurations: [CatalogConfiguration], plugins: PluginRegistry) throws
+        -> Catalog
+    {
         let catalog = Catalog()
         for configuration in configurations {
             let section = ConfigurationSection(name: configuration.name, values: configuration.values)
@@ -233,7 +235,9 @@ private final class LocalWorkerConnection: WorkerConnection, Sendable {
         try await worker.startTask(attempt, descriptor: descriptor)
     }
     func cancelTasks(_ attempts: [TaskAttemptID]) async throws { await worker.cancelTasks(attempts) }
-    func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> { worker.taskStatuses(query: query) }
+    func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
+        worker.taskStatuses(query: query)
+    }
     func ping() async throws {}
     func close() async {}
 }

@@ -57,7 +57,9 @@ package protocol TableProvider: AnyObject, Sendable {
 }
 
 extension TableProvider {
-    package func statistics() async throws -> TableStatistics { TableStatistics(columns: schema.fields.map { _ in .init() }) }
+    package func statistics() async throws -> TableStatistics {
+        TableStatistics(columns: schema.fields.map { _ in .init() })
+    }
     package func makeWriter() async throws -> any TableWriter { throw QueryError.notSupported("writing to this table") }
 }
 

@@ -16,7 +16,8 @@ package struct TaskStatus: Sendable {
     /// Operator metrics in `OperatorMetrics` coding; complete when the task has ended.
     package var metrics: [OperatorMetrics]
     package init(
-        attempt: TaskAttemptID, version: Int, state: TaskState, error: QueryError? = nil, metrics: [OperatorMetrics] = []
+        attempt: TaskAttemptID, version: Int, state: TaskState, error: QueryError? = nil,
+        metrics: [OperatorMetrics] = []
     ) {
         self.attempt = attempt
         self.version = version

@@ -56,7 +56,8 @@ package final class WorkerSession: Sendable {
             }
             if isOver { break }
             if isDraining && worker.isIdle { feed(.workFinished) }
-            let wait = deadline.map { max(.milliseconds(2), min(.milliseconds(200), $0.since(now))) } ?? .milliseconds(200)
+            let wait =
+                deadline.map { max(.milliseconds(2), min(.milliseconds(200), $0.since(now))) } ?? .milliseconds(200)
             do { try await Task.sleep(for: wait) } catch { break }
             feed(.tick)
         }

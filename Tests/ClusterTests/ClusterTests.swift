@@ -8,7 +8,8 @@ import Testing
 @Suite("Clusters of processes", .serialized)
 struct ClusterTests {
     /// A query that reads enough to be interrupted.
-    private static let longQuery = "SELECT count(*) FROM tpch.sf10.lineitem l, tpch.sf10.orders o WHERE l_orderkey = o_orderkey AND l_comment LIKE '%x%y%z%'"
+    private static let longQuery =
+        "SELECT count(*) FROM tpch.sf10.lineitem l, tpch.sf10.orders o WHERE l_orderkey = o_orderkey AND l_comment LIKE '%x%y%z%'"
 
     @Test("scripts give the same rows as embedded")
     func scripts() async throws {

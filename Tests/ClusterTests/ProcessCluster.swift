@@ -17,7 +17,9 @@ final class ServerProcess: @unchecked Sendable {
 
     /// The program of this build, beside the test bundle.
     static let program: URL? = {
-        var candidates = [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()]
+        var candidates = [
+            Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
+        ]
         for bundle in Bundle.allBundles { candidates.append(bundle.bundleURL.deletingLastPathComponent()) }
         return candidates.map { $0.appendingPathComponent("martlet") }.first {
             FileManager.default.isExecutableFile(atPath: $0.path)
@@ -113,7 +115,9 @@ final class ProcessCluster: @unchecked Sendable {
 
     /// Waits until the coordinator has taken `count` workers in.
     func waitForWorkers(_ count: Int, seconds: Double = 20) async throws {
-        guard let http = coordinator.addresses["http"], let url = URL(string: "http://\(http)/v1/workers") else { return }
+        guard let http = coordinator.addresses["http"], let url = URL(string: "http://\(http)/v1/workers") else {
+            return
+        }
         let deadline = Date().addingTimeInterval(seconds)
         while Date() < deadline {
             if let text = try? String(contentsOf: url, encoding: .utf8) {

@@ -60,7 +60,9 @@ package final class QueryExecution: Sendable {
 
     /// The rows. To be read by one reader, to the end unless the query is cancelled.
     package var rows: ResultStream {
-        guard let stream = stream.withLock({ $0 }) else { preconditionFailure("a query has a result stream from the start") }
+        guard let stream = stream.withLock({ $0 }) else {
+            preconditionFailure("a query has a result stream from the start")
+        }
         return stream
     }
 
@@ -148,7 +150,8 @@ package final class QueryExecution: Sendable {
     }
 
     private func startTask(_ assignment: TaskAssignment) {
-        guard let connection = workers[assignment.worker]?.connection, let descriptor = descriptors[assignment.attempt] else {
+        guard let connection = workers[assignment.worker]?.connection, let descriptor = descriptors[assignment.attempt]
+        else {
             return feed(.refused(assignment.attempt, .internalError("a task has no worker")))
         }
         inBackground { [weak self] in

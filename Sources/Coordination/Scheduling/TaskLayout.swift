@@ -99,7 +99,9 @@ package struct TaskLayoutBuilder {
     private func catalogDescriptors(of stage: PlanStage) throws -> [CatalogDescriptor] {
         var names = Set(stage.scans.map(\.scan.table.catalog))
         func collect(_ node: PhysicalNode) {
-            if case .write(let write) = node.kind, case .insert(let table) = write.target { names.insert(table.catalog) }
+            if case .write(let write) = node.kind, case .insert(let table) = write.target {
+                names.insert(table.catalog)
+            }
             for input in node.inputs { collect(input) }
         }
         collect(stage.root)

@@ -2,8 +2,8 @@
 
 import Columnar
 import Diagnostics
-import LogicalPlanner
 import Logging
+import LogicalPlanner
 import PhysicalPlanner
 import PlanStatistics
 import QueryPlan
@@ -13,9 +13,9 @@ import Transport
 import WireCodec
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Limits of the engine.
@@ -57,7 +57,9 @@ package final class QueryEngine: Sendable {
         self.openReader = openReader
     }
 
-    package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "") -> Session {
+    package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "")
+        -> Session
+    {
         Session(engine: self, user: user, database: database, applicationName: applicationName)
     }
 

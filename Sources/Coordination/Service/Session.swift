@@ -95,7 +95,8 @@ package final class Session: Sendable {
             try checkTransaction(statement)
             let bound = try await bind(statement, parameterTypes: parameterTypes)
             return PreparedStatement(
-                sql: sql, statement: statement, parameterTypes: bound.parameterTypes, fields: try resultFields(bound.statement))
+                sql: sql, statement: statement, parameterTypes: bound.parameterTypes,
+                fields: try resultFields(bound.statement))
         } catch {
             noteFailure()
             throw QueryError.wrapping(error)
@@ -109,7 +110,8 @@ package final class Session: Sendable {
             guard parameters.count == prepared.parameterTypes.count else {
                 throw QueryError(
                     .protocolViolation,
-                    "bind message supplies \(parameters.count) parameters, but the statement requires \(prepared.parameterTypes.count)")
+                    "bind message supplies \(parameters.count) parameters, but the statement requires \(prepared.parameterTypes.count)"
+                )
             }
             let literals = zip(parameters, prepared.parameterTypes).map { QueryPlan.Expression.literal($0, $1) }
             return try await execute(statement, sql: prepared.sql, parameters: literals)
@@ -144,7 +146,9 @@ package final class Session: Sendable {
         }
     }
 
-    func execute(_ statement: Statement, sql: String, parameters: [QueryPlan.Expression]) async throws -> StatementResult {
+    func execute(_ statement: Statement, sql: String, parameters: [QueryPlan.Expression]) async throws
+        -> StatementResult
+    {
         try checkTransaction(statement)
         state.withLock { $0.isCancelled = false }
         let bound = try await bind(statement, parameterTypes: parameters.map(\.type))
@@ -212,7 +216,8 @@ extension LogicalPlan {
                 switch node {
                 case .parameter(let index, let type):
                     guard index < parameters.count else { return node }
-                    return parameters[index].type == type ? parameters[index] : .cast(parameters[index], to: type, kind: .strict)
+                    return parameters[index].type == type
+                        ? parameters[index] : .cast(parameters[index], to: type, kind: .strict)
                 case .subquery(var subquery):
                     subquery.plan = subquery.plan.substituting(parameters)
                     return .subquery(subquery)

@@ -19,7 +19,9 @@ package struct SessionSettings: Sendable {
         Definition(name: "client_encoding", defaultValue: "UTF8", text: "Encoding of the client.", isReported: true),
         Definition(name: "client_min_messages", defaultValue: "notice", text: "Least severity of messages sent."),
         Definition(name: "datestyle", defaultValue: "ISO, MDY", text: "Format of dates.", isReported: true),
-        Definition(name: "default_transaction_isolation", defaultValue: "read committed", text: "Isolation of new transactions."),
+        Definition(
+            name: "default_transaction_isolation", defaultValue: "read committed",
+            text: "Isolation of new transactions."),
         Definition(
             name: "default_transaction_read_only", defaultValue: "off", text: "Whether new transactions only read.",
             isReported: true),
@@ -29,16 +31,22 @@ package struct SessionSettings: Sendable {
             name: "in_hot_standby", defaultValue: "off", text: "Whether the server is a standby.", isReported: true,
             isReadOnly: true),
         Definition(
-            name: "integer_datetimes", defaultValue: "on", text: "Datetimes are integers.", isReported: true, isReadOnly: true),
+            name: "integer_datetimes", defaultValue: "on", text: "Datetimes are integers.", isReported: true,
+            isReadOnly: true),
         Definition(name: "intervalstyle", defaultValue: "postgres", text: "Format of intervals.", isReported: true),
-        Definition(name: "is_superuser", defaultValue: "on", text: "Whether the user may do all.", isReported: true, isReadOnly: true),
+        Definition(
+            name: "is_superuser", defaultValue: "on", text: "Whether the user may do all.", isReported: true,
+            isReadOnly: true),
         Definition(name: "jit", defaultValue: "off", text: "Accepted, without effect."),
         Definition(name: "lock_timeout", defaultValue: "0", text: "Accepted, without effect."),
-        Definition(name: "max_identifier_length", defaultValue: "63", text: "Longest identifier in bytes.", isReadOnly: true),
-        Definition(name: "row_security", defaultValue: "on", text: "Accepted, without effect."),
-        Definition(name: "search_path", defaultValue: "\"$user\", public", text: "Schemas in which names are looked up."),
         Definition(
-            name: "server_encoding", defaultValue: "UTF8", text: "Encoding of the server.", isReported: true, isReadOnly: true),
+            name: "max_identifier_length", defaultValue: "63", text: "Longest identifier in bytes.", isReadOnly: true),
+        Definition(name: "row_security", defaultValue: "on", text: "Accepted, without effect."),
+        Definition(
+            name: "search_path", defaultValue: "\"$user\", public", text: "Schemas in which names are looked up."),
+        Definition(
+            name: "server_encoding", defaultValue: "UTF8", text: "Encoding of the server.", isReported: true,
+            isReadOnly: true),
         Definition(
             name: "server_version", defaultValue: EngineVersion.serverVersion, text: "PostgreSQL version spoken.",
             isReported: true, isReadOnly: true),
@@ -47,10 +55,14 @@ package struct SessionSettings: Sendable {
             name: "session_authorization", defaultValue: "martlet", text: "The user of the session.", isReported: true,
             isReadOnly: true),
         Definition(
-            name: "standard_conforming_strings", defaultValue: "on", text: "Backslashes in strings are plain.", isReported: true),
-        Definition(name: "statement_timeout", defaultValue: "0", text: "Longest time of a statement in milliseconds; 0 is none."),
+            name: "standard_conforming_strings", defaultValue: "on", text: "Backslashes in strings are plain.",
+            isReported: true),
+        Definition(
+            name: "statement_timeout", defaultValue: "0",
+            text: "Longest time of a statement in milliseconds; 0 is none."),
         Definition(name: "timezone", defaultValue: "UTC", text: "Time zone of timestamps.", isReported: true),
-        Definition(name: "transaction_isolation", defaultValue: "read committed", text: "Isolation of the transaction."),
+        Definition(
+            name: "transaction_isolation", defaultValue: "read committed", text: "Isolation of the transaction."),
         Definition(name: "transaction_read_only", defaultValue: "off", text: "Whether the transaction only reads."),
         Definition(name: "work_mem", defaultValue: "4MB", text: "Accepted, without effect."),
     ]
@@ -128,7 +140,8 @@ package struct SessionSettings: Sendable {
         case "client_encoding":
             let plain = value.lowercased().filter { $0.isLetter || $0.isNumber }
             guard plain == "utf8" || plain == "unicode" || plain == "sqlascii" else {
-                throw QueryError(.featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
+                throw QueryError(
+                    .featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
             }
             return "UTF8"
         case "datestyle":
@@ -148,7 +161,8 @@ package struct SessionSettings: Sendable {
     /// Reads `1500`, `1500ms`, `2s`, `1min`.
     package static func milliseconds(_ text: String) -> Int? {
         let lower = text.lowercased().filter { !$0.isWhitespace }
-        for (suffix, factor) in [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000)] where lower.hasSuffix(suffix) {
+        for (suffix, factor) in [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000)]
+        where lower.hasSuffix(suffix) {
             return Int(lower.dropLast(suffix.count)).map { $0 * factor }
         }
         return Int(lower)
@@ -162,7 +176,9 @@ package struct SessionSettings: Sendable {
     package var searchPath: [String] {
         self["search_path"].split(separator: ",").map { part in
             var name = String(part).trimmed
-            if name.hasPrefix("\""), name.hasSuffix("\""), name.count >= 2 { name = String(name.dropFirst().dropLast()) }
+            if name.hasPrefix("\""), name.hasSuffix("\""), name.count >= 2 {
+                name = String(name.dropFirst().dropLast())
+            }
             return name
         }.filter { $0 != "$user" && !$0.isEmpty }
     }

@@ -81,7 +81,8 @@ extension StatementRunner {
         let settings = session.settings
         if let name {
             let value = try settings.value(name)
-            return Self.table([SessionSettings.reportedName(SessionSettings.canonicalName(name))], [[value]], tag: "SHOW")
+            return Self.table(
+                [SessionSettings.reportedName(SessionSettings.canonicalName(name))], [[value]], tag: "SHOW")
         }
         let rows = SessionSettings.definitions.map { [$0.name, settings[$0.name], $0.text] }
         return Self.table(["name", "setting", "description"], rows, tag: "SHOW")
@@ -93,7 +94,9 @@ extension StatementRunner {
         for catalogName in catalog.catalogNames where all || catalogName == name || schema == nil {
             guard let backend = catalog.backend(catalogName) else { continue }
             let schemas: [String]
-            if let schema { schemas = [schema] } else {
+            if let schema {
+                schemas = [schema]
+            } else {
                 schemas = all ? try await backend.schemaNames() : session.settings.searchPath
             }
             for schemaName in schemas {

@@ -27,7 +27,8 @@ struct StatementRunner {
         case .copyTo(let plan, let names, let types, let target, let options):
             return try await copyTo(plan, Self.fields(names, types, plan), target, options)
         case .copyFrom(_, _, _, .client, _): throw QueryError.notSupported("COPY FROM STDIN")
-        case .copyFrom: throw QueryError.notSupported("COPY FROM a file", hint: "Use INSERT INTO … SELECT * FROM 'file'.")
+        case .copyFrom:
+            throw QueryError.notSupported("COPY FROM a file", hint: "Use INSERT INTO … SELECT * FROM 'file'.")
         case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate:
             return try await runDefinition(statement)
         case .setVariable, .resetVariable, .showVariable, .showTables, .showSchemas, .showDatabases, .showFunctions,
@@ -219,7 +220,9 @@ struct StatementRunner {
                     ? notice(.noActiveSQLTransaction, "there is no transaction in progress") : []
                 state.transaction = .idle
                 state.cursors = [:]
-                if case .commit = transaction { return StatementResult(tag: wasFailed ? "ROLLBACK" : "COMMIT", notices: notices) }
+                if case .commit = transaction {
+                    return StatementResult(tag: wasFailed ? "ROLLBACK" : "COMMIT", notices: notices)
+                }
                 return StatementResult(tag: "ROLLBACK", notices: notices)
             case .savepoint: return StatementResult(tag: "SAVEPOINT")
             case .release: return StatementResult(tag: "RELEASE")

@@ -285,7 +285,8 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
     package func run() async {
         while !Task.isCancelled {
             let deadline = state.withLock { $0.membership.nextDeadline }
-            let wait = deadline.map { max(.milliseconds(5), min(.milliseconds(250), $0.since(now))) } ?? .milliseconds(250)
+            let wait =
+                deadline.map { max(.milliseconds(5), min(.milliseconds(250), $0.since(now))) } ?? .milliseconds(250)
             do { try await Task.sleep(for: wait) } catch { return }
             await feed(.tick)
         }
@@ -304,7 +305,8 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
 }
 
 /// Whether `operation` succeeds within `duration`.
-private func withDeadline(_ duration: Duration, _ operation: @escaping @Sendable () async throws -> Void) async -> Bool {
+private func withDeadline(_ duration: Duration, _ operation: @escaping @Sendable () async throws -> Void) async -> Bool
+{
     await withTaskGroup(of: Bool.self) { group in
         group.addTask {
             do {

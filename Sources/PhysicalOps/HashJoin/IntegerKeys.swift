@@ -114,8 +114,9 @@ struct KeyPacking: Sendable {
             } else {
                 while row < count {
                     let distance = UInt64(bitPattern: scratch[row] &- minimum)
-                    let inside = UInt64(unsafeBitCast(
-                        (distance <= span) && (target[row] != .max), to: UInt8.self))
+                    let inside = UInt64(
+                        unsafeBitCast(
+                            (distance <= span) && (target[row] != .max), to: UInt8.self))
                     target[row] = (target[row] &+ distance &* stride) | (inside &- 1)
                     row &+= 1
                 }

@@ -95,7 +95,9 @@ private final class JoinBuildOperator: PushOperator {
         self.handOver = handOver
         part = RowPart(memory: shared.task.memory(for: node))
         computed = try layout.computedKeys.map { try RowExpression(layout.plan.rightKeys[$0], task: shared.task) }
-        strictKeys = layout.keyPositions.indices.filter { !layout.plan.nullsAreEqual[$0] }.map { layout.keyPositions[$0] }
+        strictKeys = layout.keyPositions.indices.filter { !layout.plan.nullsAreEqual[$0] }.map {
+            layout.keyPositions[$0]
+        }
         switch layout.kind {
         case .inner, .left, .semi, .rightSemi, .single: dropsNullKeys = true
         case .anti, .mark: dropsNullKeys = !layout.plan.isNullAware

@@ -197,7 +197,9 @@ final class JoinTable: @unchecked Sendable {
             if key != .max {
                 var slot = Hashing.mix(key) & slotMask
                 if region.owns(slot) {
-                    while slots[Int(truncatingIfNeeded: slot)].row != 0 && slots[Int(truncatingIfNeeded: slot)].key != key {
+                    while slots[Int(truncatingIfNeeded: slot)].row != 0
+                        && slots[Int(truncatingIfNeeded: slot)].key != key
+                    {
                         slot = region.following(slot)
                     }
                     let first = slots[Int(truncatingIfNeeded: slot)].row

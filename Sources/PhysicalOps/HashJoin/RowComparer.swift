@@ -23,7 +23,9 @@ struct RowComparer {
 
     /// Whether two build rows have equal keys.
     func equal(_ a: Int, _ b: Int) -> Bool {
-        for column in columns where !equalValues(column.vector, a, column.vector, b, column.nullsAreEqual) { return false }
+        for column in columns where !equalValues(column.vector, a, column.vector, b, column.nullsAreEqual) {
+            return false
+        }
         return true
     }
 
@@ -49,11 +51,14 @@ struct RowComparer {
             case .boolean, .int8:
                 return compact(probe.values(UInt8.self), column.vector.values(UInt8.self), probeRows, buildRows, count)
             case .int16:
-                return compact(probe.values(UInt16.self), column.vector.values(UInt16.self), probeRows, buildRows, count)
+                return compact(
+                    probe.values(UInt16.self), column.vector.values(UInt16.self), probeRows, buildRows, count)
             case .int32:
-                return compact(probe.values(UInt32.self), column.vector.values(UInt32.self), probeRows, buildRows, count)
+                return compact(
+                    probe.values(UInt32.self), column.vector.values(UInt32.self), probeRows, buildRows, count)
             case .int64:
-                return compact(probe.values(UInt64.self), column.vector.values(UInt64.self), probeRows, buildRows, count)
+                return compact(
+                    probe.values(UInt64.self), column.vector.values(UInt64.self), probeRows, buildRows, count)
             case .int128, .uuid:
                 return compact(
                     probe.values(UInt128.self), column.vector.values(UInt128.self), probeRows, buildRows, count)

@@ -140,7 +140,9 @@ private final class SortCollector: PushOperator {
         encoder = SortPrefixEncoder(shared.layout.plan.keys)
         keptRowCount = shared.layout.keptRowCount ?? 0
         pruneRowCount = min(Batch.rowCountMax - Batch.standardRowCount, max(4 * keptRowCount, 8192))
-        gathered = shared.layout.keptRowCount.map { _ in BatchAccumulator(types: shared.layout.storedTypes, capacity: 8192) }
+        gathered = shared.layout.keptRowCount.map { _ in
+            BatchAccumulator(types: shared.layout.storedTypes, capacity: 8192)
+        }
         super.init(node: node, downstream: nil, driver: driver)
     }
 

@@ -25,7 +25,8 @@ final class WindowAggregate {
 
     /// `arguments` cover the partition's rows; `filter`, if there is one, says which rows count.
     func evaluate(
-        _ arguments: [Vector], filter: Vector?, frames: WindowFrames, exclusion: WindowFrame.Exclusion, peers: WindowPeers,
+        _ arguments: [Vector], filter: Vector?, frames: WindowFrames, exclusion: WindowFrame.Exclusion,
+        peers: WindowPeers,
         into builder: VectorBuilder
     ) throws {
         var row = 0
@@ -58,7 +59,8 @@ final class WindowAggregate {
     }
 
     private func evaluateExcluding(
-        _ arguments: [Vector], _ filter: Vector?, _ start: Int, _ end: Int, _ exclusion: WindowFrame.Exclusion, _ row: Int,
+        _ arguments: [Vector], _ filter: Vector?, _ start: Int, _ end: Int, _ exclusion: WindowFrame.Exclusion,
+        _ row: Int,
         _ peers: WindowPeers
     ) throws -> ScalarValue {
         executor.initialize(slot, offset: 0, count: 1)

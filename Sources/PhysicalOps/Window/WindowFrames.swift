@@ -45,7 +45,8 @@ struct WindowFrames {
         var end = [Int32](repeating: Int32(count), count: count)
         let groups = frame.unit == .groups ? GroupIndex(peers) : nil
         for row in 0..<count {
-            let from = try Self.position(frame.start, isStart: true, row, frame.unit, startOffset, peers, groups, orderKey)
+            let from = try Self.position(
+                frame.start, isStart: true, row, frame.unit, startOffset, peers, groups, orderKey)
             let to = try Self.position(frame.end, isStart: false, row, frame.unit, endOffset, peers, groups, orderKey)
             start[row] = Int32(max(0, min(count, from)))
             end[row] = Int32(max(Int(start[row]), min(count, to)))
@@ -71,7 +72,8 @@ struct WindowFrames {
             switch unit {
             case .rows:
                 let distance = try rowOffset(offset)
-                let (target, overflow) = isFollowing
+                let (target, overflow) =
+                    isFollowing
                     ? row.addingReportingOverflow(distance) : row.subtractingReportingOverflow(distance)
                 if overflow { return isFollowing ? peers.rowCount : 0 }
                 return isStart ? target : target + 1
@@ -79,7 +81,8 @@ struct WindowFrames {
                 guard let groups else { return 0 }
                 let distance = try rowOffset(offset)
                 let group = groups.group(of: row)
-                let (target, overflow) = isFollowing
+                let (target, overflow) =
+                    isFollowing
                     ? group.addingReportingOverflow(distance) : group.subtractingReportingOverflow(distance)
                 if overflow { return isFollowing ? peers.rowCount : 0 }
                 return isStart ? groups.start(target) : groups.end(target)
@@ -88,7 +91,8 @@ struct WindowFrames {
                     throw QueryError(
                         .windowingError, "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column")
                 }
-                return try key.position(row: row, offset: offset, isFollowing: isFollowing, isStart: isStart, peers: peers)
+                return try key.position(
+                    row: row, offset: offset, isFollowing: isFollowing, isStart: isStart, peers: peers)
             }
         }
     }
@@ -169,7 +173,9 @@ struct RangeKey {
         guard case .float(let distance) = offset ?? .null else {
             throw QueryError(.nullValueNotAllowed, "frame offset must not be null")
         }
-        guard distance >= 0 else { throw QueryError(.invalidPrecedingOrFollowingSize, "frame offset must not be negative") }
+        guard distance >= 0 else {
+            throw QueryError(.invalidPrecedingOrFollowingSize, "frame offset must not be negative")
+        }
         let target = isFollowing ? values[row] + distance : values[row] - distance
         return search(isStart) { values[$0] < target ? -1 : values[$0] == target ? 0 : 1 }
     }
@@ -191,7 +197,9 @@ struct RangeKey {
             }
         default: throw QueryError(.nullValueNotAllowed, "frame offset must not be null")
         }
-        guard distance >= 0 else { throw QueryError(.invalidPrecedingOrFollowingSize, "frame offset must not be negative") }
+        guard distance >= 0 else {
+            throw QueryError(.invalidPrecedingOrFollowingSize, "frame offset must not be negative")
+        }
         return distance
     }
 

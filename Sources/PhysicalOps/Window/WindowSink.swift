@@ -16,7 +16,9 @@ final class WindowSink: SinkFactory, Sendable {
     }
 
     func makeSink(driver: DriverContext) throws -> PushOperator {
-        try WindowCollector(node: node, shared: shared, driver: driver) { [self] part in parts.withLock { $0.append(part) } }
+        try WindowCollector(node: node, shared: shared, driver: driver) { [self] part in
+            parts.withLock { $0.append(part) }
+        }
     }
 
     func finalize(phase: Int) throws -> [FinalizeTask] {
@@ -44,7 +46,8 @@ final class WindowSink: SinkFactory, Sendable {
         let entries = order.entries
         if !keys.isEmpty {
             for index in stride(from: 1, to: order.count, by: 1)
-            where !keys.allSatisfy({ equalValues($0, Int(entries[index - 1].row), $0, Int(entries[index].row), true) }) {
+            where !keys.allSatisfy({ equalValues($0, Int(entries[index - 1].row), $0, Int(entries[index].row), true) })
+            {
                 bounds.append(index)
             }
         }
@@ -65,7 +68,8 @@ private final class WindowCollector: PushOperator {
     private let computed: RowExpressions
     private let handOver: (RowPart) -> Void
 
-    init(node: PhysicalNode, shared: WindowShared, driver: DriverContext, handOver: @escaping (RowPart) -> Void) throws {
+    init(node: PhysicalNode, shared: WindowShared, driver: DriverContext, handOver: @escaping (RowPart) -> Void) throws
+    {
         layout = shared.layout
         part = RowPart(memory: shared.task.memory(for: node))
         computed = try RowExpressions(shared.layout.computed, task: shared.task)

@@ -19,7 +19,9 @@ final class WindowSourceFactory: SourceFactory, Sendable {
     var maximumDrivers: Int { max(1, shared.bounds.count - 1) }
 
     func makeSource(driver: DriverContext) throws -> any BatchSource {
-        guard let result = shared.result else { throw QueryError.internalError("the window is read before it is sorted") }
+        guard let result = shared.result else {
+            throw QueryError.internalError("the window is read before it is sorted")
+        }
         return try WindowSource(
             counters: driver.makeCounters(for: node), shared: shared, result: result
         ) { [self] in takePartitions() }
@@ -66,7 +68,8 @@ private final class WindowSource: BatchSource {
     private var results: [Vector] = []
 
     init(
-        counters: OperatorCounters, shared: WindowShared, result: SortResult, takePartitions: @escaping () -> Range<Int>?
+        counters: OperatorCounters, shared: WindowShared, result: SortResult,
+        takePartitions: @escaping () -> Range<Int>?
     ) throws {
         self.counters = counters
         self.shared = shared
@@ -147,7 +150,8 @@ private final class WindowSource: BatchSource {
                 let frames = try makeFrames(call, peers, rows, count)
                 let filter = call.layout.filter.map { gatherRows(result.store.columns[$0], rows, count) }
                 try aggregate.evaluate(
-                    arguments, filter: filter, frames: frames, exclusion: call.layout.call.frame.exclusion, peers: peers,
+                    arguments, filter: filter, frames: frames, exclusion: call.layout.call.frame.exclusion,
+                    peers: peers,
                     into: builder)
             case .function(let function):
                 if function.usesFrame && call.layout.call.frame.exclusion != .none {

@@ -57,7 +57,9 @@ package final class OutputBuffer: TaskOutput, Sendable {
 
     package func isFull(wake: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
-            guard state.bufferedByteCount >= byteLimit, state.failure == nil, state.hasOpenPartition else { return false }
+            guard state.bufferedByteCount >= byteLimit, state.failure == nil, state.hasOpenPartition else {
+                return false
+            }
             state.waitingProducers.append(wake)
             return true
         }
@@ -114,7 +116,9 @@ package final class OutputBuffer: TaskOutput, Sendable {
         let producers = state.withLock { state -> [@Sendable () -> Void] in
             guard !state.partitions[partition].isClosed else { return [] }
             state.partitions[partition].isClosed = true
-            while let batch = state.partitions[partition].takeBatch() { state.bufferedByteCount -= batch.estimatedByteCount }
+            while let batch = state.partitions[partition].takeBatch() {
+                state.bufferedByteCount -= batch.estimatedByteCount
+            }
             state.partitions[partition].wake = nil
             return state.takeProducersIfRoom(byteLimit: byteLimit)
         }

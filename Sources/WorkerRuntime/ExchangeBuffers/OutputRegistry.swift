@@ -101,7 +101,8 @@ private final class BufferStream: ExchangeStream, ExchangeReader, Sendable {
             return .pending
         }
         guard channel.partition < found.partitionCount else {
-            throw QueryError(.protocolViolation, "there is no partition \(channel.partition) in task \(channel.producer)")
+            throw QueryError(
+                .protocolViolation, "there is no partition \(channel.partition) in task \(channel.producer)")
         }
         state.withLock { $0.buffer = found }
         return try found.poll(partition: channel.partition, wake: wake)
@@ -118,5 +119,7 @@ private final class BufferStream: ExchangeStream, ExchangeReader, Sendable {
 
 extension OutputRegistry {
     /// A reader within the node: no transport in between.
-    package func openLocalReader(_ channel: ExchangeChannel) -> any ExchangeReader { BufferStream(channel, registry: self) }
+    package func openLocalReader(_ channel: ExchangeChannel) -> any ExchangeReader {
+        BufferStream(channel, registry: self)
+    }
 }

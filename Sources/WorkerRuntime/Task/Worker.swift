@@ -248,14 +248,18 @@ package final class Worker: WorkerService, Sendable {
                 if state.subscribers[query]?.isEmpty == true { state.subscribers[query] = nil }
             }
         }
-        let known = state.withLock { state in state.tasks.values.filter { $0.status.attempt.query == query }.map(\.status) }
+        let known = state.withLock { state in
+            state.tasks.values.filter { $0.status.attempt.query == query }.map(\.status)
+        }
         for status in known { continuation.yield(status) }
         return stream
     }
 
     package var runningTaskCount: Int { state.withLock { $0.tasks.values.count { $0.status.state == .running } } }
     /// Whether no task runs and no output waits to be fetched.
-    package var isIdle: Bool { state.withLock { $0.tasks.values.allSatisfy { $0.status.state != .running && $0.buffer.isDrained } } }
+    package var isIdle: Bool {
+        state.withLock { $0.tasks.values.allSatisfy { $0.status.state != .running && $0.buffer.isDrained } }
+    }
 
     // MARK: - Life
 

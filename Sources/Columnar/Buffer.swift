@@ -15,7 +15,7 @@ package final class Buffer: @unchecked Sendable {
 
     package init(byteCount: Int) {
         self.byteCount = byteCount
-        base = .allocate(byteCount: byteCount + Buffer.padding, alignment: 64)
+        base = ck_block_take(byteCount + Buffer.padding)
         owner = nil
     }
 
@@ -27,7 +27,7 @@ package final class Buffer: @unchecked Sendable {
     }
 
     deinit {
-        if owner == nil { base.deallocate() }
+        if owner == nil { ck_block_give(base, byteCount + Buffer.padding) }
     }
 }
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "ck_csv.h"
+#include "ck_memory.h"
 #include "ck_text.h"
 #include "ck_unpack.h"
 

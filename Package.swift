@@ -141,6 +141,8 @@ var targets: [Target] = [
             "InProcessTransport", "Columnar", "QueryPlan", "Diagnostics", log,
         ]),
     tests("SQLScriptTests", ["EngineTestSupport"]),
+    tests("CoordinationTests", ["Coordination", "Transport", "Diagnostics"]),
+    tests("WorkerRuntimeTests", ["WorkerRuntime", "Transport", "Columnar", "Diagnostics"]),
     tests("ArchitectureTests", ["TestSupport"]),
     testLibrary("TransportConformance", ["Transport", "ClusterMembership", "Columnar", "Diagnostics"]),
     tests("WireCodecTests", ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),

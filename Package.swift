@@ -178,6 +178,9 @@ var targets: [Target] = [
     tests(
         "LogicalPlannerTests",
         ["LogicalPlanner", "SQLParser", "SQLFunctions", "QueryPlan", "Storage", "Columnar", "Diagnostics"]),
+    tests(
+        "PhysicalOpsTests",
+        ["PhysicalOps", "QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics"]),
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
 

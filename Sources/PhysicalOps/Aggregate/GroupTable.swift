@@ -22,6 +22,8 @@ final class GroupTable {
     private let slotCountMax: Int
     /// `false`: long keys stay where they are; the caller keeps that memory alive.
     private let copiesStrings: Bool
+    /// Bits of the hash that are used; tests force collisions by it.
+    private let hashMask: UInt64
     /// Whether a group may be in several rows.
     private(set) var hasDuplicates = false
 
@@ -44,11 +46,12 @@ final class GroupTable {
     private let newGroups: UnsafeMutablePointer<UnsafeMutableRawPointer>
 
     /// `slotCountMax` must be a power of two, or `.max`.
-    init(layout: GroupLayout, slotCountMax: Int = .max, copiesStrings: Bool = true, isPartitioned: Bool = false) {
+    init(layout: GroupLayout, slotCountMax: Int = .max, copiesStrings: Bool = true, hashMask: UInt64 = .max) {
         self.layout = layout
+        self.hashMask = hashMask
         self.slotCountMax = slotCountMax
         self.copiesStrings = copiesStrings
-        store = GroupRowStore(layout: layout, isPartitioned: isPartitioned)
+        store = GroupRowStore(layout: layout, isPartitioned: false)
         keyHasNulls = layout.types.map { _ in false }
         switch layout.packing {
         case .rows: slotWords = 1
@@ -163,6 +166,9 @@ final class GroupTable {
                 hashes[row] = Hashing.combine(Hashing.mix(first[row] ^ nullFlags[row] &* Hashing.nullHash), second[row])
                 row &+= 1
             }
+        }
+        if hashMask != .max {
+            for row in 0..<count { hashes[row] &= hashMask }
         }
     }
 

@@ -66,7 +66,7 @@ private func randomRows(
 }
 
 @Suite struct AggregateTests {
-    static let calls: (PhysicalNode, Int) -> [AggregateCall] = { node, value in
+    static let calls: @Sendable (PhysicalNode, Int) -> [AggregateCall] = { node, value in
         [TestFunctions.count(), TestFunctions.count(Plan.input(node, value)), TestFunctions.sum(Plan.input(node, value))]
     }
 

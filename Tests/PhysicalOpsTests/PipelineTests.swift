@@ -2,7 +2,8 @@
 
 import Columnar
 import Diagnostics
-import Foundation
+import Dispatch
+import Glibc
 import QueryPlan
 import SQLFunctions
 import Storage
@@ -44,7 +45,7 @@ final class TestReader: ExchangeReader {
     func close() { state.withLock { $0.closed += 1 } }
 }
 
-final class TestWriter: TableWriter {
+final class TestWriter: TableWriter, Sendable {
     struct State {
         var rows = 0
         var committed = 0
@@ -148,7 +149,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
             return
         }
         #expect(error.state == .ioError)
-        Thread.sleep(forTimeInterval: 0.02)
+        usleep(20_000)
         #expect(done.count == 1)
         #expect(output.state.withLock { $0.failed } == 1)
         #expect(output.state.withLock { $0.finished } == 0)
@@ -171,7 +172,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
             Plan.aggregate(groups: [Plan.input(source, 0)], [], source), output: TestOutput(), environment: environment,
             pool: pool)
         execution.start { done.complete($0) }
-        Thread.sleep(forTimeInterval: 0.02)
+        usleep(20_000)
         #expect(done.count == 0)
         execution.cancel(QueryError(.queryCanceled, "canceled"))
         execution.cancel(QueryError(.internalError, "too late"))
@@ -239,7 +240,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         let done = Completion()
         let root = Plan.scan("t", [.int64])
         TestTask.make(root, output: output, environment: environment, pool: pool).start { done.complete($0) }
-        Thread.sleep(forTimeInterval: 0.02)
+        usleep(20_000)
         #expect(output.allRows.isEmpty)
         output.setFull(false)
         _ = try done.wait().get()

@@ -2,7 +2,7 @@
 
 import Columnar
 import Diagnostics
-import Foundation
+import Dispatch
 import QueryPlan
 import SQLFunctions
 import Storage
@@ -121,18 +121,18 @@ final class TestEnvironment: TaskEnvironment {
     let threads: Int
     let tables: [String: TestTable]
     let readers: [StageID: [any ExchangeReader]]
-    let writers: Mutex<[any TableWriter]>
+    let writer: TestWriter?
 
     init(
         tables: [String: TestTable] = [:], readers: [StageID: [any ExchangeReader]] = [:], threads: Int = 2,
-        memoryLimit: Int = .max, writer: (any TableWriter)? = nil
+        memoryLimit: Int = .max, writer: TestWriter? = nil
     ) {
         registry = TestFunctions.registry
         self.tables = tables
         self.readers = readers
         self.threads = threads
         memory = MemoryPool(name: "test", limit: memoryLimit)
-        writers = Mutex(writer.map { [$0] } ?? [])
+        self.writer = writer
     }
 
     /// Node ids of scans are the table's position among the sorted names, see `Plan.scan`.
@@ -149,7 +149,7 @@ final class TestEnvironment: TaskEnvironment {
     }
     func exchangeReaders(stage: StageID) throws -> [any ExchangeReader] { readers[stage] ?? [] }
     func writer(for target: WriteTarget) throws -> any TableWriter {
-        guard let writer = writers.withLock({ $0.popLast() }) else { throw QueryError.internalError("no writer") }
+        guard let writer else { throw QueryError.internalError("no writer") }
         return writer
     }
 }
@@ -200,7 +200,7 @@ enum Plan {
 /// A finished run.
 struct TaskResult {
     var rows: [[ScalarValue]]
-    var metrics: [OperatorMetrics]
+    var metrics: [PhysicalOps.OperatorMetrics]
     var output: TestOutput
 }
 
@@ -238,16 +238,16 @@ enum TestTask {
 /// Waits for a completion on a thread of the test.
 final class Completion: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
-    private let state = Mutex<(result: Result<[OperatorMetrics], QueryError>?, count: Int)>((nil, 0))
+    private let state = Mutex<(result: Result<[PhysicalOps.OperatorMetrics], QueryError>?, count: Int)>((nil, 0))
 
-    func complete(_ result: Result<[OperatorMetrics], QueryError>) {
+    func complete(_ result: Result<[PhysicalOps.OperatorMetrics], QueryError>) {
         state.withLock {
             $0.result = result
             $0.count += 1
         }
         semaphore.signal()
     }
-    func wait(seconds: Double = 60) -> Result<[OperatorMetrics], QueryError> {
+    func wait(seconds: Double = 60) -> Result<[PhysicalOps.OperatorMetrics], QueryError> {
         if semaphore.wait(timeout: .now() + seconds) == .timedOut {
             return .failure(QueryError(.internalError, "the task did not end"))
         }

@@ -64,7 +64,9 @@ package final class VectorBuilder {
         if value.isNull {
             appendNull()
         } else {
-            vector.store(value, at: slot(), heap: heap)
+            // First the slot: it may replace the vector.
+            let index = slot()
+            vector.store(value, at: index, heap: heap)
         }
     }
 

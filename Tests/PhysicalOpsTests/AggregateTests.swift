@@ -97,7 +97,7 @@ private func randomRows(
                     })
                     #expect(result.rows.count == months.count)
                 } else {
-                    #expect(TestData.sorted(canonical(result.rows)) == TestData.sorted(expected), "\(keyTypes) \(shape)")
+                    TestData.same(canonical(result.rows), expected)
                 }
             }
         }
@@ -117,7 +117,7 @@ private func randomRows(
             let result = try TestTask.run(root, environment: TestEnvironment(tables: ["t": table], threads: threads))
             let expected = Reference(rows: rows).group(Array(keyTypes.indices), value: keyTypes.count)
             #expect(result.rows.count == expected.count)
-            #expect(TestData.sorted(result.rows) == TestData.sorted(expected))
+            TestData.same(result.rows, expected)
         }
     }
 
@@ -143,7 +143,7 @@ private func randomRows(
                 let final = Plan.aggregate(.final, groups: [Plan.input(source, 0), Plan.input(source, 1)], calls, source)
                 all += try TestTask.run(final, environment: TestEnvironment(readers: [StageID(1): [reader]])).rows
             }
-            #expect(TestData.sorted(all) == TestData.sorted(Reference(rows: rows).group([0, 1], value: 2)))
+            TestData.same(all, Reference(rows: rows).group([0, 1], value: 2))
         }
     }
 
@@ -165,17 +165,13 @@ private func randomRows(
             }
         }
         let single = Plan.aggregate(groups: groups, sets: sets, Self.calls(scan, 2), scan)
-        #expect(
-            TestData.sorted(try TestTask.run(single, environment: TestEnvironment(tables: ["t": table])).rows)
-                == TestData.sorted(expected))
+        TestData.same(try TestTask.run(single, environment: TestEnvironment(tables: ["t": table])).rows, expected)
 
         let partialTypes: [DataType] = [.int32, .text, .int32, .int64, .int64, .int64, .int64]
         let partial = Plan.aggregate(.partial, groups: groups, sets: sets, Self.calls(scan, 2), scan, output: partialTypes)
         let final = Plan.aggregate(
             .final, groups: [Plan.input(partial, 0), Plan.input(partial, 1)], sets: sets, Self.calls(scan, 2), partial)
-        #expect(
-            TestData.sorted(try TestTask.run(final, environment: TestEnvironment(tables: ["t": table])).rows)
-                == TestData.sorted(expected))
+        TestData.same(try TestTask.run(final, environment: TestEnvironment(tables: ["t": table])).rows, expected)
     }
 
     @Test(arguments: [1, 3]) func filterDistinctAndOrdering(threads: Int) throws {
@@ -199,7 +195,7 @@ private func randomRows(
             var groups: [[ScalarValue]: [[ScalarValue]]] = [:]
             for row in rows { groups[keys.map { row[$0] }, default: []].append(row) }
             let expected = groups.map { key, rows in key + Self.expectedCalls(rows) }
-            #expect(TestData.sorted(result.rows) == TestData.sorted(expected))
+            TestData.same(result.rows, expected)
         }
         #expect(ListExecutor.live.load(ordering: .relaxed) == 0)
     }
@@ -239,7 +235,7 @@ private func randomRows(
             let numbers = values.compactMap { value -> Int64? in if case .integer(let number) = value { number } else { nil } }
             return [key, .integer(Int64(numbers.count)), numbers.isEmpty ? .null : .integer(numbers.reduce(0, +))]
         }
-        #expect(TestData.sorted(result.rows) == TestData.sorted(expected))
+        TestData.same(result.rows, expected)
     }
 
     @Test func emptyInput() throws {

@@ -87,7 +87,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
             tables: ["t": table(20_000), "u": table(500, splits: 1)], threads: threads)
         let result = try TestTask.run(root, environment: environment)
         let expected = (integers(0..<20_000) + integers(90_000..<90_010) + integers(0..<500)).map { [.string("x")] + $0 }
-        #expect(TestData.sorted(result.rows) == TestData.sorted(expected))
+        TestData.same(result.rows, expected)
         let metrics = Dictionary(uniqueKeysWithValues: result.metrics.map { ($0.node, $0) })
         #expect(metrics[scan.id]?.rowsOut == 20_000)
         #expect(metrics[root.id]?.rowsIn == 20_510)
@@ -106,9 +106,9 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
             let environment = TestEnvironment(tables: ["t": TestTable(types: types, splits: splits)])
             let expected = rows.filter { $0[0] == .boolean(true) }
             let behind = Plan.filter(.input(0, .boolean), Plan.scan("t", types))
-            #expect(TestData.sorted(try TestTask.run(behind, environment: environment).rows) == TestData.sorted(expected))
+            TestData.same(try TestTask.run(behind, environment: environment).rows, expected)
             let inside = Plan.scan("t", types, predicates: [.input(0, .boolean)])
-            #expect(TestData.sorted(try TestTask.run(inside, environment: environment).rows) == TestData.sorted(expected))
+            TestData.same(try TestTask.run(inside, environment: environment).rows, expected)
         }
     }
 
@@ -194,7 +194,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         }
         let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1))), [.int64])
         let result = try TestTask.run(source, environment: TestEnvironment(readers: [StageID(1): readers], threads: threads))
-        #expect(TestData.sorted(result.rows) == TestData.sorted(expected))
+        TestData.same(result.rows, expected)
         for reader in readers { #expect(reader.closeCount == 1) }
     }
 
@@ -226,7 +226,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         }
         let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1), mergeKeys: [key])), types)
         let result = try TestTask.run(source, environment: TestEnvironment(readers: [StageID(1): readers]))
-        #expect(TestData.sorted(result.rows) == TestData.sorted(all))
+        TestData.same(result.rows, all)
         let column = Batch.rows(result.rows.prefix(60_000).map { [$0[0]] }, types: [.text]).columns[0]
         for row in 1..<result.rows.count { #expect(comparator.compare([column], row - 1, [column], row) <= 0) }
     }
@@ -259,15 +259,15 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
             let environment = TestEnvironment(tables: ["t": TestTable(types: types, splits: splits)])
             let scan = Plan.scan("t", types)
             let hashed = try TestTask.run(scan, partitioning: .hash([0]), partitions: 5, environment: environment)
-            #expect(TestData.sorted(hashed.rows) == TestData.sorted(rows))
+            TestData.same(hashed.rows, rows)
             let keys = (0..<5).map { Set(hashed.output.rows(partition: $0).map { $0[0] }) }
             for first in 0..<5 { for second in 0..<first { #expect(keys[first].isDisjoint(with: keys[second])) } }
             let broadcast = try TestTask.run(scan, partitioning: .broadcast, partitions: 3, environment: environment)
             for partition in 0..<3 {
-                #expect(TestData.sorted(broadcast.output.rows(partition: partition)) == TestData.sorted(rows))
+                TestData.same(broadcast.output.rows(partition: partition), rows)
             }
             let turns = try TestTask.run(scan, partitioning: .roundRobin, partitions: 3, environment: environment)
-            #expect(TestData.sorted(turns.rows) == TestData.sorted(rows))
+            TestData.same(turns.rows, rows)
         }
     }
 

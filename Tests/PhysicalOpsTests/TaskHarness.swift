@@ -7,6 +7,7 @@ import QueryPlan
 import SQLFunctions
 import Storage
 import Synchronization
+import Testing
 import Transport
 
 @testable import PhysicalOps
@@ -324,5 +325,19 @@ enum TestData {
         return Vector(codes: buffer, count: values.count, dictionary: entries.finish())
     }
 
-    static func sorted(_ rows: [[ScalarValue]]) -> [String] { rows.map { "\($0)" }.sorted() }
+    /// Whether both hold the same rows, whatever their order. Reports the first difference only: the rows are many.
+    static func same(
+        _ actual: [[ScalarValue]], _ expected: [[ScalarValue]], sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let (a, b) = (actual.map { "\($0)" }.sorted(), expected.map { "\($0)" }.sorted())
+        if a == b { return }
+        let position = zip(a, b).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(a.count, b.count)
+        func text(_ rows: [String]) -> String {
+            rows[min(position, rows.count)..<min(position + 3, rows.count)].joined(separator: " ")
+                .replacing("Columnar.ScalarValue.", with: "")
+        }
+        Issue.record(
+            "\(a.count) rows instead of \(b.count); from \(position): \(text(a)) instead of \(text(b))",
+            sourceLocation: sourceLocation)
+    }
 }

@@ -60,7 +60,8 @@ final class CountExecutor: AggregateExecutor {
         for row in 0..<count where arguments.first.map({ !$0.isNull(row) }) ?? true { add(state, 1) }
     }
     func merge(_ states: States, offset: Int, exported: [Vector], count: Int) throws {
-        let values = exported[0].flattened().values(Int.self)
+        let vector = exported[0].flattened()
+        let values = vector.values(Int.self)
         for row in 0..<count { add(states[row] + offset, values[row]) }
     }
     func combine(_ states: States, sources: States, offset: Int, count: Int) throws {
@@ -95,8 +96,9 @@ final class SumExecutor: AggregateExecutor {
         for row in 0..<count where !vector.isNull(row) { add(state, vector.values(Int.self)[row], 1) }
     }
     func merge(_ states: States, offset: Int, exported: [Vector], count: Int) throws {
-        let sums = exported[0].flattened().values(Int.self)
-        let counts = exported[1].flattened().values(Int.self)
+        let columns = exported.map { $0.flattened() }
+        let sums = columns[0].values(Int.self)
+        let counts = columns[1].values(Int.self)
         for row in 0..<count { add(states[row] + offset, sums[row], counts[row]) }
     }
     func combine(_ states: States, sources: States, offset: Int, count: Int) throws {
@@ -168,6 +170,6 @@ final class ListExecutor: AggregateExecutor {
 }
 
 extension FunctionRegistry {
-    /// Comparisons of int64, as scalar functions of the same names as the built-in ones.
-    static func makeTestRegistry() -> FunctionRegistry { FunctionRegistry() }
+    /// All built-in functions; tests add theirs.
+    static func makeTestRegistry() -> FunctionRegistry { FunctionRegistry(builtIns: ()) }
 }

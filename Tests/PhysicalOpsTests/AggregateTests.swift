@@ -107,7 +107,7 @@ private func randomRows(
         var random = TestRandom(5)
         for keyTypes in [[DataType.int64], [.text], [.int64, .int64]] {
             let types = keyTypes + [.int64]
-            let rows = randomRows(types, count: 400_000, distinct: 150_000, nullShare: 0.001, random: &random)
+            let rows = randomRows(types, count: 300_000, distinct: 120_000, nullShare: 0.001, random: &random)
             let table = TestTable(
                 types: types,
                 splits: TestData.splits(rows, types: types, splits: 6, batchMax: 4000, shape: .plain, random: &random))

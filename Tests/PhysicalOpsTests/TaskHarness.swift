@@ -329,8 +329,13 @@ enum TestData {
     static func same(
         _ actual: [[ScalarValue]], _ expected: [[ScalarValue]], sourceLocation: SourceLocation = #_sourceLocation
     ) {
+        func counted(_ rows: [[ScalarValue]]) -> [[ScalarValue]: Int] {
+            var result: [[ScalarValue]: Int] = [:]
+            for row in rows { result[row, default: 0] += 1 }
+            return result
+        }
+        if actual.count == expected.count, counted(actual) == counted(expected) { return }
         let (a, b) = (actual.map { "\($0)" }.sorted(), expected.map { "\($0)" }.sorted())
-        if a == b { return }
         let position = zip(a, b).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(a.count, b.count)
         func text(_ rows: [String]) -> String {
             rows[min(position, rows.count)..<min(position + 3, rows.count)].joined(separator: " ")

@@ -22,11 +22,17 @@ extension FunctionRegistry {
         TextFunctions.register(in: self)
         DateTimeFields.register(in: self)
         DateTimeFunctions.register(in: self)
+        RegexFunctions.register(in: self)
+        ArrayFunctions.register(in: self)
+        GeneralFunctions.register(in: self)
+        MathFunctions.register(in: self)
         CountAggregates.register(in: self)
         SumAggregates.register(in: self)
         ExtremeAggregates.register(in: self)
         StatisticAggregates.register(in: self)
         CollectAggregates.register(in: self)
+        WindowFunctions.register(in: self)
+        TableFunctions.register(in: self)
     }
 
     /// Registers a scalar function of a fixed result type.

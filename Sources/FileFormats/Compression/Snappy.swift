@@ -49,9 +49,29 @@ enum Snappy {
                 var run = (tag &>> 2) &+ 1
                 if run <= 16 {
                     if run > inputEnd - input || run > outputEnd - output { return false }
+                    let next = input + run
+                    let end = output + run
+                    // A short copy of bytes in front of this literal: its source is read before the literal is written,
+                    // so that the read does not wait for that write.
+                    let entry = Int(tags[Int(next.load(as: UInt8.self))])
+                    let length = entry & 255
+                    let extra = entry &>> 11
+                    let word = UInt64(next.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+                    let trailer = word & ((1 &<< UInt64(truncatingIfNeeded: extra &* 8)) &- 1)
+                    let offset = (entry & 0x700) &+ Int(truncatingIfNeeded: trailer)
+                    if length > 0 && length <= 8 && offset >= run &+ length && offset <= end - target
+                        && length <= outputEnd - end && next < inputEnd
+                    {
+                        let bytes = (end - offset).loadUnaligned(as: UInt64.self)
+                        copy16(input, output)
+                        end.storeBytes(of: bytes, as: UInt64.self)
+                        output = end + length
+                        input = next + 1 + extra
+                        continue
+                    }
                     copy16(input, output)
-                    output += run
-                    input += run
+                    output = end
+                    input = next
                     continue
                 }
                 if run > 60 {

@@ -8,10 +8,13 @@ import Synchronization
 package final class RowStore: Sendable {
     package let columns: [Vector]
     package let rowCount: Int
+    /// Keeps the memory booked as long as the rows live.
+    private let reservation: HeldReservation?
 
-    package init(columns: [Vector], rowCount: Int) {
+    fileprivate init(columns: [Vector], rowCount: Int, reservation: HeldReservation?) {
         self.columns = columns
         self.rowCount = rowCount
+        self.reservation = reservation
     }
 
     /// The given rows as a batch; `columns` picks columns by position.
@@ -39,6 +42,14 @@ package final class RowPart: @unchecked Sendable {
     private let reservation: MemoryReservation
 
     package init(memory: OperatorMemory) { reservation = MemoryReservation(memory) }
+
+    /// The rows were copied: from now on only the heap counts, and the store that pins it accounts for it.
+    fileprivate func handOverAccount() throws -> Int {
+        chunks = []
+        chunkCounts = []
+        try reservation.resize(to: 0)
+        return heap.byteCount
+    }
 
     /// Adds `count` rows of dense vectors in any encoding.
     package func append(_ columns: [Vector], count: Int) throws {
@@ -132,7 +143,10 @@ package final class RowAssembly: Sendable {
     package func finish() throws -> RowStore {
         let made = columns.withLock { $0.compactMap { $0 } }
         guard made.count == types.count else { throw QueryError.internalError("a column was not assembled") }
-        return RowStore(columns: made, rowCount: rowCount)
+        var bytes = types.reduce(0) { $0 + $1.physical.width } * rowCount
+        for part in parts { bytes += try part.handOverAccount() }
+        try reservation.held.resize(to: bytes)
+        return RowStore(columns: made, rowCount: rowCount, reservation: reservation)
     }
 
     /// All columns, one after the other.

@@ -21,14 +21,6 @@ package final class RowStore: Sendable {
     package func batch(_ rows: UnsafePointer<UInt32>, count: Int, columns picked: [Int]) -> Batch {
         Batch(columns: picked.map { gatherRows(columns[$0], rows, count) }, rowCount: count)
     }
-
-    /// `count` rows from `start` as they lie, without a copy. The batch must not outlive its use by more than the store.
-    package func slice(from start: Int, count: Int) -> Batch {
-        let rows = Buffer(byteCount: max(1, count) * 4)
-        let numbers = rows.base.assumingMemoryBound(to: UInt32.self)
-        for index in 0..<count { numbers[index] = UInt32(truncatingIfNeeded: start + index) }
-        return batch(numbers, count: count, columns: Array(columns.indices))
-    }
 }
 
 /// What one driver has collected: dense flat vectors by chunk. Strings lie in its own heap.

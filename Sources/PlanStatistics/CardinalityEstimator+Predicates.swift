@@ -15,6 +15,7 @@ extension CardinalityEstimator {
     private static let aggregateComparison = 0.05
     private static let unknownPredicate = 0.25
     private static let containsText = 0.06
+    private static let startsWithText = 0.02
     private static let smallest = 1e-9
 
     /// The share of rows for which a predicate is true. Ranges of one column are taken together, all else as independent.
@@ -84,7 +85,11 @@ extension CardinalityEstimator {
         if let (id, low, high) = range(predicate) { return share(id, low: low, high: high) }
         guard let (name, left, right) = predicate.asComparison else {
             switch call.name {
-            case "~~", "~~*", "like", "starts_with", "~", "~*", "contains": return Self.containsText
+            case "~~", "~~*", "~", "~*", "contains":
+                let pattern = call.arguments.last?.literal?.text ?? "%"
+                return call.name.hasPrefix("~~") && !pattern.hasPrefix("%") && !pattern.hasPrefix("_")
+                    ? Self.startsWithText : Self.containsText
+            case "starts_with", "^@": return Self.startsWithText
             case "!~~", "!~~*", "!~", "!~*": return 1 - Self.containsText
             default: return Self.unknownPredicate
             }
@@ -169,15 +174,19 @@ extension CardinalityEstimator {
     private func domain(_ keys: [(left: Expression, right: Expression)], left: Double, right: Double) -> Double {
         if keys.isEmpty { return 1 }
         if keys.count == 1 { return domain(keys[0].left, keys[0].right, left: left, right: right) }
-        // Several keys: no side has more combinations than its table has rows, and usually one side is unique by them.
-        var product = 1.0
-        var (leftOrigin, rightOrigin) = (Double.infinity, Double.infinity)
+        // Keys between the same two nodes are not independent: neither has more combinations than rows, and usually one
+        // of them is unique by the keys together.
+        var groups: [(left: Int, right: Int, product: Double, limit: Double)] = []
         for key in keys {
-            product *= domain(key.left, key.right, left: left, right: right)
-            leftOrigin = min(leftOrigin, estimate(key.left, rowCount: left).originRowCount)
-            rightOrigin = min(rightOrigin, estimate(key.right, rowCount: right).originRowCount)
+            let (a, b) = (estimate(key.left, rowCount: left), estimate(key.right, rowCount: right))
+            let size = domain(key.left, key.right, left: left, right: right)
+            if a.origin > 0, b.origin > 0, let index = groups.firstIndex(where: { $0.left == a.origin && $0.right == b.origin }) {
+                groups[index].product *= size
+            } else {
+                groups.append((a.origin, b.origin, size, min(a.originRowCount, b.originRowCount)))
+            }
         }
-        return max(1, min(product, leftOrigin, rightOrigin))
+        return groups.reduce(1) { $0 * max(1, min($1.product, max($1.limit, 1))) }
     }
 
     private func domain(_ a: Expression, _ b: Expression, left: Double, right: Double) -> Double {

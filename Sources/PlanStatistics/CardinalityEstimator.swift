@@ -17,6 +17,8 @@ import Darwin
 package final class CardinalityEstimator {
     package let snapshot: StatisticsSnapshot
     private var columns: [ColumnEstimate?] = []
+    /// Nodes that made columns so far.
+    private var originCount = 0
 
     /// Rows of a table about which nothing is known.
     private static let unknownRowCount = 10_000.0
@@ -90,10 +92,12 @@ package final class CardinalityEstimator {
     private func learn(_ node: LogicalScan) -> Double {
         let statistics = snapshot.tables[node.table]
         let rowCount = statistics?.rowCount ?? Self.unknownRowCount
+        originCount += 1
         for (column, ordinal) in zip(node.columns, node.ordinals) where self[column.id] == nil {
             let known = statistics.flatMap { ordinal < $0.columns.count ? $0.columns[ordinal] : nil }
             self[column.id] = known.map { estimate($0, type: column.type, rowCount: rowCount) }
                 ?? unknown(column.type, rowCount: rowCount)
+            self[column.id]?.origin = originCount
         }
         return rowCount * selectivity(.conjunction(node.predicates), rowCount: rowCount)
     }
@@ -138,14 +142,14 @@ package final class CardinalityEstimator {
 
     private func learn(_ node: LogicalAggregate, rowCount: Double) -> Double {
         var total = 0.0
+        originCount += 1
         for set in node.groupingSets { total += set.isEmpty ? 1 : groupCount(set.map { node.groups[$0] }, rowCount: rowCount) }
         for (column, expression) in zip(node.groupColumns, node.groups) where self[column.id] == nil {
             var estimate = estimate(expression, rowCount: rowCount)
             estimate.distinctCount = min(estimate.distinctCount, max(1, total))
-            if node.groups.count == 1 {
-                // The groups are unique now, so the number of rows is the number of values.
-                estimate.originRowCount = total
-            }
+            // The groups are unique now: no more combinations of them than rows.
+            estimate.originRowCount = total
+            estimate.origin = originCount
             self[column.id] = estimate
         }
         if let column = node.setIndexColumn {

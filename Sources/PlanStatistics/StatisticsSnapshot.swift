@@ -58,6 +58,8 @@ package struct ColumnEstimate: Sendable {
     package var byteCount: Double
     /// Rows of the unfiltered table, or of the node that made the column.
     package var originRowCount: Double
+    /// The node that made the column: keys from one node together have no more values than it has rows.
+    package var origin = 0
     /// The result of an aggregate: comparing it with a constant (HAVING) is meant to keep little.
     package var isAggregate = false
 

@@ -132,8 +132,7 @@ var targets: [Target] = [
     library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", "CEdit", log]),
 
     // Tests and what they share.
-    testLibrary(
-        "TestSupport", ["Columnar", "Diagnostics", "QueryPlan", "Storage", "SQLFunctions"]),
+    testLibrary("TestSupport", []),
     testLibrary(
         "EngineTestSupport",
         [

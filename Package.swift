@@ -183,6 +183,15 @@ var targets: [Target] = [
     tests("ColumnarTests", ["Columnar", "Diagnostics", "TestSupport"]),
 ]
 
+// Measurements; not built with the rest.
+if Context.environment["MARTLET_BENCHMARKS"] == "1" {
+    targets.append(
+        .executableTarget(
+            name: "OperatorBenchmarks",
+            dependencies: ["PhysicalOps", "QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics"],
+            path: "Tests/OperatorBenchmarks", swiftSettings: swiftSettings))
+}
+
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

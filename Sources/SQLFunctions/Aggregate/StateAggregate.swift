@@ -42,21 +42,69 @@ extension AggregateLogic {
 }
 
 /// Runs an `AggregateLogic` over the states of all groups.
+///
+/// The methods of a generic class that are reached through a protocol are compiled for any type at all. The loops
+/// therefore live in closures that `init` makes: it is inlined where the logic's type is known, and so they are compiled
+/// for that type.
 final class StateAggregate<Logic: AggregateLogic>: AggregateExecutor {
-    private let logic: Logic
+    typealias States = UnsafePointer<UnsafeMutableRawPointer>
 
-    init(_ logic: Logic) { self.logic = logic }
-
-    var stateByteCount: Int { (MemoryLayout<Logic.State>.size + 7) & ~7 }
-    var exportedTypes: [DataType] { logic.exportedTypes }
-    var needsDestroy: Bool { logic.needsDestroy }
+    let stateByteCount: Int
+    let exportedTypes: [DataType]
+    let needsDestroy: Bool
+    private let initializeStates: @Sendable (States, Int, Int) -> Void
+    private let updateStates: @Sendable (States, Int, [Vector], Int) -> Void
+    private let updateOne: @Sendable (UnsafeMutableRawPointer, [Vector], Int) -> Void
+    private let mergeStates: @Sendable (States, Int, [Vector], Int) -> Void
+    private let combineStates: @Sendable (States, States, Int, Int) -> Void
+    private let exportStates: @Sendable (States, Int, Int) -> [Vector]
+    private let finishStates: @Sendable (States, Int, Int) throws -> Vector
+    private let destroyStates: @Sendable (States, Int, Int) -> Void
 
     @inline(__always)
-    private func state(_ base: UnsafeMutableRawPointer, _ offset: Int) -> UnsafeMutablePointer<Logic.State> {
-        (base + offset).assumingMemoryBound(to: Logic.State.self)
+    init(_ logic: Logic) {
+        stateByteCount = (MemoryLayout<Logic.State>.size + 7) & ~7
+        exportedTypes = logic.exportedTypes
+        needsDestroy = logic.needsDestroy
+        initializeStates = { StateLoops.initialize(logic, $0, offset: $1, count: $2) }
+        updateStates = { StateLoops.update(logic, $0, offset: $1, arguments: $2, count: $3) }
+        updateOne = { StateLoops.updateSingle(logic, $0, arguments: $1, count: $2) }
+        mergeStates = { StateLoops.merge(logic, $0, offset: $1, exported: $2, count: $3) }
+        combineStates = { StateLoops.combine(logic, $0, sources: $1, offset: $2, count: $3) }
+        exportStates = { StateLoops.export(logic, $0, offset: $1, count: $2) }
+        finishStates = { try StateLoops.finish(logic, $0, offset: $1, count: $2) }
+        destroyStates = { StateLoops.destroy(logic, $0, offset: $1, count: $2) }
     }
 
-    func initialize(_ states: UnsafePointer<UnsafeMutableRawPointer>, offset: Int, count: Int) {
+    func initialize(_ states: States, offset: Int, count: Int) { initializeStates(states, offset, count) }
+    func update(_ states: States, offset: Int, arguments: [Vector], count: Int) throws {
+        updateStates(states, offset, arguments, count)
+    }
+    func updateSingle(_ target: UnsafeMutableRawPointer, arguments: [Vector], count: Int) throws {
+        updateOne(target, arguments, count)
+    }
+    func merge(_ states: States, offset: Int, exported: [Vector], count: Int) throws {
+        mergeStates(states, offset, exported, count)
+    }
+    func combine(_ states: States, sources: States, offset: Int, count: Int) throws {
+        combineStates(states, sources, offset, count)
+    }
+    func export(_ states: States, offset: Int, count: Int) throws -> [Vector] { exportStates(states, offset, count) }
+    func finalize(_ states: States, offset: Int, count: Int) throws -> Vector { try finishStates(states, offset, count) }
+    func destroy(_ states: States, offset: Int, count: Int) { destroyStates(states, offset, count) }
+}
+
+/// The loops of `StateAggregate`, inlined into its closures.
+private enum StateLoops {
+    typealias States = UnsafePointer<UnsafeMutableRawPointer>
+
+    @inline(__always)
+    private static func state<State>(_ base: UnsafeMutableRawPointer, _ offset: Int) -> UnsafeMutablePointer<State> {
+        (base + offset).assumingMemoryBound(to: State.self)
+    }
+
+    @inline(__always)
+    static func initialize<Logic: AggregateLogic>(_ logic: Logic, _ states: States, offset: Int, count: Int) {
         let initial = logic.initial
         var index = 0
         while index < count {
@@ -65,22 +113,22 @@ final class StateAggregate<Logic: AggregateLogic>: AggregateExecutor {
         }
     }
 
-    /// Arguments flat, and one bitmap of the rows where none is null; `nil` for the arguments: every row is left out.
-    private func prepared(_ arguments: [Vector], _ count: Int) -> (arguments: [Vector], validity: Vector?)? {
+    /// Arguments flat, and one bitmap of the rows where none is null.
+    private static func prepared(_ arguments: [Vector], skipsNulls: Bool, _ count: Int) -> (arguments: [Vector], validity: Vector?) {
         let flat = arguments.map { $0.flattened() }
-        guard logic.skipsNulls else { return (flat, nil) }
+        guard skipsNulls else { return (flat, nil) }
         let masks = flat.filter { $0.validity != nil }
         if masks.count <= 1 { return (flat, masks.first) }
         let carrier = ValidityMask.apply(Array(masks.dropFirst()), to: ValidityMask.shallowCopy(masks[0]), count: count)
         return (flat, carrier)
     }
 
-    func update(
-        _ states: UnsafePointer<UnsafeMutableRawPointer>, offset: Int, arguments: [Vector], count: Int
-    ) throws {
-        guard let (flat, mask) = prepared(arguments, count) else { return }
+    @inline(__always)
+    static func update<Logic: AggregateLogic>(
+        _ logic: Logic, _ states: States, offset: Int, arguments: [Vector], count: Int
+    ) {
+        let (flat, mask) = prepared(arguments, skipsNulls: logic.skipsNulls, count)
         let input = logic.prepare(flat)
-        let logic = logic
         var row = 0
         if let validity = mask?.validity {
             while row < count {
@@ -96,11 +144,13 @@ final class StateAggregate<Logic: AggregateLogic>: AggregateExecutor {
         withExtendedLifetime((flat, mask)) {}
     }
 
-    func updateSingle(_ target: UnsafeMutableRawPointer, arguments: [Vector], count: Int) throws {
-        guard let (flat, mask) = prepared(arguments, count) else { return }
+    @inline(__always)
+    static func updateSingle<Logic: AggregateLogic>(
+        _ logic: Logic, _ target: UnsafeMutableRawPointer, arguments: [Vector], count: Int
+    ) {
+        let (flat, mask) = prepared(arguments, skipsNulls: logic.skipsNulls, count)
         let input = logic.prepare(flat)
-        let logic = logic
-        let state = target.assumingMemoryBound(to: Logic.State.self)
+        let state: UnsafeMutablePointer<Logic.State> = state(target, 0)
         let validity = mask?.validity
         if !logic.addAll(state, input, validity: validity.map { UnsafePointer($0) }, count: count) {
             var row = 0
@@ -112,42 +162,61 @@ final class StateAggregate<Logic: AggregateLogic>: AggregateExecutor {
         withExtendedLifetime((flat, mask)) {}
     }
 
-    func merge(
-        _ states: UnsafePointer<UnsafeMutableRawPointer>, offset: Int, exported: [Vector], count: Int
-    ) throws {
+    @inline(__always)
+    static func merge<Logic: AggregateLogic>(
+        _ logic: Logic, _ states: States, offset: Int, exported: [Vector], count: Int
+    ) {
         let columns = exported.map { $0.flattened() }
-        for row in 0..<count {
+        var row = 0
+        while row < count {
             var other = logic.load(columns, row: row)
             logic.combine(state(states[row], offset), &other)
             logic.destroy(&other)
+            row &+= 1
         }
     }
 
-    func combine(
-        _ states: UnsafePointer<UnsafeMutableRawPointer>, sources: UnsafePointer<UnsafeMutableRawPointer>, offset: Int,
-        count: Int
-    ) throws {
+    @inline(__always)
+    static func combine<Logic: AggregateLogic>(
+        _ logic: Logic, _ states: States, sources: States, offset: Int, count: Int
+    ) {
         var index = 0
         while index < count {
-            logic.combine(state(states[index], offset), state(sources[index], offset))
+            let source: UnsafeMutablePointer<Logic.State> = state(sources[index], offset)
+            logic.combine(state(states[index], offset), source)
             index &+= 1
         }
     }
 
-    func export(_ states: UnsafePointer<UnsafeMutableRawPointer>, offset: Int, count: Int) throws -> [Vector] {
+    @inline(__always)
+    static func export<Logic: AggregateLogic>(_ logic: Logic, _ states: States, offset: Int, count: Int) -> [Vector] {
         let columns = logic.exportedTypes.map { Vector(flat: $0, capacity: count) }
-        for index in 0..<count { logic.export(state(states[index], offset), to: columns, row: index) }
+        var index = 0
+        while index < count {
+            logic.export(state(states[index], offset), to: columns, row: index)
+            index &+= 1
+        }
         return columns
     }
 
-    func finalize(_ states: UnsafePointer<UnsafeMutableRawPointer>, offset: Int, count: Int) throws -> Vector {
+    @inline(__always)
+    static func finish<Logic: AggregateLogic>(_ logic: Logic, _ states: States, offset: Int, count: Int) throws -> Vector {
         let result = Vector(flat: logic.resultType, capacity: count)
-        for index in 0..<count { try logic.finish(state(states[index], offset), to: result, row: index) }
+        var index = 0
+        while index < count {
+            try logic.finish(state(states[index], offset), to: result, row: index)
+            index &+= 1
+        }
         return result
     }
 
-    func destroy(_ states: UnsafePointer<UnsafeMutableRawPointer>, offset: Int, count: Int) {
-        for index in 0..<count { logic.destroy(state(states[index], offset)) }
+    @inline(__always)
+    static func destroy<Logic: AggregateLogic>(_ logic: Logic, _ states: States, offset: Int, count: Int) {
+        var index = 0
+        while index < count {
+            logic.destroy(state(states[index], offset))
+            index &+= 1
+        }
     }
 }
 

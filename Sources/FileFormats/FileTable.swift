@@ -37,6 +37,7 @@ package enum FileTable {
     {
         switch format {
         case "csv", "text": return try CSVWriter(path: path, format: format, options: options, columns: columns)
+        case "parquet": return try ParquetWriter(path: path, options: options, columns: columns)
         default: throw QueryError.notSupported("COPY TO in the format \"\(format)\"")
         }
     }

@@ -209,11 +209,9 @@ if !engineOnly {
     dependencies += [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     ]
     let grpc: [Target.Dependency] = [
         .product(name: "GRPCCore", package: "grpc-swift-2"),
@@ -237,12 +235,28 @@ if !engineOnly {
                 "PluginHost", log,
             ] + grpc, exclude: ["Protos"]),
         tests("ClusterTests", ["EngineTestSupport", "Frontends", "Columnar", "Diagnostics"]),
+        // Servers for clients.
+        library("PostgresFrontend", ["Coordination", "Transport", "Columnar", "Diagnostics", nioCore, nioPosix, log]),
+        library(
+            "HTTPFrontend",
+            [
+                "Coordination", "Frontends", "Transport", "Diagnostics", nioCore, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"), log,
+            ]),
+        tests("PostgresFrontendTests", ["PostgresFrontend", "Columnar", "Diagnostics", nioCore]),
         tests(
             "GRPCTransportTests",
             ["GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
     ]
 }
 
+if !engineOnly {
+    programDependencies += [
+        "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "ClusterMembership", "Transport", "WorkerRuntime",
+        nioCore, nioPosix,
+    ]
+    programSettings.append(.define("MARTLET_NETWORK"))
+}
 targets.append(
     .executableTarget(
         name: "martlet", dependencies: programDependencies, path: "Sources/martlet", swiftSettings: programSettings))

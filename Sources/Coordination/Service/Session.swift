@@ -185,7 +185,7 @@ package final class Session: Sendable {
         if isCancelled { execution?.cancel() }
     }
 
-    func changeSetting(_ name: String, to value: String?) throws {
+    package func changeSetting(_ name: String, to value: String?) throws {
         let (reported, text) = try state.withLock { state in
             let reported = try state.settings.set(name, to: value)
             return (reported, reported.map { state.settings[$0] } ?? "")

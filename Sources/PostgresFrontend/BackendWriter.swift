@@ -1,0 +1,162 @@
+// What the server answers, as bytes.
+
+import Columnar
+import Diagnostics
+
+/// Collects messages. Confined to one task.
+struct BackendWriter: Sendable {
+    private(set) var bytes: [UInt8] = []
+
+    /// Hands over what was collected.
+    mutating func take() -> [UInt8] {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return bytes
+    }
+
+    // MARK: - Pieces
+
+    private mutating func put<T: FixedWidthInteger>(_ value: T) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+    private mutating func put(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+        bytes.append(0)
+    }
+    private mutating func begin(_ type: Character) -> Int {
+        bytes.append(type.asciiValue ?? 0)
+        put(Int32(0))
+        return bytes.count - 4
+    }
+    /// Fills in the length that begins at `start`.
+    private mutating func end(_ start: Int) {
+        setInt32(Int32(truncatingIfNeeded: bytes.count - start), at: start)
+    }
+    private mutating func setInt32(_ value: Int32, at index: Int) {
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: index, as: Int32.self) }
+    }
+    private mutating func simple(_ type: Character) { end(begin(type)) }
+
+    // MARK: - Start
+
+    /// The answer to requests for encryption.
+    mutating func refuseEncryption() { bytes.append(UInt8(ascii: "N")) }
+
+    mutating func authenticationOk() {
+        let start = begin("R")
+        put(Int32(0))
+        end(start)
+    }
+    mutating func negotiateProtocolVersion(unknownOptions: [String]) {
+        let start = begin("v")
+        put(Int32(0))
+        put(Int32(unknownOptions.count))
+        for name in unknownOptions { put(name) }
+        end(start)
+    }
+    mutating func parameterStatus(_ name: String, _ value: String) {
+        let start = begin("S")
+        put(name)
+        put(value)
+        end(start)
+    }
+    mutating func backendKeyData(process: Int32, secret: Int32) {
+        let start = begin("K")
+        put(process)
+        put(secret)
+        end(start)
+    }
+    mutating func readyForQuery(_ status: Character) {
+        let start = begin("Z")
+        bytes.append(status.asciiValue ?? 0x49)
+        end(start)
+    }
+
+    // MARK: - Statements
+
+    mutating func parseComplete() { simple("1") }
+    mutating func bindComplete() { simple("2") }
+    mutating func closeComplete() { simple("3") }
+    mutating func noData() { simple("n") }
+    mutating func emptyQueryResponse() { simple("I") }
+    mutating func portalSuspended() { simple("s") }
+
+    mutating func commandComplete(_ tag: String) {
+        let start = begin("C")
+        put(tag)
+        end(start)
+    }
+    mutating func parameterDescription(_ types: [DataType]) {
+        let start = begin("t")
+        put(Int16(truncatingIfNeeded: types.count))
+        for type in types { put(PostgresType(type).oid) }
+        end(start)
+    }
+    mutating func rowDescription(_ fields: [Field], formats: [Int16]) {
+        let start = begin("T")
+        put(Int16(truncatingIfNeeded: fields.count))
+        for (index, field) in fields.enumerated() {
+            let type = PostgresType(field.type)
+            put(field.name)
+            put(Int32(0))
+            put(Int16(0))
+            put(type.oid)
+            put(type.size)
+            put(type.modifier)
+            put(Self.format(formats, index))
+        }
+        end(start)
+    }
+
+    /// The format of a column: none is text, one is for all.
+    static func format(_ formats: [Int16], _ index: Int) -> Int16 {
+        formats.isEmpty ? 0 : formats.count == 1 ? formats[0] : index < formats.count ? formats[index] : 0
+    }
+
+    /// One DataRow. `isBinary` has an element for each column.
+    mutating func dataRow(_ vectors: [Vector], row: Int, isBinary: [Bool], settings: TextSettings) {
+        let start = begin("D")
+        put(Int16(truncatingIfNeeded: vectors.count))
+        for index in vectors.indices {
+            let vector = vectors[index]
+            if vector.mayHaveNulls, vector.isNull(row) {
+                put(Int32(-1))
+                continue
+            }
+            let lengthAt = bytes.count
+            put(Int32(0))
+            if isBinary[index] {
+                PostgresType.appendBinary(vector, row: row, into: &bytes)
+            } else {
+                TextFormat.append(vector, row: row, settings: settings, into: &bytes)
+            }
+            setInt32(Int32(truncatingIfNeeded: bytes.count - lengthAt - 4), at: lengthAt)
+        }
+        end(start)
+    }
+
+    // MARK: - Errors
+
+    mutating func error(_ error: QueryError, severity: String = "ERROR") { report("E", error, severity) }
+    mutating func notice(_ notice: QueryError) {
+        report("N", notice, notice.state.conditionClass == "01" || notice.state.conditionClass == "25" ? "WARNING" : "NOTICE")
+    }
+
+    private mutating func report(_ type: Character, _ error: QueryError, _ severity: String) {
+        let start = begin(type)
+        func field(_ code: Character, _ text: String, _ bytes: inout [UInt8]) {
+            bytes.append(code.asciiValue ?? 0)
+            // A zero would end the field.
+            bytes.append(contentsOf: text.utf8.lazy.filter { $0 != 0 })
+            bytes.append(0)
+        }
+        field("S", severity, &bytes)
+        field("V", severity, &bytes)
+        field("C", error.state.description, &bytes)
+        field("M", error.message, &bytes)
+        if let detail = error.detail { field("D", detail, &bytes) }
+        if let hint = error.hint { field("H", hint, &bytes) }
+        if let position = error.position { field("P", String(position.offset + 1), &bytes) }
+        bytes.append(0)
+        end(start)
+    }
+}

@@ -1,0 +1,415 @@
+// One client: carries out what the protocol's state machine says, on a session of the engine.
+
+import Columnar
+import Coordination
+import Diagnostics
+import Logging
+import NIOCore
+import Synchronization
+
+/// Where a connection writes; waits while the client does not keep up.
+protocol ConnectionOutput: Sendable {
+    func write(_ bytes: [UInt8]) async throws
+}
+
+/// Confined to the task that runs it; `session` may be used for cancelling from anywhere.
+final class PostgresConnection {
+    /// A bound statement with its parameters, and the result once it has been started.
+    private final class Portal {
+        let statement: PreparedStatement
+        let parameters: [ScalarValue]
+        let formats: [Int16]
+        var result: StatementResult?
+        /// Rows that were fetched and not yet sent.
+        var rest: Batch?
+        var isAtEnd = false
+
+        init(statement: PreparedStatement, parameters: [ScalarValue], formats: [Int16]) {
+            self.statement = statement
+            self.parameters = parameters
+            self.formats = formats
+        }
+    }
+
+    private struct NamedStatement {
+        var prepared: PreparedStatement
+        /// Numbers that the client gave in Parse: they say what its binary parameters look like.
+        var clientTypes: [DataType?]
+    }
+
+    /// Bytes after which rows are handed to the network.
+    private static let flushByteCount = 64 << 10
+
+    private let server: PostgresServer
+    private let output: any ConnectionOutput
+    private var instance = ProtocolInstance()
+    private var writer = BackendWriter()
+    private var session: Session?
+    private let key: ConnectionKey
+    private var statements: [String: NamedStatement] = [:]
+    private var portals: [String: Portal] = [:]
+    /// Settings that changed and that the client is to be told of.
+    private let changes = ChangedSettings()
+
+    init(server: PostgresServer, key: ConnectionKey, output: any ConnectionOutput) {
+        self.server = server
+        self.key = key
+        self.output = output
+    }
+
+    /// Handles one message. Returns whether the connection goes on; throws when the client is gone.
+    func handle(_ message: FrontendMessage) async throws -> Bool {
+        for directive in instance.handle(message) {
+            if case .close = directive {
+                try await flush()
+                return false
+            }
+            try await carryOut(directive)
+        }
+        return true
+    }
+
+    /// Tells the client of an error after which nothing can be understood any more.
+    func abort(_ error: QueryError) async {
+        writer.error(error, severity: "FATAL")
+        try? await flush()
+    }
+
+    func end() {
+        for portal in portals.values { portal.result?.cancel() }
+        session?.cancelCurrent()
+        server.removeSession(key)
+    }
+
+    private func flush() async throws {
+        let bytes = writer.take()
+        if !bytes.isEmpty { try await output.write(bytes) }
+    }
+
+    private func requireSession() throws -> Session {
+        guard let session else { throw QueryError.internalError("a message before the session") }
+        return session
+    }
+
+    private func carryOut(_ directive: ProtocolDirective) async throws {
+        switch directive {
+        case .refuseEncryption:
+            writer.refuseEncryption()
+            try await flush()
+        case .cancel(let process, let secret): server.cancel(ConnectionKey(process: process, secret: secret))
+        case .start(let parameters, let unknownOptions, let negotiates):
+            if negotiates { writer.negotiateProtocolVersion(unknownOptions: unknownOptions) }
+            start(parameters)
+            try await flush()
+        case .runSimple(let sql): try await runSimple(sql)
+        case .sync:
+            closePortalsOfEndedTransaction()
+            try await ready()
+        case .flush: try await flush()
+        case .fail(let error, let isReadyAfterwards):
+            writer.error(error)
+            if isReadyAfterwards { try await ready() }
+        case .abort(let error): writer.error(error, severity: "FATAL")
+        case .close: break
+        case .parse, .bind, .describeStatement, .describePortal, .execute, .closeStatement, .closePortal:
+            do { try await carryOutExtended(directive) } catch let failure as ClientGone { throw failure } catch {
+                session?.noteFailure()
+                reportChanges()
+                writer.error(QueryError.wrapping(error))
+                instance.extendedMessageFailed()
+                try await flush()
+            }
+        }
+    }
+
+    // MARK: - Start
+
+    private func start(_ parameters: [StartupParameter]) {
+        func value(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
+        let user = value("user") ?? ""
+        let session = server.engine.makeSession(
+            user: user, database: value("database").flatMap { $0.isEmpty ? nil : $0 } ?? user,
+            applicationName: value("application_name") ?? "")
+        self.session = session
+        var settings = parameters.filter { !["user", "database", "application_name", "options", "replication"].contains($0.name) }
+        settings += StartupOptions.parse(value("options") ?? "")
+        var refused: [QueryError] = []
+        for setting in settings {
+            do { try session.changeSetting(setting.name, to: setting.value) } catch {
+                refused.append(QueryError.wrapping(error))
+            }
+        }
+        session.onSettingChange { [changes] name, value in changes.append(name, value) }
+        writer.authenticationOk()
+        for definition in SessionSettings.definitions where definition.isReported {
+            let name = SessionSettings.reportedName(definition.name)
+            writer.parameterStatus(name, definition.name == "session_authorization" ? user : session.settings[definition.name])
+        }
+        writer.backendKeyData(process: key.process, secret: key.secret)
+        for error in refused { writer.notice(error) }
+        server.addSession(session, key)
+        writer.readyForQuery("I")
+    }
+
+    private func ready() async throws {
+        reportChanges()
+        let status: Character
+        switch session?.transactionStatus ?? .idle {
+        case .idle: status = "I"
+        case .inTransaction: status = "T"
+        case .failed: status = "E"
+        }
+        writer.readyForQuery(status)
+        try await flush()
+    }
+
+    private func reportChanges() {
+        for (name, value) in changes.take() { writer.parameterStatus(name, value) }
+    }
+
+    // MARK: - Simple queries
+
+    private func runSimple(_ sql: String) async throws {
+        let session = try requireSession()
+        // A simple query drops the unnamed statement and portal.
+        statements[""] = nil
+        closePortal("")
+        var isEmpty = true
+        do {
+            try await session.run(sql) { result in
+                isEmpty = false
+                for notice in result.notices { writer.notice(notice) }
+                if let fields = result.fields {
+                    writer.rowDescription(fields, formats: [])
+                    try await sendAll(result, fields: fields, session: session)
+                }
+                reportChanges()
+                writer.commandComplete(result.tag)
+            }
+            if isEmpty { writer.emptyQueryResponse() }
+        } catch {
+            let wrapped = QueryError.wrapping(error)
+            if let gone = wrapped.cause as? ClientGone { throw gone }
+            writer.error(wrapped)
+        }
+        closePortalsOfEndedTransaction()
+        try await ready()
+    }
+
+    private func sendAll(_ result: StatementResult, fields: [Field], session: Session) async throws {
+        let isBinary = [Bool](repeating: false, count: fields.count)
+        do {
+            while let batch = try await result.next() {
+                try await send(batch, isBinary: isBinary, settings: textSettings(session))
+            }
+        } catch {
+            result.cancel()
+            throw error
+        }
+    }
+
+    private func textSettings(_ session: Session) -> TextSettings {
+        TextSettings(timeZoneNamed: session.settings["timezone"])
+    }
+
+    private func send(_ batch: Batch, isBinary: [Bool], settings: TextSettings) async throws {
+        let vectors = batch.columns.indices.map { batch.column($0) }
+        for row in 0..<batch.rowCount {
+            writer.dataRow(vectors, row: row, isBinary: isBinary, settings: settings)
+            if writer.bytes.count >= Self.flushByteCount { try await flush() }
+        }
+    }
+
+    // MARK: - Extended queries
+
+    private func carryOutExtended(_ directive: ProtocolDirective) async throws {
+        switch directive {
+        case .parse(let name, let sql, let types): try await parse(name, sql, types)
+        case .bind(let message): try bind(message)
+        case .describeStatement(let name):
+            let statement = try statement(name).prepared
+            writer.parameterDescription(statement.parameterTypes)
+            if let fields = statement.fields { writer.rowDescription(fields, formats: []) } else { writer.noData() }
+        case .describePortal(let name):
+            let portal = try portal(name)
+            if let fields = portal.result?.fields ?? portal.statement.fields {
+                writer.rowDescription(fields, formats: portal.formats)
+            } else {
+                writer.noData()
+            }
+        case .execute(let name, let limit): try await execute(name, limit: limit)
+        case .closeStatement(let name):
+            statements[name] = nil
+            writer.closeComplete()
+        case .closePortal(let name):
+            closePortal(name)
+            writer.closeComplete()
+        default: break
+        }
+        if writer.bytes.count >= Self.flushByteCount { try await flush() }
+    }
+
+    private func statement(_ name: String) throws -> NamedStatement {
+        guard let statement = statements[name] else {
+            let text = name.isEmpty ? "unnamed prepared statement does not exist" : "prepared statement \"\(name)\" does not exist"
+            throw QueryError(.invalidSQLStatementName, text)
+        }
+        return statement
+    }
+
+    private func portal(_ name: String) throws -> Portal {
+        guard let portal = portals[name] else {
+            throw QueryError(.invalidCursorName, "portal \"\(name)\" does not exist")
+        }
+        return portal
+    }
+
+    private func closePortal(_ name: String) { portals.removeValue(forKey: name)?.result?.cancel() }
+
+    private func closePortalsOfEndedTransaction() {
+        guard session?.transactionStatus == .idle else { return }
+        for portal in portals.values where !portal.isAtEnd { portal.result?.cancel() }
+        portals.removeAll()
+    }
+
+    private func parse(_ name: String, _ sql: String, _ types: [Int32]) async throws {
+        if !name.isEmpty, statements[name] != nil {
+            throw QueryError(.duplicatePreparedStatement, "prepared statement \"\(name)\" already exists")
+        }
+        statements[name] = nil
+        let clientTypes = try types.map { try PostgresType.dataType($0) }
+        let prepared = try await requireSession().prepare(sql, parameterTypes: clientTypes)
+        statements[name] = NamedStatement(prepared: prepared, clientTypes: clientTypes)
+        writer.parseComplete()
+    }
+
+    private func bind(_ message: BindMessage) throws {
+        let named = try statement(message.statement)
+        let prepared = named.prepared
+        guard message.parameters.count == prepared.parameterTypes.count else {
+            throw QueryError(
+                .protocolViolation,
+                "bind message supplies \(message.parameters.count) parameters, but prepared statement "
+                    + "\"\(message.statement)\" requires \(prepared.parameterTypes.count)")
+        }
+        guard message.parameterFormats.count <= 1 || message.parameterFormats.count == message.parameters.count else {
+            throw MessageFraming.violation(
+                "bind message has \(message.parameterFormats.count) parameter formats but \(message.parameters.count) parameters")
+        }
+        if !message.portal.isEmpty, portals[message.portal] != nil {
+            throw QueryError(SQLState("42P03"), "portal \"\(message.portal)\" already exists")
+        }
+        let settings = textSettings(try requireSession())
+        let values = try message.parameters.enumerated().map { index, bytes -> ScalarValue in
+            guard let bytes else { return .null }
+            let type = prepared.parameterTypes[index]
+            switch BackendWriter.format(message.parameterFormats, index) {
+            case 0: return try PostgresType.value(text: bytes, as: type, settings: settings)
+            case 1: return try PostgresType.value(binary: bytes, as: type)
+            case let format: throw QueryError(.invalidParameterValue, "unsupported format code: \(format)")
+            }
+        }
+        if let fields = prepared.fields {
+            for (index, field) in fields.enumerated()
+            where BackendWriter.format(message.resultFormats, index) == 1 && !PostgresType.hasBinaryForm(field.type) {
+                throw QueryError.notSupported("the binary form of type \(field.type.sqlName)")
+            }
+        }
+        closePortal(message.portal)
+        portals[message.portal] = Portal(statement: prepared, parameters: values, formats: message.resultFormats)
+        writer.bindComplete()
+    }
+
+    private func execute(_ name: String, limit: Int) async throws {
+        let portal = try portal(name)
+        let session = try requireSession()
+        guard portal.statement.statement != nil else { return writer.emptyQueryResponse() }
+        let result: StatementResult
+        if let started = portal.result {
+            result = started
+        } else {
+            result = try await session.execute(portal.statement, parameters: portal.parameters)
+            portal.result = result
+            for notice in result.notices { writer.notice(notice) }
+        }
+        guard let fields = result.fields else {
+            portal.isAtEnd = true
+            reportChanges()
+            return writer.commandComplete(result.tag)
+        }
+        let isBinary = fields.indices.map { BackendWriter.format(portal.formats, $0) == 1 }
+        let settings = textSettings(session)
+        var left = limit == 0 ? Int.max : limit
+        while left > 0 {
+            let next: Batch?
+            if let rest = portal.rest { next = rest } else { next = try await result.next() }
+            portal.rest = nil
+            guard let batch = next else {
+                portal.isAtEnd = true
+                reportChanges()
+                return writer.commandComplete(result.tag)
+            }
+            if batch.rowCount > left {
+                portal.rest = batch.slice(left, batch.rowCount - left)
+                try await send(batch.prefix(left), isBinary: isBinary, settings: settings)
+                left = 0
+            } else {
+                try await send(batch, isBinary: isBinary, settings: settings)
+                left -= batch.rowCount
+            }
+        }
+        writer.portalSuspended()
+    }
+}
+
+/// The client does not take what is written.
+struct ClientGone: Error {}
+
+/// Settings changed by a statement, in order. Shared with the session, which calls from its own task.
+private final class ChangedSettings: Sendable {
+    private let state = Mutex<[(String, String)]>([])
+    func append(_ name: String, _ value: String) { state.withLock { $0.append((name, value)) } }
+    func take() -> [(String, String)] {
+        state.withLock { state in
+            defer { state = [] }
+            return state
+        }
+    }
+}
+
+/// The `options` of a startup message: `-c name=value` and `--name=value`, blanks escaped by a backslash.
+enum StartupOptions {
+    static func parse(_ text: String) -> [StartupParameter] {
+        var words: [String] = [""]
+        var isEscaped = false
+        for character in text {
+            if isEscaped {
+                words[words.count - 1].append(character)
+                isEscaped = false
+            } else if character == "\\" {
+                isEscaped = true
+            } else if character.isWhitespace {
+                words.append("")
+            } else {
+                words[words.count - 1].append(character)
+            }
+        }
+        var result: [StartupParameter] = []
+        var expectsSetting = false
+        for word in words where !word.isEmpty {
+            var setting = Substring(word)
+            if expectsSetting { expectsSetting = false } else if word == "-c" {
+                expectsSetting = true
+                continue
+            } else if word.hasPrefix("--") || word.hasPrefix("-c") {
+                setting = word.dropFirst(2)
+            } else {
+                continue
+            }
+            guard let equals = setting.firstIndex(of: "=") else { continue }
+            let name = setting[..<equals].map { $0 == "-" ? "_" : $0 }
+            result.append(StartupParameter(name: String(name), value: String(setting[setting.index(after: equals)...])))
+        }
+        return result
+    }
+}

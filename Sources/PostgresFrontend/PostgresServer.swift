@@ -1,0 +1,163 @@
+// Listens for PostgreSQL clients, and knows which connection runs which session.
+
+import Coordination
+import Diagnostics
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import Transport
+
+/// What a client shows to cancel a query of another connection.
+struct ConnectionKey: Hashable, Sendable {
+    var process: Int32
+    var secret: Int32
+}
+
+package struct PostgresServerOptions: Sendable {
+    package var connectionCountMax: Int
+    package var messageByteCountMax: Int
+    package init(connectionCountMax: Int = 500, messageByteCountMax: Int = 64 << 20) {
+        self.connectionCountMax = connectionCountMax
+        self.messageByteCountMax = messageByteCountMax
+    }
+}
+
+package final class PostgresServer: Sendable {
+    private struct State {
+        var sessions: [ConnectionKey: Session] = [:]
+        var channels: [Int32: any Channel] = [:]
+        var nextProcess: Int32 = 1
+        var listener: (any Channel)?
+        var isShutDown = false
+    }
+
+    let engine: QueryEngine
+    private let options: PostgresServerOptions
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    private init(engine: QueryEngine, options: PostgresServerOptions, logger: Logger) {
+        self.engine = engine
+        self.options = options
+        self.logger = logger
+    }
+
+    /// Listens. Port 0 is any free one; the endpoint says which.
+    package static func start(
+        engine: QueryEngine, on endpoint: Endpoint, options: PostgresServerOptions, group: any EventLoopGroup,
+        logger: Logger
+    ) async throws -> (server: PostgresServer, endpoint: Endpoint) {
+        let server = PostgresServer(engine: engine, options: options, logger: logger)
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(ChannelOptions.backlog, value: 256)
+            .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try server.accept(channel) }
+            }
+        let listener: any Channel
+        do { listener = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get() } catch {
+            throw QueryError(
+                .connectionFailure, "could not listen for PostgreSQL clients on \(endpoint): \(error)", cause: error)
+        }
+        server.state.withLock { $0.listener = listener }
+        return (server, Endpoint(host: endpoint.host, port: listener.localAddress?.port ?? endpoint.port))
+    }
+
+    package var connectionCount: Int { state.withLock { $0.channels.count } }
+
+    /// Takes no more clients and closes the connections.
+    package func shutdown() async {
+        let (listener, channels) = state.withLock { state in
+            state.isShutDown = true
+            return (state.listener, Array(state.channels.values))
+        }
+        try? await listener?.close()
+        for channel in channels { try? await channel.close() }
+    }
+
+    // MARK: - Sessions
+
+    func addSession(_ session: Session, _ key: ConnectionKey) { state.withLock { $0.sessions[key] = session } }
+    func removeSession(_ key: ConnectionKey) { state.withLock { _ = $0.sessions.removeValue(forKey: key) } }
+    func cancel(_ key: ConnectionKey) { state.withLock { $0.sessions[key] }?.cancelCurrent() }
+
+    // MARK: - Connections
+
+    /// Sets up a new connection; runs on its event loop.
+    private func accept(_ channel: any Channel) throws {
+        let (process, count, isShutDown) = state.withLock { state in
+            let process = state.nextProcess
+            state.nextProcess = process == .max ? 1 : process + 1
+            state.channels[process] = channel
+            return (process, state.channels.count, state.isShutDown)
+        }
+        let key = ConnectionKey(process: process, secret: Int32.random(in: .min ... .max))
+        channel.closeFuture.whenComplete { [self] _ in
+            state.withLock { state in
+                _ = state.channels.removeValue(forKey: process)
+                return state.sessions[key]
+            }?.cancelCurrent()
+        }
+        try channel.pipeline.syncOperations.addHandler(
+            ByteToMessageHandler(FrontendMessageDecoder(messageByteCountMax: options.messageByteCountMax)))
+        let wrapped = try NIOAsyncChannel<FrontendMessage, ByteBuffer>(
+            wrappingChannelSynchronously: channel,
+            configuration: .init(backPressureStrategy: .init(lowWatermark: 2, highWatermark: 64)))
+        let isRefused = isShutDown || count > options.connectionCountMax
+        Task { await self.serve(wrapped, key, isRefused: isRefused) }
+    }
+
+    private func serve(_ channel: NIOAsyncChannel<FrontendMessage, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool) async {
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                let connection = PostgresConnection(server: self, key: key, output: ChannelOutput(writer: outbound))
+                defer { connection.end() }
+                do {
+                    for try await message in inbound {
+                        if isRefused, case .startup = message {
+                            await connection.abort(QueryError(.tooManyConnections, "sorry, too many clients already"))
+                            return
+                        }
+                        guard try await connection.handle(message) else { return }
+                    }
+                } catch let error as QueryError {
+                    await connection.abort(error)
+                }
+            }
+        } catch {
+            logger.debug("connection ended", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Writes to a channel; an error means that the client is gone.
+private struct ChannelOutput: ConnectionOutput {
+    let writer: NIOAsyncChannelOutboundWriter<ByteBuffer>
+
+    func write(_ bytes: [UInt8]) async throws {
+        do { try await writer.write(ByteBuffer(bytes: bytes)) } catch { throw ClientGone() }
+    }
+}
+
+/// Messages from bytes, in the channel's pipeline.
+private struct FrontendMessageDecoder: ByteToMessageDecoder {
+    typealias InboundOut = FrontendMessage
+    private var framing: MessageFraming
+
+    init(messageByteCountMax: Int) { framing = MessageFraming(messageByteCountMax: messageByteCountMax) }
+
+    mutating func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
+        guard let message = try framing.next(&buffer) else { return .needMoreData }
+        context.fireChannelRead(wrapInboundOut(message))
+        return .continue
+    }
+
+    mutating func decodeLast(context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool) throws -> DecodingState {
+        // What is left of a message at the end is of no use.
+        while let message = try framing.next(&buffer) { context.fireChannelRead(wrapInboundOut(message)) }
+        buffer.moveReaderIndex(to: buffer.writerIndex)
+        return .needMoreData
+    }
+}

@@ -1,0 +1,255 @@
+// Types as PostgreSQL's protocol names them, and values in their binary forms.
+
+import Columnar
+import Diagnostics
+
+/// Number, width and modifier of a type.
+struct PostgresType: Sendable, Hashable {
+    var oid: Int32
+    /// Bytes of a value, -1 if they differ.
+    var size: Int16
+    var modifier: Int32
+
+    init(_ type: DataType) {
+        modifier = -1
+        switch type {
+        case .boolean: (oid, size) = (16, 1)
+        case .int8, .int16: (oid, size) = (21, 2)
+        case .int32: (oid, size) = (23, 4)
+        case .int64: (oid, size) = (20, 8)
+        case .float32: (oid, size) = (700, 4)
+        case .float64: (oid, size) = (701, 8)
+        case .decimal(let precision, let scale):
+            (oid, size) = (1700, -1)
+            // The widest numeric stands for numeric without a modifier too.
+            if precision < DataType.decimalPrecisionMax { modifier = Int32(precision << 16 | scale) + 4 }
+        case .text, .unknown: (oid, size) = (25, -1)
+        case .varchar(let length):
+            (oid, size) = (1043, -1)
+            if let length { modifier = Int32(clamping: length) + 4 }
+        case .char(let length):
+            (oid, size) = (1042, -1)
+            modifier = Int32(clamping: length) + 4
+        case .bytea: (oid, size) = (17, -1)
+        case .date: (oid, size) = (1082, 4)
+        case .time: (oid, size) = (1083, 8)
+        case .timestamp: (oid, size) = (1114, 8)
+        case .timestampTZ: (oid, size) = (1184, 8)
+        case .interval: (oid, size) = (1186, 16)
+        case .uuid: (oid, size) = (2950, 16)
+        case .json: (oid, size) = (114, -1)
+        case .jsonb: (oid, size) = (3802, -1)
+        case .array(let element):
+            (oid, size) = (Self.arrayNumber(of: PostgresType(element).oid), -1)
+        }
+    }
+
+    private static func arrayNumber(of element: Int32) -> Int32 {
+        switch element {
+        case 16: 1000
+        case 17: 1001
+        case 21: 1005
+        case 23: 1007
+        case 20: 1016
+        case 700: 1021
+        case 701: 1022
+        case 1700: 1231
+        case 1043: 1015
+        case 1042: 1014
+        case 1082: 1182
+        case 1083: 1183
+        case 1114: 1115
+        case 1184: 1185
+        case 1186: 1187
+        case 2950: 2951
+        case 114: 199
+        case 3802: 3807
+        default: 1009
+        }
+    }
+
+    /// The type of a parameter; `nil` is to be inferred.
+    static func dataType(_ oid: Int32) throws -> DataType? {
+        switch oid {
+        case 0, 705: nil
+        case 16: .boolean
+        case 21: .int16
+        case 23: .int32
+        case 20, 26: .int64
+        case 700: .float32
+        case 701: .float64
+        // Without a modifier: wide enough on both sides of the point.
+        case 1700: .decimal(precision: 38, scale: 10)
+        case 25, 18, 19: .text
+        case 1043: .varchar(length: nil)
+        case 1042: .text
+        case 17: .bytea
+        case 1082: .date
+        case 1083: .time
+        case 1114: .timestamp
+        case 1184: .timestampTZ
+        case 1186: .interval
+        case 2950: .uuid
+        case 114: .json
+        case 3802: .jsonb
+        case 1000: .array(.boolean)
+        case 1005: .array(.int16)
+        case 1007: .array(.int32)
+        case 1016: .array(.int64)
+        case 1021: .array(.float32)
+        case 1022: .array(.float64)
+        case 1009, 1015: .array(.text)
+        default: throw QueryError(.undefinedObject, "type with OID \(oid) is not supported for parameters")
+        }
+    }
+
+    /// Days and microseconds from 1970-01-01 to 2000-01-01, where binary dates and timestamps begin.
+    private static let epochDays: Int64 = 10_957
+    private static let epochMicroseconds: Int64 = 946_684_800_000_000
+
+    // MARK: - Parameters
+
+    static func value(text: [UInt8], as type: DataType, settings: TextSettings) throws -> ScalarValue {
+        try text.withUnsafeBufferPointer { try TextFormat.parse($0, as: type, settings: settings) }
+    }
+
+    /// Reads a parameter in binary. `oid` is the number that the client sent, which decides about the width.
+    static func value(binary: [UInt8], as type: DataType) throws -> ScalarValue {
+        func integer(_ count: Int) throws -> Int64 {
+            guard binary.count == count else {
+                throw QueryError(SQLState("22P03"), "incorrect binary data format in bind parameter")
+            }
+            var bits: UInt64 = 0
+            for byte in binary { bits = bits << 8 | UInt64(byte) }
+            let shift = UInt64(64 - count * 8)
+            return Int64(bitPattern: bits << shift) >> Int64(shift)
+        }
+        switch type {
+        case .boolean: return .boolean(try integer(1) != 0)
+        case .int8, .int16: return .integer(try integer(2))
+        case .int32: return .integer(try integer(4))
+        case .int64: return .integer(try integer(8))
+        case .float32: return .float(Double(Float(bitPattern: UInt32(truncatingIfNeeded: try integer(4)))))
+        case .float64: return .float(Double(bitPattern: UInt64(bitPattern: try integer(8))))
+        case .text, .varchar, .char, .unknown, .json:
+            guard String(validating: binary, as: UTF8.self) != nil else {
+                throw QueryError(SQLState("22021"), "invalid byte sequence for encoding \"UTF8\"")
+            }
+            return .bytes(binary)
+        case .jsonb: return .bytes(binary.first == 1 ? Array(binary.dropFirst()) : binary)
+        case .bytea: return .bytes(binary)
+        case .date: return .integer(try integer(4) + epochDays)
+        case .time: return .integer(try integer(8))
+        case .timestamp, .timestampTZ: return .integer(try integer(8) &+ epochMicroseconds)
+        case .interval:
+            guard binary.count == 16 else { _ = try integer(16); return .null }
+            func part(_ range: Range<Int>) -> Int64 { binary[range].reduce(0) { $0 << 8 | Int64($1) } }
+            return .interval(
+                IntervalValue(
+                    months: Int32(truncatingIfNeeded: part(12..<16)), days: Int32(truncatingIfNeeded: part(8..<12)),
+                    microseconds: part(0..<8)))
+        case .uuid:
+            guard binary.count == 16 else { _ = try integer(16); return .null }
+            func half(_ range: Range<Int>) -> UInt64 { binary[range].reduce(0) { $0 << 8 | UInt64($1) } }
+            return .uuid(UUIDValue(high: half(0..<8), low: half(8..<16)))
+        case .decimal(let precision, let scale): return try decimal(binary, precision: precision, scale: scale)
+        case .array: throw QueryError.notSupported("an array as a binary parameter")
+        }
+    }
+
+    /// Base-10,000 digits: count, weight of the first, sign, scale, digits.
+    private static func decimal(_ binary: [UInt8], precision: Int, scale: Int) throws -> ScalarValue {
+        func word(_ index: Int) -> Int { Int(binary[index * 2]) << 8 | Int(binary[index * 2 + 1]) }
+        guard binary.count >= 8, binary.count == 8 + word(0) * 2 else {
+            throw QueryError(SQLState("22P03"), "incorrect binary data format in bind parameter")
+        }
+        let weight = Int(Int16(truncatingIfNeeded: word(1)))
+        guard word(2) == 0 || word(2) == 0x4000 else {
+            throw QueryError(.numericValueOutOfRange, "numeric parameters cannot be NaN or infinite")
+        }
+        var text = word(2) == 0x4000 ? "-" : ""
+        if weight < 0 { text += "0" }
+        for position in stride(from: 0, through: max(weight, -1), by: 1) {
+            let digit = position < word(0) ? String(word(4 + position)) : "0"
+            text += position == 0 ? digit : String(repeating: "0", count: 4 - min(4, digit.count)) + digit
+        }
+        text += "."
+        if weight < -1 { text += String(repeating: "0000", count: min(10, -1 - weight)) }
+        for position in max(0, weight + 1)..<max(max(0, weight + 1), word(0)) {
+            let digit = String(word(4 + position))
+            text += String(repeating: "0", count: 4 - min(4, digit.count)) + digit
+        }
+        return try TextFormat.parse(text + "0", as: .decimal(precision: precision, scale: scale))
+    }
+
+    // MARK: - Results
+
+    /// Whether values of the type can be sent in binary.
+    static func hasBinaryForm(_ type: DataType) -> Bool {
+        if case .array = type { return false }
+        return true
+    }
+
+    /// Appends a value that is not null in binary.
+    static func appendBinary(_ source: Vector, row sourceRow: Int, into bytes: inout [UInt8]) {
+        func put<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
+        switch source.value(at: sourceRow) {
+        case .null: break
+        case .boolean(let flag): bytes.append(flag ? 1 : 0)
+        case .integer(let value):
+            switch source.type {
+            case .int8, .int16: put(Int16(truncatingIfNeeded: value))
+            case .int32: put(Int32(truncatingIfNeeded: value))
+            case .date: put(Int32(truncatingIfNeeded: value - epochDays))
+            case .timestamp, .timestampTZ: put(value &- epochMicroseconds)
+            default: put(value)
+            }
+        case .float(let value):
+            if source.type == .float32 { put(Float(value).bitPattern) } else { put(value.bitPattern) }
+        case .decimal(let value): appendDecimal(value, scale: source.type.scale, into: &bytes)
+        case .bytes(let value):
+            if source.type == .jsonb { bytes.append(1) }
+            bytes.append(contentsOf: value)
+        case .interval(let value):
+            put(value.microseconds)
+            put(value.days)
+            put(value.months)
+        case .uuid(let value):
+            put(value.high)
+            put(value.low)
+        }
+    }
+
+    private static func appendDecimal(_ value: Int128, scale: Int, into bytes: inout [UInt8]) {
+        func put(_ value: Int) { withUnsafeBytes(of: Int16(truncatingIfNeeded: value).bigEndian) { bytes.append(contentsOf: $0) } }
+        // Digits in groups of four on both sides of the point.
+        let fraction = (scale + 3) / 4
+        var rest = value.magnitude
+        var factor: UInt128 = 1
+        for _ in 0..<(fraction * 4 - scale) { factor *= 10 }
+        // The lowest group may be partly of zeros that the value does not have; it is split off first to stay in range.
+        var groups: [Int] = []
+        if factor > 1 {
+            let unit = UInt128(10_000) / factor
+            groups.append(Int(rest % unit * factor))
+            rest /= unit
+        }
+        while rest > 0 {
+            groups.append(Int(rest % 10_000))
+            rest /= 10_000
+        }
+        while groups.count < fraction { groups.append(0) }
+        var weight = groups.count - fraction - 1
+        groups.reverse()
+        while let first = groups.first, first == 0 {
+            groups.removeFirst()
+            weight -= 1
+        }
+        while let last = groups.last, last == 0 { groups.removeLast() }
+        put(groups.count)
+        put(groups.isEmpty ? 0 : weight)
+        put(value < 0 ? 0x4000 : 0)
+        put(scale)
+        for group in groups { put(group) }
+    }
+}

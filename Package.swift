@@ -148,6 +148,8 @@ var targets: [Target] = [
     tests("InProcessTransportTests", ["InProcessTransport", "TransportConformance", "Transport", "Diagnostics"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics"]),
+    tests("EngineConfigurationTests", ["EngineConfiguration", "Diagnostics"]),
+    tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics"]),
     tests(
         "FileFormatsTests",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics"]),

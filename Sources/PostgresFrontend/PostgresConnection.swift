@@ -231,6 +231,9 @@ final class PostgresConnection {
             writer.parameterDescription(statement.parameterTypes)
             if let fields = statement.fields { writer.rowDescription(fields, formats: []) } else { writer.noData() }
         case .describePortal(let name):
+            if portals[name] == nil, let fields = session?.cursorFields(name) {
+                return writer.rowDescription(fields, formats: [])
+            }
             let portal = try portal(name)
             if let fields = portal.result?.fields ?? portal.statement.fields {
                 writer.rowDescription(fields, formats: portal.formats)

@@ -49,6 +49,9 @@ package final class Session: Sendable {
     package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }
     package var settings: SessionSettings { state.withLock { $0.settings } }
 
+    /// Columns of an open cursor; clients may describe it like a portal of the protocol.
+    package func cursorFields(_ name: String) -> [Field]? { state.withLock { $0.cursors[name] }?.result.fields }
+
     package func onSettingChange(_ listener: @escaping @Sendable (String, String) -> Void) {
         settingListener.withLock { $0 = listener }
     }

@@ -1,0 +1,158 @@
+// Messages from bytes, the order in which they are taken, and the bytes of answers.
+
+import Columnar
+import Diagnostics
+import NIOCore
+import Testing
+
+@testable import PostgresFrontend
+
+private func message(_ type: Character?, _ parts: [UInt8]) -> ByteBuffer {
+    var buffer = ByteBuffer()
+    if let type = type?.asciiValue { buffer.writeInteger(type) }
+    buffer.writeInteger(Int32(parts.count + 4))
+    buffer.writeBytes(parts)
+    return buffer
+}
+private func text(_ value: String) -> [UInt8] { Array(value.utf8) + [0] }
+private let startup = message(nil, [0, 3, 0, 0] + text("user") + text("me") + text("database") + text("d") + [0])
+
+private func started() throws -> MessageFraming {
+    var framing = MessageFraming(messageByteCountMax: 1000)
+    var buffer = startup
+    _ = try framing.next(&buffer)
+    return framing
+}
+
+@Suite struct FramingTests {
+    @Test func startupInPieces() throws {
+        var framing = MessageFraming(messageByteCountMax: 1000)
+        var buffer = ByteBuffer()
+        var whole = startup
+        var found: FrontendMessage?
+        while let byte = whole.readInteger(as: UInt8.self) {
+            #expect(found == nil)
+            buffer.writeInteger(byte)
+            found = try framing.next(&buffer)
+        }
+        #expect(
+            found
+                == .startup(
+                    minorVersion: 0,
+                    parameters: [StartupParameter(name: "user", value: "me"), StartupParameter(name: "database", value: "d")]))
+    }
+
+    @Test func encryptionThenStartup() throws {
+        var framing = MessageFraming(messageByteCountMax: 1000)
+        var buffer = message(nil, [0x04, 0xD2, 0x16, 0x2F])
+        #expect(try framing.next(&buffer) == .sslRequest)
+        buffer = message(nil, [0x04, 0xD2, 0x16, 0x2E, 0, 0, 0, 7, 0, 0, 0, 9])
+        #expect(try framing.next(&buffer) == .cancelRequest(process: 7, secret: 9))
+    }
+
+    @Test func extendedMessages() throws {
+        var framing = try started()
+        var buffer = message("P", text("s") + text("select $1") + [0, 1, 0, 0, 0, 23])
+        #expect(try framing.next(&buffer) == .parse(name: "s", sql: "select $1", types: [23]))
+        buffer = message("B", text("") + text("s") + [0, 1, 0, 1, 0, 2, 0, 0, 0, 1, 65, 255, 255, 255, 255, 0, 0])
+        #expect(
+            try framing.next(&buffer)
+                == .bind(
+                    BindMessage(portal: "", statement: "s", parameterFormats: [1], parameters: [[65], nil], resultFormats: [])))
+        buffer = message("E", text("p") + [0, 0, 0, 5])
+        #expect(try framing.next(&buffer) == .execute(portal: "p", rowLimit: 5))
+    }
+
+    @Test(arguments: [
+        message("Q", [65]), message("P", text("s")), message("B", text("") + text("") + [0, 0, 0, 9]), message("D", [65, 0]),
+        message("?", []), ByteBuffer(bytes: [UInt8(ascii: "Q"), 0, 0, 0, 3]), ByteBuffer(bytes: [UInt8(ascii: "Q"), 0x7F, 0, 0, 0]),
+        message("Q", [0xFF, 0]),
+    ])
+    func malformedMessagesAreErrors(_ bytes: ByteBuffer) throws {
+        var framing = try started()
+        var buffer = bytes
+        #expect(throws: QueryError.self) { _ = try framing.next(&buffer) }
+    }
+
+    @Test func randomBytesNeverCrash() throws {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            var framing = try started()
+            var buffer = ByteBuffer(bytes: (0..<40).map { _ in UInt8.random(in: 0...80, using: &generator) })
+            do { while try framing.next(&buffer) != nil {} } catch {}
+        }
+    }
+}
+
+@Suite struct ProtocolInstanceTests {
+    private func ready() -> ProtocolInstance {
+        var instance = ProtocolInstance()
+        _ = instance.handle(.startup(minorVersion: 0, parameters: [StartupParameter(name: "user", value: "me")]))
+        return instance
+    }
+
+    @Test func queriesBeforeStartupEndTheConnection() {
+        var instance = ProtocolInstance()
+        let directives = instance.handle(.query("select 1"))
+        #expect(directives.last == .close)
+        #expect(instance.handle(.query("select 1")).isEmpty)
+    }
+
+    @Test func errorsSkipToSync() {
+        var instance = ready()
+        #expect(instance.handle(.parse(name: "", sql: "x", types: [])) == [.parse(name: "", sql: "x", types: [])])
+        instance.extendedMessageFailed()
+        #expect(instance.handle(.execute(portal: "", rowLimit: 0)).isEmpty)
+        #expect(instance.handle(.flush).isEmpty)
+        #expect(instance.handle(.sync) == [.sync])
+        #expect(instance.handle(.execute(portal: "", rowLimit: 0)) == [.execute(portal: "", rowLimit: 0)])
+    }
+
+    @Test func newerProtocolsAreNegotiated() {
+        var instance = ProtocolInstance()
+        let parameters = [StartupParameter(name: "user", value: "me"), StartupParameter(name: "_pq_.x", value: "1")]
+        #expect(
+            instance.handle(.startup(minorVersion: 2, parameters: parameters))
+                == [.start(parameters: [parameters[0]], unknownOptions: ["_pq_.x"], negotiates: true)])
+    }
+
+    @Test func startupOptions() {
+        #expect(
+            StartupOptions.parse(#"-c statement_timeout=5 --search-path=a\ b -x"#) == [
+                StartupParameter(name: "statement_timeout", value: "5"), StartupParameter(name: "search_path", value: "a b"),
+            ])
+    }
+}
+
+@Suite struct BackendWriterTests {
+    @Test func rows() {
+        let builder = VectorBuilder(type: .int32, capacity: 2)
+        builder.append(.integer(7))
+        builder.append(.null)
+        let vector = builder.finish()
+        var writer = BackendWriter()
+        writer.dataRow([vector], row: 0, isBinary: [false], settings: TextSettings())
+        writer.dataRow([vector], row: 1, isBinary: [false], settings: TextSettings())
+        writer.dataRow([vector], row: 0, isBinary: [true], settings: TextSettings())
+        #expect(
+            writer.take() == [
+                68, 0, 0, 0, 11, 0, 1, 0, 0, 0, 1, 55, 68, 0, 0, 0, 10, 0, 1, 255, 255, 255, 255, 68, 0, 0, 0, 14, 0, 1, 0, 0, 0,
+                4, 0, 0, 0, 7,
+            ])
+    }
+
+    @Test(arguments: ["0.00", "1.50", "-12345.68", "10000.00", "0.01", "99999999.99"])
+    func binaryNumericsRoundTrip(_ text: String) throws {
+        let type = DataType.decimal(precision: 12, scale: 2)
+        let value = try TextFormat.parse(text, as: type)
+        var bytes: [UInt8] = []
+        PostgresType.appendBinary(Vector.constant(value, type: type, count: 1), row: 0, into: &bytes)
+        #expect(try PostgresType.value(binary: bytes, as: type) == value)
+    }
+
+    @Test func modifiers() {
+        #expect(PostgresType(.decimal(precision: 15, scale: 2)).modifier == (15 << 16 | 2) + 4)
+        #expect(PostgresType(.char(length: 25)).modifier == 29)
+        #expect(PostgresType(.array(.int32)).oid == 1007)
+    }
+}

@@ -1,6 +1,6 @@
 // Measures operators over tables in memory: CPU nanoseconds a row. Built only with MARTLET_BENCHMARKS=1.
 //
-//   MARTLET_BENCHMARKS=1 MARTLET_ENGINE_ONLY=1 swift run OperatorBenchmarks [threads]
+//   MARTLET_BENCHMARKS=1 MARTLET_ENGINE_ONLY=1 swift run OperatorBenchmarks [threads] [part of a name]
 
 import Columnar
 import Diagnostics
@@ -79,6 +79,7 @@ func cpuNanoseconds() -> Double {
 }
 
 let threads = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 1 : 1
+let chosen = CommandLine.arguments.count > 2 ? CommandLine.arguments[2] : ""
 let rowCount = 8 << 20
 let batchRows = Batch.standardRowCount
 let pool = DriverPool(threadCount: threads)
@@ -95,6 +96,7 @@ func integers(_ random: inout Random, below limit: UInt64) -> Vector {
 }
 
 func run(_ name: String, types: [DataType], batches: [Batch], keys: [Int], values: [Int]) {
+    if !chosen.isEmpty && !name.contains(chosen) { return }
     let table = BenchmarkTable(types: types, batches: batches)
     let scan = PhysicalNode(
         id: 1,

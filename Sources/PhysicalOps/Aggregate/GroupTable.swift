@@ -11,6 +11,8 @@ final class GroupTable {
     /// Rows looked up at a time; callers cut larger batches.
     static let chunkRows = Batch.standardRowCount
     private static let slotCountMin = 4096
+    /// How many rows ahead slots are fetched, once the table is larger than the second-level cache.
+    private static let prefetchRows = 16
 
     let layout: GroupLayout
     private(set) var store: GroupRowStore
@@ -60,7 +62,8 @@ final class GroupTable {
         }
         let rows = GroupTable.chunkRows
         groups = .allocate(capacity: rows)
-        hashes = .allocate(capacity: rows)
+        hashes = .allocate(capacity: rows + GroupTable.prefetchRows)
+        hashes.initialize(repeating: 0, count: rows + GroupTable.prefetchRows)
         words = [.allocate(capacity: rows), .allocate(capacity: rows)]
         nullFlags = .allocate(capacity: rows)
         newRows = .allocate(capacity: rows)
@@ -304,6 +307,8 @@ final class GroupTable {
         }
     }
 
+    private var prefetchDistance: Int { slots.byteCount > 256 << 10 ? GroupTable.prefetchRows : 0 }
+
     @inline(__always)
     private func newRow(hash: UInt64) -> UnsafeMutableRawPointer {
         let row = store.allocate(hash: hash)
@@ -315,9 +320,15 @@ final class GroupTable {
         let slots = slots.base.assumingMemoryBound(to: UInt64.self)
         let mask = slotCount &- 1
         let (first, nulls, hashes, groups, newRows) = (words[0], nullFlags, hashes, groups, newRows)
+        let ahead = prefetchDistance
         var added = 0
         var row = 0
         while row < count {
+            if ahead > 0 {
+                // Hashes behind the last row are of an earlier batch, and as good as any.
+                let next = Int(truncatingIfNeeded: hashes[row &+ ahead]) & mask
+                ck_prefetch(slots + next &* 2)
+            }
             let key = first[row]
             let tag = nulls[row]
             var position = Int(truncatingIfNeeded: hashes[row]) & mask
@@ -347,9 +358,14 @@ final class GroupTable {
         let slots = slots.base.assumingMemoryBound(to: UInt64.self)
         let mask = slotCount &- 1
         let (first, second, nulls, hashes, groups, newRows) = (words[0], words[1], nullFlags, hashes, groups, newRows)
+        let ahead = prefetchDistance
         var added = 0
         var row = 0
         while row < count {
+            if ahead > 0 {
+                let next = Int(truncatingIfNeeded: hashes[row &+ ahead]) & mask
+                ck_prefetch(slots + next &* 3)
+            }
             let (low, high) = (first[row], second[row])
             let tag = nulls[row]
             var position = Int(truncatingIfNeeded: hashes[row]) & mask

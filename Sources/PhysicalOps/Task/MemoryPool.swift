@@ -58,10 +58,11 @@ package final class MemoryPool: Sendable {
 }
 
 /// What one plan node of a task holds, over all of its drivers. Thread-safe. Everything still held is given back when the
-/// task ends, whatever way it ends.
+/// task ends, whatever way it ends; what structures that live on release later is not counted twice.
 package final class OperatorMemory: Sendable {
     private let pool: MemoryPool
     private let requester: String
+    private let isClosed = Mutex(false)
 
     init(parent: MemoryPool, requester: String) {
         self.requester = requester
@@ -70,13 +71,25 @@ package final class OperatorMemory: Sendable {
 
     package var peakByteCount: Int { pool.peakByteCount }
 
-    package func reserve(_ count: Int) throws { try pool.reserve(count, for: requester) }
-    package func release(_ count: Int) { pool.release(count) }
+    package func reserve(_ count: Int) throws {
+        try isClosed.withLock { isClosed in
+            if !isClosed { try pool.reserve(count, for: requester) }
+        }
+    }
+
+    package func release(_ count: Int) {
+        isClosed.withLock { isClosed in
+            if !isClosed { pool.release(count) }
+        }
+    }
 
     /// Gives everything back; at the end of the task.
     func releaseAll() {
-        let left = pool.reservedByteCount
-        if left > 0 { pool.release(left) }
+        isClosed.withLock { isClosed in
+            if isClosed { return }
+            isClosed = true
+            pool.release(pool.reservedByteCount)
+        }
     }
 }
 

@@ -12,6 +12,7 @@ typealias GRPCNodeClient = GRPCClient<HTTP2ClientTransport.Posix>
 final class GRPCNodeServer: Sendable {
     let endpoint: Endpoint
     private let serving: Task<Void, Never>
+    private let beginShutdown: @Sendable () -> Void
 
     /// Starts serving; returns once the port is bound.
     static func start(
@@ -40,7 +41,9 @@ final class GRPCNodeServer: Sendable {
         do {
             let bound = try await transport.listeningAddress
             let port = bound.ipv4?.port ?? bound.ipv6?.port ?? endpoint.port
-            return GRPCNodeServer(endpoint: Endpoint(host: endpoint.host, port: port), serving: serving)
+            return GRPCNodeServer(
+                endpoint: Endpoint(host: endpoint.host, port: port), serving: serving,
+                beginShutdown: { server.beginGracefulShutdown() })
         } catch {
             serving.cancel()
             let cause = failure.withLock { $0 } ?? error
@@ -50,15 +53,24 @@ final class GRPCNodeServer: Sendable {
         }
     }
 
-    private init(endpoint: Endpoint, serving: Task<Void, Never>) {
+    private init(
+        endpoint: Endpoint, serving: Task<Void, Never>, beginShutdown: @escaping @Sendable () -> Void
+    ) {
         self.endpoint = endpoint
         self.serving = serving
+        self.beginShutdown = beginShutdown
     }
 
-    /// Ends all calls and stops listening.
+    /// Ends all calls and stops listening. Peers are first told to open no more streams and get a moment to hear it: a
+    /// stream that reaches a server whose tasks are cancelled has nobody to take it, which HTTP/2's channels do not bear.
     func stop() async {
-        serving.cancel()
+        beginShutdown()
+        let deadline = Task { [serving] in
+            try? await Task.sleep(for: .milliseconds(300))
+            serving.cancel()
+        }
         await serving.value
+        deadline.cancel()
     }
 }
 

@@ -147,7 +147,7 @@ var targets: [Target] = [
     tests("WireCodecTests", ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),
     tests("InProcessTransportTests", ["InProcessTransport", "TransportConformance", "Transport", "Diagnostics"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
-    tests("DiagnosticsTests", ["Diagnostics"]),
+    tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
     tests("EngineConfigurationTests", ["EngineConfiguration", "Diagnostics"]),
     tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics"]),
     tests(

@@ -49,6 +49,9 @@ package enum ConfigurationRegistry {
     package static let catalogPrefix = "catalogs."
     package static let catalogText = "Catalogue NAME: its storage plug-in (type) and the keys of that plug-in."
 
-    /// Variables with our prefix that are no keys: switches of the build.
-    static let foreignVariables: Set<String> = ["MARTLET_ISA", "MARTLET_OPTIMIZE", "MARTLET_ENGINE_ONLY", "MARTLET_CONFIG"]
+    /// Variables with our prefix that are no keys: switches of the build and of tests.
+    static let foreignVariables: Set<String> = [
+        "MARTLET_ISA", "MARTLET_OPTIMIZE", "MARTLET_ENGINE_ONLY", "MARTLET_CONFIG", "MARTLET_UPDATE_GOLDEN",
+        "MARTLET_TEST_SEED", "MARTLET_TEST_LOG",
+    ]
 }

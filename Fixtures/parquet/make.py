@@ -177,9 +177,22 @@ def robustness():
                    column_encoding={"id": "PLAIN", "name": "DELTA_LENGTH_BYTE_ARRAY", "x": "PLAIN"})
 
 
+def text():
+    """Text that is not ASCII, and bytes that are no text although the schema says so."""
+    words = ["", "ascii", "ünïcödé und mehr als zwölf", "日本語のテキスト", "🚀"]
+    for use, name in [(True, "text_dictionary"), (False, "text_plain")]:
+        pq.write_table(pa.table({"t": pa.array([words[i % 5] for i in range(100)])}), path(name + ".parquet"),
+                       use_dictionary=use, compression="NONE", store_schema=False)
+        with open(path(name + ".parquet"), "rb") as file:
+            data = file.read()
+        with open(path(name + "_broken.parquet"), "wb") as file:
+            file.write(data.replace("ünïcödé".encode(), "ünïcödé".encode()[:-1] + b"\xff"))
+
+
 standard()
 matrix()
 types()
 fallback()
 pages()
 robustness()
+text()

@@ -132,6 +132,17 @@ import Testing
         #expect(named == (0..<6000).map(row).filter { $0[1].text?.hasSuffix("4") == true })
     }
 
+    @Test(arguments: ["text_dictionary", "text_plain"]) func text(_ name: String) async throws {
+        let words = ["", "ascii", "ünïcödé und mehr als zwölf", "日本語のテキスト", "🚀"]
+        #expect(try await rows(try table(name)).map { $0[0] } == (0..<100).map { .string(words[$0 % 5]) })
+        do {
+            _ = try await rows(try table(name + "_broken"))
+            Issue.record("broken text is read")
+        } catch let error as QueryError {
+            #expect(error.state == .characterNotInRepertoire)
+        }
+    }
+
     /// Rows that come without exact filters: what pruning leaves.
     @Test func pruning() async throws {
         let table = try table("pages")

@@ -35,6 +35,7 @@ struct WrittenChunk {
     var compressedByteCount = 0
     var dictionaryOffset: Int?
     var dataOffset = 0
+    var dataPageCount = 0
     var nullCount = 0
     var minimum: [UInt8]?
     var maximum: [UInt8]?
@@ -138,6 +139,7 @@ struct ColumnChunkWriter {
             }
             row += rows
             value += count
+            chunk.dataPageCount += 1
         }
     }
 

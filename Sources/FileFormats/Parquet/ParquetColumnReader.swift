@@ -46,6 +46,8 @@ final class ParquetColumnReader {
     /// What keeps the page's values alive.
     private var pageOwner: Buffer
     private var pageHeap: StringHeap?
+    /// The page's byte arrays are text, and not all of it is ASCII.
+    private var needsTextCheck = false
 
     /// The entries of the dictionary: one object as long as the reader lives.
     private(set) var dictionary: Vector?
@@ -227,9 +229,12 @@ final class ParquetColumnReader {
             if let pageValidity {
                 let views = scratch.base.assumingMemoryBound(to: StringView.self)
                 try PlainValues.views(&bytes, end: bytesEnd, into: views, count)
+                if needsTextCheck { try checkText(views, count) }
                 BitRange.spread(views, to: target, width: 16, bits: pageValidity.base, bit: pageRow, count: rows)
             } else {
-                try PlainValues.views(&bytes, end: bytesEnd, into: target.assumingMemoryBound(to: StringView.self), rows)
+                let views = target.assumingMemoryBound(to: StringView.self)
+                try PlainValues.views(&bytes, end: bytesEnd, into: views, rows)
+                if needsTextCheck { try checkText(views, rows) }
             }
         }
     }
@@ -391,7 +396,10 @@ final class ParquetColumnReader {
             column, page.base.assumingMemoryBound(to: UInt8.self), byteCount: header.uncompressedByteCount, count: count,
             into: entries.data)
         entries.count = count
-        if column.type.physical == .view { entries.pinned = [page] }
+        if column.type.physical == .view {
+            entries.pinned = [page]
+            if isText && !isASCII(page, header.uncompressedByteCount) { try checkText(entries.views, count) }
+        }
         dictionary = entries
         isDictionaryUseful = count <= 1024 || count <= chunk.valueCount / 2
     }
@@ -470,6 +478,7 @@ final class ParquetColumnReader {
             if column.conversion == .bytesToView {
                 pageOwner = page
                 form = .byteArrays
+                needsTextCheck = isText && !isASCII(page, header.uncompressedByteCount)
                 bytes = start
                 bytesEnd = end
             } else if column.conversion == .identity {
@@ -491,7 +500,7 @@ final class ParquetColumnReader {
             PlainValues.expandBits(bits.base, target.base.assumingMemoryBound(to: UInt8.self), count)
             setValues(target, target.base, count)
         case .deltaBinaryPacked: try loadDeltas(header, start, end, count)
-        case .deltaLengthByteArray, .deltaByteArray: try loadDeltaStrings(header, start, end, count)
+        case .deltaLengthByteArray, .deltaByteArray: try loadDeltaStrings(header, page, start, end, count)
         case .byteStreamSplit:
             guard let plainWidth = column.physical.width(typeLength: column.typeLength) else {
                 throw unexpected(header.encoding)
@@ -503,6 +512,23 @@ final class ParquetColumnReader {
                 into: joined.base.assumingMemoryBound(to: UInt8.self))
             try usePlain(joined, count * plainWidth, count)
         case .bitPacked: throw unexpected(header.encoding)
+        }
+    }
+
+    private var isText: Bool { column.type.isString || column.type == .json }
+
+    private func isASCII(_ page: Buffer, _ byteCount: Int) -> Bool {
+        ck_is_ascii(page.base.assumingMemoryBound(to: UInt8.self), byteCount) != 0
+    }
+
+    /// Text must be UTF-8: functions rely on it.
+    private func checkText(_ views: UnsafePointer<StringView>, _ count: Int) throws {
+        for index in 0..<count {
+            guard ck_utf8_invalid(StringView.bytes(at: views + index), views[index].count) < 0 else {
+                throw QueryError(
+                    .characterNotInRepertoire,
+                    "invalid byte sequence for encoding \"UTF8\" in column \"\(column.name)\"")
+            }
         }
     }
 
@@ -568,7 +594,7 @@ final class ParquetColumnReader {
     }
 
     private func loadDeltaStrings(
-        _ header: PageHeader, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ count: Int
+        _ header: PageHeader, _ page: Buffer, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ count: Int
     ) throws {
         let isFixed = column.physical == .fixedByteArray && header.encoding == .deltaByteArray
         guard column.physical == .byteArray || isFixed else { throw unexpected(header.encoding) }
@@ -583,6 +609,7 @@ final class ParquetColumnReader {
             pageHeap = heap
         }
         if column.type.physical == .view {
+            if isText && !isASCII(page, header.uncompressedByteCount) { try checkText(views, count) }
             setValues(target, target.base, count)
             return
         }

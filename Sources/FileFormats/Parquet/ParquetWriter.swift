@@ -196,7 +196,7 @@ package final class ParquetWriter: TableWriter {
         writer.structures(13, [encoding]) { statistics, encoding in
             statistics.int32(1, PageHeader.Kind.data.rawValue)
             statistics.int32(2, encoding.rawValue)
-            statistics.int32(3, 1)
+            statistics.int32(3, chunk.dataPageCount)
         }
     }
 }

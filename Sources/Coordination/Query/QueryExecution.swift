@@ -71,18 +71,41 @@ package final class QueryExecution: Sendable {
         let listener = directory.addLossListener { [weak self] worker in self?.feed(.workerLost(worker)) }
         state.withLock { $0.lossListener = listener }
         for handle in workers.values {
-            let statuses = handle.connection.taskStatuses(query: query)
-            inBackground { [weak self] in
-                do {
-                    for try await status in statuses { self?.feed(.status(status)) }
-                } catch {
-                    // The connection broke: membership decides whether the worker is lost, readers notice on their own.
-                    self?.logger.info("task states stopped", metadata: ["worker": "\(handle.id)", "error": "\(error)"])
-                }
-            }
+            inBackground { [weak self] in await self?.followStatuses(handle) }
         }
         feed(.start)
         armTimer()
+    }
+
+    /// Takes in the states of the tasks on one worker. A connection that breaks while the worker lives is opened again: the
+    /// worker then tells all states anew. Membership decides whether the worker is lost; readers notice on their own.
+    private func followStatuses(_ handle: WorkerHandle) async {
+        while !Task.isCancelled {
+            do {
+                for try await status in handle.connection.taskStatuses(query: query) { feed(.status(status)) }
+                return
+            } catch {
+                logger.info("task states stopped", metadata: ["worker": "\(handle.id)", "error": "\(error)"])
+            }
+            do { try await Task.sleep(for: Self.retryPause) } catch { return }
+        }
+    }
+
+    /// How often a call that did not reach its worker is repeated, and after which pause. Calls are idempotent.
+    private static let retryCount = 5
+    private static let retryPause: Duration = .milliseconds(100)
+
+    /// Repeats `call` while the worker cannot be reached: a connection may have to be opened again.
+    private static func reaching(_ call: () async throws -> Void) async throws {
+        var attempt = 0
+        while true {
+            do {
+                return try await call()
+            } catch let error as QueryError where error.state == .workerLost && attempt < retryCount {
+                attempt += 1
+                try await Task.sleep(for: retryPause)
+            }
+        }
     }
 
     package func cancel(_ error: QueryError = QueryError(.queryCanceled, "canceling statement due to user request")) {
@@ -139,7 +162,7 @@ package final class QueryExecution: Sendable {
             // Not in the background list: it must go out although the query is over.
             Task { [logger] in
                 do {
-                    try await connection.cancelTasks(attempts)
+                    try await Self.reaching { try await connection.cancelTasks(attempts) }
                 } catch {
                     logger.info("cannot cancel tasks", metadata: ["worker": "\(worker)", "error": "\(error)"])
                 }
@@ -156,7 +179,8 @@ package final class QueryExecution: Sendable {
         }
         inBackground { [weak self] in
             do {
-                try await connection.startTask(assignment.attempt, descriptor: TaskCodec.encode(descriptor))
+                let bytes = try TaskCodec.encode(descriptor)
+                try await Self.reaching { try await connection.startTask(assignment.attempt, descriptor: bytes) }
                 self?.feed(.accepted(assignment.attempt))
             } catch let error as QueryError {
                 self?.feed(.refused(assignment.attempt, error))

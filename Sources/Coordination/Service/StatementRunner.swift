@@ -24,8 +24,7 @@ struct StatementRunner {
             return try await runQuery(plan, fields: Self.fields(names, types, plan)) { "SELECT \($0)" }
         case .explain(let inner, let options): return try await explain(inner, options)
         case .insert(let plan): return StatementResult(tag: "INSERT 0 \(try await runWrite(plan))")
-        case .copyTo(let plan, let names, let types, let target, let options):
-            return try await copyTo(plan, Self.fields(names, types, plan), target, options)
+        case .copyTo(let plan, _, _, let target, _): return try await copyTo(plan, target)
         case .copyFrom(_, _, _, .client, _): throw QueryError.notSupported("COPY FROM STDIN")
         case .copyFrom:
             throw QueryError.notSupported("COPY FROM a file", hint: "Use INSERT INTO … SELECT * FROM 'file'.")
@@ -93,16 +92,10 @@ struct StatementRunner {
         return count
     }
 
-    private func copyTo(
-        _ plan: LogicalPlan, _ fields: [Field], _ target: CopyTarget, _ options: CopyOptions
-    ) async throws -> StatementResult {
-        guard case .file(let path) = target else { throw QueryError.notSupported("COPY TO STDOUT") }
-        let count = PlanColumn(id: ids.next(), name: "count", type: .int64, isNullable: false)
-        let write = LogicalPlan.write(
-            LogicalWrite(
-                target: .file(path: path, format: options.format, options: options.options, columns: fields),
-                countColumn: count, input: plan))
-        return StatementResult(tag: "COPY \(try await runWrite(write))")
+    /// The binder has put the write on top of the plan for a file.
+    private func copyTo(_ plan: LogicalPlan, _ target: CopyTarget) async throws -> StatementResult {
+        guard case .file = target else { throw QueryError.notSupported("COPY TO STDOUT") }
+        return StatementResult(tag: "COPY \(try await runWrite(plan))")
     }
 
     // MARK: - EXPLAIN

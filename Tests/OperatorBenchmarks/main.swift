@@ -100,7 +100,8 @@ func run(_ name: String, types: [DataType], batches: [Batch], keys: [Int], value
     let table = BenchmarkTable(types: types, batches: batches)
     let scan = PhysicalNode(
         id: 1,
-        kind: .scan(ScanNode(table: TableName(catalog: "b", schema: "b", table: "b"), projection: Array(types.indices))),
+        kind: .scan(
+            ScanNode(table: TableName(catalog: "b", schema: "b", table: "b"), projection: Array(types.indices))),
         output: table.schema, estimatedRowCount: Double(rowCount))
     var calls: [AggregateCall] = [AggregateCall(name: "count", arguments: [], type: .int64)]
     for value in values {
@@ -112,8 +113,10 @@ func run(_ name: String, types: [DataType], batches: [Batch], keys: [Int], value
     let root = PhysicalNode(
         id: 2,
         kind: .aggregate(
-            AggregateNode(mode: .single, groups: groups, groupingSets: [Array(keys.indices)], aggregates: calls, input: scan)),
-        output: Schema((groups.map(\.type) + calls.map(\.type)).map { Field(name: "c", type: $0) }), estimatedRowCount: 1)
+            AggregateNode(
+                mode: .single, groups: groups, groupingSets: [Array(keys.indices)], aggregates: calls, input: scan)),
+        output: Schema((groups.map(\.type) + calls.map(\.type)).map { Field(name: "c", type: $0) }),
+        estimatedRowCount: 1)
     var best = Double.infinity
     var bestWall = Double.infinity
     var rows = 0
@@ -135,7 +138,8 @@ func run(_ name: String, types: [DataType], batches: [Batch], keys: [Int], value
     }
     func text(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
     print(
-        "\(name): \(text(best / Double(rowCount))) ns/row CPU, \(text(bestWall / Double(rowCount))) ns/row wall, \(rows) groups")
+        "\(name): \(text(best / Double(rowCount))) ns/row CPU, \(text(bestWall / Double(rowCount))) ns/row wall, \(rows) groups"
+    )
 }
 
 nonisolated(unsafe) var random = Random()
@@ -171,7 +175,8 @@ let first = makeBatches { _ in
     [codes(3), codes(2)] + (0..<4).map { _ in integers(&random, below: 100_000).retyped(.int64) }
 }
 run(
-    "two dictionary keys, 4 sums (Q1)", types: [.text, .text, .int64, .int64, .int64, .int64], batches: first, keys: [0, 1],
+    "two dictionary keys, 4 sums (Q1)", types: [.text, .text, .int64, .int64, .int64, .int64], batches: first,
+    keys: [0, 1],
     values: [2, 3, 4, 5])
 let decimals = first.map { batch in
     Batch(

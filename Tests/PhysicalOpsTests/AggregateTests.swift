@@ -51,9 +51,11 @@ private func randomValue(_ type: DataType, distinct: Int, nullShare: Double, ran
     switch type {
     case .boolean: return .boolean(number % 2 == 0)
     case .decimal(let precision, _): return .decimal(precision > 18 ? Int128(number) << 70 : Int128(number))
-    case .float64, .float32: return .float(number == 0 ? -0.0 : number == 1 ? 0 : number == 2 ? .nan : Double(number) / 2)
+    case .float64, .float32:
+        return .float(number == 0 ? -0.0 : number == 1 ? 0 : number == 2 ? .nan : Double(number) / 2)
     case .text: return .string(number % 3 == 0 ? "k\(number)" : "a rather long key number \(number)")
-    case .interval: return .interval(number % 2 == 0 ? IntervalValue(months: Int32(number)) : IntervalValue(days: Int32(number)))
+    case .interval:
+        return .interval(number % 2 == 0 ? IntervalValue(months: Int32(number)) : IntervalValue(days: Int32(number)))
     case .uuid: return .uuid(UUIDValue(high: UInt64(number % 7), low: UInt64(number)))
     default: return .integer(Int64(number))
     }
@@ -67,7 +69,10 @@ private func randomRows(
 
 @Suite struct AggregateTests {
     static let calls: @Sendable (PhysicalNode, Int) -> [AggregateCall] = { node, value in
-        [TestFunctions.count(), TestFunctions.count(Plan.input(node, value)), TestFunctions.sum(Plan.input(node, value))]
+        [
+            TestFunctions.count(), TestFunctions.count(Plan.input(node, value)),
+            TestFunctions.sum(Plan.input(node, value)),
+        ]
     }
 
     @Test(arguments: [
@@ -84,17 +89,20 @@ private func randomRows(
                 let table = TestTable(
                     types: types,
                     splits: TestData.splits(
-                        rows, types: types, splits: 5, batchMax: distinct == 60 ? 100 : 6000, shape: shape, random: &random))
+                        rows, types: types, splits: 5, batchMax: distinct == 60 ? 100 : 6000, shape: shape,
+                        random: &random))
                 let scan = Plan.scan("t", types)
                 let groups = keyTypes.indices.map { Plan.input(scan, $0) }
                 let root = Plan.aggregate(groups: groups, Self.calls(scan, keyTypes.count), scan)
-                let result = try TestTask.run(root, environment: TestEnvironment(tables: ["t": table], threads: threads))
+                let result = try TestTask.run(
+                    root, environment: TestEnvironment(tables: ["t": table], threads: threads))
                 let expected = Reference(rows: rows).group(Array(keyTypes.indices), value: keyTypes.count)
                 if keyTypes == [.interval] {
                     // Equal intervals have several forms: only their number can be compared.
-                    let months = Set(rows.map { row -> Int128? in
-                        if case .interval(let interval) = row[0] { interval.comparisonMicroseconds } else { nil }
-                    })
+                    let months = Set(
+                        rows.map { row -> Int128? in
+                            if case .interval(let interval) = row[0] { interval.comparisonMicroseconds } else { nil }
+                        })
                     #expect(result.rows.count == months.count)
                 } else {
                     TestData.same(canonical(result.rows), expected)
@@ -140,7 +148,8 @@ private func randomRows(
             for partition in 0..<3 {
                 let reader = TestReader(first.output.state.withLock { $0.batches[partition] })
                 let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1))), partialTypes)
-                let final = Plan.aggregate(.final, groups: [Plan.input(source, 0), Plan.input(source, 1)], calls, source)
+                let final = Plan.aggregate(
+                    .final, groups: [Plan.input(source, 0), Plan.input(source, 1)], calls, source)
                 all += try TestTask.run(final, environment: TestEnvironment(readers: [StageID(1): [reader]])).rows
             }
             TestData.same(all, Reference(rows: rows).group([0, 1], value: 2))
@@ -152,7 +161,8 @@ private func randomRows(
         let types: [DataType] = [.int32, .text, .int64]
         let rows = randomRows(types, count: 5000, distinct: 12, random: &random)
         let table = TestTable(
-            types: types, splits: TestData.splits(rows, types: types, splits: 3, batchMax: 700, shape: .dictionary, random: &random))
+            types: types,
+            splits: TestData.splits(rows, types: types, splits: 3, batchMax: 700, shape: .dictionary, random: &random))
         let scan = Plan.scan("t", types)
         let sets = [[0, 1], [1], []]
         let groups = [Plan.input(scan, 0), Plan.input(scan, 1)]
@@ -168,7 +178,8 @@ private func randomRows(
         TestData.same(try TestTask.run(single, environment: TestEnvironment(tables: ["t": table])).rows, expected)
 
         let partialTypes: [DataType] = [.int32, .text, .int32, .int64, .int64, .int64, .int64]
-        let partial = Plan.aggregate(.partial, groups: groups, sets: sets, Self.calls(scan, 2), scan, output: partialTypes)
+        let partial = Plan.aggregate(
+            .partial, groups: groups, sets: sets, Self.calls(scan, 2), scan, output: partialTypes)
         let final = Plan.aggregate(
             .final, groups: [Plan.input(partial, 0), Plan.input(partial, 1)], sets: sets, Self.calls(scan, 2), partial)
         TestData.same(try TestTask.run(final, environment: TestEnvironment(tables: ["t": table])).rows, expected)
@@ -179,7 +190,8 @@ private func randomRows(
         let types: [DataType] = [.int32, .int64, .boolean, .int64]
         let rows = randomRows(types, count: 6000, distinct: 40, random: &random)
         let table = TestTable(
-            types: types, splits: TestData.splits(rows, types: types, splits: 4, batchMax: 900, shape: .selected, random: &random))
+            types: types,
+            splits: TestData.splits(rows, types: types, splits: 4, batchMax: 900, shape: .selected, random: &random))
         let scan = Plan.scan("t", types)
         let value = Plan.input(scan, 1)
         let flag = Plan.input(scan, 2)
@@ -213,7 +225,8 @@ private func randomRows(
         return [
             .integer(Int64(rows.count)), sum.isEmpty ? .null : .integer(sum.reduce(0, +)),
             .integer(Int64(Set(rows.compactMap { integer($0[1]) }).count)),
-            .integer(Int64(Set(flagged.compactMap { integer($0[1]) }).count)), text(ordered.compactMap { integer($0[1]) }),
+            .integer(Int64(Set(flagged.compactMap { integer($0[1]) }).count)),
+            text(ordered.compactMap { integer($0[1]) }),
             text(Set(rows.compactMap { integer($0[1]) }).sorted()),
         ]
     }
@@ -223,16 +236,20 @@ private func randomRows(
         let types: [DataType] = [.text, .int64]
         let rows = randomRows(types, count: 20_000, distinct: 300, random: &random)
         let table = TestTable(
-            types: types, splits: TestData.splits(rows, types: types, splits: 4, batchMax: 900, shape: .plain, random: &random))
+            types: types,
+            splits: TestData.splits(rows, types: types, splits: 4, batchMax: 900, shape: .plain, random: &random))
         let scan = Plan.scan("t", types)
         let value = Plan.input(scan, 1)
         let root = Plan.aggregate(
-            groups: [Plan.input(scan, 0)], [TestFunctions.count(value, distinct: true), TestFunctions.sum(value, distinct: true)], scan)
+            groups: [Plan.input(scan, 0)],
+            [TestFunctions.count(value, distinct: true), TestFunctions.sum(value, distinct: true)], scan)
         let result = try TestTask.run(root, environment: TestEnvironment(tables: ["t": table]))
         var groups: [ScalarValue: Set<ScalarValue>] = [:]
         for row in rows { groups[row[0], default: []].insert(row[1]) }
         let expected = groups.map { key, values -> [ScalarValue] in
-            let numbers = values.compactMap { value -> Int64? in if case .integer(let number) = value { number } else { nil } }
+            let numbers = values.compactMap { value -> Int64? in
+                if case .integer(let number) = value { number } else { nil }
+            }
             return [key, .integer(Int64(numbers.count)), numbers.isEmpty ? .null : .integer(numbers.reduce(0, +))]
         }
         TestData.same(result.rows, expected)
@@ -245,7 +262,8 @@ private func randomRows(
         let calls = Self.calls(scan, 0)
         let whole = try TestTask.run(Plan.aggregate(groups: [], calls, scan), environment: environment)
         #expect(whole.rows == [[.integer(0), .integer(0), .null]])
-        let grouped = try TestTask.run(Plan.aggregate(groups: [Plan.input(scan, 0)], calls, scan), environment: environment)
+        let grouped = try TestTask.run(
+            Plan.aggregate(groups: [Plan.input(scan, 0)], calls, scan), environment: environment)
         #expect(grouped.rows.isEmpty)
     }
 
@@ -253,17 +271,22 @@ private func randomRows(
         var random = TestRandom(10)
         let rows = randomRows([.int64], count: 100_000, distinct: 1 << 40, random: &random)
         let table = TestTable(
-            types: [.int64], splits: TestData.splits(rows, types: [.int64], splits: 2, batchMax: 4000, shape: .plain, random: &random))
+            types: [.int64],
+            splits: TestData.splits(rows, types: [.int64], splits: 2, batchMax: 4000, shape: .plain, random: &random))
         let scan = Plan.scan("t", [.int64])
         let root = Plan.aggregate(
             groups: [Plan.input(scan, 0)], [TestFunctions.list(Plan.input(scan, 0), ordering: [])], scan)
         let environment = TestEnvironment(tables: ["t": table], memoryLimit: 2 << 20)
-        #expect { try TestTask.run(root, environment: environment) } throws: { ($0 as? QueryError)?.state == .outOfMemory }
+        #expect { try TestTask.run(root, environment: environment) } throws: {
+            ($0 as? QueryError)?.state == .outOfMemory
+        }
         #expect(environment.memory.reservedByteCount == 0)
     }
 
     /// Every key has one of four hashes: all look-ups go through long chains of equal salts.
-    @Test(arguments: [[DataType.int64], [.int64, .int64], [.text, .int64]]) func collidingHashes(types: [DataType]) throws {
+    @Test(arguments: [[DataType.int64], [.int64, .int64], [.text, .int64]]) func collidingHashes(types: [DataType])
+        throws
+    {
         var random = TestRandom(11)
         let rows = randomRows(types, count: 4000, distinct: 500, random: &random)
         let table = GroupTable(layout: GroupLayout(types: types, executors: [CountExecutor()]), hashMask: 3)
@@ -273,14 +296,16 @@ private func randomRows(
             // Dictionary vectors of many columns have too many combinations for the array in front.
             let batch = Batch.rows(piece, types: types)
             table.find(batch.columns, count: 500)
-            try table.layout.executors[0].update(table.groups, offset: table.layout.stateOffsets[0], arguments: [], count: 500)
+            try table.layout.executors[0].update(
+                table.groups, offset: table.layout.stateOffsets[0], arguments: [], count: 500)
             for row in piece { expected[row, default: 0] += 1 }
         }
         var found: [[ScalarValue]: Int] = [:]
         table.store.forEachChunk(partition: 0) { groups, count in
             let keys = table.readKeys(groups, count: count)
             for row in 0..<count {
-                found[keys.map { $0.value(at: row) }] = groups[row].load(fromByteOffset: table.layout.stateOffsets[0], as: Int.self)
+                found[keys.map { $0.value(at: row) }] = groups[row].load(
+                    fromByteOffset: table.layout.stateOffsets[0], as: Int.self)
             }
         }
         #expect(found == expected)

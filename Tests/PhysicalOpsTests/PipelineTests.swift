@@ -86,7 +86,9 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         let environment = TestEnvironment(
             tables: ["t": table(20_000), "u": table(500, splits: 1)], threads: threads)
         let result = try TestTask.run(root, environment: environment)
-        let expected = (integers(0..<20_000) + integers(90_000..<90_010) + integers(0..<500)).map { [.string("x")] + $0 }
+        let expected = (integers(0..<20_000) + integers(90_000..<90_010) + integers(0..<500)).map {
+            [.string("x")] + $0
+        }
         TestData.same(result.rows, expected)
         let metrics = Dictionary(uniqueKeysWithValues: result.metrics.map { ($0.node, $0) })
         #expect(metrics[scan.id]?.rowsOut == 20_000)
@@ -120,7 +122,8 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         #expect(Set(result.rows).count == 70)
         #expect(source.readCount.load(ordering: .relaxed) < 1000)
         let none = try TestTask.run(
-            Plan.limit(0, Plan.scan("t", [.int64])), environment: TestEnvironment(tables: ["t": source], threads: threads))
+            Plan.limit(0, Plan.scan("t", [.int64])),
+            environment: TestEnvironment(tables: ["t": source], threads: threads))
         #expect(none.rows.isEmpty)
         let behind = try TestTask.run(
             Plan.limit(nil, offset: 199_990, Plan.scan("t", [.int64])),
@@ -189,11 +192,14 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         let readers = (0..<4).map { reader -> TestReader in
             let rows = integers(reader * 1000..<reader * 1000 + 800)
             expected += rows
-            let batches = stride(from: 0, to: 800, by: 100).map { Batch.rows(Array(rows[$0..<$0 + 100]), types: [.int64]) }
+            let batches = stride(from: 0, to: 800, by: 100).map {
+                Batch.rows(Array(rows[$0..<$0 + 100]), types: [.int64])
+            }
             return TestReader(batches, pendingEvery: reader + 2)
         }
         let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1))), [.int64])
-        let result = try TestTask.run(source, environment: TestEnvironment(readers: [StageID(1): readers], threads: threads))
+        let result = try TestTask.run(
+            source, environment: TestEnvironment(readers: [StageID(1): readers], threads: threads))
         TestData.same(result.rows, expected)
         for reader in readers { #expect(reader.closeCount == 1) }
     }
@@ -221,7 +227,9 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
             let order = (0..<3000).sorted { comparator.compare([whole.columns[0]], $0, [whole.columns[0]], $1) < 0 }
             let sorted = order.map { rows[$0] }
             all += sorted
-            let batches = stride(from: 0, to: 3000, by: 250).map { Batch.rows(Array(sorted[$0..<$0 + 250]), types: types) }
+            let batches = stride(from: 0, to: 3000, by: 250).map {
+                Batch.rows(Array(sorted[$0..<$0 + 250]), types: types)
+            }
             return TestReader(batches, pendingEvery: index == 0 ? nil : index + 1)
         }
         let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1), mergeKeys: [key])), types)
@@ -281,7 +289,9 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         #expect(result.rows == [[.integer(5000)]])
         #expect(writer.state.withLock { ($0.rows, $0.committed, $0.aborted) } == (5000, 1, 0))
         let failing = TestWriter(failsAt: 3000)
-        #expect { try TestTask.run(root(), environment: TestEnvironment(tables: ["t": table(5000)], writer: failing)) } throws: {
+        #expect {
+            try TestTask.run(root(), environment: TestEnvironment(tables: ["t": table(5000)], writer: failing))
+        } throws: {
             ($0 as? QueryError)?.state == .diskFull
         }
         #expect(failing.state.withLock { ($0.committed, $0.aborted) } == (0, 1))

@@ -34,7 +34,8 @@ final class TestTable: TableProvider {
     }
 
     func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
-        Reader(table: self, split: Int(split.payload[0]) | Int(split.payload[1]) << 8, request: request, context: context)
+        Reader(
+            table: self, split: Int(split.payload[0]) | Int(split.payload[1]) << 8, request: request, context: context)
     }
 
     private final class Reader: BatchReader {
@@ -164,7 +165,9 @@ enum Plan {
             output: Schema(types.enumerated().map { Field(name: "c\($0.offset)", type: $0.element) }),
             estimatedRowCount: 1000)
     }
-    static func scan(_ name: String, _ types: [DataType], predicates: [Expression] = [], limit: Int? = nil) -> PhysicalNode {
+    static func scan(_ name: String, _ types: [DataType], predicates: [Expression] = [], limit: Int? = nil)
+        -> PhysicalNode
+    {
         node(
             .scan(
                 ScanNode(
@@ -194,7 +197,8 @@ enum Plan {
         let sets = sets ?? [Array(groups.indices)]
         let types = output ?? groups.map(\.type) + (sets.count > 1 ? [.int32] : []) + calls.map(\.type)
         return node(
-            .aggregate(AggregateNode(mode: mode, groups: groups, groupingSets: sets, aggregates: calls, input: input)), types)
+            .aggregate(AggregateNode(mode: mode, groups: groups, groupingSets: sets, aggregates: calls, input: input)),
+            types)
     }
 }
 
@@ -212,11 +216,13 @@ enum TestTask {
     }
 
     static func make(
-        _ root: PhysicalNode, partitioning: OutputPartitioning = .single, output: TestOutput, environment: TestEnvironment,
+        _ root: PhysicalNode, partitioning: OutputPartitioning = .single, output: TestOutput,
+        environment: TestEnvironment,
         pool: DriverPool
     ) -> TaskExecution {
         environment.scanTables.withLock { $0 = Dictionary(uniqueKeysWithValues: scans(root)) }
-        return TaskExecution(root: root, partitioning: partitioning, output: output, environment: environment, pool: pool)
+        return TaskExecution(
+            root: root, partitioning: partitioning, output: output, environment: environment, pool: pool)
     }
 
     /// Runs a tree to its end; throws its error.
@@ -277,7 +283,8 @@ enum BatchShape: CaseIterable, Sendable { case plain, selected, dictionary }
 enum TestData {
     /// Splits over `rows`, with random batch sizes up to `batchMax`, in the given shape.
     static func splits(
-        _ rows: [[ScalarValue]], types: [DataType], splits: Int, batchMax: Int, shape: BatchShape, random: inout TestRandom
+        _ rows: [[ScalarValue]], types: [DataType], splits: Int, batchMax: Int, shape: BatchShape,
+        random: inout TestRandom
     ) -> [[Batch]] {
         var result: [[Batch]] = Array(repeating: [], count: splits)
         var start = 0

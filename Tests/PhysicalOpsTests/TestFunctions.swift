@@ -20,18 +20,23 @@ enum TestFunctions {
                 CountExecutor()
             })
         registry.register(
-            AggregateFunction("test_sum", [.exact(.int64)], resultType: { _ in .int64 }, documentation: documentation) { _, _ in
+            AggregateFunction("test_sum", [.exact(.int64)], resultType: { _ in .int64 }, documentation: documentation) {
+                _, _ in
                 SumExecutor()
             })
         registry.register(
             AggregateFunction(
-                "test_list", [.exact(.int64)], resultType: { _ in .text }, isOrderSensitive: true, documentation: documentation
+                "test_list", [.exact(.int64)], resultType: { _ in .text }, isOrderSensitive: true,
+                documentation: documentation
             ) { _, _ in ListExecutor() })
         return registry
     }()
 
-    static func count(_ argument: Expression? = nil, distinct: Bool = false, filter: Expression? = nil) -> AggregateCall {
-        AggregateCall(name: "test_count", arguments: argument.map { [$0] } ?? [], isDistinct: distinct, filter: filter, type: .int64)
+    static func count(_ argument: Expression? = nil, distinct: Bool = false, filter: Expression? = nil) -> AggregateCall
+    {
+        AggregateCall(
+            name: "test_count", arguments: argument.map { [$0] } ?? [], isDistinct: distinct, filter: filter,
+            type: .int64)
     }
     static func sum(_ argument: Expression, distinct: Bool = false, filter: Expression? = nil) -> AggregateCall {
         AggregateCall(name: "test_sum", arguments: [argument], isDistinct: distinct, filter: filter, type: .int64)
@@ -67,7 +72,9 @@ final class CountExecutor: AggregateExecutor {
     func combine(_ states: States, sources: States, offset: Int, count: Int) throws {
         for row in 0..<count { add(states[row] + offset, sources[row].load(fromByteOffset: offset, as: Int.self)) }
     }
-    func export(_ states: States, offset: Int, count: Int) throws -> [Vector] { [try finalize(states, offset: offset, count: count)] }
+    func export(_ states: States, offset: Int, count: Int) throws -> [Vector] {
+        [try finalize(states, offset: offset, count: count)]
+    }
     func finalize(_ states: States, offset: Int, count: Int) throws -> Vector {
         let vector = Vector(flat: .int64, capacity: count)
         for row in 0..<count { vector.values(Int.self)[row] = states[row].load(fromByteOffset: offset, as: Int.self) }
@@ -139,14 +146,19 @@ final class ListExecutor: AggregateExecutor {
     var exportedTypes: [DataType] { [] }
     var needsDestroy: Bool { true }
     func initialize(_ states: States, offset: Int, count: Int) {
-        for index in 0..<count { (states[index] + offset).storeBytes(of: Unmanaged.passRetained(Box()).toOpaque(), as: UnsafeMutableRawPointer.self) }
+        for index in 0..<count {
+            (states[index] + offset).storeBytes(
+                of: Unmanaged.passRetained(Box()).toOpaque(), as: UnsafeMutableRawPointer.self)
+        }
     }
     func box(_ state: UnsafeMutableRawPointer) -> Box {
         Unmanaged<Box>.fromOpaque(state.load(as: UnsafeMutableRawPointer.self)).takeUnretainedValue()
     }
     func update(_ states: States, offset: Int, arguments: [Vector], count: Int) throws {
         let vector = arguments[0].flattened()
-        for row in 0..<count where !vector.isNull(row) { box(states[row] + offset).values.append(vector.values(Int.self)[row]) }
+        for row in 0..<count where !vector.isNull(row) {
+            box(states[row] + offset).values.append(vector.values(Int.self)[row])
+        }
     }
     func updateSingle(_ state: UnsafeMutableRawPointer, arguments: [Vector], count: Int) throws {
         let vector = arguments[0].flattened()
@@ -159,12 +171,15 @@ final class ListExecutor: AggregateExecutor {
     func export(_ states: States, offset: Int, count: Int) throws -> [Vector] { [] }
     func finalize(_ states: States, offset: Int, count: Int) throws -> Vector {
         let builder = VectorBuilder(type: .text, capacity: count)
-        for row in 0..<count { builder.append(string: box(states[row] + offset).values.map { "\($0)" }.joined(separator: ",")) }
+        for row in 0..<count {
+            builder.append(string: box(states[row] + offset).values.map { "\($0)" }.joined(separator: ","))
+        }
         return builder.finish()
     }
     func destroy(_ states: States, offset: Int, count: Int) {
         for row in 0..<count {
-            Unmanaged<Box>.fromOpaque(states[row].load(fromByteOffset: offset, as: UnsafeMutableRawPointer.self)).release()
+            Unmanaged<Box>.fromOpaque(states[row].load(fromByteOffset: offset, as: UnsafeMutableRawPointer.self))
+                .release()
         }
     }
 }

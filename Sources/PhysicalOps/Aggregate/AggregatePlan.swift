@@ -57,7 +57,8 @@ final class AggregatePlan: Sendable {
             let made = try AggregatePlan.resolve(call, registry: registry, stateColumn: column)
             column = made.stateColumns.upperBound
             if plan.mode != .single && made.isCollected {
-                throw QueryError.internalError("\(call.name) with DISTINCT or ORDER BY needs all rows of a group in one place")
+                throw QueryError.internalError(
+                    "\(call.name) with DISTINCT or ORDER BY needs all rows of a group in one place")
             }
             return made
         }

@@ -50,7 +50,9 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
             let result = AggregateResult(plan: plan, index: index)
             results.append(result)
             let total = filled.reduce(0) { $0 + $1.groupCount }
-            let isPartitioned = filled.contains { $0.table?.store.partitionCount ?? 1 > 1 || $0.table?.hasDuplicates ?? false }
+            let isPartitioned = filled.contains {
+                $0.table?.store.partitionCount ?? 1 > 1 || $0.table?.hasDuplicates ?? false
+            }
             let canPartition = !plan.hasCollectedCalls && !plan.layouts[index].types.isEmpty
             if filled.count == 1 && !(filled[0].table?.hasDuplicates ?? false) {
                 try filled[0].settleCollections()

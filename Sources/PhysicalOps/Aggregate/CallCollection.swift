@@ -19,7 +19,8 @@ final class CallCollection {
         self.call = call
         let types = [DataType.int64] + call.arguments.map(\.type) + call.ordering.map(\.expression.type)
         accumulator = BatchAccumulator(types: types)
-        distinct = call.call.isDistinct && call.ordering.isEmpty
+        distinct =
+            call.call.isDistinct && call.ordering.isEmpty
             ? GroupTable(layout: GroupLayout(types: types, executors: [])) : nil
     }
 
@@ -127,7 +128,9 @@ final class CallCollection {
             try update(executor, offset: offset, columns: batch.columns, count: batch.rowCount)
         }
         for entry in order {
-            if isDistinct, let previous, group(previous) == group(entry), compareArguments(previous, entry) == 0 { continue }
+            if isDistinct, let previous, group(previous) == group(entry), compareArguments(previous, entry) == 0 {
+                continue
+            }
             previous = entry
             var row = UInt16(truncatingIfNeeded: entry)
             sorted.append(trimmed[Int(entry >> 16)], rows: &row, count: 1)

@@ -52,7 +52,8 @@ extension GroupLayout {
             while index < count {
                 let row = Int(rows[index])
                 let isNull = !Validity.isValid(validity, row)
-                (groups[row] + (nullOffset &+ column)).storeBytes(of: unsafeBitCast(isNull, to: UInt8.self), as: UInt8.self)
+                (groups[row] + (nullOffset &+ column)).storeBytes(
+                    of: unsafeBitCast(isNull, to: UInt8.self), as: UInt8.self)
                 index &+= 1
             }
         }
@@ -117,7 +118,8 @@ extension GroupLayout {
     /// 16-byte keys are 8-byte aligned only.
     @inline(__always)
     private func loadPairs(
-        _ target: UnsafeMutablePointer<UInt64>, _ rows: UnsafePointer<UnsafeMutableRawPointer>, _ count: Int, _ offset: Int
+        _ target: UnsafeMutablePointer<UInt64>, _ rows: UnsafePointer<UnsafeMutableRawPointer>, _ count: Int,
+        _ offset: Int
     ) {
         var index = 0
         while index < count {

@@ -3,7 +3,8 @@
 import Columnar
 
 /// Rows of one layout in one or in `partitionCount` partitions by the top bits of their hashes. Owns the states in its
-/// rows: what is still there at the end is destroyed. Confined to one thread at a time.
+/// rows: what is still there at the end is destroyed. Confined to one thread at a time while rows are added; afterwards
+/// threads may read and discard partitions of their own.
 final class GroupRowStore {
     static let partitionBits = 8
     static let partitionCount = 1 << partitionBits
@@ -20,9 +21,11 @@ final class GroupRowStore {
     let partitionCount: Int
     /// Behind a shift by one, so that one partition (63) needs no branch.
     private let shift: UInt64
-    private var partitions: [Partition]
+    /// Not an array: different threads read and discard different partitions.
+    private let partitions: UnsafeMutablePointer<Partition>
     private let cursors: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     private let ends: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    /// Bytes of all pages, those of discarded partitions too.
     private(set) var byteCount = 0
     private(set) var rowCount = 0
 
@@ -30,7 +33,8 @@ final class GroupRowStore {
         self.layout = layout
         partitionCount = isPartitioned ? GroupRowStore.partitionCount : 1
         shift = isPartitioned ? UInt64(63 - GroupRowStore.partitionBits) : 63
-        partitions = Array(repeating: Partition(), count: partitionCount)
+        partitions = .allocate(capacity: partitionCount)
+        partitions.initialize(repeating: Partition(), count: partitionCount)
         cursors = .allocate(capacity: partitionCount)
         cursors.initialize(repeating: nil, count: partitionCount)
         ends = .allocate(capacity: partitionCount)
@@ -39,6 +43,8 @@ final class GroupRowStore {
 
     deinit {
         destroyAll()
+        partitions.deinitialize(count: partitionCount)
+        partitions.deallocate()
         cursors.deallocate()
         ends.deallocate()
     }
@@ -138,7 +144,6 @@ final class GroupRowStore {
 
     /// Gives a partition's memory back; its states have been moved away.
     private func forget(partition: Int) {
-        for page in partitions[partition].pages { byteCount -= page.buffer.byteCount }
         partitions[partition].pages = []
         cursors[partition] = nil
         ends[partition] = nil

@@ -70,7 +70,8 @@ final class GroupSet {
                 let vectors = arguments.map { group.vectors[$0] }
                 if let collection = collections[call] {
                     collection.add(
-                        groups: groups, single: single, arguments: vectors, ordering: ordering.map { group.vectors[$0] },
+                        groups: groups, single: single, arguments: vectors,
+                        ordering: ordering.map { group.vectors[$0] },
                         count: group.count)
                 } else if let single {
                     try plan.calls[call].executor.updateSingle(

@@ -39,9 +39,10 @@ package class Driver: @unchecked Sendable {
         while true {
             switch state.load(ordering: .acquiring) {
             case State.parked:
-                if state.compareExchange(expected: State.parked, desired: State.queued, ordering: .acquiringAndReleasing)
-                    .exchanged
-                {
+                if state.compareExchange(
+                    expected: State.parked, desired: State.queued, ordering: .acquiringAndReleasing
+                )
+                .exchanged {
                     group.pool.enqueue(self)
                     return
                 }

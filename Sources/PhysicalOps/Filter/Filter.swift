@@ -22,7 +22,8 @@ private final class FilterFactory: OperatorFactory {
 
     func makeOperator(downstream: PushOperator, driver: DriverContext) throws -> PushOperator {
         FilterOperator(
-            node: node, predicate: try RowPredicate(predicate, task: driver.task), downstream: downstream, driver: driver)
+            node: node, predicate: try RowPredicate(predicate, task: driver.task), downstream: downstream,
+            driver: driver)
     }
 }
 

@@ -1,7 +1,7 @@
 // Collects rows of many batches into dense batches of a good size.
 
-import Columnar
 import CKernels
+import Columnar
 
 /// One growing batch. Strings are not copied: the batch pins the memory that they lie in. Confined to one driver.
 package final class BatchAccumulator {
@@ -86,7 +86,8 @@ private final class ColumnAccumulator {
     }
 
     private func flatten() {
-        let flat = Vector(codes: codes.unsafelyUnwrapped, count: count, dictionary: dictionary.unsafelyUnwrapped).flattened()
+        let flat = Vector(codes: codes.unsafelyUnwrapped, count: count, dictionary: dictionary.unsafelyUnwrapped)
+            .flattened()
         codes = nil
         dictionary = nil
         capacity = count
@@ -129,7 +130,9 @@ private final class ColumnAccumulator {
     }
 
     @inline(__always)
-    private func copy<T>(_ source: Vector, _ rows: UnsafePointer<UInt16>, _ added: Int, _ target: UnsafeMutablePointer<T>) {
+    private func copy<T>(
+        _ source: Vector, _ rows: UnsafePointer<UInt16>, _ added: Int, _ target: UnsafeMutablePointer<T>
+    ) {
         let target = target + count
         var index = 0
         switch source.encoding {

@@ -48,7 +48,8 @@ enum PredicateCost {
                 default: cost += isText ? 20 : 3
                 }
             case .cast: cost += 4
-            case .inList(let needle, let values): cost += (needle.type.physical == .view ? 8 : 2) + Double(min(values.count, 16)) / 4
+            case .inList(let needle, let values):
+                cost += (needle.type.physical == .view ? 8 : 2) + Double(min(values.count, 16)) / 4
             case .conditional, .coalesce: cost += 4
             case .isNull, .not, .and, .or: cost += 0.5
             case .column, .input, .literal, .parameter, .subquery: break

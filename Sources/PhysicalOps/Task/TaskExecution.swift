@@ -154,7 +154,9 @@ package final class TaskExecution: @unchecked Sendable {
 
     /// Under the lock.
     private func shouldEnd() -> Bool {
-        guard hasStarted, !hasEnded, active.isEmpty, busyThreads == 0, isComplete || task.isCancelled else { return false }
+        guard hasStarted, !hasEnded, active.isEmpty, busyThreads == 0, isComplete || task.isCancelled else {
+            return false
+        }
         hasEnded = true
         return true
     }
@@ -255,7 +257,9 @@ package final class TaskExecution: @unchecked Sendable {
 
     /// Under the lock.
     private func add(_ counters: OperatorMetrics) {
-        if metrics[counters.node] == nil { metrics[counters.node] = OperatorMetrics(node: counters.node, name: counters.name) }
+        if metrics[counters.node] == nil {
+            metrics[counters.node] = OperatorMetrics(node: counters.node, name: counters.name)
+        }
         metrics[counters.node]?.add(counters)
     }
 

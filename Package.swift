@@ -175,6 +175,9 @@ var targets: [Target] = [
             "PhysicalPlanner", "LogicalPlanner", "PlanStatistics", "SQLParser", "SQLFunctions", "QueryPlan", "Storage",
             "TPCHStorage", "Columnar", "Diagnostics",
         ]),
+    tests(
+        "SQLFunctionsTests",
+        ["SQLFunctions", "LogicalPlanner", "SQLParser", "QueryPlan", "Storage", "Columnar", "Diagnostics"]),
     tests("SQLParserTests", ["SQLParser", "Diagnostics"]),
     tests(
         "LogicalPlannerTests",

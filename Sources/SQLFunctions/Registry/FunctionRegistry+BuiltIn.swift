@@ -26,6 +26,8 @@ extension FunctionRegistry {
         ArrayFunctions.register(in: self)
         GeneralFunctions.register(in: self)
         MathFunctions.register(in: self)
+        Formatting.register(in: self)
+        FormatFunctions.register(in: self)
         CountAggregates.register(in: self)
         SumAggregates.register(in: self)
         ExtremeAggregates.register(in: self)

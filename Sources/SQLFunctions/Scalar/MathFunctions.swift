@@ -194,7 +194,7 @@ enum MathFunctions {
             }
         }
         for name in ["cbrt", "||/"] {
-            double(registry, name, text("The cube root.", name == "cbrt" ? "cbrt(27)" : "||/ 64.0", name == "cbrt" ? "3" : "4")) { x, _ in cbrt(x) }
+            double(registry, name, text("The cube root.", name == "cbrt" ? "cbrt(64)" : "||/ 64.0", "4")) { x, _ in cbrt(x) }
         }
         double(registry, "exp", text("e to the power of the argument.", "exp(1.0)", "2.718281828459045"), canFail: true) { x, failed in
             let result = exp(x)

@@ -52,7 +52,7 @@ enum TextFunctions {
                 "bit_length", [type], .int32, text("Number of bits.", type == .text ? "bit_length('jose')" : nil, type == .text ? "32" : nil)
             ) { arguments, _, count, _ in measure(arguments, count) { bytes, _ in bytes.count * 8 } }
         }
-        for (name, example) in [("position", "position('high', 'ig')"), ("strpos", "strpos('high', 'ig')")] {
+        for (name, example) in [("position", "position('ig' in 'high')"), ("strpos", "strpos('high', 'ig')")] {
             registry.scalar(
                 name, [.text, .text], .int32, text("Where the second text begins in the first, from 1; 0: nowhere.", example, "2")
             ) { arguments, _, count, _ in
@@ -287,7 +287,7 @@ enum TextFunctions {
         }
     }
 
-    private static func quote(_ bytes: UnsafeBufferPointer<UInt8>, _ mark: UInt8, _ output: inout [UInt8]) {
+    static func quote(_ bytes: UnsafeBufferPointer<UInt8>, _ mark: UInt8, _ output: inout [UInt8]) {
         if mark == 0x22, let first = bytes.first, first == 0x5F || (first >= 0x61 && first <= 0x7A),
             bytes.allSatisfy({ $0 == 0x5F || ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) })
         {

@@ -96,7 +96,10 @@ final class LineEditor: Sendable {
 
     private func readNow(_ prompt: String) -> Input {
         InterruptWatcher.wasInterrupted.store(false, ordering: .sequentiallyConsistent)
-        guard let pointer = readline(prompt) else {
+        InterruptWatcher.reader.store(UInt(pthread_self()), ordering: .sequentiallyConsistent)
+        let answer = readline(prompt)
+        InterruptWatcher.reader.store(0, ordering: .sequentiallyConsistent)
+        guard let pointer = answer else {
             if InterruptWatcher.wasInterrupted.exchange(false, ordering: .sequentiallyConsistent) {
                 _ = write(1, "\n", 1)
                 return .interrupted
@@ -125,6 +128,8 @@ final class InterruptWatcher: Sendable {
     /// Whether a statement runs; else the interruption is for the line editor.
     static let isRunning = Atomic(false)
     static let wasInterrupted = Atomic(false)
+    /// The thread inside the line editor, 0 if there is none.
+    static let reader = Atomic<UInt>(0)
     private static let pipeEnd = Atomic<Int32>(-1)
 
     private let writeEnd: Int32
@@ -137,11 +142,7 @@ final class InterruptWatcher: Sendable {
         }
         writeEnd = ends[1]
         InterruptWatcher.pipeEnd.store(ends[1], ordering: .sequentiallyConsistent)
-        signal(SIGINT) { _ in
-            InterruptWatcher.wasInterrupted.store(true, ordering: .sequentiallyConsistent)
-            var byte: UInt8 = 1
-            _ = write(InterruptWatcher.pipeEnd.load(ordering: .sequentiallyConsistent), &byte, 1)
-        }
+        InterruptWatcher.installHandler()
         let readEnd = ends[0]
         let loop = Loop {
             var byte: UInt8 = 0
@@ -161,6 +162,28 @@ final class InterruptWatcher: Sendable {
                 return nil
             }, Unmanaged.passRetained(loop).toOpaque())
         if status == 0 { pthread_detach(thread) }
+    }
+
+    /// Without SA_RESTART: the line editor's read is to end. The signal is passed on to the thread that reads.
+    private static func installHandler() {
+        var action = sigaction()
+        let handler: @convention(c) (Int32) -> Void = { number in
+            let reader = InterruptWatcher.reader.load(ordering: .sequentiallyConsistent)
+            if reader != 0, reader != UInt(pthread_self()) {
+                pthread_kill(pthread_t(reader), number)
+                return
+            }
+            InterruptWatcher.wasInterrupted.store(true, ordering: .sequentiallyConsistent)
+            var byte: UInt8 = 1
+            _ = write(InterruptWatcher.pipeEnd.load(ordering: .sequentiallyConsistent), &byte, 1)
+        }
+        #if canImport(Glibc)
+        action.__sigaction_handler.sa_handler = handler
+        #else
+        action.__sigaction_u.__sa_handler = handler
+        #endif
+        action.sa_flags = 0
+        sigaction(SIGINT, &action, nil)
     }
 
     func stop() {

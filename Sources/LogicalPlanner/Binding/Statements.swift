@@ -169,9 +169,8 @@ extension StatementBinder {
         case .all: return .showVariable(name: nil)
         case .tables(let schema, let all):
             let current = creationEntry
-            return .showTables(
-                catalog: schema?.schema ?? current.catalog, schema: schema?.last ?? (all ? nil : current.schema),
-                all: all)
+            // Without a schema: the search path, in every catalogue.
+            return .showTables(catalog: schema?.schema ?? current.catalog, schema: schema?.last, all: all)
         case .schemas: return .showSchemas
         case .databases: return .showDatabases
         case .functions: return .showFunctions

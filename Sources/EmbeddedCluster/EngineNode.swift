@@ -38,10 +38,13 @@ package struct ClusterConfiguration: Sendable {
     /// Where this node serves exchange data; port 0 is any free one.
     package var exchange: Endpoint
     package var clusterID: String
+    /// The host that other nodes reach this one by; `nil` is the one of `exchange`.
+    package var advertisedHost: String?
     package init(
         controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
-        clusterID: String = "martlet"
+        clusterID: String = "martlet", advertisedHost: String? = nil
     ) {
+        self.advertisedHost = advertisedHost
         self.controlTransport = controlTransport
         self.exchangeTransport = exchangeTransport
         self.control = control
@@ -218,7 +221,8 @@ private struct LocalWorkers {
     /// Where the worker's output can be fetched; a worker on its own needs no transport.
     private func serve(_ worker: Worker) async throws -> (String, Endpoint) {
         if let cluster = configuration.cluster, let transport = transports[cluster.exchangeTransport] {
-            return (cluster.exchangeTransport, try await transport.serve(worker.outputs, on: cluster.exchange))
+            let endpoint = try await transport.serve(worker.outputs, on: cluster.exchange)
+            return (cluster.exchangeTransport, Endpoint(host: cluster.advertisedHost ?? endpoint.host, port: endpoint.port))
         }
         if let transport = transports["inprocess"] {
             return ("inprocess", try await transport.serve(worker.outputs, on: Endpoint(host: "local", port: 0)))

@@ -13,6 +13,8 @@ package enum ConfigurationRegistry {
         ConfigurationKey("coordinator.pg-port", .port, "5433", "Port of the PostgreSQL protocol; 0 is any free one."),
         ConfigurationKey("coordinator.grpc-port", .port, "50051", "Port on which workers register; 0 is any free one."),
         ConfigurationKey("coordinator.http-port", .port, "8080", "Port of health, metrics and the HTTP API; 0 is any free one."),
+        ConfigurationKey(
+            "coordinator.advertised-host", .text, "", "Address that workers fetch the coordinator's rows from; empty is host."),
         ConfigurationKey("coordinator.exchange-port", .port, "0", "Port on which the coordinator serves rows; 0 is any free one."),
 
         ConfigurationKey("worker.join", .list, "", "Coordinators to join, HOST:PORT each with commas between them."),
@@ -49,9 +51,13 @@ package enum ConfigurationRegistry {
     package static let catalogPrefix = "catalogs."
     package static let catalogText = "Catalogue NAME: its storage plug-in (type) and the keys of that plug-in."
 
-    /// Variables with our prefix that are no keys: switches of the build and of tests.
-    static let foreignVariables: Set<String> = [
-        "MARTLET_ISA", "MARTLET_OPTIMIZE", "MARTLET_ENGINE_ONLY", "MARTLET_CONFIG", "MARTLET_UPDATE_GOLDEN",
-        "MARTLET_TEST_SEED", "MARTLET_TEST_LOG",
+    /// Variables with our prefix that are no keys: switches of the build, of tests and of scripts.
+    static func isForeign(_ variable: String) -> Bool {
+        foreignVariables.contains(variable) || variable.hasPrefix("MARTLET_TEST_")
+    }
+    private static let foreignVariables: Set<String> = [
+        "MARTLET_ISA", "MARTLET_OPTIMIZE", "MARTLET_ENGINE_ONLY", "MARTLET_CONFIG", "MARTLET_BENCHMARKS",
+        "MARTLET_CORPUS_REPORT", "MARTLET_CSV", "MARTLET_KEEP", "MARTLET_PRINT_PLAN", "MARTLET_PROGRAM", "MARTLET_TPCH",
+        "MARTLET_UPDATE_GOLDEN",
     ]
 }

@@ -35,7 +35,7 @@ package struct EngineConfiguration: Sendable {
             for (key, value) in try ConfigurationFile.read(path: file) { try set(key, value, origin) }
         }
         for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("MARTLET_") {
-            guard !ConfigurationRegistry.foreignVariables.contains(name) else { continue }
+            guard !ConfigurationRegistry.isForeign(name) else { continue }
             try set(try EngineConfiguration.key(ofVariable: name), value, .environment(name))
         }
         for flag in flags { try set(flag.key, flag.value, .flag(flag.flag)) }

@@ -42,6 +42,7 @@ package struct CoordinatorOptions: Sendable {
     package let grpcPort: Int
     package let httpPort: Int
     package let exchangePort: Int
+    package let advertisedHost: String?
     package let maxConnections: Int
     package let maxMessageByteCount: Int
 
@@ -50,6 +51,8 @@ package struct CoordinatorOptions: Sendable {
         grpcPort = configuration.integer("coordinator.grpc-port")
         httpPort = configuration.integer("coordinator.http-port")
         exchangePort = configuration.integer("coordinator.exchange-port")
+        let advertised = configuration["coordinator.advertised-host"]
+        advertisedHost = advertised.isEmpty ? nil : advertised
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
     }

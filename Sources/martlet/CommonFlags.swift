@@ -74,6 +74,10 @@ extension NodeConfiguration {
     static func catalogs(_ options: NodeOptions) throws -> [CatalogConfiguration] {
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let directory = options.dataDirectory {
+            var status = stat()
+            guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw QueryError(.undefinedFile, "data: \"\(directory)\" is not a directory", object: directory)
+            }
             catalogs.append(CatalogConfiguration(name: "data", type: "file", values: ["directory": directory]))
         }
         catalogs.append(CatalogConfiguration(name: "files", type: "file"))

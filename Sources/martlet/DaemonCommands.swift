@@ -115,7 +115,8 @@ enum ServerDaemon {
                 cluster: ClusterConfiguration(
                     controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
                     control: Endpoint(host: options.host, port: ports.grpcPort),
-                    exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID)),
+                    exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
+                    advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host))),
             plugins: LinkedPlugins.all, logger: logger)
         let group = MultiThreadedEventLoopGroup.singleton
         let (postgres, postgresEndpoint) = try await PostgresServer.start(
@@ -149,10 +150,10 @@ enum WorkerDaemon {
         let node = try NodeOptions(configuration)
         let options = try WorkerProcessOptions(configuration)
         let port = options.isGRPCPortFixed ? options.grpcPort : freePort(node.host, from: options.grpcPort)
-        let advertised = options.advertisedHost ?? (isWildcard(node.host) ? hostName() : node.host)
+        let advertised = options.advertisedHost ?? HostName.advertised(for: node.host)
         let worker = try await WorkerNode.start(
             WorkerNodeConfiguration(
-                id: WorkerID(options.id ?? "\(hostName())-\(getpid())"), incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
+                id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"), incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
                 threads: node.threads, memoryByteLimit: node.memoryLimit, coordinators: options.coordinators,
                 controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
                 control: Endpoint(host: node.host, port: port), exchange: Endpoint(host: node.host, port: options.exchangePort),
@@ -186,14 +187,6 @@ enum WorkerDaemon {
         _ = try outcome.get()
     }
 
-    private static func isWildcard(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" }
-
-    private static func hostName() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
     /// The first port from the default on that nobody listens on, so that several workers start on one machine.
     private static func freePort(_ host: String, from first: Int) -> Int {
         for port in first..<min(65_536, first + portCount) where canBind(host, port) { return port }
@@ -213,6 +206,17 @@ enum WorkerDaemon {
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         return bind(descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen) == 0 && listen(descriptor, 1) == 0
+    }
+}
+
+enum HostName {
+    /// What other machines reach a listener by: the machine's name if it listens on every address.
+    static func advertised(for host: String) -> String { host == "0.0.0.0" || host == "::" ? own : host }
+
+    static var own: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

@@ -44,7 +44,6 @@ struct SQLCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonFlags
 
     func run() async throws {
-        signal(SIGPIPE, SIG_IGN)
         let configuration = try failing { try common.load([("shell.format", format, "--format")]) }
         let isInteractive = command.isEmpty && file.isEmpty && isatty(0) == 1
         let options = ShellOptions(

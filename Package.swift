@@ -14,20 +14,21 @@ let optimizeDebug = Context.environment["MARTLET_OPTIMIZE"] != "0"
 let engineOnly = Context.environment["MARTLET_ENGINE_ONLY"] == "1"
 
 #if arch(x86_64)
-let isa = baselineISA ? [] : ["-Xcc", "-march=x86-64-v3"]
-let cISA = [baselineISA ? "-msse4.2" : "-march=x86-64-v3"]
+    let isa = baselineISA ? [] : ["-Xcc", "-march=x86-64-v3"]
+    let cISA = [baselineISA ? "-msse4.2" : "-march=x86-64-v3"]
 #else
-let isa: [String] = []
-let cISA: [String] = []
+    let isa: [String] = []
+    let cISA: [String] = []
 #endif
 
 /// Settings of every Swift target of ours. A debug build optimises our own targets and leaves the dependencies
 /// unoptimised, so one debug build serves the tests and the first run (docs/decisions/0002-one-build.md).
-let swiftSettings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .unsafeFlags(isa + ["-enforce-exclusivity=unchecked"]),
-] + (optimizeDebug ? [.unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug))] : [])
+let swiftSettings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .unsafeFlags(isa + ["-enforce-exclusivity=unchecked"]),
+    ] + (optimizeDebug ? [.unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug))] : [])
 
 func library(
     _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []
@@ -87,7 +88,8 @@ var targets: [Target] = [
     library("Storage", ["Columnar", "QueryPlan", "EngineConfiguration", "Diagnostics"]),
     library("Transport", ["ClusterMembership", "Columnar", "EngineConfiguration", "Diagnostics"]),
     library(
-        "WireCodec", ["QueryPlan", "Columnar", "Storage", "Transport", "Diagnostics", "CZlib", "CLZ4", "CZstd", "CXXHash"]),
+        "WireCodec",
+        ["QueryPlan", "Columnar", "Storage", "Transport", "Diagnostics", "CZlib", "CLZ4", "CZstd", "CXXHash"]),
     library(
         "PhysicalOps",
         ["QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics", "CKernels"]),
@@ -104,14 +106,16 @@ var targets: [Target] = [
         "LocalFileStorage",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
     plugin(
-        "TPCHStorage", ["TPCHData", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+        "TPCHStorage",
+        ["TPCHData", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
     // Coordination and workers.
     library(
         "Coordination",
         [
-            "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan", "SQLFunctions", "WireCodec",
+            "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan", "SQLFunctions",
+            "WireCodec",
             "ClusterMembership", "Storage", "Transport", "PluginHost", "EngineConfiguration", "Columnar",
             "Diagnostics", log,
         ]),
@@ -124,7 +128,8 @@ var targets: [Target] = [
     library(
         "EmbeddedCluster",
         [
-            "Coordination", "WorkerRuntime", "PluginHost", "ClusterMembership", "WireCodec", "SQLFunctions", "QueryPlan",
+            "Coordination", "WorkerRuntime", "PluginHost", "ClusterMembership", "WireCodec", "SQLFunctions",
+            "QueryPlan",
             "Storage", "Transport", "EngineConfiguration", "Columnar", "Diagnostics", log,
         ]),
 
@@ -144,7 +149,9 @@ var targets: [Target] = [
     tests("WorkerRuntimeTests", ["WorkerRuntime", "Transport", "Columnar", "Diagnostics"]),
     tests("ArchitectureTests", ["TestSupport"]),
     testLibrary("TransportConformance", ["Transport", "ClusterMembership", "Columnar", "Diagnostics"]),
-    tests("WireCodecTests", ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),
+    tests(
+        "WireCodecTests",
+        ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),
     tests("InProcessTransportTests", ["InProcessTransport", "TransportConformance", "Transport", "Diagnostics"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
@@ -193,7 +200,9 @@ if Context.environment["MARTLET_BENCHMARKS"] == "1" {
     targets.append(
         .executableTarget(
             name: "OperatorBenchmarks",
-            dependencies: ["PhysicalOps", "QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics"],
+            dependencies: [
+                "PhysicalOps", "QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics",
+            ],
             path: "Tests/OperatorBenchmarks", swiftSettings: swiftSettings))
 }
 
@@ -257,7 +266,8 @@ if !engineOnly {
 
 if !engineOnly {
     programDependencies += [
-        "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "ClusterMembership", "Transport", "WorkerRuntime",
+        "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "ClusterMembership", "Transport",
+        "WorkerRuntime",
         nioCore, nioPosix,
     ]
     programSettings.append(.define("MARTLET_NETWORK"))

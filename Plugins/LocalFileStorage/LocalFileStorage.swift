@@ -46,7 +46,8 @@ final class OpenTables: Sendable {
     private let state = Mutex<[String: Entry]>([:])
 
     /// The table if it was opened from exactly these files, else what `open` makes.
-    func table(_ name: String, files: [FileIdentity], open: () throws -> any TableProvider) throws -> any TableProvider {
+    func table(_ name: String, files: [FileIdentity], open: () throws -> any TableProvider) throws -> any TableProvider
+    {
         if let entry = state.withLock({ $0[name] }), entry.files == files { return entry.table }
         let table = try open()
         state.withLock { state in
@@ -185,8 +186,10 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend {
     private func files(_ path: String) throws -> [String] {
         if DirectoryListing.isPattern(path) { return try DirectoryListing.glob(path) }
         if DirectoryListing.isDirectory(path) {
-            return try DirectoryListing.entries(path).filter { !$0.isDirectory && FileFormat.of(fileName: $0.name) != nil }
-                .map { path + "/" + $0.name }
+            return try DirectoryListing.entries(path).filter {
+                !$0.isDirectory && FileFormat.of(fileName: $0.name) != nil
+            }
+            .map { path + "/" + $0.name }
         }
         _ = try FileIdentity(path: path)
         return [path]

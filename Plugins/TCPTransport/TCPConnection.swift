@@ -164,7 +164,8 @@ final class TCPConnection: Sendable {
             take(message.channel)?.ended(frames: frames, rows: rows)
         case .fault:
             take(message.channel)?.failed(
-                ErrorCodec.decode(Array(UnsafeRawBufferPointer(start: message.body.base, count: message.bodyByteCount))))
+                ErrorCodec.decode(Array(UnsafeRawBufferPointer(start: message.body.base, count: message.bodyByteCount)))
+            )
         case .pong:
             break
         case .open, .credit, .close, .ping:
@@ -205,7 +206,8 @@ private final class TCPReadingHandler: ChannelInboundHandler, @unchecked Sendabl
     func channelActive(context: ChannelHandlerContext) {
         lastRead = .now()
         let channel = context.channel
-        pings = context.eventLoop.scheduleRepeatedTask(initialDelay: options.pingInterval, delay: options.pingInterval) {
+        pings = context.eventLoop.scheduleRepeatedTask(initialDelay: options.pingInterval, delay: options.pingInterval)
+        {
             [weak self] _ in self?.ping(channel)
         }
         context.fireChannelActive()

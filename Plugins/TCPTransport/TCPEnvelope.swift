@@ -109,7 +109,8 @@ struct TCPMessageAssembler {
         let wanted = min(message.envelope.bodyByteCount - message.filled, buffer.readableBytes)
         if wanted > 0 {
             buffer.readWithUnsafeReadableBytes { bytes in
-                (message.body.base + message.filled).copyMemory(from: bytes.baseAddress.unsafelyUnwrapped, byteCount: wanted)
+                (message.body.base + message.filled).copyMemory(
+                    from: bytes.baseAddress.unsafelyUnwrapped, byteCount: wanted)
                 return wanted
             }
             message.filled += wanted

@@ -25,7 +25,8 @@ package final class TCPExchange: ExchangeTransport {
     private let group: any EventLoopGroup
     private let state = Mutex(State())
 
-    package init(options: TCPOptions = TCPOptions(), group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton) {
+    package init(options: TCPOptions = TCPOptions(), group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton)
+    {
         self.options = options
         self.group = group
     }
@@ -40,7 +41,9 @@ package final class TCPExchange: ExchangeTransport {
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.recvAllocator, value: Self.receiveAllocator)
                 .childChannelOption(
-                    .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 512 << 10, high: 2 << 20))
+                    .writeBufferWaterMark,
+                    value: ChannelOptions.Types.WriteBufferWaterMark(low: 512 << 10, high: 2 << 20)
+                )
                 .childChannelInitializer { [weak self] channel in
                     channel.eventLoop.makeCompletedFuture {
                         guard let self, self.accept(channel) else { throw ChannelError.ioOnClosedChannel }

@@ -1,9 +1,9 @@
 // How suspicious the silence of a peer is, judged from the rhythm of its earlier heartbeats.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The φ-accrual failure detector (Hayashibara et al., 2004): φ = −log₁₀ of the probability that a heartbeat is merely

@@ -90,7 +90,9 @@ extension Batch {
             switch column.encoding {
             case .constant: bytes += 64
             case .dictionary: bytes += rowCount * 4
-            case .flat: bytes += rowCount * column.physical.width + column.longStringByteCount * rowCount / max(1, physicalCount)
+            case .flat:
+                bytes +=
+                    rowCount * column.physical.width + column.longStringByteCount * rowCount / max(1, physicalCount)
             }
         }
         return bytes

@@ -95,25 +95,33 @@ extension Vector {
 
 /// Copies `count` values of `width` bytes from the given rows.
 private func gatherBytes(
-    from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, width: Int, rows: UnsafePointer<UInt16>, count: Int
+    from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, width: Int, rows: UnsafePointer<UInt16>,
+    count: Int
 ) {
     switch width {
     case 1: gather(source.assumingMemoryBound(to: UInt8.self), target.assumingMemoryBound(to: UInt8.self), rows, count)
-    case 2: gather(source.assumingMemoryBound(to: UInt16.self), target.assumingMemoryBound(to: UInt16.self), rows, count)
-    case 4: gather(source.assumingMemoryBound(to: UInt32.self), target.assumingMemoryBound(to: UInt32.self), rows, count)
-    case 8: gather(source.assumingMemoryBound(to: UInt64.self), target.assumingMemoryBound(to: UInt64.self), rows, count)
+    case 2:
+        gather(source.assumingMemoryBound(to: UInt16.self), target.assumingMemoryBound(to: UInt16.self), rows, count)
+    case 4:
+        gather(source.assumingMemoryBound(to: UInt32.self), target.assumingMemoryBound(to: UInt32.self), rows, count)
+    case 8:
+        gather(source.assumingMemoryBound(to: UInt64.self), target.assumingMemoryBound(to: UInt64.self), rows, count)
     default: gather(source.assumingMemoryBound(to: Wide.self), target.assumingMemoryBound(to: Wide.self), rows, count)
     }
 }
 
 private func gatherBytes(
-    from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, width: Int, codes: UnsafePointer<UInt32>, count: Int
+    from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, width: Int, codes: UnsafePointer<UInt32>,
+    count: Int
 ) {
     switch width {
     case 1: gather(source.assumingMemoryBound(to: UInt8.self), target.assumingMemoryBound(to: UInt8.self), codes, count)
-    case 2: gather(source.assumingMemoryBound(to: UInt16.self), target.assumingMemoryBound(to: UInt16.self), codes, count)
-    case 4: gather(source.assumingMemoryBound(to: UInt32.self), target.assumingMemoryBound(to: UInt32.self), codes, count)
-    case 8: gather(source.assumingMemoryBound(to: UInt64.self), target.assumingMemoryBound(to: UInt64.self), codes, count)
+    case 2:
+        gather(source.assumingMemoryBound(to: UInt16.self), target.assumingMemoryBound(to: UInt16.self), codes, count)
+    case 4:
+        gather(source.assumingMemoryBound(to: UInt32.self), target.assumingMemoryBound(to: UInt32.self), codes, count)
+    case 8:
+        gather(source.assumingMemoryBound(to: UInt64.self), target.assumingMemoryBound(to: UInt64.self), codes, count)
     default: gather(source.assumingMemoryBound(to: Wide.self), target.assumingMemoryBound(to: Wide.self), codes, count)
     }
 }

@@ -222,7 +222,9 @@ private struct LocalWorkers {
     private func serve(_ worker: Worker) async throws -> (String, Endpoint) {
         if let cluster = configuration.cluster, let transport = transports[cluster.exchangeTransport] {
             let endpoint = try await transport.serve(worker.outputs, on: cluster.exchange)
-            return (cluster.exchangeTransport, Endpoint(host: cluster.advertisedHost ?? endpoint.host, port: endpoint.port))
+            return (
+                cluster.exchangeTransport, Endpoint(host: cluster.advertisedHost ?? endpoint.host, port: endpoint.port)
+            )
         }
         if let transport = transports["inprocess"] {
             return ("inprocess", try await transport.serve(worker.outputs, on: Endpoint(host: "local", port: 0)))

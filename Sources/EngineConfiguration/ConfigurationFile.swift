@@ -4,9 +4,9 @@
 import Diagnostics
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 package enum ConfigurationFile {
@@ -16,7 +16,8 @@ package enum ConfigurationFile {
     package static func read(path: String) throws -> [(key: String, value: String)] {
         guard let file = fopen(path, "r") else {
             throw QueryError(
-                .configurationFileError, "could not open configuration file \"\(path)\": \(String(cString: strerror(errno)))")
+                .configurationFileError,
+                "could not open configuration file \"\(path)\": \(String(cString: strerror(errno)))")
         }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: byteCountMax + 1)
@@ -90,7 +91,9 @@ private struct YAMLReader {
                 while let last = open.last, indent < last.indent { open.removeLast() }
                 if open.isEmpty, indent == 0 { open.append((0, "")) }
             }
-            guard let level = open.last, level.indent == indent else { throw failure(number, "the indentation fits no level") }
+            guard let level = open.last, level.indent == indent else {
+                throw failure(number, "the indentation fits no level")
+            }
             let (key, value) = try split(content, number)
             pending = nil
             let path = level.path + key
@@ -127,7 +130,10 @@ private struct YAMLReader {
         {
             let rest = content[content.index(after: end)...]
             guard rest.first == ":" else { throw failure(number, "a key needs a colon") }
-            return (String(content[content.index(after: content.startIndex)..<end]), ConfigurationText.trimmed(rest.dropFirst()))
+            return (
+                String(content[content.index(after: content.startIndex)..<end]),
+                ConfigurationText.trimmed(rest.dropFirst())
+            )
         }
         var index = content.startIndex
         while index < content.endIndex {

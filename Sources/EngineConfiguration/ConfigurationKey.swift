@@ -65,7 +65,8 @@ package struct ConfigurationKey: Sendable, Hashable {
     package func check(_ value: String, origin: ConfigurationOrigin) throws {
         func refuse(_ what: String, hint: String? = nil) -> QueryError {
             QueryError(
-                .configurationFileError, "\(origin): \(name) must be \(what), not \"\(value)\"", hint: hint, object: name)
+                .configurationFileError, "\(origin): \(name) must be \(what), not \"\(value)\"", hint: hint,
+                object: name)
         }
         switch type {
         case .text, .secret, .path, .list: break

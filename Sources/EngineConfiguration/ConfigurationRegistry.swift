@@ -2,43 +2,57 @@
 
 package enum ConfigurationRegistry {
     package static let keys: [ConfigurationKey] = [
-        ConfigurationKey("host", .text, "127.0.0.1", "Address that a node listens on. Connections are not authenticated."),
+        ConfigurationKey(
+            "host", .text, "127.0.0.1", "Address that a node listens on. Connections are not authenticated."),
         ConfigurationKey("data", .path, "", "Directory whose Parquet and CSV files are tables of the schema public."),
         ConfigurationKey(
             "threads", .integer(minimum: 0, maximum: 1024), "0", "Threads that run queries; 0 is one for each core."),
         ConfigurationKey(
-            "memory-limit", .byteCount, "0", "Memory for queries on this node; 0 is 80 % of what the machine or group has."),
+            "memory-limit", .byteCount, "0",
+            "Memory for queries on this node; 0 is 80 % of what the machine or group has."),
 
-        ConfigurationKey("cluster.id", .text, "martlet", "Name of the cluster; workers join only a coordinator of the same name."),
+        ConfigurationKey(
+            "cluster.id", .text, "martlet", "Name of the cluster; workers join only a coordinator of the same name."),
         ConfigurationKey("coordinator.pg-port", .port, "5433", "Port of the PostgreSQL protocol; 0 is any free one."),
         ConfigurationKey("coordinator.grpc-port", .port, "50051", "Port on which workers register; 0 is any free one."),
-        ConfigurationKey("coordinator.http-port", .port, "8080", "Port of health, metrics and the HTTP API; 0 is any free one."),
         ConfigurationKey(
-            "coordinator.advertised-host", .text, "", "Address that workers fetch the coordinator's rows from; empty is host."),
-        ConfigurationKey("coordinator.exchange-port", .port, "0", "Port on which the coordinator serves rows; 0 is any free one."),
+            "coordinator.http-port", .port, "8080", "Port of health, metrics and the HTTP API; 0 is any free one."),
+        ConfigurationKey(
+            "coordinator.advertised-host", .text, "",
+            "Address that workers fetch the coordinator's rows from; empty is host."),
+        ConfigurationKey(
+            "coordinator.exchange-port", .port, "0", "Port on which the coordinator serves rows; 0 is any free one."),
 
         ConfigurationKey("worker.join", .list, "", "Coordinators to join, HOST:PORT each with commas between them."),
         ConfigurationKey("worker.id", .text, "", "Name of the worker; empty is one made of host and port."),
         ConfigurationKey(
             "worker.grpc-port", .port, "50052",
-            "Port on which a worker takes tasks; 0 is any free one. If not set, the first free one from the default on."),
+            "Port on which a worker takes tasks; 0 is any free one. If not set, the first free one from the default on."
+        ),
         ConfigurationKey("worker.exchange-port", .port, "0", "Port on which a worker serves rows; 0 is any free one."),
-        ConfigurationKey("worker.advertised-host", .text, "", "Address that other nodes reach the worker by; empty is host."),
-        ConfigurationKey("worker.drain-timeout", .duration, "30s", "Time for running tasks to end when a worker is stopped."),
-
-        ConfigurationKey("transport.control", .choice(["grpc", "inprocess"]), "grpc", "Transport of tasks and membership."),
-        ConfigurationKey("transport.exchange", .choice(["tcp", "grpc", "inprocess"]), "tcp", "Transport of rows between nodes."),
+        ConfigurationKey(
+            "worker.advertised-host", .text, "", "Address that other nodes reach the worker by; empty is host."),
+        ConfigurationKey(
+            "worker.drain-timeout", .duration, "30s", "Time for running tasks to end when a worker is stopped."),
 
         ConfigurationKey(
-            "server.max-connections", .integer(minimum: 1, maximum: 100_000), "500", "PostgreSQL connections at the same time."),
-        ConfigurationKey("server.max-message-size", .byteCount, "64MiB", "Longest message taken from a PostgreSQL client."),
+            "transport.control", .choice(["grpc", "inprocess"]), "grpc", "Transport of tasks and membership."),
+        ConfigurationKey(
+            "transport.exchange", .choice(["tcp", "grpc", "inprocess"]), "tcp", "Transport of rows between nodes."),
+
+        ConfigurationKey(
+            "server.max-connections", .integer(minimum: 1, maximum: 100_000), "500",
+            "PostgreSQL connections at the same time."),
+        ConfigurationKey(
+            "server.max-message-size", .byteCount, "64MiB", "Longest message taken from a PostgreSQL client."),
 
         ConfigurationKey(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
             "Least severity of log lines."),
         ConfigurationKey("log.format", .choice(["text", "json"]), "text", "Form of log lines."),
 
-        ConfigurationKey("shell.history-file", .path, "", "Where the shell keeps its history; empty is below ~/.local/share."),
+        ConfigurationKey(
+            "shell.history-file", .path, "", "Where the shell keeps its history; empty is below ~/.local/share."),
         ConfigurationKey("shell.format", .choice(shellFormats), "table", "Form in which the shell prints rows."),
     ]
 

@@ -61,7 +61,8 @@ package struct EngineConfiguration: Sendable {
         if name.hasPrefix(ConfigurationRegistry.catalogPrefix) {
             guard name.split(separator: ".", omittingEmptySubsequences: false).count >= 3 else {
                 throw QueryError(
-                    .configurationFileError, "\(origin): \"\(name)\" must have the form catalogs.NAME.KEY", object: name)
+                    .configurationFileError, "\(origin): \"\(name)\" must have the form catalogs.NAME.KEY", object: name
+                )
             }
         } else {
             guard let key = ConfigurationRegistry.key(name) else {
@@ -78,7 +79,9 @@ package struct EngineConfiguration: Sendable {
     // MARK: - Typed access
 
     /// The value of a registered key.
-    package subscript(name: String) -> String { values[name]?.value ?? ConfigurationRegistry.key(name)?.defaultValue ?? "" }
+    package subscript(name: String) -> String {
+        values[name]?.value ?? ConfigurationRegistry.key(name)?.defaultValue ?? ""
+    }
 
     package func origin(_ name: String) -> ConfigurationOrigin { values[name]?.origin ?? .byDefault }
     package func isSet(_ name: String) -> Bool { values[name] != nil }
@@ -128,7 +131,8 @@ package struct EngineConfiguration: Sendable {
             result.append(
                 Entry(
                     name: name, type: "text", defaultValue: "", text: ConfigurationRegistry.catalogText,
-                    isExperimental: false, value: isSecret ? "(hidden)" : value.value, origin: value.origin.description))
+                    isExperimental: false, value: isSecret ? "(hidden)" : value.value, origin: value.origin.description)
+            )
         }
         return result
     }

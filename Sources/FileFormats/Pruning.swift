@@ -66,7 +66,8 @@ package enum Pruning {
     private static func literal(_ expression: Expression, as type: DataType) -> ScalarValue? {
         switch expression {
         case .literal(let value, let own):
-            let isSame = own == type || (own.isInteger && type.isInteger) || (own.isString && type.isString)
+            let isSame =
+                own == type || (own.isInteger && type.isInteger) || (own.isString && type.isString)
                 || (own.isFloat && type.isFloat) || (own.isDecimal && type.isDecimal && own.scale == type.scale)
             return isSame ? value : nil
         case .cast(let operand, let target, _) where isText(target): return literal(operand, as: type)

@@ -3,9 +3,9 @@
 import Logging
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The log handler of every process. A line is written by one call, so lines of different threads do not mix.
@@ -29,7 +29,8 @@ package struct StandardErrorLog: LogHandler {
         let all = metadata.merging(own ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
         var line: String
         if isJSON {
-            line = "{\"time\":\"\(StandardErrorLog.now())\",\"level\":\"\(level)\",\"source\":\(JSONText.string(source))"
+            line =
+                "{\"time\":\"\(StandardErrorLog.now())\",\"level\":\"\(level)\",\"source\":\(JSONText.string(source))"
             line += ",\"message\":\(JSONText.string(message))"
             for (key, value) in all { line += ",\(JSONText.string(key)):\(JSONText.string("\(value)"))" }
             line += "}\n"
@@ -44,9 +45,9 @@ package struct StandardErrorLog: LogHandler {
         }
         let bytes = Array(line.utf8)
         #if canImport(Glibc)
-        _ = Glibc.write(2, bytes, bytes.count)
+            _ = Glibc.write(2, bytes, bytes.count)
         #else
-        _ = Darwin.write(2, bytes, bytes.count)
+            _ = Darwin.write(2, bytes, bytes.count)
         #endif
     }
 

@@ -44,7 +44,8 @@ package final class HTTPServer: Sendable {
             }
         let channel: any Channel
         do { channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get() } catch {
-            throw QueryError(.connectionFailure, "could not listen for HTTP clients on \(endpoint): \(error)", cause: error)
+            throw QueryError(
+                .connectionFailure, "could not listen for HTTP clients on \(endpoint): \(error)", cause: error)
         }
         server.listener.withLock { $0 = channel }
         return (server, Endpoint(host: endpoint.host, port: channel.localAddress?.port ?? endpoint.port))
@@ -70,7 +71,8 @@ package final class HTTPServer: Sendable {
         case "/readyz":
             let isReady = !engine.directory.available.isEmpty
             return Answer(
-                status: isReady ? .ok : .serviceUnavailable, contentType: "text/plain", body: isReady ? "ready\n" : "no workers\n")
+                status: isReady ? .ok : .serviceUnavailable, contentType: "text/plain",
+                body: isReady ? "ready\n" : "no workers\n")
         case "/metrics": return Answer(contentType: "text/plain; version=0.0.4", body: metrics())
         case "/v1/workers": return Answer(body: workers())
         case "/v1/queries": return Answer(body: queries())
@@ -166,7 +168,8 @@ private final class RequestHandler: ChannelInboundHandler {
             headers.add(name: "content-type", value: answer.contentType)
             headers.add(name: "content-length", value: String(answer.body.utf8.count))
             context.write(
-                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: answer.status, headers: headers))),
+                wrapOutboundOut(
+                    .head(HTTPResponseHead(version: head.version, status: answer.status, headers: headers))),
                 promise: nil)
             if head.method != .HEAD {
                 context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)

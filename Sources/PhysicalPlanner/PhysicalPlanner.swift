@@ -51,7 +51,11 @@ package struct PhysicalPlanner: Sendable {
     /// Stages for an optimised plan. `snapshot` saves a second look at the catalogue when the optimiser had one already.
     package func plan(_ logical: LogicalPlan, snapshot: StatisticsSnapshot? = nil) async throws -> PhysicalPlan {
         let known: StatisticsSnapshot
-        if let snapshot { known = snapshot } else { known = try await StatisticsSnapshot.load(for: logical, from: catalog) }
+        if let snapshot {
+            known = snapshot
+        } else {
+            known = try await StatisticsSnapshot.load(for: logical, from: catalog)
+        }
         return try Self.plan(logical, registry: registry, options: options, snapshot: known)
     }
 

@@ -4,9 +4,9 @@ import Columnar
 import QueryPlan
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
 extension CardinalityEstimator {
@@ -46,7 +46,8 @@ extension CardinalityEstimator {
         guard let (name, left, right) = predicate.asComparison, name != "=", name != "<>" else { return nil }
         var (id, constant, isLess) = (source(left), right, name == "<" || name == "<=")
         if id == nil || constant.literal == nil { (id, constant, isLess) = (source(right), left, !isLess) }
-        guard let id, let value = constant.literal?.axisValue(constant.type), let known = self[id], known.minimum != nil,
+        guard let id, let value = constant.literal?.axisValue(constant.type), let known = self[id],
+            known.minimum != nil,
             known.maximum != nil
         else { return nil }
         return isLess ? (id, -.infinity, value) : (id, value, .infinity)
@@ -101,7 +102,9 @@ extension CardinalityEstimator {
             var equal = 1 / max(guessedDistinctCount(left, a), guessedDistinctCount(right, b), 1)
             if isConstant, let point = left.columnSet.isEmpty ? a.minimum : b.minimum {
                 let column = left.columnSet.isEmpty ? b : a
-                if let low = column.minimum, let high = column.maximum, point < low || point > high { equal = Self.smallest }
+                if let low = column.minimum, let high = column.maximum, point < low || point > high {
+                    equal = Self.smallest
+                }
             }
             return name == "=" ? max(equal, Self.smallest) : 1 - equal
         default:
@@ -180,7 +183,9 @@ extension CardinalityEstimator {
         for key in keys {
             let (a, b) = (estimate(key.left, rowCount: left), estimate(key.right, rowCount: right))
             let size = domain(key.left, key.right, left: left, right: right)
-            if a.origin > 0, b.origin > 0, let index = groups.firstIndex(where: { $0.left == a.origin && $0.right == b.origin }) {
+            if a.origin > 0, b.origin > 0,
+                let index = groups.firstIndex(where: { $0.left == a.origin && $0.right == b.origin })
+            {
                 groups[index].product *= size
             } else {
                 groups.append((a.origin, b.origin, size, min(a.originRowCount, b.originRowCount)))
@@ -210,7 +215,8 @@ extension CardinalityEstimator {
 
     /// The share of rows on one side that find a match among `count` rows of the other.
     private func matchShare(
-        _ keys: [(left: Expression, right: Expression)], side: KeyPath<(left: Expression, right: Expression), Expression>,
+        _ keys: [(left: Expression, right: Expression)],
+        side: KeyPath<(left: Expression, right: Expression), Expression>,
         _ count: Double, _ rest: Double
     ) -> Double {
         if keys.isEmpty { return count >= 1 ? min(1, 0.5 + count * rest) : count }

@@ -8,9 +8,9 @@ import Storage
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Estimates sizes within one query's planning; confined to it.
@@ -54,7 +54,9 @@ package final class CardinalityEstimator {
         case .aggregate(let node): return learn(node, rowCount: inputs[0])
         case .join(let node):
             let count = joinRowCount(node, left: inputs[0], right: inputs[1])
-            if let mark = node.markColumn { self[mark.id] = .init(distinctCount: 2, byteCount: 1, originRowCount: count) }
+            if let mark = node.markColumn {
+                self[mark.id] = .init(distinctCount: 2, byteCount: 1, originRowCount: count)
+            }
             return count
         case .sort: return inputs[0]
         case .limit(let node):
@@ -67,7 +69,8 @@ package final class CardinalityEstimator {
         case .window(let node):
             for column in node.columns {
                 self[column.id] = .init(
-                    distinctCount: max(1, inputs[0]), byteCount: column.type.typicalByteCount, originRowCount: inputs[0])
+                    distinctCount: max(1, inputs[0]), byteCount: column.type.typicalByteCount, originRowCount: inputs[0]
+                )
             }
             return inputs[0]
         case .tableFunction(let node):
@@ -95,7 +98,8 @@ package final class CardinalityEstimator {
         originCount += 1
         for (column, ordinal) in zip(node.columns, node.ordinals) where self[column.id] == nil {
             let known = statistics.flatMap { ordinal < $0.columns.count ? $0.columns[ordinal] : nil }
-            self[column.id] = known.map { estimate($0, type: column.type, rowCount: rowCount) }
+            self[column.id] =
+                known.map { estimate($0, type: column.type, rowCount: rowCount) }
                 ?? unknown(column.type, rowCount: rowCount)
             self[column.id]?.origin = originCount
         }
@@ -143,7 +147,9 @@ package final class CardinalityEstimator {
     private func learn(_ node: LogicalAggregate, rowCount: Double) -> Double {
         var total = 0.0
         originCount += 1
-        for set in node.groupingSets { total += set.isEmpty ? 1 : groupCount(set.map { node.groups[$0] }, rowCount: rowCount) }
+        for set in node.groupingSets {
+            total += set.isEmpty ? 1 : groupCount(set.map { node.groups[$0] }, rowCount: rowCount)
+        }
         for (column, expression) in zip(node.groupColumns, node.groups) where self[column.id] == nil {
             var estimate = estimate(expression, rowCount: rowCount)
             estimate.distinctCount = min(estimate.distinctCount, max(1, total))

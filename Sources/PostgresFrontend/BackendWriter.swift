@@ -138,7 +138,9 @@ struct BackendWriter: Sendable {
 
     mutating func error(_ error: QueryError, severity: String = "ERROR") { report("E", error, severity) }
     mutating func notice(_ notice: QueryError) {
-        report("N", notice, notice.state.conditionClass == "01" || notice.state.conditionClass == "25" ? "WARNING" : "NOTICE")
+        report(
+            "N", notice,
+            notice.state.conditionClass == "01" || notice.state.conditionClass == "25" ? "WARNING" : "NOTICE")
     }
 
     private mutating func report(_ type: Character, _ error: QueryError, _ severity: String) {

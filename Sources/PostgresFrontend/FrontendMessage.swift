@@ -156,7 +156,8 @@ struct MessageFraming: Sendable {
         }
         let results = try (0..<Int(int16(&body))).map { _ in try int16(&body) }
         return BindMessage(
-            portal: portal, statement: statement, parameterFormats: formats, parameters: parameters, resultFormats: results)
+            portal: portal, statement: statement, parameterFormats: formats, parameters: parameters,
+            resultFormats: results)
     }
 
     static func violation(_ message: String) -> QueryError { QueryError(.protocolViolation, message) }

@@ -131,7 +131,9 @@ final class PostgresConnection {
             user: user, database: value("database").flatMap { $0.isEmpty ? nil : $0 } ?? user,
             applicationName: value("application_name") ?? "")
         self.session = session
-        var settings = parameters.filter { !["user", "database", "application_name", "options", "replication"].contains($0.name) }
+        var settings = parameters.filter {
+            !["user", "database", "application_name", "options", "replication"].contains($0.name)
+        }
         settings += StartupOptions.parse(value("options") ?? "")
         var refused: [QueryError] = []
         for setting in settings {
@@ -143,7 +145,8 @@ final class PostgresConnection {
         writer.authenticationOk()
         for definition in SessionSettings.definitions where definition.isReported {
             let name = SessionSettings.reportedName(definition.name)
-            writer.parameterStatus(name, definition.name == "session_authorization" ? user : session.settings[definition.name])
+            writer.parameterStatus(
+                name, definition.name == "session_authorization" ? user : session.settings[definition.name])
         }
         writer.backendKeyData(process: key.process, secret: key.secret)
         for error in refused { writer.notice(error) }
@@ -254,7 +257,9 @@ final class PostgresConnection {
 
     private func statement(_ name: String) throws -> NamedStatement {
         guard let statement = statements[name] else {
-            let text = name.isEmpty ? "unnamed prepared statement does not exist" : "prepared statement \"\(name)\" does not exist"
+            let text =
+                name.isEmpty
+                ? "unnamed prepared statement does not exist" : "prepared statement \"\(name)\" does not exist"
             throw QueryError(.invalidSQLStatementName, text)
         }
         return statement
@@ -297,7 +302,8 @@ final class PostgresConnection {
         }
         guard message.parameterFormats.count <= 1 || message.parameterFormats.count == message.parameters.count else {
             throw MessageFraming.violation(
-                "bind message has \(message.parameterFormats.count) parameter formats but \(message.parameters.count) parameters")
+                "bind message has \(message.parameterFormats.count) parameter formats but \(message.parameters.count) parameters"
+            )
         }
         if !message.portal.isEmpty, portals[message.portal] != nil {
             throw QueryError(SQLState("42P03"), "portal \"\(message.portal)\" already exists")
@@ -401,7 +407,9 @@ enum StartupOptions {
         var expectsSetting = false
         for word in words where !word.isEmpty {
             var setting = Substring(word)
-            if expectsSetting { expectsSetting = false } else if word == "-c" {
+            if expectsSetting {
+                expectsSetting = false
+            } else if word == "-c" {
                 expectsSetting = true
                 continue
             } else if word.hasPrefix("--") || word.hasPrefix("-c") {

@@ -109,7 +109,9 @@ package final class PostgresServer: Sendable {
         Task { await self.serve(wrapped, key, isRefused: isRefused) }
     }
 
-    private func serve(_ channel: NIOAsyncChannel<FrontendMessage, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool) async {
+    private func serve(_ channel: NIOAsyncChannel<FrontendMessage, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool)
+        async
+    {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let connection = PostgresConnection(server: self, key: key, output: ChannelOutput(writer: outbound))
@@ -154,7 +156,9 @@ private struct FrontendMessageDecoder: ByteToMessageDecoder {
         return .continue
     }
 
-    mutating func decodeLast(context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool) throws -> DecodingState {
+    mutating func decodeLast(context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool) throws
+        -> DecodingState
+    {
         // What is left of a message at the end is of no use.
         while let message = try framing.next(&buffer) { context.fireChannelRead(wrapInboundOut(message)) }
         buffer.moveReaderIndex(to: buffer.writerIndex)

@@ -192,7 +192,9 @@ struct PostgresType: Sendable, Hashable {
 
     /// Appends a value that is not null in binary.
     static func appendBinary(_ source: Vector, row sourceRow: Int, into bytes: inout [UInt8]) {
-        func put<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
+        func put<T: FixedWidthInteger>(_ value: T) {
+            withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        }
         switch source.value(at: sourceRow) {
         case .null: break
         case .boolean(let flag): bytes.append(flag ? 1 : 0)
@@ -221,7 +223,9 @@ struct PostgresType: Sendable, Hashable {
     }
 
     private static func appendDecimal(_ value: Int128, scale: Int, into bytes: inout [UInt8]) {
-        func put(_ value: Int) { withUnsafeBytes(of: Int16(truncatingIfNeeded: value).bigEndian) { bytes.append(contentsOf: $0) } }
+        func put(_ value: Int) {
+            withUnsafeBytes(of: Int16(truncatingIfNeeded: value).bigEndian) { bytes.append(contentsOf: $0) }
+        }
         // Digits in groups of four on both sides of the point.
         let fraction = (scale + 3) / 4
         var rest = value.magnitude

@@ -25,7 +25,9 @@ enum ProtocolDirective: Sendable, Equatable {
     case abort(QueryError)
     case close
 
-    static func == (a: ProtocolDirective, b: ProtocolDirective) -> Bool { String(describing: a) == String(describing: b) }
+    static func == (a: ProtocolDirective, b: ProtocolDirective) -> Bool {
+        String(describing: a) == String(describing: b)
+    }
 }
 
 /// One connection. After `execute` and its like fail, the shell calls `extendedMessageFailed`.
@@ -53,7 +55,9 @@ struct ProtocolInstance: Sendable {
         case .sslRequest, .gssRequest:
             encryptionRequests += 1
             // One for each kind of encryption.
-            guard encryptionRequests <= 2 else { return abort(MessageFraming.violation("too many requests for encryption")) }
+            guard encryptionRequests <= 2 else {
+                return abort(MessageFraming.violation("too many requests for encryption"))
+            }
             return [.refuseEncryption]
         case .cancelRequest(let process, let secret):
             phase = .closed

@@ -9,9 +9,9 @@ import Frontends
 import Logging
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 struct CommonFlags: ParsableArguments {
@@ -29,7 +29,8 @@ struct CommonFlags: ParsableArguments {
     /// Reads the configuration with these flags and a command's own.
     func load(_ own: [(key: String, value: String?, flag: String)] = []) throws -> EngineConfiguration {
         let common = [
-            ("data", data, "--data"), ("threads", threads, "--threads"), ("memory-limit", memoryLimit, "--memory-limit"),
+            ("data", data, "--data"), ("threads", threads, "--threads"),
+            ("memory-limit", memoryLimit, "--memory-limit"),
             ("log.level", logLevel, "--log-level"),
         ]
         let flags = (common + own).compactMap { key, value, flag in
@@ -84,7 +85,8 @@ extension NodeConfiguration {
         catalogs.append(CatalogConfiguration(name: "tpch", type: "tpch"))
         for section in options.catalogs {
             let catalog = CatalogConfiguration(
-                name: section.name, type: try section.required("type"), values: section.values.filter { $0.key != "type" })
+                name: section.name, type: try section.required("type"),
+                values: section.values.filter { $0.key != "type" })
             if let index = catalogs.firstIndex(where: { $0.name == catalog.name }) {
                 catalogs[index] = catalog
             } else {

@@ -1,256 +1,262 @@
 // The daemons: a coordinator, a worker, and both in one process.
 
 #if MARTLET_NETWORK
-import ArgumentParser
-import ClusterMembership
-import Coordination
-import Diagnostics
-import EmbeddedCluster
-import EngineConfiguration
-import Frontends
-import HTTPFrontend
-import Logging
-import NIOPosix
-import PostgresFrontend
-import Transport
+    import ArgumentParser
+    import ClusterMembership
+    import Coordination
+    import Diagnostics
+    import EmbeddedCluster
+    import EngineConfiguration
+    import Frontends
+    import HTTPFrontend
+    import Logging
+    import NIOPosix
+    import PostgresFrontend
+    import Transport
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
+    #if canImport(Glibc)
+        import Glibc
+    #elseif canImport(Darwin)
+        import Darwin
+    #endif
 
-/// Flags of the daemons that serve clients.
-struct ServerFlags: ParsableArguments {
-    @Option(help: ArgumentHelp("Address to listen on.", valueName: "HOST"))
-    var host: String?
-    @Option(help: ArgumentHelp("Port of the PostgreSQL protocol; 0 is any free one.", valueName: "PORT"))
-    var pgPort: String?
-    @Option(help: ArgumentHelp("Port on which workers register; 0 is any free one.", valueName: "PORT"))
-    var grpcPort: String?
-    @Option(help: ArgumentHelp("Port of health, metrics and the HTTP API; 0 is any free one.", valueName: "PORT"))
-    var httpPort: String?
-    @OptionGroup var common: CommonFlags
+    /// Flags of the daemons that serve clients.
+    struct ServerFlags: ParsableArguments {
+        @Option(help: ArgumentHelp("Address to listen on.", valueName: "HOST"))
+        var host: String?
+        @Option(help: ArgumentHelp("Port of the PostgreSQL protocol; 0 is any free one.", valueName: "PORT"))
+        var pgPort: String?
+        @Option(help: ArgumentHelp("Port on which workers register; 0 is any free one.", valueName: "PORT"))
+        var grpcPort: String?
+        @Option(help: ArgumentHelp("Port of health, metrics and the HTTP API; 0 is any free one.", valueName: "PORT"))
+        var httpPort: String?
+        @OptionGroup var common: CommonFlags
 
-    func load() throws -> EngineConfiguration {
-        try common.load([
-            ("host", host, "--host"), ("coordinator.pg-port", pgPort, "--pg-port"),
-            ("coordinator.grpc-port", grpcPort, "--grpc-port"), ("coordinator.http-port", httpPort, "--http-port"),
-        ])
-    }
-}
-
-struct StandaloneCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "standalone", abstract: "Serve clients with a coordinator and a worker in one process.")
-    @OptionGroup var flags: ServerFlags
-
-    func run() async throws {
-        let configuration = try failing { try flags.load() }
-        try await ServerDaemon.run(configuration, localWorkers: 1)
-    }
-}
-
-struct CoordinatorCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "coordinator", abstract: "Serve clients; queries run on the workers that join.")
-    @OptionGroup var flags: ServerFlags
-
-    func run() async throws {
-        let configuration = try failing { try flags.load() }
-        try await ServerDaemon.run(configuration, localWorkers: 0)
-    }
-}
-
-struct WorkerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "worker", abstract: "Run tasks for a coordinator.")
-
-    @Option(help: ArgumentHelp("The coordinator's gRPC address; several with commas between them.", valueName: "HOST:PORT"))
-    var join: String?
-    @Option(help: ArgumentHelp("Name of the worker, kept over restarts.", valueName: "ID"))
-    var id: String?
-    @Option(help: ArgumentHelp("Address to listen on.", valueName: "HOST"))
-    var host: String?
-    @Option(help: ArgumentHelp("Port on which tasks are taken; 0 is any free one.", valueName: "PORT"))
-    var grpcPort: String?
-    @Option(help: ArgumentHelp("Port on which rows are served; 0 is any free one.", valueName: "PORT"))
-    var exchangePort: String?
-    @Option(help: ArgumentHelp("Address that other nodes reach this one by.", valueName: "HOST"))
-    var advertisedHost: String?
-    @OptionGroup var common: CommonFlags
-
-    func run() async throws {
-        let configuration = try failing {
+        func load() throws -> EngineConfiguration {
             try common.load([
-                ("worker.join", join, "--join"), ("worker.id", id, "--id"), ("host", host, "--host"),
-                ("worker.grpc-port", grpcPort, "--grpc-port"), ("worker.exchange-port", exchangePort, "--exchange-port"),
-                ("worker.advertised-host", advertisedHost, "--advertised-host"),
+                ("host", host, "--host"), ("coordinator.pg-port", pgPort, "--pg-port"),
+                ("coordinator.grpc-port", grpcPort, "--grpc-port"), ("coordinator.http-port", httpPort, "--http-port"),
             ])
         }
-        do { try await WorkerDaemon.run(configuration) } catch {
-            complain(QueryError.wrapping(error))
-            throw ExitCode.failure
-        }
     }
-}
 
-/// Coordinator and standalone.
-enum ServerDaemon {
-    static func run(_ configuration: EngineConfiguration, localWorkers: Int) async throws {
-        do { try await serve(configuration, localWorkers: localWorkers) } catch {
-            complain(QueryError.wrapping(error))
-            throw ExitCode.failure
+    struct StandaloneCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "standalone", abstract: "Serve clients with a coordinator and a worker in one process.")
+        @OptionGroup var flags: ServerFlags
+
+        func run() async throws {
+            let configuration = try failing { try flags.load() }
+            try await ServerDaemon.run(configuration, localWorkers: 1)
         }
     }
 
-    private static func serve(_ configuration: EngineConfiguration, localWorkers: Int) async throws {
-        let signals = TerminationSignals()
-        let logger = DaemonLog.make(configuration)
-        let options = try NodeOptions(configuration)
-        let ports = CoordinatorOptions(configuration)
-        let node = try await EngineNode.start(
-            NodeConfiguration(
-                threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
-                catalogs: try NodeConfiguration.catalogs(options),
-                cluster: ClusterConfiguration(
-                    controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
-                    control: Endpoint(host: options.host, port: ports.grpcPort),
-                    exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
-                    advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host))),
-            plugins: LinkedPlugins.all, logger: logger)
-        let group = MultiThreadedEventLoopGroup.singleton
-        let (postgres, postgresEndpoint) = try await PostgresServer.start(
-            engine: node.engine, on: Endpoint(host: options.host, port: ports.postgresPort),
-            options: PostgresServerOptions(
-                connectionCountMax: ports.maxConnections, messageByteCountMax: ports.maxMessageByteCount),
-            group: group, logger: logger)
-        let (http, httpEndpoint) = try await HTTPServer.start(
-            engine: node.engine, on: Endpoint(host: options.host, port: ports.httpPort), group: group,
-            connectionCount: { postgres.connectionCount })
-        let grpc = node.controlEndpoint ?? Endpoint(host: options.host, port: ports.grpcPort)
-        announce("ready postgres=\(postgresEndpoint) grpc=\(grpc) http=\(httpEndpoint)")
-        logger.info(
-            "serving", metadata: ["postgres": "\(postgresEndpoint)", "grpc": "\(grpc)", "http": "\(httpEndpoint)"])
-        let signal = await signals.wait()
-        logger.info("stopping", metadata: ["signal": "\(signal)"])
-        await DaemonShutdown.within(seconds: 10) {
-            await postgres.shutdown()
-            await http.shutdown()
-            await node.shutdown()
+    struct CoordinatorCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "coordinator", abstract: "Serve clients; queries run on the workers that join.")
+        @OptionGroup var flags: ServerFlags
+
+        func run() async throws {
+            let configuration = try failing { try flags.load() }
+            try await ServerDaemon.run(configuration, localWorkers: 0)
         }
     }
-}
 
-enum WorkerDaemon {
-    private static let portCount = 100
+    struct WorkerCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "worker", abstract: "Run tasks for a coordinator.")
 
-    static func run(_ configuration: EngineConfiguration) async throws {
-        let signals = TerminationSignals()
-        let logger = DaemonLog.make(configuration)
-        let node = try NodeOptions(configuration)
-        let options = try WorkerProcessOptions(configuration)
-        let port = options.isGRPCPortFixed ? options.grpcPort : freePort(node.host, from: options.grpcPort)
-        let advertised = options.advertisedHost ?? HostName.advertised(for: node.host)
-        let worker = try await WorkerNode.start(
-            WorkerNodeConfiguration(
-                id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"), incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
-                threads: node.threads, memoryByteLimit: node.memoryLimit, coordinators: options.coordinators,
-                controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
-                control: Endpoint(host: node.host, port: port), exchange: Endpoint(host: node.host, port: options.exchangePort),
-                advertisedHost: advertised, clusterID: node.clusterID),
-            plugins: LinkedPlugins.all, logger: logger)
-        announce("ready grpc=\(worker.controlEndpoint) exchange=\(worker.exchangeEndpoint)")
-        logger.info(
-            "serving",
-            metadata: [
-                "worker": "\(worker.worker.id)", "grpc": "\(worker.controlEndpoint)", "exchange": "\(worker.exchangeEndpoint)",
-                "join": "\(options.coordinators.joined(separator: ","))",
-            ])
-        let session = Task { try await worker.run() }
-        let drainTime = Duration.milliseconds(options.drainMilliseconds)
-        let stopping = Task {
-            let signal = await signals.wait()
-            logger.info("draining", metadata: ["signal": "\(signal)"])
-            worker.session.drain(within: drainTime)
-            // A second signal, or no answer in time, ends it without more ado.
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { _ = await signals.wait() }
-                group.addTask { try? await Task.sleep(for: drainTime + .seconds(2)) }
-                await group.next()
-                group.cancelAll()
+        @Option(
+            help: ArgumentHelp(
+                "The coordinator's gRPC address; several with commas between them.", valueName: "HOST:PORT"))
+        var join: String?
+        @Option(help: ArgumentHelp("Name of the worker, kept over restarts.", valueName: "ID"))
+        var id: String?
+        @Option(help: ArgumentHelp("Address to listen on.", valueName: "HOST"))
+        var host: String?
+        @Option(help: ArgumentHelp("Port on which tasks are taken; 0 is any free one.", valueName: "PORT"))
+        var grpcPort: String?
+        @Option(help: ArgumentHelp("Port on which rows are served; 0 is any free one.", valueName: "PORT"))
+        var exchangePort: String?
+        @Option(help: ArgumentHelp("Address that other nodes reach this one by.", valueName: "HOST"))
+        var advertisedHost: String?
+        @OptionGroup var common: CommonFlags
+
+        func run() async throws {
+            let configuration = try failing {
+                try common.load([
+                    ("worker.join", join, "--join"), ("worker.id", id, "--id"), ("host", host, "--host"),
+                    ("worker.grpc-port", grpcPort, "--grpc-port"),
+                    ("worker.exchange-port", exchangePort, "--exchange-port"),
+                    ("worker.advertised-host", advertisedHost, "--advertised-host"),
+                ])
             }
-            session.cancel()
+            do { try await WorkerDaemon.run(configuration) } catch {
+                complain(QueryError.wrapping(error))
+                throw ExitCode.failure
+            }
         }
-        let outcome = await session.result
-        stopping.cancel()
-        await DaemonShutdown.within(seconds: 5) { await worker.shutdown() }
-        _ = try outcome.get()
     }
 
-    /// The first port from the default on that nobody listens on, so that several workers start on one machine.
-    private static func freePort(_ host: String, from first: Int) -> Int {
-        for port in first..<min(65_536, first + portCount) where canBind(host, port) { return port }
-        return first
-    }
-
-    private static func canBind(_ host: String, _ port: Int) -> Bool {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_PASSIVE
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &list) == 0, let entry = list else { return true }
-        defer { freeaddrinfo(list) }
-        let descriptor = socket(entry.pointee.ai_family, entry.pointee.ai_socktype, entry.pointee.ai_protocol)
-        guard descriptor >= 0 else { return true }
-        defer { close(descriptor) }
-        var on: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        return bind(descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen) == 0 && listen(descriptor, 1) == 0
-    }
-}
-
-enum HostName {
-    /// What other machines reach a listener by: the machine's name if it listens on every address.
-    static func advertised(for host: String) -> String { host == "0.0.0.0" || host == "::" ? own : host }
-
-    static var own: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-}
-
-enum DaemonLog {
-    static func make(_ configuration: EngineConfiguration) -> Logger {
-        let isJSON = configuration["log.format"] == "json"
-        LoggingSystem.bootstrap { _ in StandardErrorLog(isJSON: isJSON) }
-        var logger = Logger(label: "martlet")
-        logger.logLevel = Logger.Level(rawValue: configuration["log.level"]) ?? .info
-        return logger
-    }
-}
-
-/// Prints the one line that says that a daemon serves.
-private func announce(_ line: String) {
-    let output = TextOutput(descriptor: 1)
-    output.write(line + "\n")
-    // Nobody may be listening to standard output; serving does not depend on it.
-    try? output.flush()
-}
-
-enum DaemonShutdown {
-    /// Runs `body`, but leaves it when it takes too long: the process is about to end anyway.
-    static func within(seconds: Int64, _ body: @escaping @Sendable () async -> Void) async {
-        let (finished, continuation) = AsyncStream<Void>.makeStream()
-        Task {
-            await body()
-            continuation.finish()
+    /// Coordinator and standalone.
+    enum ServerDaemon {
+        static func run(_ configuration: EngineConfiguration, localWorkers: Int) async throws {
+            do { try await serve(configuration, localWorkers: localWorkers) } catch {
+                complain(QueryError.wrapping(error))
+                throw ExitCode.failure
+            }
         }
-        Task {
-            try? await Task.sleep(for: .seconds(seconds))
-            continuation.finish()
+
+        private static func serve(_ configuration: EngineConfiguration, localWorkers: Int) async throws {
+            let signals = TerminationSignals()
+            let logger = DaemonLog.make(configuration)
+            let options = try NodeOptions(configuration)
+            let ports = CoordinatorOptions(configuration)
+            let node = try await EngineNode.start(
+                NodeConfiguration(
+                    threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
+                    catalogs: try NodeConfiguration.catalogs(options),
+                    cluster: ClusterConfiguration(
+                        controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
+                        control: Endpoint(host: options.host, port: ports.grpcPort),
+                        exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
+                        advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host))),
+                plugins: LinkedPlugins.all, logger: logger)
+            let group = MultiThreadedEventLoopGroup.singleton
+            let (postgres, postgresEndpoint) = try await PostgresServer.start(
+                engine: node.engine, on: Endpoint(host: options.host, port: ports.postgresPort),
+                options: PostgresServerOptions(
+                    connectionCountMax: ports.maxConnections, messageByteCountMax: ports.maxMessageByteCount),
+                group: group, logger: logger)
+            let (http, httpEndpoint) = try await HTTPServer.start(
+                engine: node.engine, on: Endpoint(host: options.host, port: ports.httpPort), group: group,
+                connectionCount: { postgres.connectionCount })
+            let grpc = node.controlEndpoint ?? Endpoint(host: options.host, port: ports.grpcPort)
+            announce("ready postgres=\(postgresEndpoint) grpc=\(grpc) http=\(httpEndpoint)")
+            logger.info(
+                "serving", metadata: ["postgres": "\(postgresEndpoint)", "grpc": "\(grpc)", "http": "\(httpEndpoint)"])
+            let signal = await signals.wait()
+            logger.info("stopping", metadata: ["signal": "\(signal)"])
+            await DaemonShutdown.within(seconds: 10) {
+                await postgres.shutdown()
+                await http.shutdown()
+                await node.shutdown()
+            }
         }
-        for await _ in finished {}
     }
-}
+
+    enum WorkerDaemon {
+        private static let portCount = 100
+
+        static func run(_ configuration: EngineConfiguration) async throws {
+            let signals = TerminationSignals()
+            let logger = DaemonLog.make(configuration)
+            let node = try NodeOptions(configuration)
+            let options = try WorkerProcessOptions(configuration)
+            let port = options.isGRPCPortFixed ? options.grpcPort : freePort(node.host, from: options.grpcPort)
+            let advertised = options.advertisedHost ?? HostName.advertised(for: node.host)
+            let worker = try await WorkerNode.start(
+                WorkerNodeConfiguration(
+                    id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"),
+                    incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
+                    threads: node.threads, memoryByteLimit: node.memoryLimit, coordinators: options.coordinators,
+                    controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
+                    control: Endpoint(host: node.host, port: port),
+                    exchange: Endpoint(host: node.host, port: options.exchangePort),
+                    advertisedHost: advertised, clusterID: node.clusterID),
+                plugins: LinkedPlugins.all, logger: logger)
+            announce("ready grpc=\(worker.controlEndpoint) exchange=\(worker.exchangeEndpoint)")
+            logger.info(
+                "serving",
+                metadata: [
+                    "worker": "\(worker.worker.id)", "grpc": "\(worker.controlEndpoint)",
+                    "exchange": "\(worker.exchangeEndpoint)",
+                    "join": "\(options.coordinators.joined(separator: ","))",
+                ])
+            let session = Task { try await worker.run() }
+            let drainTime = Duration.milliseconds(options.drainMilliseconds)
+            let stopping = Task {
+                let signal = await signals.wait()
+                logger.info("draining", metadata: ["signal": "\(signal)"])
+                worker.session.drain(within: drainTime)
+                // A second signal, or no answer in time, ends it without more ado.
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = await signals.wait() }
+                    group.addTask { try? await Task.sleep(for: drainTime + .seconds(2)) }
+                    await group.next()
+                    group.cancelAll()
+                }
+                session.cancel()
+            }
+            let outcome = await session.result
+            stopping.cancel()
+            await DaemonShutdown.within(seconds: 5) { await worker.shutdown() }
+            _ = try outcome.get()
+        }
+
+        /// The first port from the default on that nobody listens on, so that several workers start on one machine.
+        private static func freePort(_ host: String, from first: Int) -> Int {
+            for port in first..<min(65_536, first + portCount) where canBind(host, port) { return port }
+            return first
+        }
+
+        private static func canBind(_ host: String, _ port: Int) -> Bool {
+            var hints = addrinfo()
+            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+            hints.ai_flags = AI_PASSIVE
+            var list: UnsafeMutablePointer<addrinfo>?
+            guard getaddrinfo(host, String(port), &hints, &list) == 0, let entry = list else { return true }
+            defer { freeaddrinfo(list) }
+            let descriptor = socket(entry.pointee.ai_family, entry.pointee.ai_socktype, entry.pointee.ai_protocol)
+            guard descriptor >= 0 else { return true }
+            defer { close(descriptor) }
+            var on: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+            return bind(descriptor, entry.pointee.ai_addr, entry.pointee.ai_addrlen) == 0 && listen(descriptor, 1) == 0
+        }
+    }
+
+    enum HostName {
+        /// What other machines reach a listener by: the machine's name if it listens on every address.
+        static func advertised(for host: String) -> String { host == "0.0.0.0" || host == "::" ? own : host }
+
+        static var own: String {
+            var name = [CChar](repeating: 0, count: 256)
+            guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+            return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
+
+    enum DaemonLog {
+        static func make(_ configuration: EngineConfiguration) -> Logger {
+            let isJSON = configuration["log.format"] == "json"
+            LoggingSystem.bootstrap { _ in StandardErrorLog(isJSON: isJSON) }
+            var logger = Logger(label: "martlet")
+            logger.logLevel = Logger.Level(rawValue: configuration["log.level"]) ?? .info
+            return logger
+        }
+    }
+
+    /// Prints the one line that says that a daemon serves.
+    private func announce(_ line: String) {
+        let output = TextOutput(descriptor: 1)
+        output.write(line + "\n")
+        // Nobody may be listening to standard output; serving does not depend on it.
+        try? output.flush()
+    }
+
+    enum DaemonShutdown {
+        /// Runs `body`, but leaves it when it takes too long: the process is about to end anyway.
+        static func within(seconds: Int64, _ body: @escaping @Sendable () async -> Void) async {
+            let (finished, continuation) = AsyncStream<Void>.makeStream()
+            Task {
+                await body()
+                continuation.finish()
+            }
+            Task {
+                try? await Task.sleep(for: .seconds(seconds))
+                continuation.finish()
+            }
+            for await _ in finished {}
+        }
+    }
 #endif

@@ -6,14 +6,15 @@ import EngineConfiguration
 import TPCHData
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "generate", abstract: "Write a generated data set as files.", subcommands: [GenerateTPCHCommand.self])
+        commandName: "generate", abstract: "Write a generated data set as files.",
+        subcommands: [GenerateTPCHCommand.self])
 }
 
 struct GenerateTPCHCommand: ParsableCommand {
@@ -22,9 +23,14 @@ struct GenerateTPCHCommand: ParsableCommand {
 
     @Option(name: [.customShort("s"), .customLong("scale")], help: "Scale factor: 1 is about 1 GB of text.")
     var scale = 1.0
-    @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Directory to write to.", valueName: "DIR"))
+    @Option(
+        name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Directory to write to.", valueName: "DIR")
+    )
     var output: String
-    @Option(help: ArgumentHelp("Form of the files: \(TPCHTextFormat.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "FORMAT"))
+    @Option(
+        help: ArgumentHelp(
+            "Form of the files: \(TPCHTextFormat.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "FORMAT"))
     var format = TPCHTextFormat.csv.rawValue
     @Option(help: ArgumentHelp("Tables to write; all without it.", valueName: "TABLE"))
     var table: [String] = []
@@ -39,14 +45,17 @@ struct GenerateTPCHCommand: ParsableCommand {
                     hint: "Formats: \(TPCHTextFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
             }
             let scale = try TPCHScale(scale)
-            let tables = try table.isEmpty ? TPCHTable.allCases : table.map { name in
-                guard let table = TPCHTable(rawValue: name) else {
-                    throw QueryError(
-                        .undefinedTable, "there is no table \"\(name)\"",
-                        hint: "Tables: \(TPCHTable.allCases.map(\.rawValue).joined(separator: ", ")).")
+            let tables =
+                try table.isEmpty
+                ? TPCHTable.allCases
+                : table.map { name in
+                    guard let table = TPCHTable(rawValue: name) else {
+                        throw QueryError(
+                            .undefinedTable, "there is no table \"\(name)\"",
+                            hint: "Tables: \(TPCHTable.allCases.map(\.rawValue).joined(separator: ", ")).")
+                    }
+                    return table
                 }
-                return table
-            }
             if mkdir(output, 0o755) != 0, errno != EEXIST {
                 throw QueryError(.ioError, "could not create \"\(output)\": \(String(cString: strerror(errno)))")
             }

@@ -5,9 +5,10 @@ import LocalFileStorage
 import MemoryStorage
 import PluginHost
 import TPCHStorage
+
 #if MARTLET_NETWORK
-import GRPCTransport
-import TCPTransport
+    import GRPCTransport
+    import TCPTransport
 #endif
 
 enum LinkedPlugins {
@@ -17,8 +18,8 @@ enum LinkedPlugins {
     ]
 
     #if MARTLET_NETWORK
-    static var all: PluginRegistry { PluginRegistry(local + [TCPPlugin(), GRPCPlugin()]) }
+        static var all: PluginRegistry { PluginRegistry(local + [TCPPlugin(), GRPCPlugin()]) }
     #else
-    static var all: PluginRegistry { PluginRegistry(local) }
+        static var all: PluginRegistry { PluginRegistry(local) }
     #endif
 }

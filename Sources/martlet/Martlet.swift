@@ -6,14 +6,14 @@ import Coordination
 @main
 struct Martlet: AsyncParsableCommand {
     #if MARTLET_NETWORK
-    private static let subcommands: [any ParsableCommand.Type] = [
-        SQLCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self, ConfigCommand.self,
-        GenerateCommand.self, VersionCommand.self,
-    ]
+        private static let subcommands: [any ParsableCommand.Type] = [
+            SQLCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self, ConfigCommand.self,
+            GenerateCommand.self, VersionCommand.self,
+        ]
     #else
-    private static let subcommands: [any ParsableCommand.Type] = [
-        SQLCommand.self, ConfigCommand.self, GenerateCommand.self, VersionCommand.self,
-    ]
+        private static let subcommands: [any ParsableCommand.Type] = [
+            SQLCommand.self, ConfigCommand.self, GenerateCommand.self, VersionCommand.self,
+        ]
     #endif
 
     static let configuration = CommandConfiguration(

@@ -10,9 +10,9 @@ import Logging
 import PluginHost
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 struct SQLCommand: AsyncParsableCommand {
@@ -27,9 +27,12 @@ struct SQLCommand: AsyncParsableCommand {
     var files: [String] = []
     @Option(name: [.customShort("c"), .long], help: ArgumentHelp("Run statements, then exit.", valueName: "SQL"))
     var command: [String] = []
-    @Option(name: [.customShort("f"), .long], help: ArgumentHelp("Run a file of statements, then exit.", valueName: "FILE"))
+    @Option(
+        name: [.customShort("f"), .long], help: ArgumentHelp("Run a file of statements, then exit.", valueName: "FILE"))
     var file: [String] = []
-    @Option(help: ArgumentHelp("Form of the rows: \(ConfigurationRegistry.shellFormats.joined(separator: ", ")).", valueName: "FORMAT"))
+    @Option(
+        help: ArgumentHelp(
+            "Form of the rows: \(ConfigurationRegistry.shellFormats.joined(separator: ", ")).", valueName: "FORMAT"))
     var format: String?
     @Flag(help: "Print the time of each statement.")
     var timing = false
@@ -71,11 +74,13 @@ struct SQLCommand: AsyncParsableCommand {
         let options = try NodeOptions(configuration)
         var logger = Logger(label: "martlet") { _ in StandardErrorLog(isJSON: configuration["log.format"] == "json") }
         // A person at the shell wants results; warnings and worse are enough unless asked for more.
-        logger.logLevel = configuration.isSet("log.level") ? Logger.Level(rawValue: configuration["log.level"]) ?? .warning : .error
+        logger.logLevel =
+            configuration.isSet("log.level") ? Logger.Level(rawValue: configuration["log.level"]) ?? .warning : .error
         let node = try await EngineNode.start(
             NodeConfiguration(
                 threads: options.threads, memoryByteLimit: options.memoryLimit,
-                catalogs: try NodeConfiguration.catalogs(options)), plugins: PluginRegistry(LinkedPlugins.local), logger: logger)
+                catalogs: try NodeConfiguration.catalogs(options)), plugins: PluginRegistry(LinkedPlugins.local),
+            logger: logger)
         return (EmbeddedConnection(session: node.engine.makeSession(applicationName: "martlet sql")), node)
     }
 

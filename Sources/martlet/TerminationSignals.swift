@@ -1,9 +1,9 @@
 // SIGTERM and SIGINT as something to wait for.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Handlers write to a pipe that a thread of its own reads. SIGPIPE is ignored.
@@ -31,7 +31,7 @@ struct TerminationSignals: Sendable {
             &thread, nil,
             { argument in
                 #if canImport(Glibc)
-                guard let argument else { return nil }
+                    guard let argument else { return nil }
                 #endif
                 Unmanaged<SignalLoop>.fromOpaque(argument).takeRetainedValue().run()
                 return nil

@@ -5,9 +5,9 @@ import EngineConfiguration
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 private func temporaryFile(_ text: String) -> String {
@@ -43,7 +43,9 @@ private func failure(_ body: () throws -> Void) -> QueryError? {
     }
 
     @Test func unknownNamesListWhatExists() {
-        let variable = failure { _ = try EngineConfiguration(file: nil, environment: ["MARTLET_THREAD": "4"], flags: []) }
+        let variable = failure {
+            _ = try EngineConfiguration(file: nil, environment: ["MARTLET_THREAD": "4"], flags: [])
+        }
         #expect(variable?.state == .configurationFileError)
         #expect(variable?.hint?.hasPrefix("Variables: MARTLET_THREADS,") == true)
         let path = temporaryFile("coordinator:\n  pgport: 1\n")
@@ -68,10 +70,12 @@ private func failure(_ body: () throws -> Void) -> QueryError? {
         let path = temporaryFile("catalogs:\n  lake:\n    type: file\n    directory: \"/data # 1\" # where\n")
         defer { unlink(path) }
         let configuration = try EngineConfiguration(
-            file: path, environment: ["MARTLET_CATALOGS_LAKE_FORMAT": "csv", "MARTLET_CATALOGS_SCRATCH_TYPE": "memory"], flags: [])
+            file: path,
+            environment: ["MARTLET_CATALOGS_LAKE_FORMAT": "csv", "MARTLET_CATALOGS_SCRATCH_TYPE": "memory"], flags: [])
         #expect(
             configuration.catalogs == [
-                ConfigurationSection(name: "lake", values: ["type": "file", "directory": "/data # 1", "format": "csv"]),
+                ConfigurationSection(
+                    name: "lake", values: ["type": "file", "directory": "/data # 1", "format": "csv"]),
                 ConfigurationSection(name: "scratch", values: ["type": "memory"]),
             ])
     }
@@ -86,7 +90,9 @@ private func failure(_ body: () throws -> Void) -> QueryError? {
         #expect(yaml.map(\.value) == ["2", "a:1,b:2", "info"])
     }
 
-    @Test(arguments: ["a", "\tx: 1", "x: 'open", "x: 1\nx: 2", "a:\n    b: 1\n  c: 2", "{\"a\": }", "{\"a\": 1", "x: |\n  y"])
+    @Test(arguments: [
+        "a", "\tx: 1", "x: 'open", "x: 1\nx: 2", "a:\n    b: 1\n  c: 2", "{\"a\": }", "{\"a\": 1", "x: |\n  y",
+    ])
     func brokenFilesAreErrors(_ text: String) {
         #expect(failure { _ = try ConfigurationFile.parse(text, name: "f") }?.state == .configurationFileError)
     }

@@ -56,7 +56,8 @@ package struct SQLScript: Sendable {
                         position += 1
                     }
                 }
-                records.append(Record(line: start, sql: text, expectation: .rows(rows, isSorted: header.contains("rowsort"))))
+                records.append(
+                    Record(line: start, sql: text, expectation: .rows(rows, isSorted: header.contains("rowsort"))))
             default: throw QueryError(.syntaxError, "\(name):\(start): unknown record \"\(line)\"")
             }
         }
@@ -85,7 +86,9 @@ package enum ScriptRunner {
             case .rows(let expected, let isSorted):
                 let actual = rows.map { row in row.map(text).joined(separator: "\t") }
                 let matches = isSorted ? actual.sorted() == expected.sorted() : actual == expected
-                return matches ? nil : "rows differ\n  expected:\n    \(expected.joined(separator: "\n    "))\n  actual:\n    \(actual.prefix(50).joined(separator: "\n    "))"
+                return matches
+                    ? nil
+                    : "rows differ\n  expected:\n    \(expected.joined(separator: "\n    "))\n  actual:\n    \(actual.prefix(50).joined(separator: "\n    "))"
             }
         } catch {
             let error = QueryError.wrapping(error)

@@ -92,12 +92,14 @@ private func render(_ format: OutputFormat, _ rows: [[String?]], columns: [Resul
 }
 
 @Suite struct StatementSplitterTests {
-    @Test(arguments: [
-        ("select 1; select 2", ["select 1"], "select 2"), ("select ';'; ", ["select ';'"], nil),
-        ("select $x$ ; $x$;", ["select $x$ ; $x$"], nil), ("-- a ; b\n;", [], nil), ("/* ; /* ; */ ; */ select 1;", ["/* ; /* ; */ ; */ select 1"], nil),
-        ("select e'\\';' ; x", ["select e'\\';'"], "x"), ("select \"a;b\";;", ["select \"a;b\""], nil),
-        ("select $1; select 2", ["select $1"], "select 2"), ("(;", [], "(;"),
-    ] as [(String, [String], String?)])
+    @Test(
+        arguments: [
+            ("select 1; select 2", ["select 1"], "select 2"), ("select ';'; ", ["select ';'"], nil),
+            ("select $x$ ; $x$;", ["select $x$ ; $x$"], nil), ("-- a ; b\n;", [], nil),
+            ("/* ; /* ; */ ; */ select 1;", ["/* ; /* ; */ ; */ select 1"], nil),
+            ("select e'\\';' ; x", ["select e'\\';'"], "x"), ("select \"a;b\";;", ["select \"a;b\""], nil),
+            ("select $1; select 2", ["select $1"], "select 2"), ("(;", [], "(;"),
+        ] as [(String, [String], String?)])
     func splits(_ text: String, _ statements: [String], _ rest: String?) {
         var splitter = StatementSplitter()
         #expect(splitter.append(text) == statements)

@@ -39,7 +39,9 @@ private func started() throws -> MessageFraming {
             found
                 == .startup(
                     minorVersion: 0,
-                    parameters: [StartupParameter(name: "user", value: "me"), StartupParameter(name: "database", value: "d")]))
+                    parameters: [
+                        StartupParameter(name: "user", value: "me"), StartupParameter(name: "database", value: "d"),
+                    ]))
     }
 
     @Test func encryptionThenStartup() throws {
@@ -58,14 +60,17 @@ private func started() throws -> MessageFraming {
         #expect(
             try framing.next(&buffer)
                 == .bind(
-                    BindMessage(portal: "", statement: "s", parameterFormats: [1], parameters: [[65], nil], resultFormats: [])))
+                    BindMessage(
+                        portal: "", statement: "s", parameterFormats: [1], parameters: [[65], nil], resultFormats: [])))
         buffer = message("E", text("p") + [0, 0, 0, 5])
         #expect(try framing.next(&buffer) == .execute(portal: "p", rowLimit: 5))
     }
 
     @Test(arguments: [
-        message("Q", [65]), message("P", text("s")), message("B", text("") + text("") + [0, 0, 0, 9]), message("D", [65, 0]),
-        message("?", []), ByteBuffer(bytes: [UInt8(ascii: "Q"), 0, 0, 0, 3]), ByteBuffer(bytes: [UInt8(ascii: "Q"), 0x7F, 0, 0, 0]),
+        message("Q", [65]), message("P", text("s")), message("B", text("") + text("") + [0, 0, 0, 9]),
+        message("D", [65, 0]),
+        message("?", []), ByteBuffer(bytes: [UInt8(ascii: "Q"), 0, 0, 0, 3]),
+        ByteBuffer(bytes: [UInt8(ascii: "Q"), 0x7F, 0, 0, 0]),
         message("Q", [0xFF, 0]),
     ])
     func malformedMessagesAreErrors(_ bytes: ByteBuffer) throws {
@@ -119,7 +124,8 @@ private func started() throws -> MessageFraming {
     @Test func startupOptions() {
         #expect(
             StartupOptions.parse(#"-c statement_timeout=5 --search-path=a\ b -x"#) == [
-                StartupParameter(name: "statement_timeout", value: "5"), StartupParameter(name: "search_path", value: "a b"),
+                StartupParameter(name: "statement_timeout", value: "5"),
+                StartupParameter(name: "search_path", value: "a b"),
             ])
     }
 }
@@ -136,7 +142,8 @@ private func started() throws -> MessageFraming {
         writer.dataRow([vector], row: 0, isBinary: [true], settings: TextSettings())
         #expect(
             writer.take() == [
-                68, 0, 0, 0, 11, 0, 1, 0, 0, 0, 1, 55, 68, 0, 0, 0, 10, 0, 1, 255, 255, 255, 255, 68, 0, 0, 0, 14, 0, 1, 0, 0, 0,
+                68, 0, 0, 0, 11, 0, 1, 0, 0, 0, 1, 55, 68, 0, 0, 0, 10, 0, 1, 255, 255, 255, 255, 68, 0, 0, 0, 14, 0, 1,
+                0, 0, 0,
                 4, 0, 0, 0, 7,
             ])
     }

@@ -39,7 +39,9 @@ enum AggregateFixture {
             // Alternate rows to two groups, then combine.
             let rows = (0..<count).map { states[1 + ($0 % 2)] }
             try rows.withUnsafeBufferPointer {
-                if let rowBase = $0.baseAddress { try executor.update(rowBase, offset: 0, arguments: cast, count: count) }
+                if let rowBase = $0.baseAddress {
+                    try executor.update(rowBase, offset: 0, arguments: cast, count: count)
+                }
             }
             if !executor.exportedTypes.isEmpty {
                 let exported = try executor.export(base + 1, offset: 0, count: 2)
@@ -64,12 +66,16 @@ enum AggregateFixture {
     static func integers(_ values: [Int64?], _ type: DataType = .int32) -> Vector {
         vector(values.map { $0.map { .integer($0) } ?? .null }, type)
     }
-    static func floats(_ values: [Double?]) -> Vector { vector(values.map { $0.map { .float($0) } ?? .null }, .float64) }
+    static func floats(_ values: [Double?]) -> Vector {
+        vector(values.map { $0.map { .float($0) } ?? .null }, .float64)
+    }
     static func texts(_ values: [String?]) -> Vector { vector(values.map { $0.map { .string($0) } ?? .null }, .text) }
 }
 
 @Suite struct AggregateTests {
-    private func expect(_ name: String, _ arguments: [Vector], _ expected: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    private func expect(
+        _ name: String, _ arguments: [Vector], _ expected: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         let results = try AggregateFixture.run(name, arguments, count: arguments[0].count)
         for result in results { #expect(result == expected, "\(name)", sourceLocation: sourceLocation) }
     }
@@ -82,7 +88,8 @@ enum AggregateFixture {
         try expect("sum", [AggregateFixture.integers([nil, nil])], "\\N")
         try expect("avg", [AggregateFixture.integers([nil])], "\\N")
         try expect("sum", [AggregateFixture.integers([.max, .max, 1], .int64)], "18446744073709551615")
-        let decimals = AggregateFixture.vector([.decimal(150), .decimal(-225), .null], .decimal(precision: 15, scale: 2))
+        let decimals = AggregateFixture.vector(
+            [.decimal(150), .decimal(-225), .null], .decimal(precision: 15, scale: 2))
         try expect("sum", [decimals], "-0.75")
         try expect("avg", [decimals], "-0.3750000000000000")
         let wide = AggregateFixture.vector(
@@ -95,17 +102,29 @@ enum AggregateFixture {
     @Test func sumOutOfRange() {
         let wide = AggregateFixture.vector(
             [.decimal(PowerOfTen.value(38) - 1), .decimal(1)], .decimal(precision: 38, scale: 0))
-        #expect { try AggregateFixture.run("sum", [wide], count: 2) } throws: { ($0 as? QueryError)?.state == .numericValueOutOfRange }
+        #expect { try AggregateFixture.run("sum", [wide], count: 2) } throws: {
+            ($0 as? QueryError)?.state == .numericValueOutOfRange
+        }
     }
 
     @Test func extremes() throws {
         try expect("min", [AggregateFixture.integers([3, nil, -1, 2])], "-1")
         try expect("max", [AggregateFixture.integers([3, nil, -1, 2])], "3")
         try expect("max", [AggregateFixture.floats([1, .nan, 2])], "NaN")
-        try expect("min", [AggregateFixture.texts(["pear", "a longer text than twelve bytes", nil, "zebra"])], "a longer text than twelve bytes")
-        try expect("max", [AggregateFixture.texts(["pear", "zzz longer text than twelve bytes", "zebra"])], "zzz longer text than twelve bytes")
-        try expect("min", [AggregateFixture.vector([.decimal(5), .decimal(-7)], .decimal(precision: 30, scale: 1))], "-0.7")
-        try expect("max", [AggregateFixture.vector([.interval(IntervalValue(days: 29)), .interval(IntervalValue(months: 1))], .interval)], "1 mon")
+        try expect(
+            "min", [AggregateFixture.texts(["pear", "a longer text than twelve bytes", nil, "zebra"])],
+            "a longer text than twelve bytes")
+        try expect(
+            "max", [AggregateFixture.texts(["pear", "zzz longer text than twelve bytes", "zebra"])],
+            "zzz longer text than twelve bytes")
+        try expect(
+            "min", [AggregateFixture.vector([.decimal(5), .decimal(-7)], .decimal(precision: 30, scale: 1))], "-0.7")
+        try expect(
+            "max",
+            [
+                AggregateFixture.vector(
+                    [.interval(IntervalValue(days: 29)), .interval(IntervalValue(months: 1))], .interval)
+            ], "1 mon")
         try expect("min", [AggregateFixture.integers([nil])], "\\N")
         try expect("any_value", [AggregateFixture.integers([nil, 7])], "7")
     }
@@ -141,8 +160,10 @@ enum AggregateFixture {
         let texts = AggregateFixture.texts(["a", nil, "c"])
         let separators = AggregateFixture.texts([",", ",", ","])
         #expect(try single("string_agg", [texts, separators]) == "a,c")
-        #expect(try single("arg_max", [AggregateFixture.texts(["x", "y"]), AggregateFixture.integers([1, 2])]) == "y")
-        #expect(try single("arg_min", [AggregateFixture.texts(["x", "y"]), AggregateFixture.integers([1, 2])]) == "x")
+        #expect(
+            try single("arg_max", [AggregateFixture.texts(["x", "y"]), AggregateFixture.integers([1, 2])]) == "y")
+        #expect(
+            try single("arg_min", [AggregateFixture.texts(["x", "y"]), AggregateFixture.integers([1, 2])]) == "x")
         #expect(try single("median", [AggregateFixture.floats([1, 2, 3, 10])]) == "2.5")
         let half = AggregateFixture.floats([0.5, 0.5, 0.5, 0.5])
         #expect(try single("percentile_cont", [half, AggregateFixture.floats([1, 2, 3, 4])]) == "2.5")

@@ -29,13 +29,16 @@ enum ExpressionFixture {
     static func bind(_ sql: String, registry: FunctionRegistry) async throws -> QueryPlan.Expression {
         let statements = try StatementParser.parse("SELECT " + sql)
         let session = BindingSession(searchPath: [.init(catalog: "martlet", schema: "public")])
-        let result = try await Binder(catalog: Catalog(), registry: registry, session: session).bind(statements[0].statement)
+        let result = try await Binder(catalog: Catalog(), registry: registry, session: session).bind(
+            statements[0].statement)
         guard case .query(let plan, _, _) = result.statement else { throw QueryError.internalError("not a query") }
         var node = plan
         while true {
             switch node {
             case .project(let project):
-                guard let expression = project.expressions.first else { throw QueryError.internalError("no expression") }
+                guard let expression = project.expressions.first else {
+                    throw QueryError.internalError("no expression")
+                }
                 return expression
             case .values(let values):
                 guard let expression = values.rows.first?.first else { throw QueryError.internalError("no expression") }
@@ -74,13 +77,17 @@ enum ExpressionFixture {
             let bound = try await bind(sql, registry: unfolded)
             var columns: [Vector] = []
             let replaced = bound.rewritten { expression in
-                guard case .literal(let value, let type) = expression, !value.isNull, type != .unknown else { return expression }
+                guard case .literal(let value, let type) = expression, !value.isNull, type != .unknown else {
+                    return expression
+                }
                 let builder = VectorBuilder(type: type, capacity: 3)
                 builder.append(value)
                 if dictionaries {
                     builder.appendNull()
                     let codes = Buffer(byteCount: 12)
-                    for (row, code) in [UInt32(0), 1, 0].enumerated() { codes.base.assumingMemoryBound(to: UInt32.self)[row] = code }
+                    for (row, code) in [UInt32(0), 1, 0].enumerated() {
+                        codes.base.assumingMemoryBound(to: UInt32.self)[row] = code
+                    }
                     columns.append(Vector(codes: codes, count: 3, dictionary: builder.finish()))
                 } else {
                     builder.appendNull()

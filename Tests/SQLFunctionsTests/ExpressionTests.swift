@@ -61,7 +61,8 @@ struct ExpressionCase: Sendable, CustomTestStringConvertible {
         for name in FunctionRegistry.builtIn.names {
             for function in FunctionRegistry.builtIn.scalarOverloads(name) {
                 #expect(!function.documentation.text.isEmpty, "\(name) is not documented")
-                guard let example = function.documentation.example, let expected = function.documentation.exampleResult else { continue }
+                guard let example = function.documentation.example, let expected = function.documentation.exampleResult
+                else { continue }
                 let result = await ExpressionFixture.evaluate(example)
                 #expect(result == expected, "\(name): \(example)")
                 checked += 1

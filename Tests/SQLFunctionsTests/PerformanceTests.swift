@@ -42,7 +42,10 @@ import Testing
     @Test func decimalChain() throws {
         let type = DataType.decimal(precision: 15, scale: 2)
         let batch = Batch(
-            columns: [integers(type) { Int64(90_000 + $0 * 37) }, integers(type) { Int64($0 % 11) }, integers(type) { Int64($0 % 9) }],
+            columns: [
+                integers(type) { Int64(90_000 + $0 * 37) }, integers(type) { Int64($0 % 11) },
+                integers(type) { Int64($0 % 9) },
+            ],
             rowCount: PerformanceTests.rows)
         let registry = FunctionRegistry.builtIn
         let one = Expression.literal(.integer(1), .int32)
@@ -56,7 +59,9 @@ import Testing
     @Test func likeContains() throws {
         let builder = VectorBuilder(type: .text)
         for row in 0..<PerformanceTests.rows {
-            builder.append(string: row % 10 == 0 ? "carefully special packages requests \(row)" : "furiously final deposits sleep \(row)")
+            builder.append(
+                string: row % 10 == 0
+                    ? "carefully special packages requests \(row)" : "furiously final deposits sleep \(row)")
         }
         let batch = Batch(columns: [builder.finish()], rowCount: PerformanceTests.rows)
         let predicate = try FunctionRegistry.builtIn.call(
@@ -76,10 +81,16 @@ import Testing
         try states.withUnsafeBufferPointer { pointers in
             guard let base = pointers.baseAddress else { return }
             executor.initialize(base, offset: 0, count: 8)
-            report("sum of groups", try measure {
-                try executor.update(base, offset: 0, arguments: [vector], count: PerformanceTests.rows) }, below: 30)
-            report("sum of one group", try measure {
-                try executor.updateSingle(memory, arguments: [vector], count: PerformanceTests.rows) }, below: 8)
+            report(
+                "sum of groups",
+                try measure {
+                    try executor.update(base, offset: 0, arguments: [vector], count: PerformanceTests.rows)
+                }, below: 30)
+            report(
+                "sum of one group",
+                try measure {
+                    try executor.updateSingle(memory, arguments: [vector], count: PerformanceTests.rows)
+                }, below: 8)
         }
     }
 }

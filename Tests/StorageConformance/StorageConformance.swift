@@ -148,7 +148,8 @@ package struct StorageConformance {
             few.map { $0[0] }.count == expected.filter { $0[0] % 997 == 0 }.count, "a selective filter loses rows")
         let fewWanted = Set(expected.filter { $0[0] % 997 == 0 }.map { [$0[4], $0[0]] })
         try require(Set(few) == fewWanted, "a selective filter gives other values")
-        try require(try await read(request, [RowFilter([0]) { _ in false }]).isEmpty, "a filter that rejects all does not")
+        try require(
+            try await read(request, [RowFilter([0]) { _ in false }]).isEmpty, "a filter that rejects all does not")
         try require(
             try await read(request, [RowFilter([]) { _ in true }]).count == expected.count,
             "a filter without columns changes the rows")
@@ -281,9 +282,15 @@ extension ScalarValue {
         default: false
         }
     }
-    fileprivate static func < (a: ScalarValue, b: Int64) -> Bool { if case .integer(let x) = a { x < b } else { false } }
-    fileprivate static func > (a: ScalarValue, b: Int64) -> Bool { if case .integer(let x) = a { x > b } else { false } }
-    fileprivate static func >= (a: ScalarValue, b: Int64) -> Bool { if case .integer(let x) = a { x >= b } else { false } }
+    fileprivate static func < (a: ScalarValue, b: Int64) -> Bool {
+        if case .integer(let x) = a { x < b } else { false }
+    }
+    fileprivate static func > (a: ScalarValue, b: Int64) -> Bool {
+        if case .integer(let x) = a { x > b } else { false }
+    }
+    fileprivate static func >= (a: ScalarValue, b: Int64) -> Bool {
+        if case .integer(let x) = a { x >= b } else { false }
+    }
     fileprivate static func == (a: ScalarValue, b: Int64) -> Bool { a == .integer(b) }
     fileprivate static func % (a: ScalarValue, b: Int64) -> Int64 { if case .integer(let x) = a { x % b } else { -1 } }
 }

@@ -62,7 +62,9 @@ extension StorageConformance {
             return rows
         }
         try require(try count(try await table.splits(for: request)) == 0, "a new table has rows")
-        let rows: [[ScalarValue]] = (0..<5000).map { [.integer(Int64($0)), $0 % 3 == 0 ? .null : .string("row \($0)")] }
+        let rows: [[ScalarValue]] = (0..<5000).map {
+            [.integer(Int64($0)), $0 % 3 == 0 ? .null : .string("row \($0)")]
+        }
         let writer = try await table.makeWriter()
         try writer.write(Batch.rows(rows, types: types))
         try require(try count(try await table.splits(for: request)) == 0, "rows are visible before the commit")

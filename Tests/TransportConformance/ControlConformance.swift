@@ -83,7 +83,8 @@ package final class RecordingCoordinator: WorkerSessionService {
                 case .heartbeat(let sequence, _):
                     try await send(
                         .acknowledged(
-                            HeartbeatAcknowledgement(sequence: sequence, drainWithin: sequence == 2 ? .seconds(3) : nil)))
+                            HeartbeatAcknowledgement(sequence: sequence, drainWithin: sequence == 2 ? .seconds(3) : nil)
+                        ))
                 case .drain, .goodbye: break
                 }
             }

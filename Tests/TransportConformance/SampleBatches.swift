@@ -42,7 +42,9 @@ package enum SampleBatches {
     /// Codes that go round the entries, some rows null.
     package static func dictionary(_ type: DataType, rows: Int, entries: Int, nulls: Bool) -> Vector {
         let codes = Buffer(byteCount: rows * 4)
-        for row in 0..<rows { codes.base.storeBytes(of: UInt32((row * 7) % entries), toByteOffset: row * 4, as: UInt32.self) }
+        for row in 0..<rows {
+            codes.base.storeBytes(of: UInt32((row * 7) % entries), toByteOffset: row * 4, as: UInt32.self)
+        }
         var validity: Buffer?
         if nulls {
             let words = Validity.make(rows: rows, valid: true)

@@ -145,7 +145,8 @@ import TransportConformance
     /// outside the frame.
     @Test func contentIsCheckedBehindTheChecksum() throws {
         let frame = try #require(
-            try Self.frames([SampleBatches.batch(rows: 30, nulls: true), SampleBatches.dictionaries(nulls: false)]).first)
+            try Self.frames([SampleBatches.batch(rows: 30, nulls: true), SampleBatches.dictionaries(nulls: false)])
+                .first)
         var random = SplitMix(state: 11)
         var failures = 0
         for _ in 0..<4000 {

@@ -22,7 +22,8 @@ enum SamplePlans {
             result.append(.literal(SampleBatches.value(type, 5), type))
         }
         result += [
-            .literal(.integer(.min), .int64), .literal(.integer(.max), .int64), .literal(.decimal(.min), .decimal(precision: 38, scale: 0)),
+            .literal(.integer(.min), .int64), .literal(.integer(.max), .int64),
+            .literal(.decimal(.min), .decimal(precision: 38, scale: 0)),
             .literal(.float(.infinity), .float64), .literal(.float(-0.0), .float64),
         ]
         return result
@@ -130,7 +131,8 @@ enum SamplePlans {
     }
 
     static var task: TaskDescriptor {
-        let attempt = TaskAttemptID(query: QueryID("018f"), queryAttempt: 1, stage: StageID(2), partition: 3, attempt: 4)
+        let attempt = TaskAttemptID(
+            query: QueryID("018f"), queryAttempt: 1, stage: StageID(2), partition: 3, attempt: 4)
         let location = TaskLocation(
             attempt: attempt, worker: WorkerID("w1"), endpoint: Endpoint(host: "::1", port: 7000), transport: "tcp")
         return TaskDescriptor(

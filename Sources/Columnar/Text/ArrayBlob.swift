@@ -15,7 +15,9 @@ package enum ArrayBlob {
         let vector = source.flattened()
         let count = vector.count
         var bytes: [UInt8] = []
-        func append32(_ value: Int) { withUnsafeBytes(of: UInt32(truncatingIfNeeded: value)) { bytes.append(contentsOf: $0) } }
+        func append32(_ value: Int) {
+            withUnsafeBytes(of: UInt32(truncatingIfNeeded: value)) { bytes.append(contentsOf: $0) }
+        }
         var hasNulls = false
         if vector.validity != nil {
             for row in 0..<count where vector.isNull(row) { hasNulls = true }
@@ -35,8 +37,9 @@ package enum ArrayBlob {
             }
             append32(offset)
             for row in 0..<count where !vector.isNull(row) {
-                bytes.append(contentsOf: UnsafeBufferPointer(
-                    start: StringView.bytes(at: vector.views + row), count: vector.views[row].count))
+                bytes.append(
+                    contentsOf: UnsafeBufferPointer(
+                        start: StringView.bytes(at: vector.views + row), count: vector.views[row].count))
             }
         } else {
             let width = vector.physical.width

@@ -86,8 +86,10 @@ package enum ArrayText {
             if !isQuoted, piece.count == 4, String(decoding: piece, as: UTF8.self).uppercased() == "NULL" {
                 elements.append(.null)
             } else {
-                elements.append(try piece.withUnsafeBufferPointer {
-                    try TextFormat.parse($0, as: element, settings: settings) })
+                elements.append(
+                    try piece.withUnsafeBufferPointer {
+                        try TextFormat.parse($0, as: element, settings: settings)
+                    })
             }
             guard at < text.count else { throw malformed("Unexpected end of input.") }
             if text[at] == 0x2C {

@@ -105,7 +105,9 @@ package enum CivilCalendar {
         rest = sum
         let (product, overflow2) = Int64(day).multipliedReportingOverflow(by: microsecondsPerDay)
         let (total, overflow3) = product.addingReportingOverflow(rest)
-        if overflow2 || overflow3 || total < Int64(firstDay) * microsecondsPerDay || total == timestampInfinity { return nil }
+        if overflow2 || overflow3 || total < Int64(firstDay) * microsecondsPerDay || total == timestampInfinity {
+            return nil
+        }
         return total
     }
 }

@@ -115,7 +115,8 @@ package enum DateTimeText {
         let year = digit(0) &* 1000 &+ digit(1) &* 100 &+ digit(2) &* 10 &+ digit(3)
         let month = digit(5) &* 10 &+ digit(6)
         let day = digit(8) &* 10 &+ digit(9)
-        guard bad == 0, month >= 1, month <= 12, day >= 1, year >= 1, day <= CivilCalendar.dayCount(year: year, month: month)
+        guard bad == 0, month >= 1, month <= 12, day >= 1, year >= 1,
+            day <= CivilCalendar.dayCount(year: year, month: month)
         else { return nil }
         return CivilCalendar.days(year: year, month: month, day: day)
     }
@@ -185,7 +186,8 @@ package enum DateTimeText {
     package static func month(named text: String) -> Int? {
         guard text.utf8.count >= 3 else { return nil }
         let names = [
-            "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+            "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+            "november",
             "december",
         ]
         if text == "sept" { return 9 }
@@ -195,7 +197,8 @@ package enum DateTimeText {
 
     private static func isWeekday(_ text: String) -> Bool {
         let names = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
-        return names.contains { text == $0 || text == $0.prefix(3) } || ["tues", "thur", "thurs", "wednes"].contains(text)
+        return names.contains { text == $0 || text == $0.prefix(3) }
+            || ["tues", "thur", "thurs", "wednes"].contains(text)
     }
 
     private struct Field {
@@ -233,13 +236,15 @@ package enum DateTimeText {
                 result.append(Field(text: String(decoding: bytes[start..<at], as: UTF8.self), isWord: false))
             } else if isLetter(byte) {
                 while at < bytes.count, isLetter(bytes[at]) || bytes[at] == 0x2F || bytes[at] == 0x5F { at += 1 }
-                result.append(Field(text: String(decoding: bytes[start..<at], as: UTF8.self).lowercased(), isWord: true))
+                result.append(
+                    Field(text: String(decoding: bytes[start..<at], as: UTF8.self).lowercased(), isWord: true))
                 // Names of zones keep their case; they are looked up without regard to it.
             } else if byte == 0x2B || byte == 0x2D {
                 at += 1
                 if at < bytes.count, isLetter(bytes[at]) {
                     while at < bytes.count, isLetter(bytes[at]) { at += 1 }
-                    result.append(Field(text: String(decoding: bytes[start..<at], as: UTF8.self).lowercased(), isWord: true))
+                    result.append(
+                        Field(text: String(decoding: bytes[start..<at], as: UTF8.self).lowercased(), isWord: true))
                     continue
                 }
                 while at < bytes.count, isDigit(bytes[at]) || bytes[at] == 0x3A { at += 1 }
@@ -301,7 +306,9 @@ package enum DateTimeText {
             } else if field.text.contains(":") {
                 if parts.time != nil { throw .syntax }
                 parts.time = try time(field.text)
-            } else if field.text.contains("-") || field.text.contains("/") || field.text.filter({ $0 == "." }).count == 2 {
+            } else if field.text.contains("-") || field.text.contains("/")
+                || field.text.filter({ $0 == "." }).count == 2
+            {
                 if year != nil { throw .syntax }
                 (year, month, day) = try date(field.text, namedMonth: month)
             } else if field.text.contains(".") {
@@ -399,7 +406,8 @@ package enum DateTimeText {
     /// h:mm, h:mm:ss or h:mm:ss.ffffff in microseconds.
     private static func time(_ text: String) throws(Failure) -> Int64 {
         let pieces = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard pieces.count == 2 || pieces.count == 3, let hours = Int64(pieces[0]), let minutes = Int64(pieces[1]) else {
+        guard pieces.count == 2 || pieces.count == 3, let hours = Int64(pieces[0]), let minutes = Int64(pieces[1])
+        else {
             throw .syntax
         }
         let seconds = pieces.count == 3 ? try secondsAndFraction(pieces[2]) : 0
@@ -425,7 +433,9 @@ package enum DateTimeText {
     /// Microseconds of "ss" or "ss.ffffff", rounded.
     static func secondsAndFraction(_ text: Substring) throws(Failure) -> Int64 {
         let pieces = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard pieces.count <= 2, let seconds = Int64(pieces[0].isEmpty ? "0" : pieces[0]), seconds >= 0 else { throw .syntax }
+        guard pieces.count <= 2, let seconds = Int64(pieces[0].isEmpty ? "0" : pieces[0]), seconds >= 0 else {
+            throw .syntax
+        }
         guard pieces.count == 2, !pieces[1].isEmpty else { return seconds * 1_000_000 }
         var fraction: Int64 = 0
         var digits = 0
@@ -445,7 +455,9 @@ package enum DateTimeText {
         return seconds * 1_000_000 + fraction
     }
 
-    private static func secondsAndFraction(_ text: String) throws(Failure) -> Int64 { try secondsAndFraction(Substring(text)) }
+    private static func secondsAndFraction(_ text: String) throws(Failure) -> Int64 {
+        try secondsAndFraction(Substring(text))
+    }
 
     private static func offset(_ text: String) throws(Failure) -> Int {
         let isNegative = text.hasPrefix("-")

@@ -57,8 +57,10 @@ package enum IntervalText {
             case "week", "w": return addDays(whole * 7, fraction * 7)
             case "month", "mon", "mons": return addMonths(whole, fraction)
             case "year", "y", "yr", "yrs": return addMonths(whole * 12, (fraction * 12).rounded(), keepsFraction: false)
-            case "decade", "dec", "decs": return addMonths(whole * 120, (fraction * 120).rounded(), keepsFraction: false)
-            case "century", "c", "cent", "centurie": return addMonths(whole * 1200, (fraction * 1200).rounded(), keepsFraction: false)
+            case "decade", "dec", "decs":
+                return addMonths(whole * 120, (fraction * 120).rounded(), keepsFraction: false)
+            case "century", "c", "cent", "centurie":
+                return addMonths(whole * 1200, (fraction * 1200).rounded(), keepsFraction: false)
             case "millennium", "mil", "mils", "millennia":
                 return addMonths(whole * 12_000, (fraction * 12_000).rounded(), keepsFraction: false)
             default: return false
@@ -178,7 +180,9 @@ package enum IntervalText {
         let isNegative = text.hasPrefix("-")
         let body = text.drop { $0 == "+" || $0 == "-" }
         let pieces = body.split(separator: "-", omittingEmptySubsequences: false)
-        guard pieces.count == 2, let years = Int64(pieces[0]), let months = Int64(pieces[1]), months < 12 else { return nil }
+        guard pieces.count == 2, let years = Int64(pieces[0]), let months = Int64(pieces[1]), months < 12 else {
+            return nil
+        }
         return isNegative ? (-years, -months) : (years, months)
     }
 
@@ -195,7 +199,8 @@ package enum IntervalText {
             total = sum
         } else {
             guard let minutes = Int64(pieces[1]), (0..<60).contains(minutes),
-                let seconds = pieces.count == 3 ? try? DateTimeText.secondsAndFraction(pieces[2]) : 0, seconds <= 60_000_000
+                let seconds = pieces.count == 3 ? try? DateTimeText.secondsAndFraction(pieces[2]) : 0,
+                seconds <= 60_000_000
             else { return nil }
             guard let sum = scaledSum(hours, 3_600_000_000, minutes * 60_000_000 + seconds) else { return nil }
             total = sum

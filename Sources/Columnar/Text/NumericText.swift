@@ -50,7 +50,9 @@ package enum NumericText {
     }
 
     private static func appendDigits(_ value: UInt128, minimum: Int, into text: inout [UInt8]) {
-        if value <= UInt128(UInt64.max) { return appendDigits(UInt64(truncatingIfNeeded: value), minimum: minimum, into: &text) }
+        if value <= UInt128(UInt64.max) {
+            return appendDigits(UInt64(truncatingIfNeeded: value), minimum: minimum, into: &text)
+        }
         let base: UInt128 = 1_000_000_000_000_000_000
         let (high, low) = value.quotientAndRemainder(dividingBy: base)
         appendDigits(high, minimum: max(1, minimum - 18), into: &text)
@@ -248,7 +250,9 @@ package enum NumericText {
     }
 
     /// The unscaled value at `scale`, rounded half away from zero.
-    package static func parseDecimal(_ text: UnsafeBufferPointer<UInt8>, precision: Int, scale: Int) throws(Failure) -> Int128 {
+    package static func parseDecimal(_ text: UnsafeBufferPointer<UInt8>, precision: Int, scale: Int) throws(Failure)
+        -> Int128
+    {
         let digits = try parseDigits(text)
         var value = digits.value
         var difference = scale &- digits.scale
@@ -273,7 +277,8 @@ package enum NumericText {
     }
 
     private static let exactPowers: [Double] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20,
         1e21, 1e22,
     ]
 

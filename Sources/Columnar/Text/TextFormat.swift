@@ -47,7 +47,8 @@ package enum TextFormat {
         case .float32: NumericText.append(vector.values(Float.self)[row], into: &text)
         case .float64: NumericText.append(vector.values(Double.self)[row], into: &text)
         case .decimal(_, let scale):
-            let value = vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
+            let value =
+                vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
             NumericText.append(decimal: value, scale: scale, into: &text)
         case .text, .varchar, .unknown, .json, .jsonb: appendView(vector.views + row, into: &text)
         case .char(let length):
@@ -67,7 +68,8 @@ package enum TextFormat {
         case .uuid: appendUUID(vector.values(UUIDValue.self)[row], into: &text)
         case .array(let element):
             let view = vector.views + row
-            let elements = ArrayBlob.decode(StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
+            let elements = ArrayBlob.decode(
+                StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
             ArrayText.append(elements, settings: settings, into: &text)
         }
     }
@@ -91,7 +93,9 @@ package enum TextFormat {
     // MARK: Input
 
     /// Reads a value. Errors: 22P02 syntax, 22003 numbers out of range, 22007 and 22008 dates and times, 22001 too long.
-    package static func parse(_ text: String, as type: DataType, settings: TextSettings = TextSettings()) throws -> ScalarValue {
+    package static func parse(_ text: String, as type: DataType, settings: TextSettings = TextSettings()) throws
+        -> ScalarValue
+    {
         var text = text
         return try text.withUTF8 { try parse($0, as: type, settings: settings) }
     }
@@ -117,14 +121,27 @@ package enum TextFormat {
             return .bytes(bytes)
         case .json, .jsonb: return .bytes(Array(text))
         case .bytea: return .bytes(try parseBytes(text))
-        case .date: return .integer(Int64(try dateTime(text, type) { () throws(DateTimeText.Failure) in
-            try DateTimeText.parseDate(text, now: settings.timeZone.localTime(of: settings.now)) }))
-        case .time: return .integer(try dateTime(text, type) { () throws(DateTimeText.Failure) in
-            try DateTimeText.parseTime(text, now: settings.timeZone.localTime(of: settings.now)) })
-        case .timestamp: return .integer(try dateTime(text, type) { () throws(DateTimeText.Failure) in
-            try DateTimeText.parseTimestamp(text, now: settings.timeZone.localTime(of: settings.now)) })
-        case .timestampTZ: return .integer(try dateTime(text, type) { () throws(DateTimeText.Failure) in
-            try DateTimeText.parseTimestampTZ(text, zone: settings.timeZone, now: settings.now) })
+        case .date:
+            return .integer(
+                Int64(
+                    try dateTime(text, type) { () throws(DateTimeText.Failure) in
+                        try DateTimeText.parseDate(text, now: settings.timeZone.localTime(of: settings.now))
+                    }))
+        case .time:
+            return .integer(
+                try dateTime(text, type) { () throws(DateTimeText.Failure) in
+                    try DateTimeText.parseTime(text, now: settings.timeZone.localTime(of: settings.now))
+                })
+        case .timestamp:
+            return .integer(
+                try dateTime(text, type) { () throws(DateTimeText.Failure) in
+                    try DateTimeText.parseTimestamp(text, now: settings.timeZone.localTime(of: settings.now))
+                })
+        case .timestampTZ:
+            return .integer(
+                try dateTime(text, type) { () throws(DateTimeText.Failure) in
+                    try DateTimeText.parseTimestampTZ(text, zone: settings.timeZone, now: settings.now)
+                })
         case .interval:
             guard let value = IntervalText.parse(text) else { throw syntax(text, type, .invalidDatetimeFormat) }
             return .interval(value)
@@ -136,12 +153,15 @@ package enum TextFormat {
     package static func syntax(
         _ text: UnsafeBufferPointer<UInt8>, _ type: DataType, _ state: SQLState = .invalidTextRepresentation
     ) -> QueryError {
-        QueryError(state, "invalid input syntax for type \(plainName(type)): \"\(String(decoding: text, as: UTF8.self))\"")
+        QueryError(
+            state, "invalid input syntax for type \(plainName(type)): \"\(String(decoding: text, as: UTF8.self))\"")
     }
 
     private static func outOfRange(_ text: UnsafeBufferPointer<UInt8>, _ type: DataType) -> QueryError {
         let shown = String(decoding: text, as: UTF8.self)
-        if type.isFloat { return QueryError(.numericValueOutOfRange, "\"\(shown)\" is out of range for type \(type.sqlName)") }
+        if type.isFloat {
+            return QueryError(.numericValueOutOfRange, "\"\(shown)\" is out of range for type \(type.sqlName)")
+        }
         return QueryError(.numericValueOutOfRange, "value \"\(shown)\" is out of range for type \(plainName(type))")
     }
 
@@ -196,8 +216,11 @@ package enum TextFormat {
         }
     }
 
-    private static func limited(_ text: UnsafeBufferPointer<UInt8>, _ length: Int?, _ type: DataType) throws -> [UInt8] {
-        guard let length, let base = text.baseAddress, Utf8.characterCount(base, text.count) > length else { return Array(text) }
+    private static func limited(_ text: UnsafeBufferPointer<UInt8>, _ length: Int?, _ type: DataType) throws -> [UInt8]
+    {
+        guard let length, let base = text.baseAddress, Utf8.characterCount(base, text.count) > length else {
+            return Array(text)
+        }
         let kept = Utf8.byteOffset(base, text.count, character: length)
         for index in kept..<text.count where text[index] != 0x20 {
             throw QueryError(.stringDataRightTruncation, "value too long for type \(type.sqlName)")
@@ -244,7 +267,9 @@ package enum TextFormat {
                     high = value
                 }
             }
-            if high != nil { throw QueryError(.invalidParameterValue, "invalid hexadecimal data: odd number of digits") }
+            if high != nil {
+                throw QueryError(.invalidParameterValue, "invalid hexadecimal data: odd number of digits")
+            }
             return result
         }
         var at = 0
@@ -255,7 +280,9 @@ package enum TextFormat {
             } else if at + 1 < text.count, text[at + 1] == 0x5C {
                 result.append(0x5C)
                 at += 2
-            } else if at + 3 < text.count, text[at + 1] &- 0x30 <= 3, text[at + 2] &- 0x30 <= 7, text[at + 3] &- 0x30 <= 7 {
+            } else if at + 3 < text.count, text[at + 1] &- 0x30 <= 3, text[at + 2] &- 0x30 <= 7,
+                text[at + 3] &- 0x30 <= 7
+            {
                 result.append((text[at + 1] & 3) << 6 | (text[at + 2] & 7) << 3 | (text[at + 3] & 7))
                 at += 4
             } else {

@@ -91,7 +91,9 @@ package final class TimeZoneData: Sendable {
         guard isSafe, !name.isEmpty, !name.hasPrefix("/"), !name.contains("..") else { return nil }
         // Names are matched without regard to case: try as written, then with capitals after separators.
         for candidate in [name, capitalised(name), name.uppercased()] {
-            if let bytes = contents("/usr/share/zoneinfo/" + candidate), let zone = parse(bytes, name: candidate) { return zone }
+            if let bytes = contents("/usr/share/zoneinfo/" + candidate), let zone = parse(bytes, name: candidate) {
+                return zone
+            }
         }
         return nil
     }
@@ -122,7 +124,9 @@ package final class TimeZoneData: Sendable {
             for index in 0..<width { value = value << 8 | Int64(bytes[at + index]) }
             return value
         }
-        guard bytes.count > 44, bytes[0] == 0x54, bytes[1] == 0x5A, bytes[2] == 0x69, bytes[3] == 0x66 else { return nil }
+        guard bytes.count > 44, bytes[0] == 0x54, bytes[1] == 0x5A, bytes[2] == 0x69, bytes[3] == 0x66 else {
+            return nil
+        }
         func counts(_ at: Int) -> [Int] { (0..<6).map { Int(number(at + 20 + $0 * 4, 4)) } }
         var header = 0
         var width = 4
@@ -134,9 +138,13 @@ package final class TimeZoneData: Sendable {
         }
         guard header + 44 <= bytes.count else { return nil }
         let c = counts(header)
-        let (utcCount, standardCount, leapCount, timeCount, typeCount, characterCount) = (c[0], c[1], c[2], c[3], c[4], c[5])
+        let (utcCount, standardCount, leapCount, timeCount, typeCount, characterCount) = (
+            c[0], c[1], c[2], c[3], c[4], c[5]
+        )
         var at = header + 44
-        let end = at + timeCount * (width + 1) + typeCount * 6 + characterCount + leapCount * (width + 4) + standardCount + utcCount
+        let end =
+            at + timeCount * (width + 1) + typeCount * 6 + characterCount + leapCount * (width + 4) + standardCount
+            + utcCount
         guard end <= bytes.count, typeCount > 0 else { return nil }
         let times = (0..<timeCount).map { number(at + $0 * width, width) }
         at += timeCount * width
@@ -182,7 +190,9 @@ package final class TimeZoneData: Sendable {
     /// The moment of a local time. In a gap or an overlap the standard-time reading is taken, as PostgreSQL does.
     package func moment(ofLocal local: Int64) -> Int64 {
         if local == CivilCalendar.timestampInfinity || local == CivilCalendar.timestampMinusInfinity { return local }
-        if transitions.isEmpty && rule == nil { return local &- Int64(types[0].offset) &* CivilCalendar.microsecondsPerSecond }
+        if transitions.isEmpty && rule == nil {
+            return local &- Int64(types[0].offset) &* CivilCalendar.microsecondsPerSecond
+        }
         let day = CivilCalendar.microsecondsPerDay
         let before = offset(at: local &- day)
         let after = offset(at: local &+ day)
@@ -223,7 +233,9 @@ private struct PosixRule {
         let daylightOffset = rest.first == "," ? offset - 3600 : (PosixRule.offset(&rest) ?? offset - 3600)
         daylight = (-daylightOffset, daylightName)
         let parts = rest.split(separator: ",")
-        guard parts.count == 2, let start = PosixRule.change(parts[0]), let end = PosixRule.change(parts[1]) else { return nil }
+        guard parts.count == 2, let start = PosixRule.change(parts[0]), let end = PosixRule.change(parts[1]) else {
+            return nil
+        }
         self.start = start
         self.end = end
     }

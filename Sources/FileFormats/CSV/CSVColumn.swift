@@ -55,7 +55,8 @@ struct CSVColumnParser {
     @inline(__always)
     private func isNull(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
         if dialect.null.isEmpty { return count == 0 }
-        return count == dialect.null.count && dialect.null.withUnsafeBufferPointer { memcmp($0.baseAddress!, bytes, count) } == 0
+        return count == dialect.null.count
+            && dialect.null.withUnsafeBufferPointer { memcmp($0.baseAddress!, bytes, count) } == 0
     }
 
     /// Parses values of a type of fixed width.
@@ -138,7 +139,8 @@ struct CSVColumnParser {
                 return
             }
             if mayBeQuoted && memchr(bytes, Int32(quote), count) != nil {
-                let isSimple = count >= 2 && bytes[0] == quote && bytes[count &- 1] == quote
+                let isSimple =
+                    count >= 2 && bytes[0] == quote && bytes[count &- 1] == quote
                     && isPlain(bytes + 1, count &- 2)
                 if isSimple {
                     views[row] = StringView(padded: bytes + 1, count: count &- 2)

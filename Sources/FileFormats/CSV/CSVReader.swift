@@ -189,7 +189,8 @@ final class CSVReader: BatchReader {
                 QueryError(
                     .invalidTextRepresentation,
                     "invalid input syntax for type \(parser.type.sqlName): \"\(error.text)\"",
-                    hint: "The type was found out from the first rows; the options sample_rows and all_text change that.",
+                    hint:
+                        "The type was found out from the first rows; the options sample_rows and all_text change that.",
                     object: schema.fields[parser.column].name), atByte: chunk.byteOffset + byte)
         }
     }

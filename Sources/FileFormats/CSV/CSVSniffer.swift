@@ -255,7 +255,8 @@ struct CSVSniffer {
         mutating func add(_ range: Range<Int>, _ sniffer: CSVSniffer, _ dialect: CSVDialect) {
             let bytes = sniffer.bytes + range.lowerBound
             if range.isEmpty { return }
-            if !dialect.null.isEmpty, UnsafeBufferPointer(start: bytes, count: range.count).elementsEqual(dialect.null) {
+            if !dialect.null.isEmpty, UnsafeBufferPointer(start: bytes, count: range.count).elementsEqual(dialect.null)
+            {
                 return
             }
             if bytes[0] == dialect.quote && dialect.quote != 0 {

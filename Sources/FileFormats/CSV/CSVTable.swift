@@ -76,7 +76,8 @@ package final class CSVTable: TableProvider {
     private func estimatedRowCount(_ index: Int) -> Double {
         let description = index < descriptions.count ? descriptions[index] : descriptions[0]
         if index < descriptions.count && description.isWhole { return Double(description.sampledRowCount) }
-        let bytes = Double(files[index].byteCount) * (CSVTable.isCompressed(files[index]) ? CSVTable.compressionRatio : 1)
+        let bytes =
+            Double(files[index].byteCount) * (CSVTable.isCompressed(files[index]) ? CSVTable.compressionRatio : 1)
         return (bytes / max(1, description.bytesPerRow)).rounded(.up)
     }
 

@@ -59,7 +59,8 @@ struct ColumnChunkWriter {
         var chunk = WrittenChunk()
         chunk.valueCount = flat.reduce(0) { $0 + $1.count }
         let validity = field.isNullable ? levels(flat, chunk.valueCount) : nil
-        chunk.nullCount = validity.map { chunk.valueCount - Validity.validCount(words($0), rows: chunk.valueCount) } ?? 0
+        chunk.nullCount =
+            validity.map { chunk.valueCount - Validity.validCount(words($0), rows: chunk.valueCount) } ?? 0
         (chunk.minimum, chunk.maximum) = bounds(flat)
         if let (entries, codes) = dictionary(flat) {
             chunk.dictionaryOffset = file.byteCount
@@ -356,7 +357,9 @@ struct ColumnChunkWriter {
         case .int128: return order(a.values(Int128.self)[rowA], b.values(Int128.self)[rowB])
         case .float32: return order(a.values(Float.self)[rowA], b.values(Float.self)[rowB])
         case .float64: return order(a.values(Double.self)[rowA], b.values(Double.self)[rowB])
-        case .view: return field.type == .json || field.type == .jsonb ? nil : StringView.compare(a.views + rowA, b.views + rowB)
+        case .view:
+            return field.type == .json || field.type == .jsonb
+                ? nil : StringView.compare(a.views + rowA, b.views + rowB)
         case .interval, .uuid: return nil
         }
     }

@@ -387,13 +387,15 @@ final class ParquetColumnReader {
         }
         let count = header.valueCount
         // Every entry takes at least a bit; byte arrays take at least four bytes.
-        guard count <= header.uncompressedByteCount &* 8, column.type.physical != .view || column.physical != .byteArray
-            || count <= header.uncompressedByteCount / 4
+        guard count <= header.uncompressedByteCount &* 8,
+            column.type.physical != .view || column.physical != .byteArray
+                || count <= header.uncompressedByteCount / 4
         else { throw PlainValues.tooShort() }
         let page = try pageBytes(header)
         let entries = Vector(flat: column.type, capacity: count)
         try PlainValues.convert(
-            column, page.base.assumingMemoryBound(to: UInt8.self), byteCount: header.uncompressedByteCount, count: count,
+            column, page.base.assumingMemoryBound(to: UInt8.self), byteCount: header.uncompressedByteCount,
+            count: count,
             into: entries.data)
         entries.count = count
         if column.type.physical == .view {
@@ -424,7 +426,9 @@ final class ParquetColumnReader {
         var levels = start
         var levelsEnd = start
         if header.kind == .dataV2 {
-            guard header.repetitionByteCount == 0 || header.repetitionByteCount + header.definitionByteCount <= end - start
+            guard
+                header.repetitionByteCount == 0
+                    || header.repetitionByteCount + header.definitionByteCount <= end - start
             else { throw PlainValues.tooShort() }
             levels = start + header.repetitionByteCount
             levelsEnd = levels + header.definitionByteCount

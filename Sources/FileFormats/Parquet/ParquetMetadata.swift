@@ -311,7 +311,9 @@ package final class ParquetMetadata: Sendable {
                 }
             }
             guard page == 0 || page == 3 else { return }
-            if encoding == ParquetEncoding.plainDictionary.rawValue || encoding == ParquetEncoding.rleDictionary.rawValue {
+            if encoding == ParquetEncoding.plainDictionary.rawValue
+                || encoding == ParquetEncoding.rleDictionary.rawValue
+            {
                 dictionaryPages &+= count
             } else {
                 otherPages &+= count

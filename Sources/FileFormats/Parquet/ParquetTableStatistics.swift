@@ -109,7 +109,9 @@ enum ParquetTableStatistics {
         let count = min(128, piece.chunk.compressedByteCount)
         guard (try? file.read(into: buffer.base, count: count, at: piece.chunk.offset)) != nil else { return nil }
         var reader = ThriftReader(buffer.base, count: count)
-        guard let header = try? PageHeader(&reader), header.kind == .dictionary, header.valueCount > 0 else { return nil }
+        guard let header = try? PageHeader(&reader), header.kind == .dictionary, header.valueCount > 0 else {
+            return nil
+        }
         // Writers give up on a dictionary of about a megabyte.
         let isComplete = piece.chunk.isFullyDictionary ?? (header.uncompressedByteCount < 900_000)
         let length = Double(header.uncompressedByteCount) / Double(header.valueCount) - 4

@@ -32,7 +32,8 @@ package final class ParquetWriter: TableWriter {
             case "row_group_size":
                 guard let count = Int(value), (1...16_777_216).contains(count) else {
                     throw QueryError(
-                        .invalidParameterValue, "invalid value for option \"row_group_size\": \"\(value)\"", object: key)
+                        .invalidParameterValue, "invalid value for option \"row_group_size\": \"\(value)\"", object: key
+                    )
                 }
                 rows = count
             default: throw QueryError(.syntaxError, "option \"\(key)\" not recognized", object: key)
@@ -179,8 +180,10 @@ package final class ParquetWriter: TableWriter {
         let encoding = chunk.isDictionary ? ParquetEncoding.rleDictionary : .plain
         writer.int32(1, column.type.physical.rawValue)
         writer.integers(
-            2, chunk.isDictionary
-                ? [ParquetEncoding.plain, .rle, .rleDictionary].map(\.rawValue) : [ParquetEncoding.plain, .rle].map(\.rawValue))
+            2,
+            chunk.isDictionary
+                ? [ParquetEncoding.plain, .rle, .rleDictionary].map(\.rawValue)
+                : [ParquetEncoding.plain, .rle].map(\.rawValue))
         writer.strings(3, [column.field.name])
         writer.int32(4, column.codec.rawValue)
         writer.int64(5, chunk.valueCount)

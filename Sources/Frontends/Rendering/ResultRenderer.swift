@@ -9,7 +9,9 @@ package enum OutputFormat: String, Sendable, CaseIterable {
     package var isForPeople: Bool { self == .table || self == .expanded || self == .markdown }
 
     /// A renderer for one result.
-    package func makeRenderer(_ columns: [ResultColumn], output: TextOutput, nullText: String = "") -> any ResultRenderer {
+    package func makeRenderer(_ columns: [ResultColumn], output: TextOutput, nullText: String = "")
+        -> any ResultRenderer
+    {
         switch self {
         case .table: TableRenderer(columns, output, style: .lines, nullText: nullText)
         case .markdown: TableRenderer(columns, output, style: .markdown, nullText: nullText)

@@ -103,7 +103,8 @@ final class TableRenderer: ResultRenderer {
             }
             output.write("\n|")
             for (column, width) in zip(columns, widths) {
-                output.write(" " + String(repeating: "-", count: width - 1) + (column.isRightAligned ? ":" : "-") + " |")
+                output.write(
+                    " " + String(repeating: "-", count: width - 1) + (column.isRightAligned ? ":" : "-") + " |")
             }
             output.write("\n")
             return
@@ -142,7 +143,8 @@ final class TableRenderer: ResultRenderer {
                 output.write(" ")
                 let isLastColumn = index == cells.count - 1
                 let continues = line + 1 < lines[index].count
-                printAligned(line < lines[index].count ? lines[index][line] : [], index, padsEnd: !isLastColumn || continues)
+                printAligned(
+                    line < lines[index].count ? lines[index][line] : [], index, padsEnd: !isLastColumn || continues)
                 // A plus says that the value goes on in the next line.
                 if continues { output.write("+") } else if !isLastColumn { output.write(" ") }
             }
@@ -183,7 +185,9 @@ final class ExpandedRenderer: ResultRenderer {
                 let padding = String(repeating: " ", count: nameWidth - DisplayWidth.columns(column.name))
                 output.write("\(column.name)\(padding) |")
                 value.removeAll(keepingCapacity: true)
-                if rows.isNull(row, index) { output.write(nullText.isEmpty ? "" : " " + nullText) } else {
+                if rows.isNull(row, index) {
+                    output.write(nullText.isEmpty ? "" : " " + nullText)
+                } else {
                     rows.append(row, index, into: &value)
                     let margin = "\n" + String(repeating: " ", count: nameWidth) + " | "
                     let lines = value.split(separator: 0x0A, omittingEmptySubsequences: false)

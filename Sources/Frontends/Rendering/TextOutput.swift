@@ -3,9 +3,9 @@
 import Diagnostics
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Collects bytes and writes them in large pieces. Confined to one thread at a time.
@@ -58,9 +58,9 @@ package final class TextOutput {
         while start < bytes.count {
             let written = bytes.withUnsafeBytes { pointer in
                 #if canImport(Glibc)
-                Glibc.write(descriptor, pointer.baseAddress! + start, pointer.count - start)
+                    Glibc.write(descriptor, pointer.baseAddress! + start, pointer.count - start)
                 #else
-                Darwin.write(descriptor, pointer.baseAddress! + start, pointer.count - start)
+                    Darwin.write(descriptor, pointer.baseAddress! + start, pointer.count - start)
                 #endif
             }
             if written < 0 {

@@ -5,9 +5,9 @@ import Diagnostics
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension Shell {
@@ -85,7 +85,7 @@ final class LineEditor: Sendable {
                 &thread, nil,
                 { argument in
                     #if canImport(Glibc)
-                    guard let argument else { return nil }
+                        guard let argument else { return nil }
                     #endif
                     Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
                     return nil
@@ -156,7 +156,7 @@ final class InterruptWatcher: Sendable {
             &thread, nil,
             { argument in
                 #if canImport(Glibc)
-                guard let argument else { return nil }
+                    guard let argument else { return nil }
                 #endif
                 Unmanaged<Loop>.fromOpaque(argument).takeRetainedValue().body()
                 return nil
@@ -178,9 +178,9 @@ final class InterruptWatcher: Sendable {
             _ = write(InterruptWatcher.pipeEnd.load(ordering: .sequentiallyConsistent), &byte, 1)
         }
         #if canImport(Glibc)
-        action.__sigaction_handler.sa_handler = handler
+            action.__sigaction_handler.sa_handler = handler
         #else
-        action.__sigaction_u.__sa_handler = handler
+            action.__sigaction_u.__sa_handler = handler
         #endif
         action.sa_flags = 0
         sigaction(SIGINT, &action, nil)
@@ -204,11 +204,15 @@ final class InterruptWatcher: Sendable {
 final class Completions: Sendable {
     static let shared = Completions()
     private static let keywords = [
-        "ALL", "ANALYZE", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COPY", "CREATE", "CROSS", "DATE", "DELETE",
-        "DESC", "DESCRIBE", "DISTINCT", "DROP", "ELSE", "END", "EXCEPT", "EXISTS", "EXPLAIN", "EXTRACT", "FETCH", "FILTER",
-        "FROM", "FULL", "GROUP", "HAVING", "ILIKE", "IN", "INNER", "INSERT", "INTERSECT", "INTERVAL", "INTO", "IS", "JOIN",
+        "ALL", "ANALYZE", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COPY", "CREATE", "CROSS", "DATE",
+        "DELETE",
+        "DESC", "DESCRIBE", "DISTINCT", "DROP", "ELSE", "END", "EXCEPT", "EXISTS", "EXPLAIN", "EXTRACT", "FETCH",
+        "FILTER",
+        "FROM", "FULL", "GROUP", "HAVING", "ILIKE", "IN", "INNER", "INSERT", "INTERSECT", "INTERVAL", "INTO", "IS",
+        "JOIN",
         "LATERAL", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION",
-        "PREPARE", "RIGHT", "ROLLUP", "SELECT", "SET", "SHOW", "TABLE", "TABLES", "THEN", "UNION", "USING", "VALUES", "VIEW",
+        "PREPARE", "RIGHT", "ROLLUP", "SELECT", "SET", "SHOW", "TABLE", "TABLES", "THEN", "UNION", "USING", "VALUES",
+        "VIEW",
         "WHEN", "WHERE", "WINDOW", "WITH",
     ]
     private let state = Mutex<(names: [String], matches: [String])>(([], []))

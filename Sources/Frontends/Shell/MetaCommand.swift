@@ -3,9 +3,9 @@
 import Diagnostics
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A line such as `\d orders`.
@@ -20,7 +20,9 @@ struct MetaCommand {
         name = String(first.dropFirst())
         // A trailing semicolon is habit.
         if words.last == ";" { words.removeLast() }
-        if let last = words.last, last.hasSuffix(";"), name != "echo" { words[words.count - 1] = String(last.dropLast()) }
+        if let last = words.last, last.hasSuffix(";"), name != "echo" {
+            words[words.count - 1] = String(last.dropLast())
+        }
         if words.isEmpty, name.hasSuffix(";") { name = String(name.dropLast()) }
         arguments = words
     }
@@ -62,7 +64,8 @@ extension Shell {
             showsTiming = command.arguments.first.map { $0 == "on" } ?? !showsTiming
             if isInteractive { say("Timing is \(showsTiming ? "on" : "off").") }
         case "format": return setFormat(command.arguments.first)
-        case "pset" where command.arguments.first == "null": nullText = command.arguments.count > 1 ? command.arguments[1] : ""
+        case "pset" where command.arguments.first == "null":
+            nullText = command.arguments.count > 1 ? command.arguments[1] : ""
         case "i", "include": return await include(command.arguments.first)
         case "o", "out": return redirect(command.arguments.first)
         case "echo":
@@ -71,7 +74,8 @@ extension Shell {
         case "conninfo": say(connection.summary)
         default:
             report(
-                QueryError(.syntaxError, "invalid command \\\(command.name)", hint: "Try \\? for help."), severity: "ERROR",
+                QueryError(.syntaxError, "invalid command \\\(command.name)", hint: "Try \\? for help."),
+                severity: "ERROR",
                 sql: nil)
             return false
         }
@@ -105,7 +109,8 @@ extension Shell {
             report(
                 QueryError(
                     .invalidParameterValue, "there is no format \"\(name)\"",
-                    hint: "Formats: \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))."), severity: "ERROR",
+                    hint: "Formats: \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))."),
+                severity: "ERROR",
                 sql: nil)
             return false
         }
@@ -119,7 +124,9 @@ extension Shell {
             return false
         }
         guard includeDepth < Shell.includeDepthMax else {
-            report(QueryError(.programLimitExceeded, "\\i: files include each other too deep"), severity: "ERROR", sql: nil)
+            report(
+                QueryError(.programLimitExceeded, "\\i: files include each other too deep"), severity: "ERROR", sql: nil
+            )
             return false
         }
         do {
@@ -162,9 +169,9 @@ package enum ScriptFile {
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         while true {
             #if canImport(Glibc)
-            let count = Glibc.read(descriptor, &piece, piece.count)
+                let count = Glibc.read(descriptor, &piece, piece.count)
             #else
-            let count = Darwin.read(descriptor, &piece, piece.count)
+                let count = Darwin.read(descriptor, &piece, piece.count)
             #endif
             if count == 0 { break }
             if count < 0 {

@@ -4,9 +4,9 @@ import Diagnostics
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Statements run one after the other; `cancel` may come from any thread. Immutable but for what `state` guards and the
@@ -189,7 +189,8 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, String(port), &hints, &list)
         guard status == 0 else {
-            throw QueryError(.connectionFailure, "could not resolve \"\(host)\": \(String(cString: gai_strerror(status)))")
+            throw QueryError(
+                .connectionFailure, "could not resolve \"\(host)\": \(String(cString: gai_strerror(status)))")
         }
         defer { freeaddrinfo(list) }
         var reason = "no address"

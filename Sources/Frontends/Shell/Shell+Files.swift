@@ -24,6 +24,7 @@ extension Shell {
 
 extension String {
     fileprivate func replacing(_ character: Character, with text: String) -> String {
-        contains(character) ? split(separator: character, omittingEmptySubsequences: false).joined(separator: text) : self
+        contains(character)
+            ? split(separator: character, omittingEmptySubsequences: false).joined(separator: text) : self
     }
 }

@@ -171,7 +171,8 @@ package enum ErrorText {
             let suffix = to < end ? "..." : ""
             start = from
             end = to
-            return prefix + string(scalars[start..<end]) + suffix + "\n" + caret(prefix, scalars[start..<(start + column)])
+            return prefix + string(scalars[start..<end]) + suffix + "\n"
+                + caret(prefix, scalars[start..<(start + column)])
         }
         return prefix + string(scalars[start..<end]) + "\n" + caret(prefix, scalars[start..<(start + column)])
     }

@@ -37,7 +37,9 @@ package final class EmbeddedConnection: ShellConnection {
                 if let fields = result.fields {
                     try onEvent(.columns(fields.map { ResultColumn($0) }))
                     let settings = TextSettings(timeZoneNamed: session.settings["timezone"])
-                    while let batch = try await result.next() { try onEvent(.rows(ResultRows(batch, settings: settings))) }
+                    while let batch = try await result.next() {
+                        try onEvent(.rows(ResultRows(batch, settings: settings)))
+                    }
                 }
                 try onEvent(.done(tag: result.tag))
             } catch {

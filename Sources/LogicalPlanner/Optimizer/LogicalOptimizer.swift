@@ -79,8 +79,9 @@ extension LogicalPlan {
     func adding(_ columns: [PlanColumn], _ expressions: [Expression]) -> LogicalPlan {
         if columns.isEmpty { return self }
         let own = self.columns
-        return .project(LogicalProject(
-            columns: own + columns, expressions: own.map(\.reference) + expressions, input: self))
+        return .project(
+            LogicalProject(
+                columns: own + columns, expressions: own.map(\.reference) + expressions, input: self))
     }
 
     /// One row without columns.

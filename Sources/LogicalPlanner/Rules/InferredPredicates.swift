@@ -29,12 +29,15 @@ enum InferredPredicates {
     }
 
     /// Restrictions on one side of an equality, for the columns of the other side.
-    static func transferred(_ predicates: [Expression], across equalities: [Expression], to side: ColumnSet) -> [Expression] {
+    static func transferred(_ predicates: [Expression], across equalities: [Expression], to side: ColumnSet)
+        -> [Expression]
+    {
         var result: [Expression] = []
         for equality in equalities {
             guard case (let a, let b, false)? = equality.asEquality else { continue }
             for (from, to) in [(a, b), (b, a)] {
-                guard let source = from.asColumn, let target = to.asColumn, side.contains(target), !side.contains(source)
+                guard let source = from.asColumn, let target = to.asColumn, side.contains(target),
+                    !side.contains(source)
                 else { continue }
                 for predicate in predicates where restrictedColumn(predicate)?.id == source {
                     result.append(predicate.substituting([source: to]))

@@ -50,7 +50,9 @@ struct JoinGraph {
 
     private func mask(of columns: ColumnSet) -> UInt64 {
         var mask: UInt64 = 0
-        for index in inputs.indices where !inputs[index].columns.isDisjoint(with: columns) { mask |= 1 << UInt64(index) }
+        for index in inputs.indices where !inputs[index].columns.isDisjoint(with: columns) {
+            mask |= 1 << UInt64(index)
+        }
         return mask
     }
 
@@ -195,8 +197,12 @@ struct JoinGraph {
         while rest != 0 {
             let component = connected(from: rest & (~rest &+ 1))
             rest &= ~component
-            trees.append((component, component.nonzeroBitCount <= Self.completeSearchLimit
-                ? searchCompletely(component) : searchGreedily(component)))
+            trees.append(
+                (
+                    component,
+                    component.nonzeroBitCount <= Self.completeSearchLimit
+                        ? searchCompletely(component) : searchGreedily(component)
+                ))
         }
         // Parts without any predicate between them: the smallest first.
         trees.sort { ($0.table[$0.set]?.rowCount ?? 0) < ($1.table[$1.set]?.rowCount ?? 0) }
@@ -330,13 +336,15 @@ struct JoinGraph {
             for (index, edge) in edges.enumerated()
             where edge.inputs & ~(a | b) == 0 && edge.inputs & ~a != 0 && edge.inputs & ~b != 0 { used.insert(index) }
             let isSwapped = (table[a]?.rowCount ?? 0) < (table[b]?.rowCount ?? 0)
-            return .join(LogicalJoin(
-                kind: .inner, condition: .conjunction(condition(a, b)), left: isSwapped ? right : left,
-                right: isSwapped ? left : right))
+            return .join(
+                LogicalJoin(
+                    kind: .inner, condition: .conjunction(condition(a, b)), left: isSwapped ? right : left,
+                    right: isSwapped ? left : right))
         }
         let input = inputs[entry.right.trailingZeroBitCount]
-        return .join(LogicalJoin(
-            kind: kind, condition: .conjunction(input.condition), left: left, right: right,
-            isNullAware: input.isNullAware))
+        return .join(
+            LogicalJoin(
+                kind: kind, condition: .conjunction(input.condition), left: left, right: right,
+                isNullAware: input.isNullAware))
     }
 }

@@ -39,7 +39,9 @@ struct PruneColumns: LogicalRule {
             return .sort(node)
         case .limit(var node):
             var needed = required
-            if node.withTies, case .sort(let sort) = node.input { needed.formUnion(columns(of: sort.keys.map(\.expression))) }
+            if node.withTies, case .sort(let sort) = node.input {
+                needed.formUnion(columns(of: sort.keys.map(\.expression)))
+            }
             node.input = prune(node.input, needed)
             return .limit(node)
         case .distinct(var node):
@@ -81,7 +83,9 @@ struct PruneColumns: LogicalRule {
     private func prune(_ node: LogicalJoin, _ required: ColumnSet) -> LogicalPlan {
         var node = node
         // Joins that change neither the rows nor a column that is read.
-        if node.kind == .mark, let mark = node.markColumn, !required.contains(mark.id) { return prune(node.left, required) }
+        if node.kind == .mark, let mark = node.markColumn, !required.contains(mark.id) {
+            return prune(node.left, required)
+        }
         if node.kind == .left, node.right.givesAtMostOneRow, required.isDisjoint(with: node.right.columnSet) {
             return prune(node.left, required)
         }

@@ -176,14 +176,16 @@ struct PushDownPredicates: LogicalRule {
             available.formUnion(columns[index])
             let (ready, later) = between.split { $0.columnSet.isSubset(of: available) }
             between = later
-            result = .join(LogicalJoin(
-                kind: .inner, condition: .conjunction(ready), left: result, right: leaves[index]))
+            result = .join(
+                LogicalJoin(
+                    kind: .inner, condition: .conjunction(ready), left: result, right: leaves[index]))
         }
         result = result.filtered(between + above)
         if region.renamed.isEmpty { return result }
         let wanted = plan.columns
-        return .project(LogicalProject(
-            columns: wanted, expressions: wanted.map { $0.reference.substituting(region.renamed) }, input: result))
+        return .project(
+            LogicalProject(
+                columns: wanted, expressions: wanted.map { $0.reference.substituting(region.renamed) }, input: result))
     }
 }
 

@@ -26,7 +26,9 @@ private struct JoinOrderer {
             group.add(plan)
         }
         guard group.inputs.count > 1, group.inputs.count <= 64 else { return plan.mapInputs(reorder) }
-        if let shared = SharedAggregates.share(group.inputs.map(\.plan), isFixed: group.inputs.map { $0.kind != .inner }) {
+        if let shared = SharedAggregates.share(
+            group.inputs.map(\.plan), isFixed: group.inputs.map { $0.kind != .inner })
+        {
             // With an input less, everything begins anew, predicates of single inputs included.
             var all = group.conjuncts
             for (index, input) in shared.enumerated() {
@@ -35,7 +37,8 @@ private struct JoinOrderer {
                 group.inputs[index].columns = input.columnSet
                 let (own, others) = all.split {
                     let columns = $0.columnSet
-                    return group.inputs[index].kind == .inner && !columns.isEmpty && columns.isSubset(of: input.columnSet)
+                    return group.inputs[index].kind == .inner && !columns.isEmpty
+                        && columns.isSubset(of: input.columnSet)
                 }
                 group.inputs[index].plan = input.filtered(own)
                 all = others
@@ -80,12 +83,14 @@ private struct JoinOrderer {
                 let values = estimator.groupCount([aggregate.groups[position]], rowCount: inputRowCount)
                 for member in members {
                     guard member.type == column.type,
-                        let source = group.inputs.firstIndex(where: { $0.columns.contains(member.id) }), source != index,
+                        let source = group.inputs.firstIndex(where: { $0.columns.contains(member.id) }),
+                        source != index,
                         group.inputs[source].kind == .inner || group.inputs[source].kind == .semi,
                         group.inputs[source].plan.isCheapToRepeat
                     else { continue }
                     let rowCount = estimator.rowCount(group.inputs[source].plan)
-                    let isWorthwhile = rowCount < 0.3 * values && rowCount < 0.3 * inputRowCount && inputRowCount > 5_000
+                    let isWorthwhile =
+                        rowCount < 0.3 * values && rowCount < 0.3 * inputRowCount && inputRowCount > 5_000
                     if isWorthwhile, rowCount < best?.rowCount ?? .infinity {
                         best = (position, source, .column(member.id, member.type), rowCount)
                     }
@@ -96,9 +101,10 @@ private struct JoinOrderer {
             guard let id = best.column.asColumn, let key = renamed[id] else { continue }
             group.inputs[index].plan = group.inputs[index].plan.mapAggregate { aggregate in
                 var reduced = aggregate
-                reduced.input = .join(LogicalJoin(
-                    kind: .semi, condition: .comparison("=", aggregate.groups[best.group], key.reference),
-                    left: aggregate.input, right: copy))
+                reduced.input = .join(
+                    LogicalJoin(
+                        kind: .semi, condition: .comparison("=", aggregate.groups[best.group], key.reference),
+                        left: aggregate.input, right: copy))
                 return reduced
             }
         }
@@ -125,9 +131,11 @@ private struct JoinGroup {
         where (node.kind == .semi || node.kind == .anti || (node.kind == .left && !keepsLeftJoins))
             && !node.condition.columnSet.isDisjoint(with: node.left.columnSet):
             add(node.left)
-            inputs.append(JoinInput(
-                plan: node.right, columns: node.right.columnSet, kind: node.kind, condition: node.condition.conjuncts,
-                isNullAware: node.isNullAware))
+            inputs.append(
+                JoinInput(
+                    plan: node.right, columns: node.right.columnSet, kind: node.kind,
+                    condition: node.condition.conjuncts,
+                    isNullAware: node.isNullAware))
         default: inputs.append(JoinInput(plan: plan, columns: plan.columnSet))
         }
     }

@@ -24,33 +24,39 @@ struct ReplaceSetOperations: LogicalRule {
         let kind: JoinKind = node.kind == .intersect ? .semi : .anti
         guard node.keepsDuplicates else {
             let condition = equality(node.left.columns, node.right.columns)
-            let join = LogicalPlan.join(LogicalJoin(kind: kind, condition: condition, left: node.left, right: node.right))
+            let join = LogicalPlan.join(
+                LogicalJoin(kind: kind, condition: condition, left: node.left, right: node.right))
             return grouped(join, as: node.columns)
         }
         let (left, right) = (numbered(node.left, ids), numbered(node.right, ids))
-        let join = LogicalPlan.join(LogicalJoin(
-            kind: kind, condition: equality(left.columns, right.columns), left: left, right: right))
-        return .project(LogicalProject(
-            columns: node.columns, expressions: node.left.columns.map(\.reference), input: join))
+        let join = LogicalPlan.join(
+            LogicalJoin(
+                kind: kind, condition: equality(left.columns, right.columns), left: left, right: right))
+        return .project(
+            LogicalProject(
+                columns: node.columns, expressions: node.left.columns.map(\.reference), input: join))
     }
 
     private func grouped(_ plan: LogicalPlan, as columns: [PlanColumn]) -> LogicalPlan {
-        .aggregate(LogicalAggregate(
-            groupColumns: columns, groups: plan.columns.map(\.reference), aggregateColumns: [], aggregates: [],
-            input: plan))
+        .aggregate(
+            LogicalAggregate(
+                groupColumns: columns, groups: plan.columns.map(\.reference), aggregateColumns: [], aggregates: [],
+                input: plan))
     }
 
     private func equality(_ left: [PlanColumn], _ right: [PlanColumn]) -> Expression {
-        .conjunction(zip(left, right).map { a, b in
-            a.isNullable || b.isNullable
-                ? .nullSafeEquality(a.reference, b.reference) : .comparison("=", a.reference, b.reference)
-        })
+        .conjunction(
+            zip(left, right).map { a, b in
+                a.isNullable || b.isNullable
+                    ? .nullSafeEquality(a.reference, b.reference) : .comparison("=", a.reference, b.reference)
+            })
     }
 
     private func numbered(_ plan: LogicalPlan, _ ids: ColumnIDGenerator) -> LogicalPlan {
         let call = WindowCall(name: "row_number", isAggregate: false, arguments: [], frame: WindowFrame(), type: .int64)
-        return .window(LogicalWindow(
-            partitions: plan.columns.map(\.reference), ordering: [],
-            columns: [ids.column("row_number", .int64, isNullable: false)], calls: [call], input: plan))
+        return .window(
+            LogicalWindow(
+                partitions: plan.columns.map(\.reference), ordering: [],
+                columns: [ids.column("row_number", .int64, isNullable: false)], calls: [call], input: plan))
     }
 }

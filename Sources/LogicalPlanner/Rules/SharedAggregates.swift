@@ -49,8 +49,9 @@ enum SharedAggregates {
                 name: call.name, isAggregate: true, arguments: call.arguments.map { $0.substituting(names) },
                 filter: call.filter?.substituting(names), frame: frame, type: call.type)
         }
-        var result = LogicalPlan.window(LogicalWindow(
-            partitions: [], ordering: [], columns: aggregate.aggregateColumns, calls: calls, input: plan))
+        var result = LogicalPlan.window(
+            LogicalWindow(
+                partitions: [], ordering: [], columns: aggregate.aggregateColumns, calls: calls, input: plan))
         for project in projects.reversed() { result = result.adding(project.columns, project.expressions) }
         return result
     }
@@ -70,7 +71,9 @@ enum PlanMatcher {
             return same(x.predicates, y.predicates, names)
         case (.filter(let x), .filter(let y)): return same([x.predicate], [y.predicate], names)
         case (.project(let x), .project(let y)):
-            guard same(x.expressions, y.expressions, names), !x.expressions.contains(where: \.isVolatile) else { return false }
+            guard same(x.expressions, y.expressions, names), !x.expressions.contains(where: \.isVolatile) else {
+                return false
+            }
             pair(x.columns, y.columns, &names)
             return true
         case (.aggregate(let x), .aggregate(let y)):

@@ -157,7 +157,9 @@ struct ExpressionSimplifier {
     }
 
     private func unwrapped(_ expression: Expression, _ values: [ScalarValue]) -> (Expression, [ScalarValue])? {
-        guard case .cast(let operand, let type, _) = expression, operand.type.converts(losslesslyTo: type) else { return nil }
+        guard case .cast(let operand, let type, _) = expression, operand.type.converts(losslesslyTo: type) else {
+            return nil
+        }
         if case .char = operand.type { return nil }
         var converted: [ScalarValue] = []
         for value in values {

@@ -51,8 +51,9 @@ struct DomainPushDown {
         let (copy, renamed) = source.refreshed(ids)
         let columns = ids.copies(of: outer)
         let groups = outer.map { (renamed[$0.id] ?? $0).reference }
-        let plan = LogicalPlan.aggregate(LogicalAggregate(
-            groupColumns: columns, groups: groups, aggregateColumns: [], aggregates: [], input: copy))
+        let plan = LogicalPlan.aggregate(
+            LogicalAggregate(
+                groupColumns: columns, groups: groups, aggregateColumns: [], aggregates: [], input: copy))
         var keys: [ColumnID: Pushed.Key] = [:]
         for (column, key) in zip(outer, columns) { keys[column.id] = .init(column: key, isOwn: false) }
         return Pushed(plan: plan, keys: keys)
@@ -73,9 +74,11 @@ struct DomainPushDown {
             let keys = outer.map { pushed.key($0) }
             let made = ColumnSet(node.columns)
             let added = keys.uniqued.filter { !made.contains($0.id) }
-            pushed.plan = .project(LogicalProject(
-                columns: node.columns + added, expressions: node.expressions.map(pushed.substitute) + added.map(\.reference),
-                input: pushed.plan))
+            pushed.plan = .project(
+                LogicalProject(
+                    columns: node.columns + added,
+                    expressions: node.expressions.map(pushed.substitute) + added.map(\.reference),
+                    input: pushed.plan))
             return pushed
         case .aggregate(let node): return try push(node)
         case .join(let node): return try push(node)
@@ -123,8 +126,9 @@ struct DomainPushDown {
     private func push(_ node: LogicalFilter) throws -> Pushed {
         if isCorrelated(node.input) {
             if case .filter(let below) = node.input {
-                return try push(LogicalFilter(
-                    predicate: .conjunction([below.predicate, node.predicate]), input: below.input))
+                return try push(
+                    LogicalFilter(
+                        predicate: .conjunction([below.predicate, node.predicate]), input: below.input))
             }
             var pushed = try push(node.input)
             pushed.plan = pushed.plan.filtered(pushed.substitute(node.predicate).conjuncts)
@@ -140,8 +144,9 @@ struct DomainPushDown {
             return Pushed(plan: own.plan.filtered(rest), keys: own.keys)
         }
         var pushed = domain()
-        pushed.plan = .join(LogicalJoin(
-            kind: .inner, condition: pushed.substitute(node.predicate), left: pushed.plan, right: node.input))
+        pushed.plan = .join(
+            LogicalJoin(
+                kind: .inner, condition: pushed.substitute(node.predicate), left: pushed.plan, right: node.input))
         return pushed
     }
 
@@ -188,7 +193,8 @@ struct DomainPushDown {
             let fresh = ids.column(index.name, index.type)
             aggregate.setIndexColumn = fresh
             columns.append(index)
-            values.append(.coalesce([fresh.reference, .literal(.integer(Int64(emptySet)), index.type)], type: index.type))
+            values.append(
+                .coalesce([fresh.reference, .literal(.integer(Int64(emptySet)), index.type)], type: index.type))
         }
         for index in node.aggregateColumns.indices {
             let column = node.aggregateColumns[index]
@@ -204,11 +210,14 @@ struct DomainPushDown {
         pushed = Pushed(plan: .aggregate(aggregate), keys: keys)
         let all = domain()
         let condition = Expression.conjunction(outer.map { pushed.equality(all.key($0).reference, $0) })
-        let joined = LogicalPlan.join(LogicalJoin(kind: .left, condition: condition, left: all.plan, right: pushed.plan))
+        let joined = LogicalPlan.join(
+            LogicalJoin(kind: .left, condition: condition, left: all.plan, right: pushed.plan))
         let domainColumns = outer.map { all.key($0) }
         return Pushed(
-            plan: .project(LogicalProject(
-                columns: columns + domainColumns, expressions: values + domainColumns.map(\.reference), input: joined)),
+            plan: .project(
+                LogicalProject(
+                    columns: columns + domainColumns, expressions: values + domainColumns.map(\.reference),
+                    input: joined)),
             keys: all.keys)
     }
 
@@ -218,8 +227,9 @@ struct DomainPushDown {
             // As a filter, so that equalities with outer columns are found.
             var join = node
             join.condition = .conjunction(node.condition.conjuncts.filter { !isCorrelated($0) })
-            return try push(LogicalFilter(
-                predicate: .conjunction(node.condition.conjuncts.filter(isCorrelated)), input: .join(join)))
+            return try push(
+                LogicalFilter(
+                    predicate: .conjunction(node.condition.conjuncts.filter(isCorrelated)), input: .join(join)))
         }
         let isLeft = isCorrelated(node.left)
         let isRight = isCorrelated(node.right)
@@ -298,11 +308,13 @@ struct DomainPushDown {
         ]
         if node.withTies {
             columns.append(rank)
-            calls.append(WindowCall(name: "rank", isAggregate: false, arguments: [], frame: WindowFrame(), type: .int64))
+            calls.append(
+                WindowCall(name: "rank", isAggregate: false, arguments: [], frame: WindowFrame(), type: .int64))
         }
-        let window = LogicalPlan.window(LogicalWindow(
-            partitions: outer.map { pushed.key($0).reference }, ordering: ordering, columns: columns, calls: calls,
-            input: pushed.plan))
+        let window = LogicalPlan.window(
+            LogicalWindow(
+                partitions: outer.map { pushed.key($0).reference }, ordering: ordering, columns: columns, calls: calls,
+                input: pushed.plan))
         var conditions: [Expression] = []
         let offset = node.offset.flatMap { $0.literal == .null ? nil : $0 }
         if let offset { conditions.append(.comparison(">", number.reference, offset)) }
@@ -326,9 +338,11 @@ struct DomainPushDown {
         func side(_ plan: LogicalPlan) throws -> LogicalPlan {
             let pushed = try push(plan)
             let columns = ids.copies(of: plan.columns) + ids.copies(of: outer)
-            return .project(LogicalProject(
-                columns: columns, expressions: plan.columns.map(\.reference) + outer.map { pushed.key($0).reference },
-                input: pushed.plan))
+            return .project(
+                LogicalProject(
+                    columns: columns,
+                    expressions: plan.columns.map(\.reference) + outer.map { pushed.key($0).reference },
+                    input: pushed.plan))
         }
         var result = node
         result.left = try side(node.left)
@@ -344,9 +358,10 @@ struct DomainPushDown {
         func row(_ expressions: [Expression], _ columns: [PlanColumn]) -> Pushed {
             var pushed = domain()
             let keys = outer.map { pushed.key($0) }
-            pushed.plan = .project(LogicalProject(
-                columns: columns + keys, expressions: expressions.map(pushed.substitute) + keys.map(\.reference),
-                input: pushed.plan))
+            pushed.plan = .project(
+                LogicalProject(
+                    columns: columns + keys, expressions: expressions.map(pushed.substitute) + keys.map(\.reference),
+                    input: pushed.plan))
             return pushed
         }
         var result = row(node.rows[0], node.rows.count == 1 ? node.columns : ids.copies(of: node.columns))
@@ -354,10 +369,11 @@ struct DomainPushDown {
             let next = row(expressions, ids.copies(of: node.columns))
             let isLast = index == node.rows.count - 1
             let keyColumns = ids.copies(of: outer)
-            result.plan = .setOperation(LogicalSetOperation(
-                kind: .union, keepsDuplicates: true,
-                columns: (isLast ? node.columns : ids.copies(of: node.columns)) + keyColumns, left: result.plan,
-                right: next.plan))
+            result.plan = .setOperation(
+                LogicalSetOperation(
+                    kind: .union, keepsDuplicates: true,
+                    columns: (isLast ? node.columns : ids.copies(of: node.columns)) + keyColumns, left: result.plan,
+                    right: next.plan))
             for (column, key) in zip(outer, keyColumns) { result.keys[column.id] = .init(column: key, isOwn: false) }
         }
         return result

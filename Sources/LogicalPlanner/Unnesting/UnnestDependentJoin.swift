@@ -43,15 +43,18 @@ struct UnnestDependentJoin {
         }
         switch join.right {
         case .project(let node) where join.kind == .inner || isTotal:
-            let below = try apply(LogicalJoin(
-                kind: .inner, condition: .true, left: join.left, right: node.input, isDependent: true))
+            let below = try apply(
+                LogicalJoin(
+                    kind: .inner, condition: .true, left: join.left, right: node.input, isDependent: true))
             let left = join.left.columns
-            let project = LogicalPlan.project(LogicalProject(
-                columns: left + node.columns, expressions: left.map(\.reference) + node.expressions, input: below))
+            let project = LogicalPlan.project(
+                LogicalProject(
+                    columns: left + node.columns, expressions: left.map(\.reference) + node.expressions, input: below))
             return project.filtered(join.condition.conjuncts)
         case .filter(let node) where join.kind == .inner:
-            let below = try apply(LogicalJoin(
-                kind: .inner, condition: .true, left: join.left, right: node.input, isDependent: true))
+            let below = try apply(
+                LogicalJoin(
+                    kind: .inner, condition: .true, left: join.left, right: node.input, isDependent: true))
             return below.filtered(node.predicate.conjuncts + join.condition.conjuncts)
         case .values where join.right.isOneRow: return join.left.filtered(join.condition.conjuncts)
         case .tableFunction(var node) where node.input.isOneRow:
@@ -129,7 +132,11 @@ struct UnnestDependentJoin {
             case .inner:
                 var local: [Expression] = []
                 for conjunct in node.condition.conjuncts {
-                    if conjunct.columnSet.isDisjoint(with: outer) { local.append(conjunct) } else { hoisted.append(conjunct) }
+                    if conjunct.columnSet.isDisjoint(with: outer) {
+                        local.append(conjunct)
+                    } else {
+                        hoisted.append(conjunct)
+                    }
                 }
                 guard let left = hoist(node.left, outer, &hoisted), let right = hoist(node.right, outer, &hoisted)
                 else { return nil }
@@ -201,17 +208,21 @@ struct UnnestDependentJoin {
             aggregate.aggregateColumns[index] = column
             values[index] = .coalesce([column.reference, empty], type: column.type)
         }
-        var plan = LogicalPlan.join(LogicalJoin(
-            kind: .left, condition: .conjunction(conditions), left: join.left, right: .aggregate(aggregate)))
+        var plan = LogicalPlan.join(
+            LogicalJoin(
+                kind: .left, condition: .conjunction(conditions), left: join.left, right: .aggregate(aggregate)))
         let left = join.left.columns
         if values != results.map(\.reference) {
-            plan = .project(LogicalProject(
-                columns: left + results, expressions: left.map(\.reference) + values, input: plan))
+            plan = .project(
+                LogicalProject(
+                    columns: left + results, expressions: left.map(\.reference) + values, input: plan))
         }
         // The projections may use outer columns: these are at hand behind the join.
         for project in projects.reversed() {
-            plan = .project(LogicalProject(
-                columns: left + project.columns, expressions: left.map(\.reference) + project.expressions, input: plan))
+            plan = .project(
+                LogicalProject(
+                    columns: left + project.columns, expressions: left.map(\.reference) + project.expressions,
+                    input: plan))
         }
         return plan.restoring(left + join.right.columns)
     }

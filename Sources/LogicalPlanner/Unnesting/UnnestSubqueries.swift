@@ -75,12 +75,14 @@ struct SubqueryExpander {
         var result = parts[0]
         for (index, part) in parts.enumerated().dropFirst() {
             let columns = index == parts.count - 1 ? node.columns : ids.copies(of: node.columns)
-            result = .setOperation(LogicalSetOperation(
-                kind: .union, keepsDuplicates: true, columns: columns, left: result, right: part))
+            result = .setOperation(
+                LogicalSetOperation(
+                    kind: .union, keepsDuplicates: true, columns: columns, left: result, right: part))
         }
         if parts.count == 1 {
-            return .project(LogicalProject(
-                columns: node.columns, expressions: result.columns.map(\.reference), input: result))
+            return .project(
+                LogicalProject(
+                    columns: node.columns, expressions: result.columns.map(\.reference), input: result))
         }
         return result
     }
@@ -169,15 +171,19 @@ struct SubqueryExpander {
     }
 
     /// `needles op row` for one row of the sub-query.
-    private func quantified(_ needles: [Expression], _ comparison: String, _ columns: [PlanColumn]) throws -> Expression {
+    private func quantified(_ needles: [Expression], _ comparison: String, _ columns: [PlanColumn]) throws -> Expression
+    {
         guard needles.count == columns.count else {
-            throw QueryError(.syntaxError, needles.count < columns.count
-                ? "subquery has too many columns" : "subquery has too few columns")
+            throw QueryError(
+                .syntaxError,
+                needles.count < columns.count
+                    ? "subquery has too many columns" : "subquery has too few columns")
         }
         let parts = zip(needles, columns).map { needle, column -> Expression in
-            .call(ScalarCall(
-                name: comparison, arguments: [needle, column.reference], type: .boolean,
-                canFail: Expression.negatedComparison(comparison) == nil))
+            .call(
+                ScalarCall(
+                    name: comparison, arguments: [needle, column.reference], type: .boolean,
+                    canFail: Expression.negatedComparison(comparison) == nil))
         }
         if parts.count == 1 { return parts[0] }
         switch comparison {
@@ -227,8 +233,9 @@ struct SubqueryExpander {
             let inner = plan.withoutOrder
             // The sub-query's column may be one of the input's, passed through: the value needs its own identity.
             let column = ids.column(inner.columns[0].name, subquery.type)
-            let value = LogicalPlan.project(LogicalProject(
-                columns: [column], expressions: [inner.columns[0].reference], input: inner))
+            let value = LogicalPlan.project(
+                LogicalProject(
+                    columns: [column], expressions: [inner.columns[0].reference], input: inner))
             let kind: JoinKind =
                 inner.outerColumns.isDisjoint(with: input.columnSet) && inner.givesExactlyOneRow
                 ? .inner : inner.givesAtMostOneRow ? .left : .single
@@ -280,9 +287,10 @@ struct SubqueryExpander {
         let element = plan.columns[0]
         let column = ids.column("array", type)
         let call = AggregateCall(name: "array_agg", arguments: [element.reference], ordering: ordering, type: type)
-        let aggregate = LogicalPlan.aggregate(LogicalAggregate(
-            groupColumns: [], groups: [], groupingSets: [[]], aggregateColumns: [column], aggregates: [call],
-            input: ordering.isEmpty ? plan : plan.withoutOrder))
+        let aggregate = LogicalPlan.aggregate(
+            LogicalAggregate(
+                groupColumns: [], groups: [], groupingSets: [[]], aggregateColumns: [column], aggregates: [call],
+                input: ordering.isEmpty ? plan : plan.withoutOrder))
         input = try join(.left, input, aggregate, on: .true)
         return .coalesce([column.reference, .literal(.emptyArray, type)], type: type)
     }

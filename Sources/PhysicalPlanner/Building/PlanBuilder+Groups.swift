@@ -122,7 +122,8 @@ extension PlanBuilder {
             }
         }
         let window = WindowNode(
-            partitions: try partitions.map { try bind($0, input.columns) }, ordering: try bind(node.ordering, input.columns),
+            partitions: try partitions.map { try bind($0, input.columns) },
+            ordering: try bind(node.ordering, input.columns),
             calls: try node.calls.map { try $0.mapExpressions { try bind($0, input.columns) } }, input: input.node)
         let columns = input.columns + node.columns
         return Relation(
@@ -158,7 +159,9 @@ extension PlanBuilder {
         let step = try part(node.step)
         let rowCount = estimator.rowCount(of: plan, inputs: [base.rowCount, step.rowCount])
         var place = Distribution.Place.anywhere
-        for case .single(let other) in [base.distribution, step.distribution] { place = Distribution.merged(place, other) }
+        for case .single(let other) in [base.distribution, step.distribution] {
+            place = Distribution.merged(place, other)
+        }
         let recursive = RecursiveNode(
             workingTable: node.workingTable, keepsDuplicates: node.keepsDuplicates, base: base.node, step: step.node)
         return Relation(

@@ -107,7 +107,8 @@ extension PlanBuilder {
             parts.isNullAware = true
         } else {
             parts.keys = []
-            parts.residual = node.kind == .anti ? [.coalesce([node.condition, .true], type: .boolean)] : [node.condition]
+            parts.residual =
+                node.kind == .anti ? [.coalesce([node.condition, .true], type: .boolean)] : [node.condition]
         }
     }
 

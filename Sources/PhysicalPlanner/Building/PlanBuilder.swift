@@ -25,7 +25,8 @@ final class PlanBuilder {
         self.registry = registry
         self.options = options
         estimator = CardinalityEstimator(snapshot)
-        isCoordinatorOnly = !snapshot.tables.isEmpty && snapshot.tables.keys.allSatisfy(snapshot.coordinatorOnly.contains)
+        isCoordinatorOnly =
+            !snapshot.tables.isEmpty && snapshot.tables.keys.allSatisfy(snapshot.coordinatorOnly.contains)
         columnCount = Self.columnLimit(of: plan)
     }
 
@@ -44,8 +45,9 @@ final class PlanBuilder {
         // Names and nullability are those of the logical plan, whichever operator gives the columns.
         relation.node.output = Schema(wanted.map { Field(name: $0.name, type: $0.type, isNullable: $0.isNullable) })
         let last = stages.count
-        stages.append(PlanStage(
-            id: StageID(last), root: relation.node, placement: relation.distribution.placement, output: .single))
+        stages.append(
+            PlanStage(
+                id: StageID(last), root: relation.node, placement: relation.distribution.placement, output: .single))
         let renumbered = stages.reversed().map { stage in
             PlanStage(
                 id: StageID(last - stage.id.number), root: Self.renumber(stage.root, last: last),

@@ -10,8 +10,9 @@ extension PlanBuilder {
         _ relation: Relation, _ output: OutputPartitioning, to distribution: Distribution, mergeKeys: [SortKey] = []
     ) -> Relation {
         let id = StageID(stages.count)
-        stages.append(PlanStage(
-            id: id, root: relation.node, placement: relation.distribution.placement, output: output))
+        stages.append(
+            PlanStage(
+                id: id, root: relation.node, placement: relation.distribution.placement, output: output))
         var result = relation
         result.node = makeNode(
             .exchangeSource(ExchangeSourceNode(stage: id, mergeKeys: mergeKeys)), columns: relation.columns,

@@ -55,7 +55,8 @@ extension DataType {
         if self == other { return true }
         switch (self, other) {
         case (.unknown, .text), (.unknown, .varchar(nil)): return true
-        case (.varchar, .text), (.varchar, .varchar(nil)), (.text, .varchar(nil)), (.char, .text), (.char, .varchar(nil)):
+        case (.varchar, .text), (.varchar, .varchar(nil)), (.text, .varchar(nil)), (.char, .text),
+            (.char, .varchar(nil)):
             return true
         case (.int8, .int16), (.int8, .int32), (.int8, .int64), (.int16, .int32), (.int16, .int64), (.int32, .int64):
             return true

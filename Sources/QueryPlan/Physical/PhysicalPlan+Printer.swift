@@ -141,7 +141,8 @@ package struct PhysicalPlanPrinter {
             if !window.ordering.isEmpty { result += " order by [\(input.list(window.ordering))]" }
             return result + " [\(window.calls.map { input.text($0) }.joined(separator: ", "))]"
         case .tableFunction(let function):
-            return "TableFunction\(function.isOuter ? " outer" : "") \(function.name)(\(input.list(function.arguments)))"
+            return
+                "TableFunction\(function.isOuter ? " outer" : "") \(function.name)(\(input.list(function.arguments)))"
         case .recursive(let recursive):
             return "Recursive\(recursive.keepsDuplicates ? " all" : "") working table \(recursive.workingTable)"
         case .workingTable(let number): return "WorkingTable \(number)"

@@ -47,7 +47,8 @@ final class BoxAggregate<Logic: BoxLogic>: AggregateExecutor {
     var exportedTypes: [DataType] { logic.exportedTypes }
     var needsDestroy: Bool { true }
 
-    private func slot(_ base: UnsafeMutableRawPointer, _ offset: Int) -> UnsafeMutablePointer<UnsafeMutableRawPointer?> {
+    private func slot(_ base: UnsafeMutableRawPointer, _ offset: Int) -> UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    {
         (base + offset).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     }
     private func box(_ base: UnsafeMutableRawPointer, _ offset: Int) -> Logic.Box? {

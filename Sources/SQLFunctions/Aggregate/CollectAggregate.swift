@@ -8,7 +8,8 @@ enum CollectAggregates {
     static func register(in registry: FunctionRegistry) {
         func text(_ text: String) -> FunctionDocumentation { FunctionDocumentation("Aggregate", text) }
         registry.aggregate(
-            "array_agg", [.any], typed: { .array($0[0]) }, isOrderSensitive: true, text("All values, null ones too, as an array.")
+            "array_agg", [.any], typed: { .array($0[0]) }, isOrderSensitive: true,
+            text("All values, null ones too, as an array.")
         ) { types, result in BoxAggregate(ArrayAggregate(element: types[0], resultType: result)) }
         for type in [DataType.text, .bytea] {
             registry.aggregate(
@@ -32,13 +33,16 @@ enum CollectAggregates {
     private static func registerOrderedSets(in registry: FunctionRegistry) {
         func text(_ text: String) -> FunctionDocumentation { FunctionDocumentation("Ordered-set aggregate", text) }
         let continuous = text("The value at a fraction of the ordered values, interpolated.")
-        registry.aggregate("percentile_cont", [.float64, .float64], .float64, isOrderedSet: true, continuous) { types, result in
+        registry.aggregate("percentile_cont", [.float64, .float64], .float64, isOrderedSet: true, continuous) {
+            types, result in
             BoxAggregate(PercentileAggregate(value: types[1], resultType: result, mode: .continuous))
         }
-        registry.aggregate("percentile_cont", [.float64, .interval], .interval, isOrderedSet: true, continuous) { types, result in
+        registry.aggregate("percentile_cont", [.float64, .interval], .interval, isOrderedSet: true, continuous) {
+            types, result in
             BoxAggregate(PercentileAggregate(value: types[1], resultType: result, mode: .continuous))
         }
-        registry.aggregate("median", [.float64], .float64, text("The middle of the ordered values, interpolated.")) { types, result in
+        registry.aggregate("median", [.float64], .float64, text("The middle of the ordered values, interpolated.")) {
+            types, result in
             BoxAggregate(PercentileAggregate(value: types[0], resultType: result, mode: .median))
         }
         registry.aggregate(
@@ -46,7 +50,8 @@ enum CollectAggregates {
             text("The first value whose position reaches a fraction of the ordered values.")
         ) { types, result in BoxAggregate(PercentileAggregate(value: types[1], resultType: result, mode: .discrete)) }
         registry.aggregate(
-            "mode", [.any], typed: { $0[0] }, isOrderedSet: true, text("The most frequent value; of several, the first in order.")
+            "mode", [.any], typed: { $0[0] }, isOrderedSet: true,
+            text("The most frequent value; of several, the first in order.")
         ) { types, result in BoxAggregate(PercentileAggregate(value: types[0], resultType: result, mode: .mode)) }
     }
 }
@@ -195,7 +200,8 @@ struct PercentileAggregate: BoxLogic {
             let low = Int(position)
             let high = min(low + 1, count - 1)
             let share = position - Double(low)
-            result.values(Double.self)[row] = share == 0 ? sorted[low] : sorted[low] + (sorted[high] - sorted[low]) * share
+            result.values(Double.self)[row] =
+                share == 0 ? sorted[low] : sorted[low] + (sorted[high] - sorted[low]) * share
             return
         }
         let order = (0..<count).sorted { a, b in

@@ -9,7 +9,8 @@ enum CountAggregates {
             CountExecutor()
         }
         registry.aggregate(
-            "count", [.any], .int64, FunctionDocumentation("Aggregate", "Number of rows where the argument is not null.")
+            "count", [.any], .int64,
+            FunctionDocumentation("Aggregate", "Number of rows where the argument is not null.")
         ) { _, _ in CountExecutor() }
     }
 }

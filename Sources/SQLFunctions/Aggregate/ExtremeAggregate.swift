@@ -6,11 +6,13 @@ import Diagnostics
 enum ExtremeAggregates {
     static func register(in registry: FunctionRegistry) {
         let types: [ParameterType] = [
-            .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date, .time, .timestamp,
+            .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date, .time,
+            .timestamp,
             .timestampTZ, .interval, .exact(.uuid), .boolean, .anyArray,
         ]
         for (name, isMax) in [("min", false), ("max", true)] {
-            let text = FunctionDocumentation("Aggregate", "The \(isMax ? "largest" : "smallest") value that is not null.")
+            let text = FunctionDocumentation(
+                "Aggregate", "The \(isMax ? "largest" : "smallest") value that is not null.")
             for type in types {
                 registry.aggregate(name, [type], typed: { $0[0] }, text) { types, result in
                     try executor(types[0], result, isMax: isMax)
@@ -28,7 +30,9 @@ enum ExtremeAggregates {
     }
 
     private static func executor(_ type: DataType, _ result: DataType, isMax: Bool) throws -> any AggregateExecutor {
-        if case .array(let element) = type { return BoxAggregate(ArrayExtreme(type: result, element: element, isMax: isMax)) }
+        if case .array(let element) = type {
+            return BoxAggregate(ArrayExtreme(type: result, element: element, isMax: isMax))
+        }
         switch type.physical {
         case .boolean: return plain(UInt8.self, result, isMax) { $0 < $1 }
         case .int8: return plain(Int8.self, result, isMax) { $0 < $1 }
@@ -38,7 +42,8 @@ enum ExtremeAggregates {
         case .int128: return plain(Int128.self, result, isMax) { $0 < $1 }
         case .float32: return plain(Float.self, result, isMax) { FloatOrder.less($0, $1) }
         case .float64: return plain(Double.self, result, isMax) { FloatOrder.less($0, $1) }
-        case .interval: return plain(IntervalValue.self, result, isMax) { $0.comparisonMicroseconds < $1.comparisonMicroseconds }
+        case .interval:
+            return plain(IntervalValue.self, result, isMax) { $0.comparisonMicroseconds < $1.comparisonMicroseconds }
         case .uuid:
             return plain(UUIDValue.self, result, isMax) { $0.high != $1.high ? $0.high < $1.high : $0.low < $1.low }
         case .view: return StateAggregate(ViewExtreme(resultType: result, mode: isMax ? .max : .min))
@@ -75,14 +80,16 @@ enum ExtremeAggregates {
         for (name, isAnd) in [("bool_and", true), ("every", true), ("bool_or", false)] {
             registry.aggregate(
                 name, [.boolean], .boolean,
-                FunctionDocumentation("Aggregate", isAnd ? "Whether all values are true." : "Whether some value is true.")
+                FunctionDocumentation(
+                    "Aggregate", isAnd ? "Whether all values are true." : "Whether some value is true.")
             ) { _, type in integers(Int8.self, type, !isAnd) }
         }
     }
 
     private static func registerBits(in registry: FunctionRegistry) {
         for (name, operation, text) in [
-            ("bit_and", BitFold.Operation.and, "Bitwise AND of all values."), ("bit_or", .or, "Bitwise OR of all values."),
+            ("bit_and", BitFold.Operation.and, "Bitwise AND of all values."),
+            ("bit_or", .or, "Bitwise OR of all values."),
             ("bit_xor", .xor, "Bitwise exclusive OR of all values."),
         ] {
             for type in [DataType.int16, .int32, .int64] {
@@ -127,7 +134,8 @@ struct IntegerExtreme<T: FixedWidthInteger & SignedInteger & Sendable, Direction
         state.pointee.isPresent = true
     }
     func addAll(
-        _ state: UnsafeMutablePointer<ExtremeState<T>>, _ input: UnsafePointer<T>, validity: UnsafePointer<UInt64>?, count: Int
+        _ state: UnsafeMutablePointer<ExtremeState<T>>, _ input: UnsafePointer<T>, validity: UnsafePointer<UInt64>?,
+        count: Int
     ) -> Bool {
         if validity != nil || count == 0 { return false }
         var best = state.pointee.value
@@ -145,7 +153,11 @@ struct IntegerExtreme<T: FixedWidthInteger & SignedInteger & Sendable, Direction
         state.pointee.isPresent = state.pointee.isPresent || other.pointee.isPresent
     }
     func export(_ state: UnsafePointer<ExtremeState<T>>, to columns: [Vector], row: Int) {
-        if state.pointee.isPresent { columns[0].values(T.self)[row] = state.pointee.value } else { columns[0].setNull(row) }
+        if state.pointee.isPresent {
+            columns[0].values(T.self)[row] = state.pointee.value
+        } else {
+            columns[0].setNull(row)
+        }
     }
     func load(_ columns: [Vector], row: Int) -> ExtremeState<T> {
         columns[0].isNull(row) ? initial : ExtremeState(value: columns[0].values(T.self)[row], isPresent: true)
@@ -192,7 +204,9 @@ struct PlainExtreme<T: Sendable>: AggregateLogic {
 
     func prepare(_ arguments: [Vector]) -> UnsafePointer<T> { UnsafePointer(arguments[0].values(T.self)) }
     func add(_ state: UnsafeMutablePointer<PlainState>, _ input: UnsafePointer<T>, _ row: Int) {
-        if state.pointee.isPresent == 0 || replaces(input[row], state.pointee.value(T.self)) { state.pointee.set(input[row]) }
+        if state.pointee.isPresent == 0 || replaces(input[row], state.pointee.value(T.self)) {
+            state.pointee.set(input[row])
+        }
     }
     func combine(_ state: UnsafeMutablePointer<PlainState>, _ other: UnsafePointer<PlainState>) {
         if other.pointee.isPresent == 0 { return }

@@ -20,7 +20,8 @@ protocol AggregateLogic: Sendable {
     func prepare(_ arguments: [Vector]) -> Input
     func add(_ state: UnsafeMutablePointer<State>, _ input: Input, _ row: Int)
     /// Adds all rows to one state, faster than one by one; `false` leaves it to the caller.
-    func addAll(_ state: UnsafeMutablePointer<State>, _ input: Input, validity: UnsafePointer<UInt64>?, count: Int) -> Bool
+    func addAll(_ state: UnsafeMutablePointer<State>, _ input: Input, validity: UnsafePointer<UInt64>?, count: Int)
+        -> Bool
     func combine(_ state: UnsafeMutablePointer<State>, _ other: UnsafePointer<State>)
     /// Writes a state to row `row` of flat vectors of `exportedTypes`.
     func export(_ state: UnsafePointer<State>, to columns: [Vector], row: Int)
@@ -35,7 +36,9 @@ protocol AggregateLogic: Sendable {
 extension AggregateLogic {
     var skipsNulls: Bool { true }
     var needsDestroy: Bool { false }
-    func addAll(_ state: UnsafeMutablePointer<State>, _ input: Input, validity: UnsafePointer<UInt64>?, count: Int) -> Bool {
+    func addAll(_ state: UnsafeMutablePointer<State>, _ input: Input, validity: UnsafePointer<UInt64>?, count: Int)
+        -> Bool
+    {
         false
     }
     func destroy(_ state: UnsafeMutablePointer<State>) {}
@@ -90,7 +93,9 @@ final class StateAggregate<Logic: AggregateLogic>: AggregateExecutor {
         combineStates(states, sources, offset, count)
     }
     func export(_ states: States, offset: Int, count: Int) throws -> [Vector] { exportStates(states, offset, count) }
-    func finalize(_ states: States, offset: Int, count: Int) throws -> Vector { try finishStates(states, offset, count) }
+    func finalize(_ states: States, offset: Int, count: Int) throws -> Vector {
+        try finishStates(states, offset, count)
+    }
     func destroy(_ states: States, offset: Int, count: Int) { destroyStates(states, offset, count) }
 }
 
@@ -114,7 +119,9 @@ private enum StateLoops {
     }
 
     /// Arguments flat, and one bitmap of the rows where none is null.
-    private static func prepared(_ arguments: [Vector], skipsNulls: Bool, _ count: Int) -> (arguments: [Vector], validity: Vector?) {
+    private static func prepared(_ arguments: [Vector], skipsNulls: Bool, _ count: Int) -> (
+        arguments: [Vector], validity: Vector?
+    ) {
         let flat = arguments.map { $0.flattened() }
         guard skipsNulls else { return (flat, nil) }
         let masks = flat.filter { $0.validity != nil }
@@ -200,7 +207,9 @@ private enum StateLoops {
     }
 
     @inline(__always)
-    static func finish<Logic: AggregateLogic>(_ logic: Logic, _ states: States, offset: Int, count: Int) throws -> Vector {
+    static func finish<Logic: AggregateLogic>(_ logic: Logic, _ states: States, offset: Int, count: Int) throws
+        -> Vector
+    {
         let result = Vector(flat: logic.resultType, capacity: count)
         var index = 0
         while index < count {
@@ -242,7 +251,8 @@ extension FunctionRegistry {
     }
 
     func aggregate(
-        _ name: String, _ parameters: [ParameterType], typed result: @escaping @Sendable ([DataType]) throws -> DataType,
+        _ name: String, _ parameters: [ParameterType],
+        typed result: @escaping @Sendable ([DataType]) throws -> DataType,
         isOrderedSet: Bool = false, isOrderSensitive: Bool = false, _ documentation: FunctionDocumentation,
         make: @escaping @Sendable ([DataType], DataType) throws -> any AggregateExecutor
     ) {

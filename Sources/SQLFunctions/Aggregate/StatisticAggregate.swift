@@ -18,8 +18,10 @@ enum StatisticAggregates {
             }
         }
         let pairs: [(String, CovarianceLogic.Result, String)] = [
-            ("corr", .correlation, "Correlation coefficient."), ("covar_pop", .populationCovariance, "Population covariance."),
-            ("covar_samp", .sampleCovariance, "Sample covariance."), ("regr_slope", .slope, "Slope of the least-squares line."),
+            ("corr", .correlation, "Correlation coefficient."),
+            ("covar_pop", .populationCovariance, "Population covariance."),
+            ("covar_samp", .sampleCovariance, "Sample covariance."),
+            ("regr_slope", .slope, "Slope of the least-squares line."),
             ("regr_intercept", .intercept, "Intercept of the least-squares line."),
             ("regr_r2", .determination, "Square of the correlation coefficient."),
             ("regr_avgx", .averageX, "Mean of the independent variable."),
@@ -29,7 +31,8 @@ enum StatisticAggregates {
             ("regr_sxy", .sumXY, "Sum of products of both variables."),
         ]
         for (name, result, text) in pairs {
-            registry.aggregate(name, [.float64, .float64], .float64, FunctionDocumentation("Statistics", text)) { _, _ in
+            registry.aggregate(name, [.float64, .float64], .float64, FunctionDocumentation("Statistics", text)) {
+                _, _ in
                 StateAggregate(CovarianceLogic(result: result, resultType: .float64))
             }
         }
@@ -110,7 +113,8 @@ struct CovarianceState {
 /// Moments of pairs (y, x): the first argument is the dependent variable.
 struct CovarianceLogic: AggregateLogic {
     enum Result: Sendable {
-        case correlation, populationCovariance, sampleCovariance, slope, intercept, determination, averageX, averageY, sumXX,
+        case correlation, populationCovariance, sampleCovariance, slope, intercept, determination, averageX, averageY,
+            sumXX,
             sumYY, sumXY, count
     }
     struct Input {

@@ -4,14 +4,18 @@ import Columnar
 import Diagnostics
 
 enum SumAggregates {
-    private static let sumText = FunctionDocumentation("Aggregate", "Sum of the values that are not null; NULL without any.")
-    private static let averageText = FunctionDocumentation("Aggregate", "Arithmetic mean of the values that are not null.")
+    private static let sumText = FunctionDocumentation(
+        "Aggregate", "Sum of the values that are not null; NULL without any.")
+    private static let averageText = FunctionDocumentation(
+        "Aggregate", "Arithmetic mean of the values that are not null.")
 
     static func register(in registry: FunctionRegistry) {
         for type in [DataType.int16, .int32] {
             registry.aggregate("sum", [.exact(type)], .int64, sumText) { try exact($0[0], $1, isAverage: false) }
         }
-        registry.aggregate("sum", [.int64], .decimal(precision: 38, scale: 0), sumText) { try exact($0[0], $1, isAverage: false) }
+        registry.aggregate("sum", [.int64], .decimal(precision: 38, scale: 0), sumText) {
+            try exact($0[0], $1, isAverage: false)
+        }
         registry.aggregate("sum", [.anyDecimal], typed: { .decimal(precision: 38, scale: $0[0].scale) }, sumText) {
             try exact($0[0], $1, isAverage: false)
         }
@@ -139,7 +143,8 @@ struct ExactSum<T: FixedWidthInteger & SignedInteger & Sendable>: ExactSumLogic 
 
     /// Sums in 64 bits while the magnitudes of the batch prove that nothing overflows.
     func addAll(
-        _ state: UnsafeMutablePointer<ExactSumState>, _ input: UnsafePointer<T>, validity: UnsafePointer<UInt64>?, count: Int
+        _ state: UnsafeMutablePointer<ExactSumState>, _ input: UnsafePointer<T>, validity: UnsafePointer<UInt64>?,
+        count: Int
     ) -> Bool {
         var sum: Int64 = 0
         var bits: Int64 = 0
@@ -224,7 +229,8 @@ struct FloatSum<T: BinaryFloatingPoint & Sendable>: AggregateLogic {
 
     /// Four running sums: the order of additions differs from the order of rows.
     func addAll(
-        _ state: UnsafeMutablePointer<FloatSumState>, _ input: UnsafePointer<T>, validity: UnsafePointer<UInt64>?, count: Int
+        _ state: UnsafeMutablePointer<FloatSumState>, _ input: UnsafePointer<T>, validity: UnsafePointer<UInt64>?,
+        count: Int
     ) -> Bool {
         if validity != nil { return false }
         var (a, b, c, d) = (0.0, 0.0, 0.0, 0.0)
@@ -280,7 +286,9 @@ struct IntervalSum: AggregateLogic {
     var initial: IntervalSumState { IntervalSumState() }
     var exportedTypes: [DataType] { [.int64, .int64, .int64, .int64] }
 
-    func prepare(_ arguments: [Vector]) -> UnsafePointer<IntervalValue> { UnsafePointer(arguments[0].values(IntervalValue.self)) }
+    func prepare(_ arguments: [Vector]) -> UnsafePointer<IntervalValue> {
+        UnsafePointer(arguments[0].values(IntervalValue.self))
+    }
 
     func add(_ state: UnsafeMutablePointer<IntervalSumState>, _ input: UnsafePointer<IntervalValue>, _ row: Int) {
         state.pointee.months &+= Int64(input[row].months)
@@ -314,7 +322,9 @@ struct IntervalSum: AggregateLogic {
         let wholeDays = days.rounded(.towardZero)
         let rest = (days - wholeDays) * 86_400_000_000
         let microseconds = isAverage ? (Double(sum.microseconds) / divisor + rest).rounded() : Double(sum.microseconds)
-        guard let m = Int32(exactly: wholeMonths), let d = Int32(exactly: wholeDays), let u = Int64(exactly: microseconds) else {
+        guard let m = Int32(exactly: wholeMonths), let d = Int32(exactly: wholeDays),
+            let u = Int64(exactly: microseconds)
+        else {
             throw DateArithmetic.outOfRange("interval")
         }
         result.values(IntervalValue.self)[row] = IntervalValue(

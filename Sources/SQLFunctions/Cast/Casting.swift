@@ -8,7 +8,8 @@ package enum Casting {
     /// A value of another type. Errors: 22P02, 22003, 22007, 22008 and what else the type's input raises; 42846 when there
     /// is no such cast.
     package static func cast(
-        _ value: ScalarValue, from source: DataType, to target: DataType, context: EvaluationContext = EvaluationContext()
+        _ value: ScalarValue, from source: DataType, to target: DataType,
+        context: EvaluationContext = EvaluationContext()
     ) throws -> ScalarValue {
         if value.isNull { return .null }
         let vector = Vector.constant(value, type: source, count: 1)
@@ -106,7 +107,8 @@ struct FlatCast {
         case (.array(let a), .array(let b)): return try arrays(from: a, to: b)
         case (.json, .jsonb), (.jsonb, .json): return source.retyped(target)
         case (.boolean, _) where target.isInteger: return try NumericCast(cast: self).run()
-        case _ where from.isNumeric && (target.isNumeric || target == .boolean): return try NumericCast(cast: self).run()
+        case _ where from.isNumeric && (target.isNumeric || target == .boolean):
+            return try NumericCast(cast: self).run()
         case _ where from.isTemporal && target.isTemporal: return try TemporalCast(cast: self).run()
         case (.bytea, .uuid), (.uuid, .bytea): break
         default: break
@@ -188,7 +190,8 @@ struct FlatCast {
                 continue
             }
             do {
-                result.store(try TextFormat.parse(column.bytes(row), as: target, settings: settings), at: row, heap: heap)
+                result.store(
+                    try TextFormat.parse(column.bytes(row), as: target, settings: settings), at: row, heap: heap)
             } catch {
                 if kind == .strict { throw error }
                 clear(result, row)

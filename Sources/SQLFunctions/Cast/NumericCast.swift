@@ -44,36 +44,41 @@ struct NumericCast {
         case .int16: return try narrow(A.self, Int16.self)
         case .int32: return try narrow(A.self, Int32.self)
         case .int64: return try narrow(A.self, Int64.self)
-        case .float32: return try cast.map({ (x: A, _) in Float(Int64(truncatingIfNeeded: x)) }, error: { _, _ in overflow() })
-        case .float64: return try cast.map({ (x: A, _) in Double(Int64(truncatingIfNeeded: x)) }, error: { _, _ in overflow() })
+        case .float32:
+            return try cast.map({ (x: A, _) in Float(Int64(truncatingIfNeeded: x)) }, error: { _, _ in overflow() })
+        case .float64:
+            return try cast.map({ (x: A, _) in Double(Int64(truncatingIfNeeded: x)) }, error: { _, _ in overflow() })
         case .decimal(let precision, let scale):
             let bound = PowerOfTen.value(precision - scale)
             if target.physical == .int64 {
                 let factor = PowerOfTen.int64(scale)
                 let limit = Int64(truncatingIfNeeded: bound)
-                return try cast.map({ (x: A, failed: inout UInt8) -> Int64 in
-                    let value = Int64(truncatingIfNeeded: x)
-                    failed |= flag(value >= limit) | flag(value <= 0 &- limit)
-                    return value &* factor
-                }, error: { _, _ in overflow() })
+                return try cast.map(
+                    { (x: A, failed: inout UInt8) -> Int64 in
+                        let value = Int64(truncatingIfNeeded: x)
+                        failed |= flag(value >= limit) | flag(value <= 0 &- limit)
+                        return value &* factor
+                    }, error: { _, _ in overflow() })
             }
             let factor = PowerOfTen.value(scale)
-            return try cast.map({ (x: A, failed: inout UInt8) -> Int128 in
-                let value = Int128(truncatingIfNeeded: x)
-                failed |= flag(value >= bound) | flag(value <= 0 &- bound)
-                return value &* factor
-            }, error: { _, _ in overflow() })
+            return try cast.map(
+                { (x: A, failed: inout UInt8) -> Int128 in
+                    let value = Int128(truncatingIfNeeded: x)
+                    failed |= flag(value >= bound) | flag(value <= 0 &- bound)
+                    return value &* factor
+                }, error: { _, _ in overflow() })
         default: throw QueryError.internalError("a numeric cast to \(target.sqlName)")
         }
     }
 
     @inline(__always)
     private func narrow<A: FixedWidthInteger, R: FixedWidthInteger>(_: A.Type, _: R.Type) throws -> Vector {
-        try cast.map({ (x: A, failed: inout UInt8) -> R in
-            let value = R(truncatingIfNeeded: x)
-            failed |= flag(A(truncatingIfNeeded: value) != x)
-            return value
-        }, error: { _, _ in overflow() })
+        try cast.map(
+            { (x: A, failed: inout UInt8) -> R in
+                let value = R(truncatingIfNeeded: x)
+                failed |= flag(A(truncatingIfNeeded: value) != x)
+                return value
+            }, error: { _, _ in overflow() })
     }
 
     // MARK: From floats
@@ -82,11 +87,12 @@ struct NumericCast {
     private func fromFloat<A: BinaryFloatingPoint>(_: A.Type) throws -> Vector {
         switch target {
         case .float32:
-            return try cast.map({ (x: A, failed: inout UInt8) -> Float in
-                let value = Float(x)
-                failed |= flag(value.isInfinite) & flag(x.isFinite)
-                return value
-            }, error: { _, _ in QueryError(.numericValueOutOfRange, "value out of range: overflow") })
+            return try cast.map(
+                { (x: A, failed: inout UInt8) -> Float in
+                    let value = Float(x)
+                    failed |= flag(value.isInfinite) & flag(x.isFinite)
+                    return value
+                }, error: { _, _ in QueryError(.numericValueOutOfRange, "value out of range: overflow") })
         case .float64: return try cast.map({ (x: A, _) in Double(x) }, error: { _, _ in overflow() })
         case .int8: return try rounded(A.self, Int8.self)
         case .int16: return try rounded(A.self, Int16.self)
@@ -95,13 +101,15 @@ struct NumericCast {
         case .decimal(let precision, let scale):
             let digits = A.self == Float.self ? 6 : 15
             if target.physical == .int64 {
-                return try cast.map({ (x: A, failed: inout UInt8) -> Int64 in
-                    Int64(truncatingIfNeeded: NumericCast.decimal(Double(x), digits, precision, scale, &failed))
-                }, error: { value, _ in unrepresentable(Double(value)) })
+                return try cast.map(
+                    { (x: A, failed: inout UInt8) -> Int64 in
+                        Int64(truncatingIfNeeded: NumericCast.decimal(Double(x), digits, precision, scale, &failed))
+                    }, error: { value, _ in unrepresentable(Double(value)) })
             }
-            return try cast.map({ (x: A, failed: inout UInt8) -> Int128 in
-                NumericCast.decimal(Double(x), digits, precision, scale, &failed)
-            }, error: { value, _ in unrepresentable(Double(value)) })
+            return try cast.map(
+                { (x: A, failed: inout UInt8) -> Int128 in
+                    NumericCast.decimal(Double(x), digits, precision, scale, &failed)
+                }, error: { value, _ in unrepresentable(Double(value)) })
         default: throw QueryError.internalError("a numeric cast to \(target.sqlName)")
         }
     }
@@ -114,17 +122,19 @@ struct NumericCast {
     /// Rounds half to even, as the processor does.
     @inline(__always)
     private func rounded<A: BinaryFloatingPoint, R: FixedWidthInteger>(_: A.Type, _: R.Type) throws -> Vector {
-        try cast.map({ (x: A, failed: inout UInt8) -> R in
-            guard let value = R(exactly: x.rounded(.toNearestOrEven)) else {
-                failed |= 1
-                return 0
-            }
-            return value
-        }, error: { _, _ in overflow() })
+        try cast.map(
+            { (x: A, failed: inout UInt8) -> R in
+                guard let value = R(exactly: x.rounded(.toNearestOrEven)) else {
+                    failed |= 1
+                    return 0
+                }
+                return value
+            }, error: { _, _ in overflow() })
     }
 
     /// A double as a decimal by its first `digits` significant digits.
-    static func decimal(_ value: Double, _ digits: Int, _ precision: Int, _ scale: Int, _ failed: inout UInt8) -> Int128 {
+    static func decimal(_ value: Double, _ digits: Int, _ precision: Int, _ scale: Int, _ failed: inout UInt8) -> Int128
+    {
         if !value.isFinite {
             failed |= 1
             return 0
@@ -178,19 +188,23 @@ struct NumericCast {
         case .int32: return try decimalToInteger(A.self, Int32.self, scale)
         case .int64: return try decimalToInteger(A.self, Int64.self, scale)
         case .float32:
-            return try cast.map({ (x: A, _) in
-                Float(DecimalMath.double(Int128(truncatingIfNeeded: x), scale: scale)) }, error: { _, _ in overflow() })
+            return try cast.map(
+                { (x: A, _) in
+                    Float(DecimalMath.double(Int128(truncatingIfNeeded: x), scale: scale))
+                }, error: { _, _ in overflow() })
         case .float64:
             if A.bitWidth == 64, scale <= 22 {
                 // One correctly rounded division of exact operands, for all but very large values.
                 let divisor = DecimalMath.exactPowers[scale]
-                return try cast.map({ (x: A, _) -> Double in
-                    let value = Int64(truncatingIfNeeded: x)
-                    if value.magnitude < 1 << 53 { return Double(value) / divisor }
-                    return DecimalMath.double(Int128(value), scale: scale)
-                }, error: { _, _ in overflow() })
+                return try cast.map(
+                    { (x: A, _) -> Double in
+                        let value = Int64(truncatingIfNeeded: x)
+                        if value.magnitude < 1 << 53 { return Double(value) / divisor }
+                        return DecimalMath.double(Int128(value), scale: scale)
+                    }, error: { _, _ in overflow() })
             }
-            return try cast.map({ (x: A, _) in DecimalMath.double(Int128(truncatingIfNeeded: x), scale: scale) },
+            return try cast.map(
+                { (x: A, _) in DecimalMath.double(Int128(truncatingIfNeeded: x), scale: scale) },
                 error: { _, _ in overflow() })
         case .decimal(let precision, let newScale): return try rescale(A.self, scale, precision, newScale)
         case .boolean: throw QueryError(.cannotCoerce, "cannot cast type numeric to boolean")
@@ -203,12 +217,13 @@ struct NumericCast {
         _: A.Type, _: R.Type, _ scale: Int
     ) throws -> Vector {
         let divisor = PowerOfTen.value(scale)
-        return try cast.map({ (x: A, failed: inout UInt8) -> R in
-            let value = DecimalMath.roundedDivision(Int128(truncatingIfNeeded: x), by: divisor)
-            let narrow = R(truncatingIfNeeded: value)
-            failed |= flag(Int128(truncatingIfNeeded: narrow) != value)
-            return narrow
-        }, error: { _, _ in overflow() })
+        return try cast.map(
+            { (x: A, failed: inout UInt8) -> R in
+                let value = DecimalMath.roundedDivision(Int128(truncatingIfNeeded: x), by: divisor)
+                let narrow = R(truncatingIfNeeded: value)
+                failed |= flag(Int128(truncatingIfNeeded: narrow) != value)
+                return narrow
+            }, error: { _, _ in overflow() })
     }
 
     @inline(__always)
@@ -221,7 +236,8 @@ struct NumericCast {
         if newScale >= scale, !Casting.canFail(from: from, to: target) {
             if target.physical == .int64 {
                 let factor = PowerOfTen.int64(newScale - scale)
-                return try cast.map({ (x: A, _) in Int64(truncatingIfNeeded: x) &* factor }, error: { _, _ in overflow() })
+                return try cast.map(
+                    { (x: A, _) in Int64(truncatingIfNeeded: x) &* factor }, error: { _, _ in overflow() })
             }
             let factor = PowerOfTen.value(newScale - scale)
             return try cast.map({ (x: A, _) in Int128(truncatingIfNeeded: x) &* factor }, error: { _, _ in overflow() })
@@ -236,10 +252,13 @@ struct NumericCast {
             return result
         }
         if target.physical == .int64 {
-            return try cast.map({ (x: A, failed: inout UInt8) in
-                Int64(truncatingIfNeeded: convert(Int128(truncatingIfNeeded: x), &failed)) }, error: { _, _ in overflow() })
+            return try cast.map(
+                { (x: A, failed: inout UInt8) in
+                    Int64(truncatingIfNeeded: convert(Int128(truncatingIfNeeded: x), &failed))
+                }, error: { _, _ in overflow() })
         }
-        return try cast.map({ (x: A, failed: inout UInt8) in convert(Int128(truncatingIfNeeded: x), &failed) },
+        return try cast.map(
+            { (x: A, failed: inout UInt8) in convert(Int128(truncatingIfNeeded: x), &failed) },
             error: { _, _ in overflow() })
     }
 }

@@ -12,12 +12,15 @@ struct TemporalCast {
     func run() throws -> Vector {
         switch (cast.source.type, cast.target) {
         case (.date, .timestamp):
-            return try cast.map({ (day: Int32, failed: inout UInt8) in DateArithmetic.timestamp(ofDay: day, &failed) },
+            return try cast.map(
+                { (day: Int32, failed: inout UInt8) in DateArithmetic.timestamp(ofDay: day, &failed) },
                 error: { _, _ in QueryError(.datetimeFieldOverflow, "date out of range for timestamp") })
         case (.date, .timestampTZ):
             let zone = zone
-            return try cast.map({ (day: Int32, failed: inout UInt8) in
-                zone.moment(ofLocal: DateArithmetic.timestamp(ofDay: day, &failed)) },
+            return try cast.map(
+                { (day: Int32, failed: inout UInt8) in
+                    zone.moment(ofLocal: DateArithmetic.timestamp(ofDay: day, &failed))
+                },
                 error: { _, _ in QueryError(.datetimeFieldOverflow, "date out of range for timestamp") })
         case (.timestamp, .date): return try mapMoments { TemporalCast.day(of: $0) }
         case (.timestampTZ, .date):
@@ -35,14 +38,16 @@ struct TemporalCast {
             return try mapMoments { zone.localTime(of: $0) }
         case (.time, .interval): return try mapMoments { IntervalValue(microseconds: $0) }
         case (.interval, .time):
-            return try cast.map({ (x: IntervalValue, _) -> Int64 in
-                let rest = x.microseconds % CivilCalendar.microsecondsPerDay
-                return rest < 0 ? rest &+ CivilCalendar.microsecondsPerDay : rest
-            }, error: { _, _ in Casting.outOfRange(.time) })
+            return try cast.map(
+                { (x: IntervalValue, _) -> Int64 in
+                    let rest = x.microseconds % CivilCalendar.microsecondsPerDay
+                    return rest < 0 ? rest &+ CivilCalendar.microsecondsPerDay : rest
+                }, error: { _, _ in Casting.outOfRange(.time) })
         default:
             throw QueryError(
                 .cannotCoerce,
-                "cannot cast type \(TypeConversion.displayName(cast.source.type)) to \(TypeConversion.displayName(cast.target))")
+                "cannot cast type \(TypeConversion.displayName(cast.source.type)) to \(TypeConversion.displayName(cast.target))"
+            )
         }
     }
 

@@ -51,7 +51,8 @@ enum BooleanVector {
     }
 
     private static func compact(
-        _ flags: UnsafePointer<UInt8>, _ validity: UnsafePointer<UInt64>, _ count: Int, into rows: UnsafeMutablePointer<UInt16>
+        _ flags: UnsafePointer<UInt8>, _ validity: UnsafePointer<UInt64>, _ count: Int,
+        into rows: UnsafeMutablePointer<UInt16>
     ) -> Int {
         var selected = 0
         var row = 0

@@ -78,7 +78,8 @@ class VectorFunctionNode: EvaluationNode {
         self.isStrict = isStrict
         super.init(
             type: type, canFail: canFail || operands.contains(where: \.canFail),
-            cost: operands.reduce(cost) { $0 + $1.cost }, isVolatile: isVolatile || operands.contains(where: \.isVolatile))
+            cost: operands.reduce(cost) { $0 + $1.cost },
+            isVolatile: isVolatile || operands.contains(where: \.isVolatile))
     }
 
     /// The function over flat or constant vectors of `count` rows; nulls are masked afterwards for strict functions.
@@ -136,12 +137,14 @@ final class CallNode: VectorFunctionNode {
     private let context: EvaluationContext
 
     init(
-        _ function: ScalarFunction, _ arguments: [EvaluationNode], type: DataType, canFail: Bool, context: EvaluationContext
+        _ function: ScalarFunction, _ arguments: [EvaluationNode], type: DataType, canFail: Bool,
+        context: EvaluationContext
     ) {
         kernel = function.kernel
         self.context = context
         super.init(
-            arguments, type: type, isStrict: function.isStrict, canFail: canFail, cost: CallNode.cost(function, arguments),
+            arguments, type: type, isStrict: function.isStrict, canFail: canFail,
+            cost: CallNode.cost(function, arguments),
             isVolatile: function.volatility == .volatile)
     }
 
@@ -169,7 +172,8 @@ final class CastNode: VectorFunctionNode {
         self.kind = kind
         self.context = context
         super.init(
-            [operand], type: type, isStrict: true, canFail: kind == .strict && Casting.canFail(from: operand.type, to: type),
+            [operand], type: type, isStrict: true,
+            canFail: kind == .strict && Casting.canFail(from: operand.type, to: type),
             cost: operand.type.physical == .view || type.physical == .view ? 40 : 2, isVolatile: false)
     }
 
@@ -205,7 +209,9 @@ final class IsNullNode: EvaluationNode {
     override func compute(in frame: EvaluationFrame) throws -> Vector {
         let vector = try operand.value(in: frame)
         if !vector.mayHaveNulls { return .constant(.boolean(false), type: .boolean, count: frame.count) }
-        if vector.encoding == .constant { return .constant(.boolean(vector.isNull(0)), type: .boolean, count: frame.count) }
+        if vector.encoding == .constant {
+            return .constant(.boolean(vector.isNull(0)), type: .boolean, count: frame.count)
+        }
         let count = frame.count
         let result = Vector(flat: .boolean, capacity: count)
         let target = result.values(UInt8.self)

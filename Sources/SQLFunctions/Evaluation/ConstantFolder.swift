@@ -14,7 +14,9 @@ package enum ConstantFolder {
         expression.rewritten { step($0, registry: registry, context: context) }
     }
 
-    private static func step(_ expression: Expression, registry: FunctionRegistry, context: EvaluationContext) -> Expression {
+    private static func step(_ expression: Expression, registry: FunctionRegistry, context: EvaluationContext)
+        -> Expression
+    {
         switch expression {
         case .and(let operands): return connective(operands, isAnd: true)
         case .or(let operands): return connective(operands, isAnd: false)
@@ -25,7 +27,9 @@ package enum ConstantFolder {
         case .conditional(let branches, let otherwise, let type): return conditional(branches, otherwise, type)
         case .cast(let operand, let type, let kind): return cast(operand, type, kind, registry, context)
         case .call(let call):
-            if call.isStrict, call.volatility != .volatile, call.arguments.contains(where: { $0.literal?.isNull == true }) {
+            if call.isStrict, call.volatility != .volatile,
+                call.arguments.contains(where: { $0.literal?.isNull == true })
+            {
                 return .null(call.type)
             }
             if call.volatility == .immutable, call.arguments.allSatisfy(\.isLiteral) {
@@ -68,9 +72,11 @@ package enum ConstantFolder {
         return isAnd ? .and(kept) : .or(kept)
     }
 
-    private static let negations = ["=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "~~": "!~~", "!~~": "~~",
+    private static let negations = [
+        "=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "~~": "!~~", "!~~": "~~",
         "~~*": "!~~*", "!~~*": "~~*", "~": "!~", "!~": "~", "~*": "!~*", "!~*": "~*",
-        "is distinct from": "is not distinct from", "is not distinct from": "is distinct from"]
+        "is distinct from": "is not distinct from", "is not distinct from": "is distinct from",
+    ]
 
     private static func negation(_ operand: Expression) -> Expression {
         switch operand {
@@ -101,7 +107,9 @@ package enum ConstantFolder {
         return .coalesce(kept, type: type)
     }
 
-    private static func conditional(_ branches: [ConditionalBranch], _ otherwise: Expression, _ type: DataType) -> Expression {
+    private static func conditional(_ branches: [ConditionalBranch], _ otherwise: Expression, _ type: DataType)
+        -> Expression
+    {
         var kept: [ConditionalBranch] = []
         for branch in branches {
             if let literal = branch.condition.literal {
@@ -137,21 +145,29 @@ enum ComparisonSimplifier {
         case "=", "<>", "<", "<=", ">", ">=": break
         default: return nil
         }
-        if case .cast(let column, let type, .strict) = call.arguments[0], case .literal(let value, type) = call.arguments[1] {
+        if case .cast(let column, let type, .strict) = call.arguments[0],
+            case .literal(let value, type) = call.arguments[1]
+        {
             return unwrapped(call.name, column, type, value)
         }
-        if case .cast(let column, let type, .strict) = call.arguments[1], case .literal(let value, type) = call.arguments[0] {
+        if case .cast(let column, let type, .strict) = call.arguments[1],
+            case .literal(let value, type) = call.arguments[0]
+        {
             let mirrored = ["<": ">", "<=": ">=", ">": "<", ">=": "<="][call.name] ?? call.name
             return unwrapped(mirrored, column, type, value)
         }
         return nil
     }
 
-    private static func unwrapped(_ name: String, _ column: Expression, _ type: DataType, _ value: ScalarValue) -> Expression? {
+    private static func unwrapped(_ name: String, _ column: Expression, _ type: DataType, _ value: ScalarValue)
+        -> Expression?
+    {
         guard !column.isLiteral else { return nil }
         switch (column.type, type, value) {
         case (.date, .timestamp, .integer(let moment)):
-            if moment == CivilCalendar.timestampInfinity || moment == CivilCalendar.timestampMinusInfinity { return nil }
+            if moment == CivilCalendar.timestampInfinity || moment == CivilCalendar.timestampMinusInfinity {
+                return nil
+            }
             let (day, rest) = CivilCalendar.split(moment)
             return bounded(name, column, floor: Int64(day), isExact: rest == 0, in: .date)
         case (_, _, .integer(let number)) where column.type.isInteger && type.isInteger:
@@ -161,7 +177,9 @@ enum ComparisonSimplifier {
             let divisor = PowerOfTen.value(scale)
             var floor = unscaled / divisor
             if unscaled % divisor < 0 { floor -= 1 }
-            guard let number = Int64(exactly: floor), fits(number, column.type), fits(number + 1, column.type) else { return nil }
+            guard let number = Int64(exactly: floor), fits(number, column.type), fits(number + 1, column.type) else {
+                return nil
+            }
             return bounded(name, column, floor: number, isExact: unscaled % divisor == 0, in: column.type)
         default: return nil
         }

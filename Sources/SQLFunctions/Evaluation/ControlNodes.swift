@@ -230,7 +230,8 @@ final class ConditionalNode: EvaluationNode {
         self.otherwise = otherwise
         let all = branches.flatMap { [$0.condition, $0.result] } + [otherwise]
         let isSafe = !all.contains { $0.canFail || $0.isVolatile }
-        blends = branches.count == 1 && isSafe && type.physical != .view && branches[0].result.cost + otherwise.cost <= 6
+        blends =
+            branches.count == 1 && isSafe && type.physical != .view && branches[0].result.cost + otherwise.cost <= 6
         super.init(
             type: type, canFail: all.contains(where: \.canFail), cost: all.reduce(1) { $0 + $1.cost },
             isVolatile: all.contains(where: \.isVolatile))

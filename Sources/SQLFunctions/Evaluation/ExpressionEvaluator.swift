@@ -210,7 +210,8 @@ struct EvaluationCompiler {
     private static func isSame(_ a: DataType, _ b: DataType) -> Bool {
         if a == b { return true }
         switch (a, b) {
-        case (.text, .varchar), (.varchar, .text), (.varchar, .varchar), (.char, .text), (.char, .varchar), (.unknown, .text):
+        case (.text, .varchar), (.varchar, .text), (.varchar, .varchar), (.char, .text), (.char, .varchar),
+            (.unknown, .text):
             return true
         case (.decimal, .decimal): return a.scale == b.scale && a.physical == b.physical
         default: return false
@@ -225,6 +226,7 @@ struct EvaluationCompiler {
             arguments[index] = converted(arguments[index], to: type)
         }
         return CallNode(
-            resolved.function, arguments, type: call.type, canFail: call.canFail && resolved.function.canFail, context: context)
+            resolved.function, arguments, type: call.type, canFail: call.canFail && resolved.function.canFail,
+            context: context)
     }
 }

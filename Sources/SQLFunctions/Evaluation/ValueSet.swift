@@ -68,13 +68,19 @@ final class ValueSet {
         case .int32: integers(vector, Int32.self, count, target)
         case .int64: integers(vector, Int64.self, count, target)
         case .int128: general(vector, count, target, equals(Int128.self))
-        case .float32: general(vector, count, target) { [values] a, row, entry in
-            FloatOrder.equal(a.values(Float.self)[row], values.values(Float.self)[entry]) }
-        case .float64: general(vector, count, target) { [values] a, row, entry in
-            FloatOrder.equal(a.values(Double.self)[row], values.values(Double.self)[entry]) }
-        case .interval: general(vector, count, target) { [values] a, row, entry in
-            a.values(IntervalValue.self)[row].comparisonMicroseconds
-                == values.values(IntervalValue.self)[entry].comparisonMicroseconds }
+        case .float32:
+            general(vector, count, target) { [values] a, row, entry in
+                FloatOrder.equal(a.values(Float.self)[row], values.values(Float.self)[entry])
+            }
+        case .float64:
+            general(vector, count, target) { [values] a, row, entry in
+                FloatOrder.equal(a.values(Double.self)[row], values.values(Double.self)[entry])
+            }
+        case .interval:
+            general(vector, count, target) { [values] a, row, entry in
+                a.values(IntervalValue.self)[row].comparisonMicroseconds
+                    == values.values(IntervalValue.self)[entry].comparisonMicroseconds
+            }
         case .uuid: general(vector, count, target, equals(UUIDValue.self))
         case .view: views(vector, count, target)
         }
@@ -149,7 +155,9 @@ final class ValueSet {
     }
 
     @inline(__always)
-    private func probe(_ vector: Vector, _ count: Int, _ target: UnsafeMutablePointer<UInt8>, _ equal: (Int, Int) -> Bool) {
+    private func probe(
+        _ vector: Vector, _ count: Int, _ target: UnsafeMutablePointer<UInt8>, _ equal: (Int, Int) -> Bool
+    ) {
         let hashes = Buffer(byteCount: max(1, count) * 8)
         let hash = hashes.base.assumingMemoryBound(to: UInt64.self)
         Hashing.hash(vector, into: hash, combining: false)

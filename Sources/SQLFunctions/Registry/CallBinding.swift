@@ -7,7 +7,9 @@ import QueryPlan
 extension FunctionRegistry {
     /// A call of a scalar function or operator with its arguments cast to what the chosen overload takes. Casts of
     /// literals are carried out. Errors: those of `resolveScalar`, and of literals that do not fit their type.
-    package func call(_ name: String, _ arguments: [Expression], at position: SourcePosition? = nil) throws -> Expression {
+    package func call(_ name: String, _ arguments: [Expression], at position: SourcePosition? = nil) throws
+        -> Expression
+    {
         let literals = arguments.map(\.literal)
         let resolved = try resolveScalar(name, arguments.map(\.type), literals: literals, at: position)
         var converted: [Expression] = []

@@ -51,7 +51,8 @@ extension FunctionRegistry {
 
     /// Registers a scalar function whose result type depends on its arguments'.
     func scalar(
-        _ name: String, _ parameters: [ParameterType], typed result: @escaping @Sendable ([DataType]) throws -> DataType,
+        _ name: String, _ parameters: [ParameterType],
+        typed result: @escaping @Sendable ([DataType]) throws -> DataType,
         isVariadic: Bool = false, volatility: Volatility = .immutable, isStrict: Bool = true, canFail: Bool = false,
         canFailForTypes: (@Sendable ([DataType]) -> Bool)? = nil,
         literalResultType: (@Sendable ([DataType], [ScalarValue?]) throws -> DataType?)? = nil,

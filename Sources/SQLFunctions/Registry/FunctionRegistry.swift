@@ -22,15 +22,23 @@ package final class FunctionRegistry: Sendable {
     /// Without any function.
     package init() {}
 
-    package func register(_ function: ScalarFunction) { state.withLock { $0.scalar[function.name, default: []].append(function) } }
+    package func register(_ function: ScalarFunction) {
+        state.withLock { $0.scalar[function.name, default: []].append(function) }
+    }
     package func register(_ function: AggregateFunction) {
         state.withLock { $0.aggregate[function.name, default: []].append(function) }
     }
-    package func register(_ function: WindowFunction) { state.withLock { $0.window[function.name, default: []].append(function) } }
-    package func register(_ function: TableFunction) { state.withLock { $0.table[function.name, default: []].append(function) } }
+    package func register(_ function: WindowFunction) {
+        state.withLock { $0.window[function.name, default: []].append(function) }
+    }
+    package func register(_ function: TableFunction) {
+        state.withLock { $0.table[function.name, default: []].append(function) }
+    }
 
     package func scalarOverloads(_ name: String) -> [ScalarFunction] { state.withLock { $0.scalar[name] ?? [] } }
-    package func aggregateOverloads(_ name: String) -> [AggregateFunction] { state.withLock { $0.aggregate[name] ?? [] } }
+    package func aggregateOverloads(_ name: String) -> [AggregateFunction] {
+        state.withLock { $0.aggregate[name] ?? [] }
+    }
     package func windowOverloads(_ name: String) -> [WindowFunction] { state.withLock { $0.window[name] ?? [] } }
     package func tableOverloads(_ name: String) -> [TableFunction] { state.withLock { $0.table[name] ?? [] } }
 

@@ -49,7 +49,8 @@ extension FunctionRegistry {
     package func resolveWindow(
         _ name: String, _ argumentTypes: [DataType], literals: [ScalarValue?] = [], at position: SourcePosition? = nil
     ) throws -> ResolvedFunction<WindowFunction> {
-        let (function, types) = try resolve(windowOverloads(name), name, argumentTypes, literals: literals, at: position)
+        let (function, types) = try resolve(
+            windowOverloads(name), name, argumentTypes, literals: literals, at: position)
         return ResolvedFunction(function: function, parameterTypes: types, resultType: try function.resultType(types))
     }
 
@@ -80,7 +81,8 @@ extension FunctionRegistry {
             let signature = FunctionRegistry.signature(name, types)
             let isOperator = FunctionRegistry.isOperator(name)
             throw QueryError(
-                .ambiguousFunction, isOperator ? "operator is not unique: \(signature)" : "function \(signature) is not unique",
+                .ambiguousFunction,
+                isOperator ? "operator is not unique: \(signature)" : "function \(signature) is not unique",
                 hint: "Could not choose a best candidate \(isOperator ? "operator" : "function"). "
                     + "You might need to add explicit type casts.", at: position, object: name)
         }
@@ -89,7 +91,8 @@ extension FunctionRegistry {
     /// Operators have the names of their symbols.
     package static func isOperator(_ name: String) -> Bool {
         guard let first = name.utf8.first else { return false }
-        let isLetter = (first >= 0x61 && first <= 0x7A) || (first >= 0x41 && first <= 0x5A) || first == 0x5F || first >= 0x80
+        let isLetter =
+            (first >= 0x61 && first <= 0x7A) || (first >= 0x41 && first <= 0x5A) || first == 0x5F || first >= 0x80
         return !isLetter
     }
 
@@ -99,17 +102,21 @@ extension FunctionRegistry {
         return names.count == 2 ? "\(names[0]) \(name) \(names[1])" : "\(name) \(names.joined(separator: ", "))"
     }
 
-    private func undefined(_ name: String, _ types: [DataType], overloadsExist: Bool, at position: SourcePosition?) -> QueryError {
+    private func undefined(_ name: String, _ types: [DataType], overloadsExist: Bool, at position: SourcePosition?)
+        -> QueryError
+    {
         let signature = FunctionRegistry.signature(name, types)
         if FunctionRegistry.isOperator(name) {
             return QueryError(
                 .undefinedFunction, "operator does not exist: \(signature)",
-                hint: "No operator matches the given name and argument types. You might need to add explicit type casts.",
+                hint:
+                    "No operator matches the given name and argument types. You might need to add explicit type casts.",
                 at: position, object: name)
         }
         var hint = "No function matches the given name and argument types. You might need to add explicit type casts."
         if !overloadsExist, let near = nearestName(to: name) { hint = "Perhaps you meant the function \"\(near)\"." }
-        return QueryError(.undefinedFunction, "function \(signature) does not exist", hint: hint, at: position, object: name)
+        return QueryError(
+            .undefinedFunction, "function \(signature) does not exist", hint: hint, at: position, object: name)
     }
 
     /// The registered name with the smallest edit distance, if it is small enough to be a slip.
@@ -285,7 +292,9 @@ private struct OverloadResolver<Function: Overload> {
     }
 
     /// The types to cast arguments to; `nil` when polymorphic parameters do not agree.
-    static func parameterTypes(_ parameters: [ParameterType], _ types: [DataType], literals: [ScalarValue?]) -> [DataType]? {
+    static func parameterTypes(_ parameters: [ParameterType], _ types: [DataType], literals: [ScalarValue?])
+        -> [DataType]?
+    {
         var elements: [DataType] = []
         var hasPolymorphic = false
         for (parameter, type) in zip(parameters, types) {
@@ -309,7 +318,9 @@ private struct OverloadResolver<Function: Overload> {
             case .exact(.text): result.append(type.isString && type != .unknown ? type : .text)
             case .exact(let wanted): result.append(wanted)
             case .anyDecimal:
-                result.append(decimalParameter(type, literal: index < literals.count ? literals[index] : nil, other: otherDecimal))
+                result.append(
+                    decimalParameter(type, literal: index < literals.count ? literals[index] : nil, other: otherDecimal)
+                )
             case .anyArray: result.append(.array(element))
             case .anyElement: result.append(element)
             case .any: result.append(type == .unknown ? .text : type)
@@ -325,6 +336,7 @@ private struct OverloadResolver<Function: Overload> {
         if let text = literal?.text, let (value, scale) = NumericText.parseDecimal(Array(text.utf8)) {
             return TypeConversion.minimalDecimal(value, scale: scale)
         }
-        return .decimal(precision: DataType.decimalPrecisionMax, scale: max(DecimalTyping.quotientScaleMin, other?.scale ?? 0))
+        return .decimal(
+            precision: DataType.decimalPrecisionMax, scale: max(DecimalTyping.quotientScaleMin, other?.scale ?? 0))
     }
 }

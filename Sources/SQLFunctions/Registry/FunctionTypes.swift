@@ -47,7 +47,8 @@ package struct ScalarFunction: Sendable {
     /// Arguments are dense vectors of `count` rows in any encoding (constants stay constant); types are those of the
     /// signature. For a strict function the evaluator has removed nothing: rows that are null in an argument may hold any
     /// value and must not fail; the evaluator masks their results afterwards.
-    package typealias Kernel = @Sendable (_ arguments: [Vector], _ result: DataType, _ count: Int, _ context: EvaluationContext)
+    package typealias Kernel =
+        @Sendable (_ arguments: [Vector], _ result: DataType, _ count: Int, _ context: EvaluationContext)
         throws -> Vector
 
     package var name: String
@@ -203,7 +204,8 @@ package struct TableFunction: Sendable {
     package var resultFields: @Sendable ([DataType]) throws -> [Field]
     package var documentation: FunctionDocumentation
     /// All rows for one set of arguments, in batches.
-    package var evaluate: @Sendable (_ arguments: [ScalarValue], _ types: [DataType], _ emit: (Batch) throws -> Void) throws -> Void
+    package var evaluate:
+        @Sendable (_ arguments: [ScalarValue], _ types: [DataType], _ emit: (Batch) throws -> Void) throws -> Void
 
     package init(
         _ name: String, _ parameters: [ParameterType], resultFields: @escaping @Sendable ([DataType]) throws -> [Field],

@@ -64,7 +64,8 @@ package enum TypeConversion {
         case _ where source.isInteger && target.isInteger:
             return source.physical.width <= target.physical.width ? .implicit : .assignment
         case _ where source.isNumeric && target.isInteger: return .assignment
-        case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ), (.time, .interval): return .implicit
+        case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ), (.time, .interval):
+            return .implicit
         case (.timestamp, .date), (.timestampTZ, .date), (.timestampTZ, .timestamp), (.timestamp, .time),
             (.timestampTZ, .time), (.interval, .time):
             return .assignment

@@ -4,7 +4,8 @@ import Columnar
 import Diagnostics
 
 enum ArrayFunctions {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("Array", text, example: example, result: result)
     }
 
@@ -43,7 +44,9 @@ enum ArrayFunctions {
         func joined(
             _ name: String, _ parameters: [ParameterType], _ documentation: FunctionDocumentation
         ) {
-            registry.scalar(name, parameters, typed: { $0[0].elementType != nil ? $0[0] : $0[1] }, isStrict: false, documentation) {
+            registry.scalar(
+                name, parameters, typed: { $0[0].elementType != nil ? $0[0] : $0[1] }, isStrict: false, documentation
+            ) {
                 arguments, type, count, _ in
                 let element = type.elementType ?? .text
                 let columns = arguments.map { $0.type.physical == .view ? ViewColumn($0) : nil }
@@ -69,12 +72,23 @@ enum ArrayFunctions {
                 }
             }
         }
-        joined("||", [.anyArray, .anyArray], text("Both arrays, one behind the other.", "array[1, 2] || array[3]", "{1,2,3}"))
-        joined("||", [.anyArray, .anyElement], text("The array with an element behind it.", "array[1, 2] || 3", "{1,2,3}"))
-        joined("||", [.anyElement, .anyArray], text("The array with an element in front of it.", "1 || array[2, 3]", "{1,2,3}"))
-        joined("array_cat", [.anyArray, .anyArray], text("Both arrays, one behind the other.", "array_cat(array[1, 2], array[3])", "{1,2,3}"))
-        joined("array_append", [.anyArray, .anyElement], text("The array with an element behind it.", "array_append(array[1, 2], 3)", "{1,2,3}"))
-        joined("array_prepend", [.anyElement, .anyArray], text("The array with an element in front of it.", "array_prepend(1, array[2, 3])", "{1,2,3}"))
+        joined(
+            "||", [.anyArray, .anyArray],
+            text("Both arrays, one behind the other.", "array[1, 2] || array[3]", "{1,2,3}"))
+        joined(
+            "||", [.anyArray, .anyElement], text("The array with an element behind it.", "array[1, 2] || 3", "{1,2,3}"))
+        joined(
+            "||", [.anyElement, .anyArray],
+            text("The array with an element in front of it.", "1 || array[2, 3]", "{1,2,3}"))
+        joined(
+            "array_cat", [.anyArray, .anyArray],
+            text("Both arrays, one behind the other.", "array_cat(array[1, 2], array[3])", "{1,2,3}"))
+        joined(
+            "array_append", [.anyArray, .anyElement],
+            text("The array with an element behind it.", "array_append(array[1, 2], 3)", "{1,2,3}"))
+        joined(
+            "array_prepend", [.anyElement, .anyArray],
+            text("The array with an element in front of it.", "array_prepend(1, array[2, 3])", "{1,2,3}"))
         for (name, isReplace) in [("array_remove", false), ("array_replace", true)] {
             registry.scalar(
                 name, [.anyArray, .anyElement] + (isReplace ? [.anyElement] : []), typed: { $0[0] }, isStrict: false,
@@ -123,7 +137,11 @@ enum ArrayFunctions {
                 }
                 let source = elements(column, row, type)
                 let index = Int(indexes[row]) - 1
-                if index >= 0 && index < source.count { result.copyRow(row, from: source, index, heap: heap) } else { result.setNull(row) }
+                if index >= 0 && index < source.count {
+                    result.copyRow(row, from: source, index, heap: heap)
+                } else {
+                    result.setNull(row)
+                }
             }
             result.pinned += heap.buffers
             return result
@@ -146,17 +164,21 @@ enum ArrayFunctions {
                 return true
             }.maskedLike(arguments[0], count)
         }
-        registry.scalar("cardinality", [.anyArray], .int32, text("Number of elements.", "cardinality(array[1, 2, 3])", "3")) {
+        registry.scalar(
+            "cardinality", [.anyArray], .int32, text("Number of elements.", "cardinality(array[1, 2, 3])", "3")
+        ) {
             arguments, type, count, _ in
             let column = ViewColumn(arguments[0])
             return try DateTimeFunctions.rows(arguments, type, count) { row in Int32(elementCount(column, row)) }
         }
         for (name, documentation) in [
             ("array_length", "Number of elements in a dimension; NULL when there are none."),
-            ("array_upper", "The largest subscript of a dimension."), ("array_lower", "The smallest subscript of a dimension."),
+            ("array_upper", "The largest subscript of a dimension."),
+            ("array_lower", "The smallest subscript of a dimension."),
         ] {
             registry.scalar(
-                name, [.anyArray, .int32], .int32, text(documentation, "\(name)(array[1, 2, 3], 1)", name == "array_lower" ? "1" : "3")
+                name, [.anyArray, .int32], .int32,
+                text(documentation, "\(name)(array[1, 2, 3], 1)", name == "array_lower" ? "1" : "3")
             ) { arguments, type, count, _ in
                 let column = ViewColumn(arguments[0])
                 let dimensions = ValueColumn<Int32>(arguments[1])
@@ -171,12 +193,17 @@ enum ArrayFunctions {
                 return result
             }
         }
-        registry.scalar("array_ndims", [.anyArray], .int32, text("Number of dimensions.", "array_ndims(array[1])", "1")) {
+        registry.scalar("array_ndims", [.anyArray], .int32, text("Number of dimensions.", "array_ndims(array[1])", "1"))
+        {
             arguments, type, count, _ in
             let column = ViewColumn(arguments[0])
             let result = Vector(flat: type, capacity: count)
             for row in 0..<count {
-                if arguments[0].isNull(row) || elementCount(column, row) == 0 { result.setNull(row) } else { result.values(Int32.self)[row] = 1 }
+                if arguments[0].isNull(row) || elementCount(column, row) == 0 {
+                    result.setNull(row)
+                } else {
+                    result.values(Int32.self)[row] = 1
+                }
             }
             return result
         }
@@ -235,7 +262,8 @@ enum ArrayFunctions {
         for hasNull in [false, true] {
             registry.scalar(
                 "string_to_array", Array(repeating: .text, count: hasNull ? 3 : 2), .array(.text), isStrict: false,
-                text("The parts of a text between separators.",
+                text(
+                    "The parts of a text between separators.",
                     hasNull ? "string_to_array('xx~~yy~~zz', '~~', 'yy')" : "string_to_array('1,2,3', ',')",
                     hasNull ? "{xx,NULL,zz}" : "{1,2,3}")
             ) { arguments, type, count, _ in
@@ -250,8 +278,10 @@ enum ArrayFunctions {
                 }.maskedLike(arguments[0], count)
             }
             registry.scalar(
-                "array_to_string", [.anyArray, .text] + (hasNull ? [.text] : []), .text, volatility: .stable, isStrict: false,
-                text("The elements' texts with a separator between.",
+                "array_to_string", [.anyArray, .text] + (hasNull ? [.text] : []), .text, volatility: .stable,
+                isStrict: false,
+                text(
+                    "The elements' texts with a separator between.",
                     hasNull ? "array_to_string(array[1, NULL, 3], ',', '*')" : "array_to_string(array[1, 2, 3], '~')",
                     hasNull ? "1,*,3" : "1~2~3")
             ) { arguments, type, count, context in
@@ -287,7 +317,8 @@ enum ArrayFunctions {
             ("<@", "Whether the right array has all elements of the left.", "array[2, 7] <@ array[1, 7, 4, 2]"),
             ("&&", "Whether the arrays have an element in common.", "array[1, 4, 3] && array[2, 1]"),
         ] {
-            registry.scalar(name, [.anyArray, .anyArray], .boolean, text(documentation, example, "t")) { arguments, type, count, _ in
+            registry.scalar(name, [.anyArray, .anyArray], .boolean, text(documentation, example, "t")) {
+                arguments, type, count, _ in
                 let element = arguments[0].type.elementType ?? .text
                 let columns = arguments.map { ViewColumn($0) }
                 return try DateTimeFunctions.rows(arguments, type, count) { row -> UInt8 in
@@ -296,10 +327,12 @@ enum ArrayFunctions {
                     if name == "<@" { swap(&a, &b) }
                     func contains(_ item: Int) -> Bool {
                         if b.isNull(item) { return false }
-                        for other in 0..<a.count where !a.isNull(other) && Comparison.compareValues(a, other, b, item) == 0 { return true }
+                        for other in 0..<a.count
+                        where !a.isNull(other) && Comparison.compareValues(a, other, b, item) == 0 { return true }
                         return false
                     }
-                    return flag(name == "&&" ? (0..<b.count).contains(where: contains) : (0..<b.count).allSatisfy(contains))
+                    return flag(
+                        name == "&&" ? (0..<b.count).contains(where: contains) : (0..<b.count).allSatisfy(contains))
                 }
             }
         }

@@ -9,15 +9,21 @@ enum CaseMapping {
         func text(_ text: String, _ example: String, _ result: String) -> FunctionDocumentation {
             FunctionDocumentation("Text", text, example: example, result: result)
         }
-        registry.scalar("lower", [.text], .text, text("The text in lower case.", "lower('TOM')", "tom")) { arguments, _, count, _ in
+        registry.scalar("lower", [.text], .text, text("The text in lower case.", "lower('TOM')", "tom")) {
+            arguments, _, count, _ in
             try lowercased(arguments[0], count)
         }
-        registry.scalar("upper", [.text], .text, text("The text in upper case.", "upper('tom')", "TOM")) { arguments, _, count, _ in
-            try map(arguments[0], count, ascii: { $0 &- (($0 &- 0x61) < 26 ? 0x20 : 0) }) { $0.properties.uppercaseMapping }
+        registry.scalar("upper", [.text], .text, text("The text in upper case.", "upper('tom')", "TOM")) {
+            arguments, _, count, _ in
+            try map(arguments[0], count, ascii: { $0 &- (($0 &- 0x61) < 26 ? 0x20 : 0) }) {
+                $0.properties.uppercaseMapping
+            }
         }
         registry.scalar(
             "initcap", [.text], .text,
-            text("The first letter of each word in upper case, the rest in lower case.", "initcap('hi THOMAS')", "Hi Thomas")
+            text(
+                "The first letter of each word in upper case, the rest in lower case.", "initcap('hi THOMAS')",
+                "Hi Thomas")
         ) { arguments, type, count, _ in
             let column = ViewColumn(arguments[0])
             return try Kernel.text(arguments, type, count) { row, output in

@@ -19,14 +19,16 @@ enum ComparisonFunctions {
 
     static func register(in registry: FunctionRegistry) {
         let types: [ParameterType] = [
-            .boolean, .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date, .time,
+            .boolean, .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date,
+            .time,
             .timestamp, .timestampTZ, .interval, .exact(.uuid), .exact(.jsonb), .anyArray,
         ]
         for (name, kind, isSwapped, text) in operators {
             for type in types {
                 registry.scalar(
                     name, [type, type], .boolean,
-                    FunctionDocumentation("Comparison", text, example: "2 \(name) 3", result: exampleResult(kind, isSwapped))
+                    FunctionDocumentation(
+                        "Comparison", text, example: "2 \(name) 3", result: exampleResult(kind, isSwapped))
                 ) { arguments, _, count, _ in
                     isSwapped
                         ? Comparison.evaluate(kind, arguments[1], arguments[0], count)
@@ -39,7 +41,8 @@ enum ComparisonFunctions {
                 registry.scalar(
                     isNegated ? "is not distinct from" : "is distinct from", [type, type], .boolean, isStrict: false,
                     FunctionDocumentation(
-                        "Comparison", isNegated ? "Equality that treats NULL as a value." : "Difference that treats NULL as a value.")
+                        "Comparison",
+                        isNegated ? "Equality that treats NULL as a value." : "Difference that treats NULL as a value.")
                 ) { arguments, _, count, _ in
                     Comparison.isDistinct(arguments[0], arguments[1], count, isNegated: isNegated)
                 }
@@ -149,7 +152,9 @@ package enum Comparison {
         return result
     }
 
-    private static func arrays(_ kind: ComparisonKind, _ a: Vector, _ b: Vector, _ element: DataType, _ count: Int) -> Vector {
+    private static func arrays(_ kind: ComparisonKind, _ a: Vector, _ b: Vector, _ element: DataType, _ count: Int)
+        -> Vector
+    {
         let result = Vector(flat: .boolean, capacity: count)
         let target = result.values(UInt8.self)
         let x = ViewColumn(a)
@@ -200,7 +205,8 @@ package enum Comparison {
         case .float64: return floatOrder(x.values(Double.self)[i], y.values(Double.self)[j])
         case .interval:
             return order(
-                x.values(IntervalValue.self)[i].comparisonMicroseconds, y.values(IntervalValue.self)[j].comparisonMicroseconds)
+                x.values(IntervalValue.self)[i].comparisonMicroseconds,
+                y.values(IntervalValue.self)[j].comparisonMicroseconds)
         case .uuid:
             let left = x.values(UUIDValue.self)[i]
             let right = y.values(UUIDValue.self)[j]

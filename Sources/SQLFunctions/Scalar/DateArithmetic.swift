@@ -7,7 +7,9 @@ import QueryPlan
 enum DateArithmetic {
     static func outOfRange(_ what: String) -> QueryError { QueryError(.datetimeFieldOverflow, "\(what) out of range") }
 
-    private static func documentation(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func documentation(_ text: String, _ example: String? = nil, _ result: String? = nil)
+        -> FunctionDocumentation
+    {
         FunctionDocumentation("Date and time", text, example: example, result: result)
     }
 
@@ -21,13 +23,16 @@ enum DateArithmetic {
     /// Registers `a op b` and, for sums, `b op a`.
     private static func sum(
         _ registry: FunctionRegistry, _ a: ParameterType, _ b: ParameterType, _ result: DataType, canFail: Bool = true,
-        _ documentation: FunctionDocumentation, _ kernel: @escaping @Sendable (Vector, Vector, Int, EvaluationContext) throws -> Vector
+        _ documentation: FunctionDocumentation,
+        _ kernel: @escaping @Sendable (Vector, Vector, Int, EvaluationContext) throws -> Vector
     ) {
         registry.scalar("+", [a, b], result, canFail: canFail, documentation) { arguments, _, count, context in
             try kernel(arguments[0], arguments[1], count, context)
         }
         if a != b {
-            registry.scalar("+", [b, a], result, canFail: canFail, FunctionDocumentation(documentation.category, documentation.text)) {
+            registry.scalar(
+                "+", [b, a], result, canFail: canFail, FunctionDocumentation(documentation.category, documentation.text)
+            ) {
                 arguments, _, count, context in try kernel(arguments[1], arguments[0], count, context)
             }
         }
@@ -46,11 +51,16 @@ enum DateArithmetic {
     }
 
     private static func registerDates(in registry: FunctionRegistry) {
-        sum(registry, .date, .int32, .date, documentation("Adds days to a date.", "date '2001-09-28' + 7", "2001-10-05")) {
+        sum(
+            registry, .date, .int32, .date, documentation("Adds days to a date.", "date '2001-09-28' + 7", "2001-10-05")
+        ) {
             days, number, count, _ in
-            try Kernel.checkedBinary(days, number, .date, count) { (day: Int32, number: Int32, failed: inout UInt8) -> Int32 in
+            try Kernel.checkedBinary(days, number, .date, count) {
+                (day: Int32, number: Int32, failed: inout UInt8) -> Int32 in
                 shifted(day, Int64(number), &failed)
-            } error: { _ in outOfRange("date") }
+            } error: { _ in
+                outOfRange("date")
+            }
         }
         registry.scalar(
             "-", [.date, .int32], .date, canFail: true,
@@ -59,16 +69,21 @@ enum DateArithmetic {
             try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
                 (day: Int32, number: Int32, failed: inout UInt8) -> Int32 in
                 shifted(day, 0 &- Int64(number), &failed)
-            } error: { _ in outOfRange("date") }
+            } error: { _ in
+                outOfRange("date")
+            }
         }
         registry.scalar(
             "-", [.date, .date], .int32, canFail: true,
             documentation("Days between two dates.", "date '2001-10-01' - date '2001-09-28'", "3")
         ) { arguments, type, count, _ in
-            try Kernel.checkedBinary(arguments[0], arguments[1], type, count) { (a: Int32, b: Int32, failed: inout UInt8) -> Int32 in
+            try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
+                (a: Int32, b: Int32, failed: inout UInt8) -> Int32 in
                 failed |= flag(!isFinite(a)) | flag(!isFinite(b))
                 return a &- b
-            } error: { _ in QueryError(.datetimeFieldOverflow, "cannot subtract infinite dates") }
+            } error: { _ in
+                QueryError(.datetimeFieldOverflow, "cannot subtract infinite dates")
+            }
         }
         sum(
             registry, .date, .interval, .timestamp,
@@ -77,22 +92,33 @@ enum DateArithmetic {
             try Kernel.checkedBinary(days, intervals, .timestamp, count) {
                 (day: Int32, interval: IntervalValue, failed: inout UInt8) -> Int64 in
                 add(interval, to: timestamp(ofDay: day, &failed), &failed)
-            } error: { _ in outOfRange("timestamp") }
+            } error: { _ in
+                outOfRange("timestamp")
+            }
         }
         registry.scalar(
             "-", [.date, .interval], .timestamp, canFail: true,
-            documentation("Subtracts an interval from a date.", "date '1998-12-01' - interval '90 days'", "1998-09-02 00:00:00")
+            documentation(
+                "Subtracts an interval from a date.", "date '1998-12-01' - interval '90 days'", "1998-09-02 00:00:00")
         ) { arguments, type, count, _ in
             try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
                 (day: Int32, interval: IntervalValue, failed: inout UInt8) -> Int64 in
                 add(negated(interval, &failed), to: timestamp(ofDay: day, &failed), &failed)
-            } error: { _ in outOfRange("timestamp") }
+            } error: { _ in
+                outOfRange("timestamp")
+            }
         }
-        sum(registry, .date, .time, .timestamp, documentation("A date at a time of day.", "date '2001-09-28' + time '03:00'", "2001-09-28 03:00:00")) {
+        sum(
+            registry, .date, .time, .timestamp,
+            documentation("A date at a time of day.", "date '2001-09-28' + time '03:00'", "2001-09-28 03:00:00")
+        ) {
             days, times, count, _ in
-            try Kernel.checkedBinary(days, times, .timestamp, count) { (day: Int32, time: Int64, failed: inout UInt8) -> Int64 in
+            try Kernel.checkedBinary(days, times, .timestamp, count) {
+                (day: Int32, time: Int64, failed: inout UInt8) -> Int64 in
                 isFinite(day) ? timestamp(ofDay: day, &failed) &+ time : timestamp(ofDay: day, &failed)
-            } error: { _ in outOfRange("timestamp") }
+            } error: { _ in
+                outOfRange("timestamp")
+            }
         }
     }
 
@@ -105,7 +131,8 @@ enum DateArithmetic {
 
     @inline(__always) static func negated(_ interval: IntervalValue, _ failed: inout UInt8) -> IntervalValue {
         failed |= flag(interval.months == .min) | flag(interval.days == .min) | flag(interval.microseconds == .min)
-        return IntervalValue(months: 0 &- interval.months, days: 0 &- interval.days, microseconds: 0 &- interval.microseconds)
+        return IntervalValue(
+            months: 0 &- interval.months, days: 0 &- interval.days, microseconds: 0 &- interval.microseconds)
     }
 
     @inline(__always) static func add(_ interval: IntervalValue, to timestamp: Int64, _ failed: inout UInt8) -> Int64 {
@@ -119,22 +146,30 @@ enum DateArithmetic {
     private static func registerTimestamps(in registry: FunctionRegistry) {
         sum(
             registry, .timestamp, .interval, .timestamp,
-            documentation("Adds an interval.", "timestamp '2001-09-28 01:00' + interval '23 hours'", "2001-09-29 00:00:00")
+            documentation(
+                "Adds an interval.", "timestamp '2001-09-28 01:00' + interval '23 hours'", "2001-09-29 00:00:00")
         ) { times, intervals, count, _ in
             try Kernel.checkedBinary(times, intervals, .timestamp, count) {
-                (time: Int64, interval: IntervalValue, failed: inout UInt8) -> Int64 in add(interval, to: time, &failed)
-            } error: { _ in outOfRange("timestamp") }
+                (time: Int64, interval: IntervalValue, failed: inout UInt8) -> Int64 in
+                add(interval, to: time, &failed)
+            } error: { _ in
+                outOfRange("timestamp")
+            }
         }
         registry.scalar(
             "-", [.timestamp, .interval], .timestamp, canFail: true,
-            documentation("Subtracts an interval.", "timestamp '2001-09-28 23:00' - interval '23 hours'", "2001-09-28 00:00:00")
+            documentation(
+                "Subtracts an interval.", "timestamp '2001-09-28 23:00' - interval '23 hours'", "2001-09-28 00:00:00")
         ) { arguments, type, count, _ in
             try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
                 (time: Int64, interval: IntervalValue, failed: inout UInt8) -> Int64 in
                 add(negated(interval, &failed), to: time, &failed)
-            } error: { _ in outOfRange("timestamp") }
+            } error: { _ in
+                outOfRange("timestamp")
+            }
         }
-        sum(registry, .timestampTZ, .interval, .timestampTZ, documentation("Adds an interval, in the session's zone.")) {
+        sum(registry, .timestampTZ, .interval, .timestampTZ, documentation("Adds an interval, in the session's zone."))
+        {
             times, intervals, count, context in try zoned(times, intervals, count, context, subtracts: false)
         }
         registry.scalar(
@@ -154,8 +189,11 @@ enum DateArithmetic {
                     let (difference, overflow) = a.subtractingReportingOverflow(b)
                     failed |= flag(overflow) | flag(a == .max) | flag(a == .min) | flag(b == .max) | flag(b == .min)
                     let day = CivilCalendar.microsecondsPerDay
-                    return IntervalValue(days: Int32(truncatingIfNeeded: difference / day), microseconds: difference % day)
-                } error: { _ in QueryError(.datetimeFieldOverflow, "cannot subtract infinite timestamps") }
+                    return IntervalValue(
+                        days: Int32(truncatingIfNeeded: difference / day), microseconds: difference % day)
+                } error: { _ in
+                    QueryError(.datetimeFieldOverflow, "cannot subtract infinite timestamps")
+                }
             }
         }
     }
@@ -174,14 +212,18 @@ enum DateArithmetic {
                 moment = zone.moment(ofLocal: add(step, to: zone.localTime(of: time), &failed))
             }
             return add(IntervalValue(microseconds: microseconds), to: moment, &failed)
-        } error: { _ in outOfRange("timestamp") }
+        } error: { _ in
+            outOfRange("timestamp")
+        }
     }
 
     private static func registerIntervals(in registry: FunctionRegistry) {
         for (name, sign, text) in [("+", Int64(1), "Sum of intervals."), ("-", -1, "Difference of intervals.")] {
             registry.scalar(
                 name, [.interval, .interval], .interval, canFail: true,
-                documentation(text, "interval '1 day' \(name) interval '1 hour'", name == "+" ? "1 day 01:00:00" : "1 day -01:00:00")
+                documentation(
+                    text, "interval '1 day' \(name) interval '1 hour'",
+                    name == "+" ? "1 day 01:00:00" : "1 day -01:00:00")
             ) { arguments, type, count, _ in
                 try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
                     (a: IntervalValue, b: IntervalValue, failed: inout UInt8) -> IntervalValue in
@@ -191,27 +233,40 @@ enum DateArithmetic {
                         sign > 0
                         ? a.microseconds.addingReportingOverflow(b.microseconds)
                         : a.microseconds.subtractingReportingOverflow(b.microseconds)
-                    failed |= flag(overflow) | flag(months != Int64(Int32(truncatingIfNeeded: months)))
+                    failed |=
+                        flag(overflow) | flag(months != Int64(Int32(truncatingIfNeeded: months)))
                         | flag(days != Int64(Int32(truncatingIfNeeded: days)))
                     return IntervalValue(
                         months: Int32(truncatingIfNeeded: months), days: Int32(truncatingIfNeeded: days),
                         microseconds: microseconds)
-                } error: { _ in outOfRange("interval") }
+                } error: { _ in
+                    outOfRange("interval")
+                }
             }
         }
-        registry.scalar("-", [.interval], .interval, canFail: true, documentation("Negation.", "- interval '1 day'", "-1 days")) {
+        registry.scalar(
+            "-", [.interval], .interval, canFail: true, documentation("Negation.", "- interval '1 day'", "-1 days")
+        ) {
             arguments, type, count, _ in
-            try Kernel.checkedUnary(arguments, type, count) { (x: IntervalValue, failed: inout UInt8) in negated(x, &failed) }
-            error: { _ in outOfRange("interval") }
+            try Kernel.checkedUnary(arguments, type, count) { (x: IntervalValue, failed: inout UInt8) in
+                negated(x, &failed)
+            } error: { _ in
+                outOfRange("interval")
+            }
         }
         for swapped in [false, true] {
             registry.scalar(
                 "*", swapped ? [.float64, .interval] : [.interval, .float64], .interval, canFail: true,
-                documentation("Multiple of an interval.", swapped ? "2 * interval '1 day'" : "interval '1 hour' * 3.5", swapped ? "2 days" : "03:30:00")
+                documentation(
+                    "Multiple of an interval.", swapped ? "2 * interval '1 day'" : "interval '1 hour' * 3.5",
+                    swapped ? "2 days" : "03:30:00")
             ) { arguments, type, count, _ in
                 try Kernel.checkedBinary(arguments[swapped ? 1 : 0], arguments[swapped ? 0 : 1], type, count) {
-                    (x: IntervalValue, factor: Double, failed: inout UInt8) -> IntervalValue in multiplied(x, factor, &failed)
-                } error: { _ in outOfRange("interval") }
+                    (x: IntervalValue, factor: Double, failed: inout UInt8) -> IntervalValue in
+                    multiplied(x, factor, &failed)
+                } error: { _ in
+                    outOfRange("interval")
+                }
             }
         }
         registry.scalar(
@@ -225,7 +280,9 @@ enum DateArithmetic {
                     return x
                 }
                 return multiplied(x, 1 / divisor, divisor: divisor, &failed)
-            } error: { $0 & 2 != 0 ? QueryError(.divisionByZero, "division by zero") : outOfRange("interval") }
+            } error: {
+                $0 & 2 != 0 ? QueryError(.divisionByZero, "division by zero") : outOfRange("interval")
+            }
         }
     }
 
@@ -243,7 +300,9 @@ enum DateArithmetic {
         let extraDays = daysOfMonths.rounded(.towardZero)
         let secondsOfDays = (days - wholeDays + daysOfMonths - extraDays) * 86_400_000_000
         let total = (microseconds + secondsOfDays).rounded(.toNearestOrEven)
-        guard let m = Int32(exactly: wholeMonths), let d = Int32(exactly: wholeDays + extraDays), let u = Int64(exactly: total) else {
+        guard let m = Int32(exactly: wholeMonths), let d = Int32(exactly: wholeDays + extraDays),
+            let u = Int64(exactly: total)
+        else {
             failed |= 1
             return x
         }
@@ -253,7 +312,8 @@ enum DateArithmetic {
     private static func registerTimes(in registry: FunctionRegistry) {
         sum(
             registry, .time, .interval, .time, canFail: false,
-            documentation("Adds an interval to a time of day, modulo 24 hours.", "time '01:00' + interval '3 hours'", "04:00:00")
+            documentation(
+                "Adds an interval to a time of day, modulo 24 hours.", "time '01:00' + interval '3 hours'", "04:00:00")
         ) { times, intervals, count, _ in
             Kernel.binary(times, intervals, .time, count) { (time: Int64, interval: IntervalValue) -> Int64 in
                 wrapped(time &+ interval.microseconds % CivilCalendar.microsecondsPerDay)
@@ -268,9 +328,12 @@ enum DateArithmetic {
             }
         }
         registry.scalar(
-            "-", [.time, .time], .interval, documentation("Time between times of day.", "time '05:00' - time '03:00'", "02:00:00")
+            "-", [.time, .time], .interval,
+            documentation("Time between times of day.", "time '05:00' - time '03:00'", "02:00:00")
         ) { arguments, type, count, _ in
-            Kernel.binary(arguments[0], arguments[1], type, count) { (a: Int64, b: Int64) in IntervalValue(microseconds: a &- b) }
+            Kernel.binary(arguments[0], arguments[1], type, count) { (a: Int64, b: Int64) in
+                IntervalValue(microseconds: a &- b)
+            }
         }
     }
 

@@ -126,18 +126,24 @@ enum DateTimeFields {
     }
 
     /// The common fields of dates, with one loop each.
-    private static func fromDates(_ days: Vector, _ field: DateTimeField, _ type: DataType, _ count: Int) throws -> Vector {
+    private static func fromDates(_ days: Vector, _ field: DateTimeField, _ type: DataType, _ count: Int) throws
+        -> Vector
+    {
         switch field {
-        case .year: return Kernel.unary([days], type, count) { (day: Int32) in
-            let year = CivilCalendar.civil(Int(day)).year
-            return Int64(year > 0 ? year : year &- 1)
-        }
-        case .month: return Kernel.unary([days], type, count) { (day: Int32) in Int64(CivilCalendar.civil(Int(day)).month) }
+        case .year:
+            return Kernel.unary([days], type, count) { (day: Int32) in
+                let year = CivilCalendar.civil(Int(day)).year
+                return Int64(year > 0 ? year : year &- 1)
+            }
+        case .month:
+            return Kernel.unary([days], type, count) { (day: Int32) in Int64(CivilCalendar.civil(Int(day)).month) }
         case .day: return Kernel.unary([days], type, count) { (day: Int32) in Int64(CivilCalendar.civil(Int(day)).day) }
         default:
             return try Kernel.checkedUnary([days], type, count) { (day: Int32, failed: inout UInt8) -> Int64 in
                 fromDay(Int(day), field, 1, &failed)
-            } error: { _ in unsupported(field, .date) }
+            } error: { _ in
+                unsupported(field, .date)
+            }
         }
     }
 
@@ -150,7 +156,9 @@ enum DateTimeFields {
         case .date: return fromDay(Int(vector.values(Int32.self)[row]), field, scale, &failed)
         case .time: return fromTime(vector.values(Int64.self)[row], field, scale, &failed)
         case .interval: return fromInterval(vector.values(IntervalValue.self)[row], field, scale, &failed)
-        default: return fromTimestamp(vector.values(Int64.self)[row], type == .timestampTZ ? zone : nil, field, scale, &failed)
+        default:
+            return fromTimestamp(
+                vector.values(Int64.self)[row], type == .timestampTZ ? zone : nil, field, scale, &failed)
         }
     }
 
@@ -182,7 +190,8 @@ enum DateTimeFields {
         return Int64(value) &* scale
     }
 
-    private static func fromTime(_ time: Int64, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8) -> Int64 {
+    private static func fromTime(_ time: Int64, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8) -> Int64
+    {
         // With a fraction the scale is microseconds.
         switch field {
         case .microseconds: return time % 60_000_000 &* scale
@@ -216,13 +225,16 @@ enum DateTimeFields {
         switch field {
         case .microseconds, .milliseconds, .second, .minute, .hour: return fromTime(rest, field, scale, &failed)
         case .julian:
-            return scale == 1 ? Int64(day) + 2_440_588
+            return scale == 1
+                ? Int64(day) + 2_440_588
                 : (Int64(day) + 2_440_588) * 1_000_000 + Int64((Double(rest) / 86_400).rounded())
         default: return fromDay(day, field, scale, &failed)
         }
     }
 
-    private static func fromInterval(_ value: IntervalValue, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8) -> Int64 {
+    private static func fromInterval(
+        _ value: IntervalValue, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8
+    ) -> Int64 {
         let years = Int64(value.months / 12)
         switch field {
         case .microseconds, .milliseconds, .second, .minute: return fromTime(value.microseconds, field, scale, &failed)
@@ -249,7 +261,8 @@ enum DateTimeFields {
 
     private static func registerTruncation(in registry: FunctionRegistry) {
         func text(_ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
-            FunctionDocumentation("Date and time", "The value cut to a precision: hour, day, month, ….", example: example, result: result)
+            FunctionDocumentation(
+                "Date and time", "The value cut to a precision: hour, day, month, ….", example: example, result: result)
         }
         registry.scalar(
             "date_trunc", [.text, .timestamp], .timestamp, canFail: true,
@@ -327,9 +340,11 @@ enum DateTimeFields {
         case .quarter: return start(date.year, (date.month - 1) / 3 * 3 + 1)
         case .year: return start(date.year)
         case .decade: return start(date.year >= 0 ? date.year / 10 * 10 : -((8 - (date.year - 1)) / 10) * 10)
-        case .century: return start(date.year > 0 ? (date.year + 99) / 100 * 100 - 99 : -((99 - (date.year - 1)) / 100) * 100 + 1)
+        case .century:
+            return start(date.year > 0 ? (date.year + 99) / 100 * 100 - 99 : -((99 - (date.year - 1)) / 100) * 100 + 1)
         case .millennium:
-            return start(date.year > 0 ? (date.year + 999) / 1000 * 1000 - 999 : -((999 - (date.year - 1)) / 1000) * 1000 + 1)
+            return start(
+                date.year > 0 ? (date.year + 999) / 1000 * 1000 - 999 : -((999 - (date.year - 1)) / 1000) * 1000 + 1)
         default: return nil
         }
     }

@@ -6,7 +6,8 @@ import Glibc
 import QueryPlan
 
 enum DateTimeFunctions {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("Date and time", text, example: example, result: result)
     }
 
@@ -27,17 +28,22 @@ enum DateTimeFunctions {
 
     private static func registerClocks(in registry: FunctionRegistry) {
         for name in ["now", "current_timestamp", "transaction_timestamp", "statement_timestamp"] {
-            registry.scalar(name, [], .timestampTZ, volatility: .stable, text("When the statement began.")) { _, type, count, context in
+            registry.scalar(name, [], .timestampTZ, volatility: .stable, text("When the statement began.")) {
+                _, type, count, context in
                 .constant(.integer(context.statementTimestamp), type: type, count: count)
             }
         }
         @Sendable func local(_ context: EvaluationContext) -> Int64 {
             (TimeZoneData.named(context.timeZone) ?? .utc).localTime(of: context.statementTimestamp)
         }
-        registry.scalar("current_date", [], .date, volatility: .stable, text("Today in the session's zone.")) { _, type, count, context in
+        registry.scalar("current_date", [], .date, volatility: .stable, text("Today in the session's zone.")) {
+            _, type, count, context in
             .constant(.integer(Int64(CivilCalendar.split(local(context)).day)), type: type, count: count)
         }
-        registry.scalar("localtimestamp", [], .timestamp, volatility: .stable, text("When the statement began, in the session's zone.")) {
+        registry.scalar(
+            "localtimestamp", [], .timestamp, volatility: .stable,
+            text("When the statement began, in the session's zone.")
+        ) {
             _, type, count, context in .constant(.integer(local(context)), type: type, count: count)
         }
         for name in ["localtime", "current_time"] {
@@ -67,29 +73,38 @@ enum DateTimeFunctions {
             "make_time", [.int32, .int32, .float64], .time, canFail: true,
             text("A time of day from hour, minute and seconds.", "make_time(8, 15, 23.5)", "08:15:23.5")
         ) { arguments, type, count, _ in
-            let (hours, minutes, seconds) = (ValueColumn<Int32>(arguments[0]), ValueColumn<Int32>(arguments[1]), ValueColumn<Double>(arguments[2]))
+            let (hours, minutes, seconds) = (
+                ValueColumn<Int32>(arguments[0]), ValueColumn<Int32>(arguments[1]), ValueColumn<Double>(arguments[2])
+            )
             return try rows(arguments, type, count) { row in try time(hours[row], minutes[row], seconds[row]) }
         }
         for type in [DataType.timestamp, .timestampTZ] {
             let isLocal = type == .timestampTZ
             registry.scalar(
-                isLocal ? "make_timestamptz" : "make_timestamp", [.int32, .int32, .int32, .int32, .int32, .float64], type,
+                isLocal ? "make_timestamptz" : "make_timestamp", [.int32, .int32, .int32, .int32, .int32, .float64],
+                type,
                 volatility: isLocal ? .stable : .immutable, canFail: true,
-                text("A moment from its parts.", isLocal ? nil : "make_timestamp(2013, 7, 15, 8, 15, 23.5)", isLocal ? nil : "2013-07-15 08:15:23.5")
+                text(
+                    "A moment from its parts.", isLocal ? nil : "make_timestamp(2013, 7, 15, 8, 15, 23.5)",
+                    isLocal ? nil : "2013-07-15 08:15:23.5")
             ) { arguments, type, count, context in
                 let parts = arguments[..<5].map { ValueColumn<Int32>($0) }
                 let seconds = ValueColumn<Double>(arguments[5])
                 let zone = TimeZoneData.named(context.timeZone) ?? .utc
                 return try rows(arguments, type, count) { row -> Int64 in
                     let day = try day(Int(parts[0][row]), Int(parts[1][row]), Int(parts[2][row]))
-                    let local = Int64(day) * CivilCalendar.microsecondsPerDay + (try time(parts[3][row], parts[4][row], seconds[row]))
+                    let local =
+                        Int64(day) * CivilCalendar.microsecondsPerDay
+                        + (try time(parts[3][row], parts[4][row], seconds[row]))
                     return isLocal ? zone.moment(ofLocal: local) : local
                 }
             }
         }
         registry.scalar(
             "make_interval", [.int32, .int32, .int32, .int32, .int32, .int32, .float64], .interval, canFail: true,
-            text("An interval from years, months, weeks, days, hours, minutes and seconds.", "make_interval(0, 0, 0, 10, 0, 0, 0)", "10 days")
+            text(
+                "An interval from years, months, weeks, days, hours, minutes and seconds.",
+                "make_interval(0, 0, 0, 10, 0, 0, 0)", "10 days")
         ) { arguments, type, count, _ in
             let parts = arguments[..<6].map { ValueColumn<Int32>($0) }
             let seconds = ValueColumn<Double>(arguments[6])
@@ -97,7 +112,8 @@ enum DateTimeFunctions {
                 let months = Int64(parts[0][row]) * 12 + Int64(parts[1][row])
                 let days = Int64(parts[2][row]) * 7 + Int64(parts[3][row])
                 let rest = (seconds[row] * 1e6).rounded()
-                guard let m = Int32(exactly: months), let d = Int32(exactly: days), let fraction = Int64(exactly: rest) else {
+                guard let m = Int32(exactly: months), let d = Int32(exactly: days), let fraction = Int64(exactly: rest)
+                else {
                     throw DateArithmetic.outOfRange("interval")
                 }
                 return IntervalValue(
@@ -120,13 +136,19 @@ enum DateTimeFunctions {
         for type in [DataType.date, .timestamp, .timestampTZ, .interval] {
             registry.scalar(
                 "isfinite", [.exact(type)], .boolean,
-                text("Whether the value is not infinite.", type == .date ? "isfinite(date '2001-02-16')" : nil, type == .date ? "t" : nil)
+                text(
+                    "Whether the value is not infinite.", type == .date ? "isfinite(date '2001-02-16')" : nil,
+                    type == .date ? "t" : nil)
             ) { arguments, result, count, _ in
                 switch type {
                 case .interval: .constant(.boolean(true), type: .boolean, count: count)
                 case .date:
-                    Kernel.unary(arguments, result, count) { (day: Int32) in flag(day != Int32.max && day != Int32.min) }
-                default: Kernel.unary(arguments, result, count) { (time: Int64) in flag(time != Int64.max && time != Int64.min) }
+                    Kernel.unary(arguments, result, count) { (day: Int32) in flag(day != Int32.max && day != Int32.min)
+                    }
+                default:
+                    Kernel.unary(arguments, result, count) { (time: Int64) in
+                        flag(time != Int64.max && time != Int64.min)
+                    }
                 }
             }
         }
@@ -134,14 +156,17 @@ enum DateTimeFunctions {
 
     /// A value for every row whose arguments are not null.
     @inline(__always)
-    static func rows<R>(_ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int) throws -> R) throws -> Vector {
+    static func rows<R>(_ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int) throws -> R) throws
+        -> Vector
+    {
         let result = Vector(flat: type, capacity: count)
         let target = result.values(R.self)
         let mayHaveNulls = arguments.contains { $0.mayHaveNulls }
         var row = 0
         while row < count {
             if mayHaveNulls && !ValidityMask.isValid(arguments, row) {
-                (result.data + row &* type.physical.width).initializeMemory(as: UInt8.self, repeating: 0, count: type.physical.width)
+                (result.data + row &* type.physical.width).initializeMemory(
+                    as: UInt8.self, repeating: 0, count: type.physical.width)
             } else {
                 target[row] = try body(row)
             }
@@ -172,15 +197,20 @@ enum DateTimeFunctions {
             let isLocal = type == .timestampTZ
             registry.scalar(
                 "age", [.exact(type), .exact(type)], .interval, volatility: isLocal ? .stable : .immutable,
-                text("Time between two moments in years, months, days and less.",
-                    isLocal ? nil : "age(timestamp '2001-04-10', timestamp '1957-06-13')", isLocal ? nil : "43 years 9 mons 27 days")
+                text(
+                    "Time between two moments in years, months, days and less.",
+                    isLocal ? nil : "age(timestamp '2001-04-10', timestamp '1957-06-13')",
+                    isLocal ? nil : "43 years 9 mons 27 days")
             ) { arguments, result, count, context in
                 let zone = isLocal ? TimeZoneData.named(context.timeZone) ?? .utc : .utc
                 return Kernel.binary(arguments[0], arguments[1], result, count) { (a: Int64, b: Int64) in
                     age(zone.localTime(of: a), zone.localTime(of: b))
                 }
             }
-            registry.scalar("age", [.exact(type)], .interval, volatility: .stable, text("Time since a moment, up to midnight today.")) {
+            registry.scalar(
+                "age", [.exact(type)], .interval, volatility: .stable,
+                text("Time since a moment, up to midnight today.")
+            ) {
                 arguments, result, count, context in
                 let zone = TimeZoneData.named(context.timeZone) ?? .utc
                 let today = CivilCalendar.split(zone.localTime(of: context.statementTimestamp)).day
@@ -225,7 +255,8 @@ enum DateTimeFunctions {
         ]
         for (name, hours, days, example, result) in functions {
             registry.scalar(
-                name, [.interval], .interval, text("The interval with full days and months carried over.", example, result)
+                name, [.interval], .interval,
+                text("The interval with full days and months carried over.", example, result)
             ) { arguments, type, count, _ in
                 Kernel.unary(arguments, type, count) { (x: IntervalValue) in justified(x, hours: hours, days: days) }
             }
@@ -246,15 +277,19 @@ enum DateTimeFunctions {
             day %= 30
         }
         if days && hours {
-            if months > 0 && (day < 0 || (day == 0 && time < 0)) { day += 30; months -= 1 }
-            else if months < 0 && (day > 0 || (day == 0 && time > 0)) { day -= 30; months += 1 }
+            if months > 0 && (day < 0 || (day == 0 && time < 0)) {
+                day += 30; months -= 1
+            } else if months < 0 && (day > 0 || (day == 0 && time > 0)) {
+                day -= 30; months += 1
+            }
         } else if days {
             if months > 0 && day < 0 { day += 30; months -= 1 } else if months < 0 && day > 0 { day -= 30; months += 1 }
         }
         if hours {
             if day > 0 && time < 0 { time += full; day -= 1 } else if day < 0 && time > 0 { time -= full; day += 1 }
         }
-        return IntervalValue(months: Int32(truncatingIfNeeded: months), days: Int32(truncatingIfNeeded: day), microseconds: time)
+        return IntervalValue(
+            months: Int32(truncatingIfNeeded: months), days: Int32(truncatingIfNeeded: day), microseconds: time)
     }
 }
 

@@ -17,7 +17,8 @@ enum DecimalArithmetic {
         ) { arguments, type, count, _ in try add(arguments[0], arguments[1], type, count, subtracts: false) }
         registry.scalar(
             "-", pair, typed: { DecimalTyping.sum($0[0], $0[1]) }, canFail: true,
-            canFailForTypes: { DecimalTyping.sumMayOverflow($0[0], $0[1]) }, documentation("Difference.", "1.5 - 2.25", "-0.75")
+            canFailForTypes: { DecimalTyping.sumMayOverflow($0[0], $0[1]) },
+            documentation("Difference.", "1.5 - 2.25", "-0.75")
         ) { arguments, type, count, _ in try add(arguments[0], arguments[1], type, count, subtracts: true) }
         registry.scalar(
             "*", pair, typed: { DecimalTyping.product($0[0], $0[1]) }, canFail: true,
@@ -31,7 +32,8 @@ enum DecimalArithmetic {
         for name in ["%", "mod"] {
             registry.scalar(
                 name, pair, typed: { DecimalTyping.remainder($0[0], $0[1]) }, canFail: true,
-                documentation("Remainder, with the sign of the dividend.", name == "%" ? "7.5 % 2" : "mod(7.5, 2)", "1.5")
+                documentation(
+                    "Remainder, with the sign of the dividend.", name == "%" ? "7.5 % 2" : "mod(7.5, 2)", "1.5")
             ) { arguments, type, count, _ in try remainder(arguments[0], arguments[1], type, count) }
         }
         registry.scalar("-", [.anyDecimal], typed: { $0[0] }, documentation("Negation.", "- 1.5", "-1.5")) {
@@ -70,7 +72,9 @@ enum DecimalArithmetic {
                 let narrow = Int64(truncatingIfNeeded: sum)
                 failed |= flag(Int128(narrow) != sum)
                 return narrow
-            } error: { _ in overflow(type) }
+            } error: { _ in
+                overflow(type)
+            }
         }
         switch (x.physical, y.physical) {
         case (.int64, .int64): return try addWide(x, y, type, count, subtracts, Int64.self, Int64.self)
@@ -86,8 +90,12 @@ enum DecimalArithmetic {
     ) throws -> Vector {
         if case .decimal(let precision, _) = type, precision < DataType.decimalPrecisionMax {
             return subtracts
-                ? Kernel.binary(a, b, type, count) { (p: A, q: B) in Int128(truncatingIfNeeded: p) &- Int128(truncatingIfNeeded: q) }
-                : Kernel.binary(a, b, type, count) { (p: A, q: B) in Int128(truncatingIfNeeded: p) &+ Int128(truncatingIfNeeded: q) }
+                ? Kernel.binary(a, b, type, count) { (p: A, q: B) in
+                    Int128(truncatingIfNeeded: p) &- Int128(truncatingIfNeeded: q)
+                }
+                : Kernel.binary(a, b, type, count) { (p: A, q: B) in
+                    Int128(truncatingIfNeeded: p) &+ Int128(truncatingIfNeeded: q)
+                }
         }
         let bound = PowerOfTen.value(38)
         return try Kernel.checkedBinary(a, b, type, count) { (p: A, q: B, failed: inout UInt8) -> Int128 in
@@ -97,13 +105,17 @@ enum DecimalArithmetic {
             // Operands are below 10^38: their sum cannot wrap around 2^127 and come back below the bound.
             failed |= flag(sum >= bound) | flag(sum <= 0 &- bound)
             return sum
-        } error: { _ in overflow(type) }
+        } error: { _ in
+            overflow(type)
+        }
     }
 
     // MARK: Products
 
     private static func multiply(_ a: Vector, _ b: Vector, _ type: DataType, _ count: Int) throws -> Vector {
-        guard case .decimal(let precision, let scale) = type else { throw QueryError.internalError("a product without scale") }
+        guard case .decimal(let precision, let scale) = type else {
+            throw QueryError.internalError("a product without scale")
+        }
         let excess = a.type.scale + b.type.scale - scale
         if excess > 0 { return try multiplyAndRound(a, b, type, count, excess) }
         if type.physical == .int64 && a.physical == .int64 && b.physical == .int64 {
@@ -165,7 +177,9 @@ enum DecimalArithmetic {
             let (product, overflow) = x.multipliedReportingOverflow(by: y)
             failed |= flag(overflow) | flag(product >= bound) | flag(product <= 0 &- bound)
             return product
-        } error: { _ in overflow(type) }
+        } error: { _ in
+            overflow(type)
+        }
     }
 
     /// Products whose exact scale is cut: a × b / 10^excess.
@@ -180,7 +194,9 @@ enum DecimalArithmetic {
                 return 0
             }
             return y < 0 ? 0 &- value : value
-        } error: { _ in overflow(type) }
+        } error: { _ in
+            overflow(type)
+        }
     }
 
     // MARK: Quotients
@@ -204,7 +220,9 @@ enum DecimalArithmetic {
             let (product, overflow) = quotient.multipliedReportingOverflow(by: extra)
             failed |= flag(overflow) | flag(!PowerOfTen.fits(product, precision: 38))
             return product
-        } error: { $0 & 2 != 0 ? QueryError(.divisionByZero, "division by zero") : overflow(type) }
+        } error: {
+            $0 & 2 != 0 ? QueryError(.divisionByZero, "division by zero") : overflow(type)
+        }
     }
 
     private static func remainder(_ a: Vector, _ b: Vector, _ type: DataType, _ count: Int) throws -> Vector {
@@ -217,7 +235,9 @@ enum DecimalArithmetic {
                 return 0
             }
             return q == -1 ? 0 : p % q
-        } error: { _ in QueryError(.divisionByZero, "division by zero") }
+        } error: { _ in
+            QueryError(.divisionByZero, "division by zero")
+        }
         guard type.physical == .int64 else { return result.retyped(type) }
         return Kernel.unary([result], type, count) { (value: Int128) in Int64(truncatingIfNeeded: value) }
     }

@@ -27,7 +27,8 @@ enum DecimalVector {
             let (product, overflow) = value.multipliedReportingOverflow(by: PowerOfTen.value(min(38, difference)))
             if !overflow {
                 let type = TypeConversion.minimalDecimal(product, scale: scale)
-                return .constant(.decimal(product), type: .decimal(precision: precision(type), scale: scale), count: vector.count)
+                return .constant(
+                    .decimal(product), type: .decimal(precision: precision(type), scale: scale), count: vector.count)
             }
         }
         digits = min(DataType.decimalPrecisionMax, digits)
@@ -50,7 +51,8 @@ enum DecimalVector {
             let target = result.values(Int128.self)
             let bound = Int128.max
             for row in 0..<count {
-                let value = source.physical == .int64 ? Int128(source.values(Int64.self)[row]) : source.values(Int128.self)[row]
+                let value =
+                    source.physical == .int64 ? Int128(source.values(Int64.self)[row]) : source.values(Int128.self)[row]
                 let (product, overflow) = value.multipliedReportingOverflow(by: factor)
                 target[row] = overflow ? (value < 0 ? 0 - bound : bound) : product
             }
@@ -126,14 +128,17 @@ enum DecimalMath {
 
     /// Nearest double.
     static func double(_ value: Int128, scale: Int) -> Double {
-        if value.magnitude < 1 << 53, scale <= 22 { return Double(Int64(truncatingIfNeeded: value)) / exactPowers[scale] }
+        if value.magnitude < 1 << 53, scale <= 22 {
+            return Double(Int64(truncatingIfNeeded: value)) / exactPowers[scale]
+        }
         var text: [UInt8] = []
         NumericText.append(decimal: value, scale: scale, into: &text)
         return Double(String(decoding: text, as: UTF8.self)) ?? .nan
     }
 
     static let exactPowers: [Double] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20,
         1e21, 1e22,
     ]
 }

@@ -6,18 +6,28 @@ import Diagnostics
 enum FormatFunctions {
     static func register(in registry: FunctionRegistry) {
         let documentation = FunctionDocumentation(
-            "Text", "The first argument with %s, %I and %L replaced by the others.", example: "format('Hello %s', 'World')",
+            "Text", "The first argument with %s, %I and %L replaced by the others.",
+            example: "format('Hello %s', 'World')",
             result: "Hello World")
-        registry.scalar("format", [.text], .text, canFail: true, FunctionDocumentation("Text", "The text with %% as a percent sign.")) {
+        registry.scalar(
+            "format", [.text], .text, canFail: true,
+            FunctionDocumentation("Text", "The text with %% as a percent sign.")
+        ) {
             arguments, type, count, context in try format(arguments, type, count, context)
         }
-        registry.scalar("format", [.text, .any], .text, isVariadic: true, volatility: .stable, isStrict: false, canFail: true, documentation) {
-            arguments, type, count, context in try format(arguments, type, count, context).maskedLike(arguments[0], count)
+        registry.scalar(
+            "format", [.text, .any], .text, isVariadic: true, volatility: .stable, isStrict: false, canFail: true,
+            documentation
+        ) {
+            arguments, type, count, context in
+            try format(arguments, type, count, context).maskedLike(arguments[0], count)
         }
         for (name, countsNulls, result) in [("num_nulls", true, "1"), ("num_nonnulls", false, "2")] {
             registry.scalar(
                 name, [.any], .int32, isVariadic: true, isStrict: false,
-                FunctionDocumentation("General", "Number of arguments that are \(countsNulls ? "" : "not ")null.", example: "\(name)(1, NULL, 2)", result: result)
+                FunctionDocumentation(
+                    "General", "Number of arguments that are \(countsNulls ? "" : "not ")null.",
+                    example: "\(name)(1, NULL, 2)", result: result)
             ) { arguments, type, count, _ in
                 let output = Vector(flat: type, capacity: count)
                 for row in 0..<count {
@@ -31,7 +41,8 @@ enum FormatFunctions {
                 "date_bin", [.interval, .exact(type), .exact(type)], type, canFail: true,
                 FunctionDocumentation(
                     "Date and time", "The start of the bin of a fixed width that holds a moment.",
-                    example: type == .timestamp ? "date_bin('15 minutes', timestamp '2020-02-11 15:44:17', timestamp '2001-01-01')" : nil,
+                    example: type == .timestamp
+                        ? "date_bin('15 minutes', timestamp '2020-02-11 15:44:17', timestamp '2001-01-01')" : nil,
                     result: type == .timestamp ? "2020-02-11 15:30:00" : nil)
             ) { arguments, result, count, _ in
                 let strides = ValueColumn<IntervalValue>(arguments[0])
@@ -42,7 +53,9 @@ enum FormatFunctions {
                         throw QueryError.notSupported("timestamps binned into intervals containing months or years")
                     }
                     let width = Int64(stride.days) * CivilCalendar.microsecondsPerDay + stride.microseconds
-                    guard width > 0 else { throw QueryError(.datetimeFieldOverflow, "stride must be greater than zero") }
+                    guard width > 0 else {
+                        throw QueryError(.datetimeFieldOverflow, "stride must be greater than zero")
+                    }
                     let (distance, overflow) = moments[row].subtractingReportingOverflow(origins[row])
                     if overflow { throw DateArithmetic.outOfRange("timestamp") }
                     let rest = distance % width
@@ -99,7 +112,9 @@ enum FormatFunctions {
                 switch kind {
                 case "s": break
                 case "I":
-                    if isNull { throw QueryError(.nullValueNotAllowed, "null values cannot be formatted as an SQL identifier") }
+                    if isNull {
+                        throw QueryError(.nullValueNotAllowed, "null values cannot be formatted as an SQL identifier")
+                    }
                     piece = quoted(piece, 0x22)
                 case "L": piece = isNull ? Array("NULL".utf8) : quoted(piece, 0x27)
                 default: throw QueryError(.invalidParameterValue, "unrecognized format() type specifier \"\(kind)\"")

@@ -12,9 +12,12 @@ struct DateTemplate {
     enum Ordinal: Equatable { case none, lower, upper }
 
     private static let patterns = [
-        "HH24", "HH12", "SSSSS", "SSSS", "Y,YYY", "YYYY", "IYYY", "MONTH", "Month", "month", "A.M.", "P.M.", "a.m.", "p.m.", "B.C.",
-        "A.D.", "MI", "SS", "MS", "US", "HH", "YYY", "IYY", "IDDD", "DDD", "DAY", "Day", "day", "MON", "Mon", "mon", "TZH", "TZM",
-        "YY", "IY", "IW", "WW", "CC", "DD", "DY", "Dy", "dy", "ID", "MM", "RM", "rm", "AM", "PM", "am", "pm", "BC", "AD", "bc", "ad",
+        "HH24", "HH12", "SSSSS", "SSSS", "Y,YYY", "YYYY", "IYYY", "MONTH", "Month", "month", "A.M.", "P.M.", "a.m.",
+        "p.m.", "B.C.",
+        "A.D.", "MI", "SS", "MS", "US", "HH", "YYY", "IYY", "IDDD", "DDD", "DAY", "Day", "day", "MON", "Mon", "mon",
+        "TZH", "TZM",
+        "YY", "IY", "IW", "WW", "CC", "DD", "DY", "Dy", "dy", "ID", "MM", "RM", "rm", "AM", "PM", "am", "pm", "BC",
+        "AD", "bc", "ad",
         "TZ", "tz", "OF", "FF1", "FF2", "FF3", "FF4", "FF5", "FF6", "Y", "I", "W", "D", "J", "Q",
     ]
 
@@ -73,7 +76,8 @@ struct DateTemplate {
         let upper = text.prefix(5).uppercased()
         for pattern in patterns where upper.hasPrefix(pattern) && pattern == pattern.uppercased() {
             switch pattern {
-            case "MONTH", "DAY", "DY", "MON", "AM", "PM", "BC", "AD", "TZ", "RM", "A.M.", "P.M.", "B.C.", "A.D.": continue
+            case "MONTH", "DAY", "DY", "MON", "AM", "PM", "BC", "AD", "TZ", "RM", "A.M.", "P.M.", "B.C.", "A.D.":
+                continue
             default: return pattern
             }
         }
@@ -96,7 +100,8 @@ private struct MomentParts {
 }
 
 enum Formatting {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("Formatting", text, example: example, result: result)
     }
 
@@ -104,7 +109,8 @@ enum Formatting {
         for type in [DataType.timestamp, .timestampTZ, .interval] {
             registry.scalar(
                 "to_char", [.exact(type), .text], .text, volatility: .stable, canFail: true,
-                text("A date or time by a template.",
+                text(
+                    "A date or time by a template.",
                     type == .timestamp ? "to_char(timestamp '2002-04-20 17:31:12.66', 'HH12:MI:SS')" : nil,
                     type == .timestamp ? "05:31:12" : nil)
             ) { arguments, result, count, context in
@@ -154,7 +160,8 @@ enum Formatting {
     }
 
     private static let months = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
     ]
     private static let days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
     private static let romans = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"]
@@ -176,10 +183,13 @@ enum Formatting {
         }
         func word(_ text: String, _ width: Int) {
             output.append(contentsOf: text.utf8)
-            if fill && text.utf8.count < width { output.append(contentsOf: repeatElement(0x20, count: width - text.utf8.count)) }
+            if fill && text.utf8.count < width {
+                output.append(contentsOf: repeatElement(0x20, count: width - text.utf8.count))
+            }
         }
         func cased(_ text: String) -> String {
-            pattern == pattern.uppercased() ? text.uppercased() : pattern == pattern.lowercased() ? text.lowercased() : text
+            pattern == pattern.uppercased()
+                ? text.uppercased() : pattern == pattern.lowercased() ? text.lowercased() : text
         }
         func needsCalendar() throws {
             if parts.isInterval {
@@ -277,7 +287,8 @@ enum Formatting {
     private static func registerNumbers(in registry: FunctionRegistry) {
         let documentation = text("A number by a template.", "to_char(125, '999')", " 125")
         for type in [ParameterType.int32, .int64, .float64] {
-            registry.scalar("to_char", [type, .text], .text, canFail: true, documentation) { arguments, result, count, _ in
+            registry.scalar("to_char", [type, .text], .text, canFail: true, documentation) {
+                arguments, result, count, _ in
                 let templates = ViewColumn(arguments[1])
                 return try Kernel.text(arguments, result, count) { row, output in
                     let template = try NumberTemplate(templates.string(row))
@@ -295,11 +306,14 @@ enum Formatting {
                 }
             }
         }
-        registry.scalar("to_char", [.anyDecimal, .text], .text, canFail: true, documentation) { arguments, result, count, _ in
+        registry.scalar("to_char", [.anyDecimal, .text], .text, canFail: true, documentation) {
+            arguments, result, count, _ in
             let templates = ViewColumn(arguments[1])
             return try Kernel.text(arguments, result, count) { row, output in
                 let template = try NumberTemplate(templates.string(row))
-                if case .decimal(let value) = arguments[0].value(at: row) { template.append(value, scale: arguments[0].type.scale, &output) }
+                if case .decimal(let value) = arguments[0].value(at: row) {
+                    template.append(value, scale: arguments[0].type.scale, &output)
+                }
                 return true
             }
         }
@@ -312,7 +326,11 @@ enum Formatting {
                 let source = texts.string(row)
                 let isNegative = source.contains("-") || source.contains("<")
                 let kept = Array(source.utf8.filter { ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E })
-                guard let value = try? kept.withUnsafeBufferPointer({ try NumericText.parseDecimal($0, precision: 38, scale: 16) }) else {
+                guard
+                    let value = try? kept.withUnsafeBufferPointer({
+                        try NumericText.parseDecimal($0, precision: 38, scale: 16)
+                    })
+                else {
                     throw QueryError(.invalidTextRepresentation, "invalid input syntax for type numeric: \"\(source)\"")
                 }
                 return isNegative ? 0 - value : value
@@ -326,14 +344,18 @@ enum Formatting {
         for (name, type) in [("to_date", DataType.date), ("to_timestamp", .timestampTZ)] {
             registry.scalar(
                 name, [.text, .text], type, volatility: type == .date ? .immutable : .stable, canFail: true,
-                text("A \(type == .date ? "date" : "moment") from a text by a template.",
+                text(
+                    "A \(type == .date ? "date" : "moment") from a text by a template.",
                     type == .date ? "to_date('05 Dec 2000', 'DD Mon YYYY')" : nil, type == .date ? "2000-12-05" : nil)
             ) { arguments, result, count, context in
                 let (texts, templates) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]))
                 let zone = TimeZoneData.named(context.timeZone) ?? .utc
                 if type == .date {
                     return try DateTimeFunctions.rows(arguments, result, count) { row -> Int32 in
-                        Int32(truncatingIfNeeded: try DateReader.read(texts.string(row), DateTemplate(templates.string(row))).day)
+                        Int32(
+                            truncatingIfNeeded: try DateReader.read(
+                                texts.string(row), DateTemplate(templates.string(row))
+                            ).day)
                     }
                 }
                 return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
@@ -372,13 +394,20 @@ private enum DateReader {
             }
             throw invalid(pattern)
         }
-        let months = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+        let months = [
+            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+            "November", "December",
+        ]
         let days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
         for (index, piece) in template.pieces.enumerated() {
             guard case .pattern(let pattern, _, _) = piece else {
                 guard case .text(let literal) = piece else { continue }
                 for character in literal {
-                    if character == " " { rest = rest.drop { $0 == " " } } else if let next = rest.first, !next.isNumber && !next.isLetter || next == character { rest = rest.dropFirst() }
+                    if character == " " {
+                        rest = rest.drop { $0 == " " }
+                    } else if let next = rest.first, !next.isNumber && !next.isLetter || next == character {
+                        rest = rest.dropFirst()
+                    }
                 }
                 continue
             }
@@ -386,12 +415,15 @@ private enum DateReader {
             if rest.isEmpty { break }
             // A number in front of another number keeps to its width.
             var isFollowedByNumber = false
-            if index + 1 < template.pieces.count, case .pattern = template.pieces[index + 1] { isFollowedByNumber = true }
+            if index + 1 < template.pieces.count, case .pattern = template.pieces[index + 1] {
+                isFollowedByNumber = true
+            }
             switch pattern.uppercased() {
             case "YYYY": year = try number(pattern, isFollowedByNumber ? 4 : 9)
             case "YYY", "YY", "Y":
                 let value = try number(pattern, pattern.count)
-                year = value < 70 ? 2000 + value : value < 100 ? 1900 + value : value < 520 ? 2000 + value : 1000 + value
+                year =
+                    value < 70 ? 2000 + value : value < 100 ? 1900 + value : value < 520 ? 2000 + value : 1000 + value
             case "MM": month = try number(pattern, 2)
             case "MONTH": month = try name(months, pattern, false) + 1
             case "MON": month = try name(months, pattern, true) + 1
@@ -427,10 +459,17 @@ private enum DateReader {
             hour = hour % 12 + (isAfternoon ? 12 : 0)
         }
         if isBC { year = 1 - year }
-        guard month >= 1, month <= 12, day >= 1, day <= CivilCalendar.dayCount(year: year, month: month), hour < 24, minute < 60
+        guard month >= 1, month <= 12, day >= 1, day <= CivilCalendar.dayCount(year: year, month: month), hour < 24,
+            minute < 60
         else { throw QueryError(.datetimeFieldOverflow, "date/time field value out of range: \"\(text)\"") }
-        let number = julian ?? (dayOfYear > 0 ? CivilCalendar.days(year: year, month: 1, day: 1) + dayOfYear - 1 : CivilCalendar.days(year: year, month: month, day: day))
-        return (number, Int64(hour) * 3_600_000_000 + Int64(minute) * 60_000_000 + Int64(second) * 1_000_000 + Int64(micros))
+        let number =
+            julian
+            ?? (dayOfYear > 0
+                ? CivilCalendar.days(year: year, month: 1, day: 1) + dayOfYear - 1
+                : CivilCalendar.days(year: year, month: month, day: day))
+        return (
+            number, Int64(hour) * 3_600_000_000 + Int64(minute) * 60_000_000 + Int64(second) * 1_000_000 + Int64(micros)
+        )
     }
 }
 
@@ -458,8 +497,12 @@ struct NumberTemplate {
         var sawDigit = false
         while let character = rest.first {
             if take("FM") { isFill = false; continue }
-            if rest.prefix(2).uppercased() == "RN" { isRoman = String(rest.prefix(2)); rest = rest.dropFirst(2); continue }
-            if rest.prefix(2).lowercased() == "th" { ordinal = String(rest.prefix(2)); rest = rest.dropFirst(2); continue }
+            if rest.prefix(2).uppercased() == "RN" {
+                isRoman = String(rest.prefix(2)); rest = rest.dropFirst(2); continue
+            }
+            if rest.prefix(2).lowercased() == "th" {
+                ordinal = String(rest.prefix(2)); rest = rest.dropFirst(2); continue
+            }
             if take("EEEE") || take("V") { throw QueryError.notSupported("template pattern EEEE or V") }
             if take("MI") { sign = "M"; signAtEnd = sawDigit; continue }
             if take("PL") { sign = "+"; signAtEnd = sawDigit; continue }
@@ -494,7 +537,9 @@ struct NumberTemplate {
         let wholePart = rounded.magnitude / unit.magnitude
         NumericText.append(decimal: Int128(wholePart), scale: 0, into: &wholeDigits)
         let slots = whole.filter { $0 != "," }.count
-        if wholePart == 0 && (whole.contains("9") && !whole.contains("0")) && slots > 0 && places > 0 { wholeDigits = [] }
+        if wholePart == 0 && (whole.contains("9") && !whole.contains("0")) && slots > 0 && places > 0 {
+            wholeDigits = []
+        }
         let overflow = wholeDigits.count > slots
         // Zeros are forced from the first 0 of the template on.
         let firstZero = whole.firstIndex(of: "0").map { index in whole[..<index].filter { $0 != "," }.count } ?? Int.max
@@ -524,7 +569,8 @@ struct NumberTemplate {
         if hasPoint {
             body.append(".")
             var digits: [UInt8] = []
-            NumericText.appendDigits(UInt64(truncatingIfNeeded: rounded.magnitude % unit.magnitude), minimum: max(1, places), into: &digits)
+            NumericText.appendDigits(
+                UInt64(truncatingIfNeeded: rounded.magnitude % unit.magnitude), minimum: max(1, places), into: &digits)
             if places == 0 { digits = [] }
             if !isFill {
                 while digits.count > 0, digits.last == 0x30, fraction[digits.count - 1] == "9" { digits.removeLast() }
@@ -536,10 +582,16 @@ struct NumberTemplate {
         let padding = String(repeating: " ", count: blanks)
         let text: String
         switch sign {
-        case "M": text = signAtEnd ? padding + core + (isNegative ? "-" : isFill ? " " : "") : (isNegative ? "-" : isFill ? " " : "") + padding + core
-        case "S": text = signAtEnd ? padding + core + (isNegative ? "-" : "+") : padding + (isNegative ? "-" : "+") + core
+        case "M":
+            text =
+                signAtEnd
+                ? padding + core + (isNegative ? "-" : isFill ? " " : "")
+                : (isNegative ? "-" : isFill ? " " : "") + padding + core
+        case "S":
+            text = signAtEnd ? padding + core + (isNegative ? "-" : "+") : padding + (isNegative ? "-" : "+") + core
         case "+": text = padding + (isNegative ? "-" : isFill ? " " : "") + core + ""
-        case "<": text = isNegative ? padding + "<" + core + ">" : (isFill ? " " : "") + padding + core + (isFill ? " " : "")
+        case "<":
+            text = isNegative ? padding + "<" + core + ">" : (isFill ? " " : "") + padding + core + (isFill ? " " : "")
         default: text = padding + (isNegative ? "-" : isFill ? " " : "") + core
         }
         output.append(contentsOf: (prefix + text).utf8)
@@ -557,7 +609,8 @@ struct NumberTemplate {
             text = String(repeating: "#", count: 15)
         } else {
             for (number, sign) in [
-                (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"), (9, "IX"),
+                (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"),
+                (10, "X"), (9, "IX"),
                 (5, "V"), (4, "IV"), (1, "I"),
             ] {
                 while rest >= number {

@@ -5,7 +5,8 @@ import Diagnostics
 import QueryPlan
 
 enum GeneralFunctions {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("General", text, example: example, result: result)
     }
 
@@ -32,10 +33,15 @@ enum GeneralFunctions {
         for (name, isGreatest) in [("greatest", true), ("least", false)] {
             registry.scalar(
                 name, [.anyElement], typed: { $0[0] }, isVariadic: true, isStrict: false,
-                text("The \(isGreatest ? "largest" : "smallest") argument that is not null.", "\(name)(3, 7, 5)", isGreatest ? "7" : "3")
+                text(
+                    "The \(isGreatest ? "largest" : "smallest") argument that is not null.", "\(name)(3, 7, 5)",
+                    isGreatest ? "7" : "3")
             ) { arguments, type, count, _ in extreme(arguments, type, count, isGreatest: isGreatest) }
         }
-        registry.scalar("pg_typeof", [.any], .text, isStrict: false, text("The name of the argument's type.", "pg_typeof(33)", "integer")) {
+        registry.scalar(
+            "pg_typeof", [.any], .text, isStrict: false,
+            text("The name of the argument's type.", "pg_typeof(33)", "integer")
+        ) {
             arguments, type, count, _ in
             .constant(.string(TypeConversion.displayName(arguments[0].type)), type: type, count: count)
         }
@@ -45,7 +51,8 @@ enum GeneralFunctions {
         var best = arguments[0].flattened()
         for argument in arguments.dropFirst() {
             let other = argument.flattened()
-            let better = isGreatest
+            let better =
+                isGreatest
                 ? Comparison.evaluate(.less, best, other, count) : Comparison.evaluate(.less, other, best, count)
             let flags = better.values(UInt8.self)
             if best.validity != nil || other.validity != nil {
@@ -55,7 +62,8 @@ enum GeneralFunctions {
             }
             let chosen = Selection.rows(where: flags, count: count)
             let assembler = VectorAssembler(type: type, count: count)
-            assembler.put(best.gathered(ConditionalNode.complement(of: chosen, count: count)),
+            assembler.put(
+                best.gathered(ConditionalNode.complement(of: chosen, count: count)),
                 at: ConditionalNode.complement(of: chosen, count: count))
             assembler.put(other.gathered(chosen), at: chosen)
             best = assembler.result

@@ -15,7 +15,9 @@ enum IntegerArithmetic {
         QueryError(.numericValueOutOfRange, "\(type.sqlName) out of range")
     }
 
-    private static func documentation(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func documentation(_ text: String, _ example: String? = nil, _ result: String? = nil)
+        -> FunctionDocumentation
+    {
         FunctionDocumentation("Arithmetic", text, example: example, result: result)
     }
 
@@ -29,7 +31,8 @@ enum IntegerArithmetic {
         _ type: DataType, _: T.Type, _: Wide.Type, in registry: FunctionRegistry
     ) where T: Sendable, Wide: Sendable {
         let pair: [ParameterType] = [.exact(type), .exact(type)]
-        registry.scalar("+", pair, type, canFail: true, documentation("Sum.", "2 + 3", "5")) { arguments, type, count, _ in
+        registry.scalar("+", pair, type, canFail: true, documentation("Sum.", "2 + 3", "5")) {
+            arguments, type, count, _ in
             try signChecked(arguments, type, count) { (x: T, y: T, r: inout T) in
                 r = x &+ y
                 return (x ^ r) & (y ^ r)
@@ -55,12 +58,15 @@ enum IntegerArithmetic {
                 name, pair, type, canFail: true,
                 documentation("Quotient, cut towards zero.", name == "/" ? "7 / 2" : nil, name == "/" ? "3" : nil)
             ) { arguments, type, count, _ in
-                try Kernel.checkedBinary(arguments[0], arguments[1], type, count) { (x: T, y: T, failed: inout UInt8) -> T in
+                try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
+                    (x: T, y: T, failed: inout UInt8) -> T in
                     let isZero = y == 0
                     let overflows = x == T.min && y == -1
                     failed |= flag(isZero) &<< 1 | flag(overflows)
                     return x / (isZero || overflows ? 1 : y)
-                } error: { failure(type)($0) }
+                } error: {
+                    failure(type)($0)
+                }
             }
         }
         for name in ["%", "mod"] {
@@ -68,10 +74,13 @@ enum IntegerArithmetic {
                 name, pair, type, canFail: true,
                 documentation("Remainder, with the sign of the dividend.", name == "%" ? "7 % 2" : "mod(7, 2)", "1")
             ) { arguments, type, count, _ in
-                try Kernel.checkedBinary(arguments[0], arguments[1], type, count) { (x: T, y: T, failed: inout UInt8) -> T in
+                try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
+                    (x: T, y: T, failed: inout UInt8) -> T in
                     failed |= flag(y == 0) &<< 1
                     return x % (y == 0 || y == -1 ? 1 : y)
-                } error: { failure(type)($0) }
+                } error: {
+                    failure(type)($0)
+                }
             }
         }
         registry.scalar("-", [.exact(type)], type, canFail: true, documentation("Negation.", "- 5", "-5")) {
@@ -79,9 +88,12 @@ enum IntegerArithmetic {
             try Kernel.checkedUnary(arguments, type, count) { (x: T, failed: inout UInt8) -> T in
                 failed |= flag(x == T.min)
                 return 0 &- x
-            } error: { failure(type)($0) }
+            } error: {
+                failure(type)($0)
+            }
         }
-        registry.scalar("+", [.exact(type)], type, documentation("The operand itself.", "+ 5", "5")) { arguments, _, _, _ in
+        registry.scalar("+", [.exact(type)], type, documentation("The operand itself.", "+ 5", "5")) {
+            arguments, _, _, _ in
             arguments[0]
         }
         registerBits(type, T.self, in: registry)
@@ -155,11 +167,13 @@ enum IntegerArithmetic {
         }
         registry.scalar("<<", [.exact(type), .int32], type, bits("Bitwise shift left.", "1 << 4", "16")) {
             arguments, type, count, _ in
-            Kernel.binary(arguments[0], arguments[1], type, count) { (x: T, y: Int32) in x &<< T(truncatingIfNeeded: y) }
+            Kernel.binary(arguments[0], arguments[1], type, count) { (x: T, y: Int32) in x &<< T(truncatingIfNeeded: y)
+            }
         }
         registry.scalar(">>", [.exact(type), .int32], type, bits("Bitwise shift right.", "8 >> 2", "2")) {
             arguments, type, count, _ in
-            Kernel.binary(arguments[0], arguments[1], type, count) { (x: T, y: Int32) in x &>> T(truncatingIfNeeded: y) }
+            Kernel.binary(arguments[0], arguments[1], type, count) { (x: T, y: Int32) in x &>> T(truncatingIfNeeded: y)
+            }
         }
     }
 }

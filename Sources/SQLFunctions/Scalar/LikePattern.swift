@@ -134,7 +134,8 @@ final class LikePattern: Sendable {
         }
     }
 
-    private func matchParts(_ column: ViewColumn, _ count: Int, _ invert: UInt8, _ target: UnsafeMutablePointer<UInt8>) {
+    private func matchParts(_ column: ViewColumn, _ count: Int, _ invert: UInt8, _ target: UnsafeMutablePointer<UInt8>)
+    {
         // All parts in one allocation, so that the loop touches raw memory only.
         let bytes = parts.flatMap { $0 }
         let lengths = parts.map(\.count)
@@ -147,9 +148,11 @@ final class LikePattern: Sendable {
                 var row = 0
                 while row < count {
                     let view = column.view(row)
-                    target[row] = flag(
-                        LikePattern.holds(
-                            StringView.bytes(at: view), view.pointee.count, needles, sizes, partCount, start, end)) ^ invert
+                    target[row] =
+                        flag(
+                            LikePattern.holds(
+                                StringView.bytes(at: view), view.pointee.count, needles, sizes, partCount, start, end))
+                        ^ invert
                     row &+= 1
                 }
             }
@@ -239,19 +242,23 @@ enum LikeFunctions {
             FunctionDocumentation("Pattern matching", text, example: example, result: result)
         }
         for (name, isNegated, ignoresCase, example) in [
-            ("~~", false, false, "'abc' ~~ 'a%'"), ("!~~", true, false, "'abc' !~~ 'b%'"), ("~~*", false, true, "'ABC' ~~* 'a%'"),
+            ("~~", false, false, "'abc' ~~ 'a%'"), ("!~~", true, false, "'abc' !~~ 'b%'"),
+            ("~~*", false, true, "'ABC' ~~* 'a%'"),
             ("!~~*", true, true, "'abc' !~~* 'B%'"),
         ] {
             registry.scalar(
                 name, [.text, .text], .boolean, canFail: false,
-                text("LIKE\(ignoresCase ? " without regard to case" : "")\(isNegated ? ", negated" : "").", example, "t")
+                text(
+                    "LIKE\(ignoresCase ? " without regard to case" : "")\(isNegated ? ", negated" : "").", example, "t")
             ) { arguments, _, count, _ in
                 try evaluate(arguments, count, isNegated: isNegated, ignoresCase: ignoresCase)
             }
         }
         registry.scalar(
             "like_escape", [.text, .text], .text, canFail: true,
-            text("A LIKE pattern with another escape character, in the form for the default one.", "like_escape('a#%b', '#')", #"a\%b"#)
+            text(
+                "A LIKE pattern with another escape character, in the form for the default one.",
+                "like_escape('a#%b', '#')", #"a\%b"#)
         ) { arguments, type, count, _ in
             let patterns = ViewColumn(arguments[0])
             let escapes = ViewColumn(arguments[1])
@@ -266,7 +273,8 @@ enum LikeFunctions {
         _ pattern: UnsafeBufferPointer<UInt8>, _ escape: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]
     ) throws {
         if let base = escape.baseAddress, escape.count > 1, Utf8.characterCount(base, escape.count) > 1 {
-            throw QueryError(.invalidEscapeSequence, "invalid escape string", hint: "Escape string must be empty or one character.")
+            throw QueryError(
+                .invalidEscapeSequence, "invalid escape string", hint: "Escape string must be empty or one character.")
         }
         var at = 0
         while at < pattern.count {
@@ -285,13 +293,16 @@ enum LikeFunctions {
         }
     }
 
-    private static func evaluate(_ arguments: [Vector], _ count: Int, isNegated: Bool, ignoresCase: Bool) throws -> Vector {
+    private static func evaluate(_ arguments: [Vector], _ count: Int, isNegated: Bool, ignoresCase: Bool) throws
+        -> Vector
+    {
         let texts = ignoresCase ? try CaseMapping.lowercased(arguments[0], count) : arguments[0]
         let patterns = ignoresCase ? try CaseMapping.lowercased(arguments[1], count) : arguments[1]
         let result = Vector(flat: .boolean, capacity: count)
         let target = result.values(UInt8.self)
         if patterns.encoding == .constant {
-            try LikePattern(ViewColumn(patterns).bytes(0)).match(texts, count: count, isNegated: isNegated, into: target)
+            try LikePattern(ViewColumn(patterns).bytes(0)).match(
+                texts, count: count, isNegated: isNegated, into: target)
             return result
         }
         let column = ViewColumn(patterns)

@@ -6,7 +6,8 @@ import Glibc
 import QueryPlan
 
 enum MathFunctions {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("Mathematics", text, example: example, result: result)
     }
 
@@ -28,12 +29,16 @@ enum MathFunctions {
         for name in ["abs", "@"] {
             registry.scalar(
                 name, [.exact(type)], type, canFail: true,
-                text("The absolute value.", type == .int32 ? (name == "@" ? "@ -5" : "abs(-5)") : nil, type == .int32 ? "5" : nil)
+                text(
+                    "The absolute value.", type == .int32 ? (name == "@" ? "@ -5" : "abs(-5)") : nil,
+                    type == .int32 ? "5" : nil)
             ) { arguments, type, count, _ in
                 try Kernel.checkedUnary(arguments, type, count) { (x: T, failed: inout UInt8) -> T in
                     failed |= flag(x == T.min)
                     return x < 0 ? 0 &- x : x
-                } error: { _ in IntegerArithmetic.outOfRange(type) }
+                } error: { _ in
+                    IntegerArithmetic.outOfRange(type)
+                }
             }
         }
     }
@@ -49,17 +54,23 @@ enum MathFunctions {
             registry.scalar(name, [.float64], .float64, text("The absolute value.")) { arguments, type, count, _ in
                 Kernel.unary(arguments, type, count) { (x: Double) in x.magnitude }
             }
-            registry.scalar(name, [.anyDecimal], typed: { $0[0] }, text("The absolute value.", name == "abs" ? "abs(-17.4)" : nil, name == "abs" ? "17.4" : nil)) {
+            registry.scalar(
+                name, [.anyDecimal], typed: { $0[0] },
+                text("The absolute value.", name == "abs" ? "abs(-17.4)" : nil, name == "abs" ? "17.4" : nil)
+            ) {
                 arguments, type, count, _ in
                 type.physical == .int64
                     ? Kernel.unary(arguments, type, count) { (x: Int64) in x < 0 ? 0 &- x : x }
                     : Kernel.unary(arguments, type, count) { (x: Int128) in x < 0 ? 0 &- x : x }
             }
         }
-        registry.scalar("sign", [.float64], .float64, text("-1, 0 or 1.", "sign(-8.4::float8)", "-1")) { arguments, type, count, _ in
+        registry.scalar("sign", [.float64], .float64, text("-1, 0 or 1.", "sign(-8.4::float8)", "-1")) {
+            arguments, type, count, _ in
             Kernel.unary(arguments, type, count) { (x: Double) -> Double in x > 0 ? 1 : x < 0 ? -1 : x }
         }
-        registry.scalar("sign", [.anyDecimal], .decimal(precision: 1, scale: 0), text("-1, 0 or 1.", "sign(-8.4)", "-1")) {
+        registry.scalar(
+            "sign", [.anyDecimal], .decimal(precision: 1, scale: 0), text("-1, 0 or 1.", "sign(-8.4)", "-1")
+        ) {
             arguments, type, count, _ in
             arguments[0].physical == .int64
                 ? Kernel.unary(arguments, type, count) { (x: Int64) in x.signum() }
@@ -94,7 +105,8 @@ enum MathFunctions {
             }
         }
         for (name, rounding, example, result) in [
-            ("round", Rounding.nearest, "round(42.4382, 2)", "42.44"), ("trunc", .towardZero, "trunc(42.4382, 2)", "42.43"),
+            ("round", Rounding.nearest, "round(42.4382, 2)", "42.44"),
+            ("trunc", .towardZero, "trunc(42.4382, 2)", "42.43"),
         ] {
             registry.scalar(
                 name, [.anyDecimal, .int32], typed: { roundedType($0[0], places: $0[0].scale) }, canFail: true,
@@ -151,7 +163,10 @@ enum MathFunctions {
                     let (product, overflow) = quotient.multipliedReportingOverflow(by: unit)
                     value = overflow ? 0 : product
                     if type.scale < scale {
-                        value = type.scale >= kept ? value / PowerOfTen.value(scale - type.scale) : DecimalMath.rescaled(value, from: scale, to: type.scale) ?? 0
+                        value =
+                            type.scale >= kept
+                            ? value / PowerOfTen.value(scale - type.scale)
+                            : DecimalMath.rescaled(value, from: scale, to: type.scale) ?? 0
                     } else if type.scale > scale {
                         value = DecimalMath.rescaled(value, from: scale, to: type.scale) ?? 0
                     }
@@ -163,7 +178,11 @@ enum MathFunctions {
                 }
                 value = rescaled
             }
-            if isNarrow { result.values(Int64.self)[row] = Int64(truncatingIfNeeded: value) } else { result.values(Int128.self)[row] = value }
+            if isNarrow {
+                result.values(Int64.self)[row] = Int64(truncatingIfNeeded: value)
+            } else {
+                result.values(Int128.self)[row] = value
+            }
         }
         return result
     }
@@ -177,7 +196,9 @@ enum MathFunctions {
         _ op: @escaping @Sendable (Double, inout UInt8) -> Double
     ) {
         registry.scalar(name, [.float64], .float64, canFail: canFail, documentation) { arguments, type, count, _ in
-            try Kernel.checkedUnary(arguments, type, count) { (x: Double, failed: inout UInt8) in op(x, &failed) } error: {
+            try Kernel.checkedUnary(arguments, type, count) { (x: Double, failed: inout UInt8) in
+                op(x, &failed)
+            } error: {
                 $0 & 2 != 0 ? QueryError(domain, message) : FloatArithmetic.failure(1)
             }
         }
@@ -186,7 +207,10 @@ enum MathFunctions {
     private static func registerPowers(in registry: FunctionRegistry) {
         for name in ["sqrt", "|/"] {
             double(
-                registry, name, text("The square root.", name == "sqrt" ? "sqrt(2)" : "|/ 25.0", name == "sqrt" ? "1.4142135623730951" : "5"), canFail: true,
+                registry, name,
+                text(
+                    "The square root.", name == "sqrt" ? "sqrt(2)" : "|/ 25.0",
+                    name == "sqrt" ? "1.4142135623730951" : "5"), canFail: true,
                 domain: .invalidArgumentForPowerFunction, message: "cannot take square root of a negative number"
             ) { x, failed in
                 failed |= flag(x < 0) &<< 1
@@ -194,9 +218,12 @@ enum MathFunctions {
             }
         }
         for name in ["cbrt", "||/"] {
-            double(registry, name, text("The cube root.", name == "cbrt" ? "cbrt(64)" : "||/ 64.0", "4")) { x, _ in cbrt(x) }
+            double(registry, name, text("The cube root.", name == "cbrt" ? "cbrt(64)" : "||/ 64.0", "4")) { x, _ in
+                cbrt(x)
+            }
         }
-        double(registry, "exp", text("e to the power of the argument.", "exp(1.0)", "2.718281828459045"), canFail: true) { x, failed in
+        double(registry, "exp", text("e to the power of the argument.", "exp(1.0)", "2.718281828459045"), canFail: true)
+        { x, failed in
             let result = exp(x)
             failed |= flag(result.isInfinite) & flag(x.isFinite)
             return result
@@ -206,7 +233,10 @@ enum MathFunctions {
             ("log10", { log10($0) }, "log10(1000)", "3"), ("log2", { log2($0) }, "log2(8)", "3"),
         ]
         for (name, op, example, result) in logarithms {
-            registry.scalar(name, [.float64], .float64, canFail: true, text("The logarithm, to base \(name == "ln" ? "e" : name == "log2" ? "2" : "10").", example, result)) {
+            registry.scalar(
+                name, [.float64], .float64, canFail: true,
+                text("The logarithm, to base \(name == "ln" ? "e" : name == "log2" ? "2" : "10").", example, result)
+            ) {
                 arguments, type, count, _ in
                 try Kernel.checkedUnary(arguments, type, count) { (x: Double, failed: inout UInt8) -> Double in
                     failed |= flag(x == 0) | flag(x < 0) &<< 1
@@ -218,30 +248,45 @@ enum MathFunctions {
                 }
             }
         }
-        registry.scalar("log", [.float64, .float64], .float64, canFail: true, text("The logarithm of the second argument to the base of the first.", "log(2.0, 64.0)", "6")) {
+        registry.scalar(
+            "log", [.float64, .float64], .float64, canFail: true,
+            text("The logarithm of the second argument to the base of the first.", "log(2.0, 64.0)", "6")
+        ) {
             arguments, type, count, _ in
-            try Kernel.checkedBinary(arguments[0], arguments[1], type, count) { (b: Double, x: Double, failed: inout UInt8) -> Double in
+            try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
+                (b: Double, x: Double, failed: inout UInt8) -> Double in
                 failed |= flag(x <= 0) | flag(b <= 0) | flag(b == 1) &<< 1
                 return (log(x) / log(b))
             } error: {
-                $0 & 2 != 0 ? QueryError(.divisionByZero, "division by zero")
+                $0 & 2 != 0
+                    ? QueryError(.divisionByZero, "division by zero")
                     : QueryError(.invalidArgumentForLogarithm, "cannot take logarithm of zero or a negative number")
             }
         }
         for name in ["power", "pow", "^"] {
             registry.scalar(
                 name, [.float64, .float64], .float64, canFail: true,
-                text("The first argument to the power of the second.", name == "^" ? "2 ^ 3" : "\(name)(9, 3)", name == "^" ? "8" : "729")
+                text(
+                    "The first argument to the power of the second.", name == "^" ? "2 ^ 3" : "\(name)(9, 3)",
+                    name == "^" ? "8" : "729")
             ) { arguments, type, count, _ in
-                try Kernel.checkedBinary(arguments[0], arguments[1], type, count) { (x: Double, y: Double, failed: inout UInt8) -> Double in
+                try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
+                    (x: Double, y: Double, failed: inout UInt8) -> Double in
                     let result = pow(x, y)
-                    failed |= (flag(x == 0) & flag(y < 0)) &<< 1 | (flag(x < 0) & flag(y.isFinite) & flag(y != y.rounded())) &<< 2
+                    failed |=
+                        (flag(x == 0) & flag(y < 0)) &<< 1 | (flag(x < 0) & flag(y.isFinite) & flag(y != y.rounded()))
+                        &<< 2
                         | (flag(result.isInfinite) & flag(x.isFinite) & flag(y.isFinite))
                     return result
                 } error: {
-                    if $0 & 2 != 0 { return QueryError(.invalidArgumentForPowerFunction, "zero raised to a negative power is undefined") }
+                    if $0 & 2 != 0 {
+                        return QueryError(
+                            .invalidArgumentForPowerFunction, "zero raised to a negative power is undefined")
+                    }
                     if $0 & 4 != 0 {
-                        return QueryError(.invalidArgumentForPowerFunction, "a negative number raised to a non-integer power yields a complex result")
+                        return QueryError(
+                            .invalidArgumentForPowerFunction,
+                            "a negative number raised to a non-integer power yields a complex result")
                     }
                     return FloatArithmetic.failure(1)
                 }
@@ -253,9 +298,12 @@ enum MathFunctions {
 
     private static func registerTrigonometry(in registry: FunctionRegistry) {
         let functions: [(String, @Sendable (Double) -> Double, String, String)] = [
-            ("sin", { sin($0) }, "sin(0)", "0"), ("cos", { cos($0) }, "cos(0)", "1"), ("tan", { tan($0) }, "tan(0)", "0"),
-            ("cot", { 1 / tan($0) }, "cot(0.5)", "1.830487721712452"), ("atan", { atan($0) }, "atan(1)", "0.7853981633974483"),
-            ("sinh", { sinh($0) }, "sinh(0)", "0"), ("cosh", { cosh($0) }, "cosh(0)", "1"), ("tanh", { tanh($0) }, "tanh(0)", "0"),
+            ("sin", { sin($0) }, "sin(0)", "0"), ("cos", { cos($0) }, "cos(0)", "1"),
+            ("tan", { tan($0) }, "tan(0)", "0"),
+            ("cot", { 1 / tan($0) }, "cot(0.5)", "1.830487721712452"),
+            ("atan", { atan($0) }, "atan(1)", "0.7853981633974483"),
+            ("sinh", { sinh($0) }, "sinh(0)", "0"), ("cosh", { cosh($0) }, "cosh(0)", "1"),
+            ("tanh", { tanh($0) }, "tanh(0)", "0"),
             ("asinh", { asinh($0) }, "asinh(0)", "0"),
             ("degrees", { $0 * (180 / Double.pi) }, "degrees(0.5)", "28.64788975654116"),
             ("radians", { $0 * (Double.pi / 180) }, "radians(45.0)", "0.7853981633974483"),
@@ -267,7 +315,10 @@ enum MathFunctions {
             ("asin", { asin($0) }), ("acos", { acos($0) }), ("atanh", { atanh($0) }),
         ]
         for (name, op) in bounded {
-            double(registry, name, text("The function of that name.", "\(name)(\(name == "acos" ? 1 : 0))", "0"), canFail: true) { x, failed in
+            double(
+                registry, name, text("The function of that name.", "\(name)(\(name == "acos" ? 1 : 0))", "0"),
+                canFail: true
+            ) { x, failed in
                 failed |= flag(x < -1 || x > 1) &<< 1
                 return op(x)
             }
@@ -276,11 +327,16 @@ enum MathFunctions {
             failed |= flag(x < 1) &<< 1
             return acosh(x)
         }
-        registry.scalar("atan2", [.float64, .float64], .float64, text("The angle of a point (x, y), as atan2(y, x).", "atan2(1, 0)", "1.5707963267948966")) {
+        registry.scalar(
+            "atan2", [.float64, .float64], .float64,
+            text("The angle of a point (x, y), as atan2(y, x).", "atan2(1, 0)", "1.5707963267948966")
+        ) {
             arguments, type, count, _ in
             Kernel.binary(arguments[0], arguments[1], type, count) { (y: Double, x: Double) in atan2(y, x) }
         }
-        registry.scalar("pi", [], .float64, text("The ratio of circumference to diameter.", "pi()", "3.141592653589793")) { _, type, count, _ in
+        registry.scalar(
+            "pi", [], .float64, text("The ratio of circumference to diameter.", "pi()", "3.141592653589793")
+        ) { _, type, count, _ in
             .constant(.float(.pi), type: type, count: count)
         }
     }
@@ -292,8 +348,10 @@ enum MathFunctions {
             for name in ["gcd", "lcm"] {
                 registry.scalar(
                     name, [.exact(type), .exact(type)], type, canFail: true,
-                    text(name == "gcd" ? "The greatest common divisor." : "The least common multiple.",
-                        type == .int32 ? "\(name)(1071, 462)" : nil, type == .int32 ? (name == "gcd" ? "21" : "23562") : nil)
+                    text(
+                        name == "gcd" ? "The greatest common divisor." : "The least common multiple.",
+                        type == .int32 ? "\(name)(1071, 462)" : nil,
+                        type == .int32 ? (name == "gcd" ? "21" : "23562") : nil)
                 ) { arguments, result, count, _ in
                     try DateTimeFunctions.rows(arguments, .int64, count) { row -> Int64 in
                         let x = integer(arguments[0], row)
@@ -314,11 +372,14 @@ enum MathFunctions {
             }
         }
         registry.scalar(
-            "factorial", [.int64], .decimal(precision: 38, scale: 0), canFail: true, text("The factorial.", "factorial(5)", "120")
+            "factorial", [.int64], .decimal(precision: 38, scale: 0), canFail: true,
+            text("The factorial.", "factorial(5)", "120")
         ) { arguments, type, count, _ in
             let values = ValueColumn<Int64>(arguments[0])
             return try DateTimeFunctions.rows(arguments, type, count) { row -> Int128 in
-                if values[row] < 0 { throw QueryError(.numericValueOutOfRange, "factorial of a negative number is undefined") }
+                if values[row] < 0 {
+                    throw QueryError(.numericValueOutOfRange, "factorial of a negative number is undefined")
+                }
                 if values[row] > 33 { throw QueryError(.numericValueOutOfRange, "value overflows numeric format") }
                 var product: Int128 = 1
                 for factor in 0..<Int128(values[row]) { product *= factor + 1 }
@@ -334,7 +395,9 @@ enum MathFunctions {
                 (x: Int128, y: Int128, failed: inout UInt8) -> Int128 in
                 failed |= flag(y == 0)
                 return x / (y == 0 ? 1 : y)
-            } error: { _ in QueryError(.divisionByZero, "division by zero") }
+            } error: { _ in
+                QueryError(.divisionByZero, "division by zero")
+            }
         }
     }
 
@@ -345,13 +408,15 @@ enum MathFunctions {
     // MARK: Miscellany
 
     private static func registerMiscellany(in registry: FunctionRegistry) {
-        registry.scalar("random", [], .float64, volatility: .volatile, text("A random number from 0 to below 1.")) { _, type, count, _ in
+        registry.scalar("random", [], .float64, volatility: .volatile, text("A random number from 0 to below 1.")) {
+            _, type, count, _ in
             let result = Vector(flat: type, capacity: count)
             var generator = SystemRandomNumberGenerator()
             for row in 0..<count { result.values(Double.self)[row] = Double(generator.next() >> 11) * 0x1p-53 }
             return result
         }
-        registry.scalar("gen_random_uuid", [], .uuid, volatility: .volatile, text("A random UUID of version 4.")) { _, type, count, _ in
+        registry.scalar("gen_random_uuid", [], .uuid, volatility: .volatile, text("A random UUID of version 4.")) {
+            _, type, count, _ in
             let result = Vector(flat: type, capacity: count)
             var generator = SystemRandomNumberGenerator()
             for row in 0..<count {
@@ -363,15 +428,23 @@ enum MathFunctions {
         }
         registry.scalar(
             "width_bucket", [.float64, .float64, .float64, .int32], .int32, canFail: true,
-            text("The number of the bucket among n of equal width between two bounds.", "width_bucket(5.35, 0.024, 10.06, 5)", "3")
+            text(
+                "The number of the bucket among n of equal width between two bounds.",
+                "width_bucket(5.35, 0.024, 10.06, 5)", "3")
         ) { arguments, type, count, _ in
             let parts = arguments[..<3].map { ValueColumn<Double>($0) }
             let buckets = ValueColumn<Int32>(arguments[3])
             return try DateTimeFunctions.rows(arguments, type, count) { row -> Int32 in
                 let (x, low, high) = (parts[0][row], parts[1][row], parts[2][row])
-                guard buckets[row] > 0 else { throw QueryError(.invalidParameterValue, "count must be greater than zero") }
-                guard low != high else { throw QueryError(.invalidParameterValue, "lower bound cannot equal upper bound") }
-                guard low.isFinite, high.isFinite, !x.isNaN else { throw QueryError(.invalidParameterValue, "operand and bounds must be finite") }
+                guard buckets[row] > 0 else {
+                    throw QueryError(.invalidParameterValue, "count must be greater than zero")
+                }
+                guard low != high else {
+                    throw QueryError(.invalidParameterValue, "lower bound cannot equal upper bound")
+                }
+                guard low.isFinite, high.isFinite, !x.isNaN else {
+                    throw QueryError(.invalidParameterValue, "operand and bounds must be finite")
+                }
                 let isRising = low < high
                 if isRising ? x < low : x > low { return 0 }
                 if isRising ? x >= high : x <= high { return buckets[row] &+ 1 }
@@ -384,6 +457,7 @@ enum MathFunctions {
 extension Vector {
     /// A vector of Int64 as one of Int32 or Int64; values fit.
     func narrowed(to type: DataType, _ count: Int) -> Vector {
-        type.physical == .int64 ? retyped(type) : Kernel.unary([self], type, count) { (x: Int64) in Int32(truncatingIfNeeded: x) }
+        type.physical == .int64
+            ? retyped(type) : Kernel.unary([self], type, count) { (x: Int64) in Int32(truncatingIfNeeded: x) }
     }
 }

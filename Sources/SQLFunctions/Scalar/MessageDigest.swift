@@ -5,8 +5,10 @@ import Glibc
 
 enum MessageDigest {
     private static let shifts: [UInt32] = [
-        7, 12, 17, 22, 7, 12, 17, 22, 7, 12, 17, 22, 7, 12, 17, 22, 5, 9, 14, 20, 5, 9, 14, 20, 5, 9, 14, 20, 5, 9, 14, 20,
-        4, 11, 16, 23, 4, 11, 16, 23, 4, 11, 16, 23, 4, 11, 16, 23, 6, 10, 15, 21, 6, 10, 15, 21, 6, 10, 15, 21, 6, 10, 15, 21,
+        7, 12, 17, 22, 7, 12, 17, 22, 7, 12, 17, 22, 7, 12, 17, 22, 5, 9, 14, 20, 5, 9, 14, 20, 5, 9, 14, 20, 5, 9, 14,
+        20,
+        4, 11, 16, 23, 4, 11, 16, 23, 4, 11, 16, 23, 4, 11, 16, 23, 6, 10, 15, 21, 6, 10, 15, 21, 6, 10, 15, 21, 6, 10,
+        15, 21,
     ]
     private static let sines: [UInt32] = (0..<64).map { UInt32(abs(sin(Double($0 + 1))) * 4_294_967_296) }
 
@@ -31,7 +33,9 @@ enum MessageDigest {
                     case 2: (mixed, word) = (b ^ c ^ d, (3 * step + 5) % 16)
                     default: (mixed, word) = (c ^ (b | ~d), (7 * step) % 16)
                     }
-                    mixed = mixed &+ a &+ sines[step] &+ bytes.loadUnaligned(fromByteOffset: block + word * 4, as: UInt32.self)
+                    mixed =
+                        mixed &+ a &+ sines[step]
+                        &+ bytes.loadUnaligned(fromByteOffset: block + word * 4, as: UInt32.self)
                     (a, d, c) = (d, c, b)
                     b = b &+ (mixed << shifts[step] | mixed >> (32 - shifts[step]))
                 }
@@ -58,7 +62,9 @@ enum BinaryText {
     static func encode(_ bytes: UnsafeBufferPointer<UInt8>, format: String, into output: inout [UInt8]) throws {
         switch format.lowercased() {
         case "hex":
-            for byte in bytes { for nibble in [byte >> 4, byte & 15] { output.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble) } }
+            for byte in bytes {
+                for nibble in [byte >> 4, byte & 15] { output.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble) }
+            }
         case "base64":
             var line = 0
             for start in stride(from: 0, to: bytes.count, by: 3) {
@@ -69,7 +75,9 @@ enum BinaryText {
                 let count = min(3, bytes.count - start)
                 var group: UInt32 = 0
                 for index in 0..<3 { group = group << 8 | (index < count ? UInt32(bytes[start + index]) : 0) }
-                for index in 0..<4 { output.append(index <= count ? alphabet[Int(group >> UInt32(18 - index * 6) & 63)] : 0x3D) }
+                for index in 0..<4 {
+                    output.append(index <= count ? alphabet[Int(group >> UInt32(18 - index * 6) & 63)] : 0x3D)
+                }
                 line += 4
             }
         case "escape":
@@ -92,7 +100,9 @@ enum BinaryText {
             var high: UInt8?
             for byte in text where !(byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)) {
                 guard let value = nibble(byte) else {
-                    throw QueryError(.invalidParameterValue, "invalid hexadecimal digit: \"\(String(decoding: [byte], as: UTF8.self))\"")
+                    throw QueryError(
+                        .invalidParameterValue,
+                        "invalid hexadecimal digit: \"\(String(decoding: [byte], as: UTF8.self))\"")
                 }
                 if let first = high {
                     output.append(first << 4 | value)
@@ -101,13 +111,18 @@ enum BinaryText {
                     high = value
                 }
             }
-            if high != nil { throw QueryError(.invalidParameterValue, "invalid hexadecimal data: odd number of digits") }
+            if high != nil {
+                throw QueryError(.invalidParameterValue, "invalid hexadecimal data: odd number of digits")
+            }
         case "base64":
             var group: UInt32 = 0
             var bits = 0
             for byte in text where !(byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)) && byte != 0x3D {
                 guard let value = alphabet.firstIndex(of: byte) else {
-                    throw QueryError(.invalidParameterValue, "invalid symbol \"\(String(decoding: [byte], as: UTF8.self))\" found while decoding base64 sequence")
+                    throw QueryError(
+                        .invalidParameterValue,
+                        "invalid symbol \"\(String(decoding: [byte], as: UTF8.self))\" found while decoding base64 sequence"
+                    )
                 }
                 group = group << 6 | UInt32(value)
                 bits += 6
@@ -122,7 +137,9 @@ enum BinaryText {
                 if text[at] != 0x5C {
                     output.append(text[at])
                     at += 1
-                } else if at + 3 < text.count, text[at + 1] &- 0x30 <= 3, text[at + 2] &- 0x30 <= 7, text[at + 3] &- 0x30 <= 7 {
+                } else if at + 3 < text.count, text[at + 1] &- 0x30 <= 3, text[at + 2] &- 0x30 <= 7,
+                    text[at + 3] &- 0x30 <= 7
+                {
                     output.append((text[at + 1] & 3) << 6 | (text[at + 2] & 7) << 3 | text[at + 3] & 7)
                     at += 4
                 } else if at + 1 < text.count, text[at + 1] == 0x5C {

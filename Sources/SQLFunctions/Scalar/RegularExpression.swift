@@ -84,7 +84,9 @@ final class Regex: @unchecked Sendable {
 
     /// The address of an empty text.
     private static let emptyBuffer = Buffer(byteCount: 1)
-    private static var empty: UnsafePointer<UInt8> { UnsafePointer(emptyBuffer.base.assumingMemoryBound(to: UInt8.self)) }
+    private static var empty: UnsafePointer<UInt8> {
+        UnsafePointer(emptyBuffer.base.assumingMemoryBound(to: UInt8.self))
+    }
 
     /// Scratch memory for matching; one a call of a kernel.
     final class Scratch {
@@ -120,7 +122,8 @@ final class Regex: @unchecked Sendable {
                 for group in 0...groupCount {
                     let from = vector[group * 2]
                     let to = vector[group * 2 + 1]
-                    ranges.append(from == Int.max || from < 0 || from > buffer.count || to < from ? nil : Int(from)..<Int(to))
+                    ranges.append(
+                        from == Int.max || from < 0 || from > buffer.count || to < from ? nil : Int(from)..<Int(to))
                 }
                 let whole = (ranges.first ?? nil) ?? at..<at
                 result.append(Match(ranges: ranges, bytes: ranges.map { range in range.map { Array(buffer[$0]) } }))
@@ -141,7 +144,10 @@ final class Regex: @unchecked Sendable {
         var start = 0
         for match in try matches(bytes, limit: Int.max) {
             let range = match.whole
-            if range.isEmpty && (range.lowerBound == 0 || range.lowerBound >= bytes.count || range.lowerBound == start) { continue }
+            if range.isEmpty && (range.lowerBound == 0 || range.lowerBound >= bytes.count || range.lowerBound == start)
+            {
+                continue
+            }
             result.append(String(decoding: bytes[start..<range.lowerBound], as: UTF8.self))
             start = range.upperBound
         }
@@ -200,7 +206,8 @@ enum RegexCache {
 }
 
 enum RegexFunctions {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("Pattern matching", text, example: example, result: result)
     }
 
@@ -209,21 +216,30 @@ enum RegexFunctions {
             ("~", false, "", "'thomas' ~ 't.*ma'"), ("~*", false, "i", "'thomas' ~* 'T.*ma'"),
             ("!~", true, "", "'thomas' !~ 't.*max'"), ("!~*", true, "i", "'thomas' !~* 'T.*ma.$x'"),
         ] {
-            registry.scalar(name, [.text, .text], .boolean, canFail: true, text("Whether a regular expression matches.", example, "t")) {
+            registry.scalar(
+                name, [.text, .text], .boolean, canFail: true,
+                text("Whether a regular expression matches.", example, "t")
+            ) {
                 arguments, _, count, _ in try matching(arguments, count, flags: flags, isNegated: isNegated)
             }
         }
         for hasFlags in [false, true] {
             registry.scalar(
                 "regexp_like", Array(repeating: .text, count: hasFlags ? 3 : 2), .boolean, canFail: true,
-                text("Whether a regular expression matches.", hasFlags ? "regexp_like('Hello', 'hello', 'i')" : nil, hasFlags ? "t" : nil)
+                text(
+                    "Whether a regular expression matches.", hasFlags ? "regexp_like('Hello', 'hello', 'i')" : nil,
+                    hasFlags ? "t" : nil)
             ) { arguments, _, count, _ in
-                try matching(arguments, count, flags: hasFlags ? ViewColumn(arguments[2]).string(0) : "", isNegated: false)
+                try matching(
+                    arguments, count, flags: hasFlags ? ViewColumn(arguments[2]).string(0) : "", isNegated: false)
             }
             registry.scalar(
                 "regexp_replace", Array(repeating: .text, count: hasFlags ? 4 : 3), .text, canFail: true,
-                text("The text with the first match, or with flag g all matches, replaced.",
-                    hasFlags ? "regexp_replace('foobarbaz', 'b(..)', 'X\\1Y', 'g')" : "regexp_replace('Thomas', '.[mN]a.', 'M')",
+                text(
+                    "The text with the first match, or with flag g all matches, replaced.",
+                    hasFlags
+                        ? "regexp_replace('foobarbaz', 'b(..)', 'X\\1Y', 'g')"
+                        : "regexp_replace('Thomas', '.[mN]a.', 'M')",
                     hasFlags ? "fooXarYXazY" : "ThM")
             ) { arguments, type, count, _ in
                 let columns = arguments.map { ViewColumn($0) }
@@ -231,32 +247,41 @@ enum RegexFunctions {
                     let flags = hasFlags ? columns[3].string(row) : ""
                     let regex = try RegexCache.regex(columns[1].string(row), flags: flags)
                     try regex.replacing(
-                        Array(columns[0].bytes(row)), with: Array(columns[2].bytes(row)), all: flags.contains("g"), into: &output)
+                        Array(columns[0].bytes(row)), with: Array(columns[2].bytes(row)), all: flags.contains("g"),
+                        into: &output)
                     return true
                 }
             }
             registry.scalar(
                 "regexp_match", Array(repeating: .text, count: hasFlags ? 3 : 2), .array(.text), canFail: true,
-                text("The groups of the first match as an array.",
+                text(
+                    "The groups of the first match as an array.",
                     hasFlags ? nil : "regexp_match('foobarbequebaz', '(bar)(beque)')", hasFlags ? nil : "{bar,beque}")
             ) { arguments, type, count, _ in
                 let columns = arguments.map { ViewColumn($0) }
                 return try Kernel.text(arguments, type, count) { row, output in
-                    let regex = try RegexCache.regex(columns[1].string(row), flags: hasFlags ? columns[2].string(row) : "")
-                    guard let match = try regex.matches(Array(columns[0].bytes(row)), limit: 1).first else { return false }
-                    output = ArrayBlob.encode(match.groupsOrWhole.map { $0.map { .bytes($0) } ?? .null }, elementType: .text)
+                    let regex = try RegexCache.regex(
+                        columns[1].string(row), flags: hasFlags ? columns[2].string(row) : "")
+                    guard let match = try regex.matches(Array(columns[0].bytes(row)), limit: 1).first else {
+                        return false
+                    }
+                    output = ArrayBlob.encode(
+                        match.groupsOrWhole.map { $0.map { .bytes($0) } ?? .null }, elementType: .text)
                     return true
                 }
             }
             registry.scalar(
                 "regexp_split_to_array", Array(repeating: .text, count: hasFlags ? 3 : 2), .array(.text), canFail: true,
-                text("The parts between matches as an array.",
+                text(
+                    "The parts between matches as an array.",
                     hasFlags ? nil : "regexp_split_to_array('hello world', '\\s+')", hasFlags ? nil : "{hello,world}")
             ) { arguments, type, count, _ in
                 let columns = arguments.map { ViewColumn($0) }
                 return try Kernel.text(arguments, type, count) { row, output in
-                    let regex = try RegexCache.regex(columns[1].string(row), flags: hasFlags ? columns[2].string(row) : "")
-                    output = ArrayBlob.encode(try regex.split(columns[0].string(row)).map { .string($0) }, elementType: .text)
+                    let regex = try RegexCache.regex(
+                        columns[1].string(row), flags: hasFlags ? columns[2].string(row) : "")
+                    output = ArrayBlob.encode(
+                        try regex.split(columns[0].string(row)).map { .string($0) }, elementType: .text)
                     return true
                 }
             }
@@ -285,7 +310,9 @@ enum RegexFunctions {
                     let regex = try RegexCache.regex(patterns.string(row))
                     guard let match = try regex.matches(Array(texts.bytes(row)), limit: 1).first else { return false }
                     let groups = match.groupsOrWhole
-                    guard let found = name == "substring" ? groups.first ?? nil : match.bytes.first ?? nil else { return false }
+                    guard let found = name == "substring" ? groups.first ?? nil : match.bytes.first ?? nil else {
+                        return false
+                    }
                     output = found
                     return true
                 }

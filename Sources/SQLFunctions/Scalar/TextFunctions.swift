@@ -6,7 +6,8 @@ import Diagnostics
 import QueryPlan
 
 enum TextFunctions {
-    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation {
+    private static func text(_ text: String, _ example: String? = nil, _ result: String? = nil) -> FunctionDocumentation
+    {
         FunctionDocumentation("Text", text, example: example, result: result)
     }
 
@@ -19,7 +20,9 @@ enum TextFunctions {
 
     /// An Int32 for every row of the first argument.
     @inline(__always)
-    private static func measure(_ arguments: [Vector], _ count: Int, _ body: (UnsafeBufferPointer<UInt8>, Int) -> Int) -> Vector {
+    private static func measure(_ arguments: [Vector], _ count: Int, _ body: (UnsafeBufferPointer<UInt8>, Int) -> Int)
+        -> Vector
+    {
         let result = Vector(flat: .int32, capacity: count)
         let target = result.values(Int32.self)
         let column = ViewColumn(arguments[0])
@@ -37,24 +40,29 @@ enum TextFunctions {
 
     private static func registerMeasures(in registry: FunctionRegistry) {
         for name in ["length", "char_length", "character_length"] {
-            registry.scalar(name, [.text], .int32, text("Number of characters.", "\(name)('jose')", "4")) { arguments, _, count, _ in
+            registry.scalar(name, [.text], .int32, text("Number of characters.", "\(name)('jose')", "4")) {
+                arguments, _, count, _ in
                 measure(arguments, count) { bytes, _ in characterCount(bytes) }
             }
         }
-        registry.scalar("length", [.bytea], .int32, FunctionDocumentation("Binary", "Number of bytes.")) { arguments, _, count, _ in
+        registry.scalar("length", [.bytea], .int32, FunctionDocumentation("Binary", "Number of bytes.")) {
+            arguments, _, count, _ in
             measure(arguments, count) { bytes, _ in bytes.count }
         }
         for type in [ParameterType.text, .bytea] {
             registry.scalar(
-                "octet_length", [type], .int32, text("Number of bytes.", type == .text ? "octet_length('jose')" : nil, type == .text ? "4" : nil)
+                "octet_length", [type], .int32,
+                text("Number of bytes.", type == .text ? "octet_length('jose')" : nil, type == .text ? "4" : nil)
             ) { arguments, _, count, _ in measure(arguments, count) { bytes, _ in bytes.count } }
             registry.scalar(
-                "bit_length", [type], .int32, text("Number of bits.", type == .text ? "bit_length('jose')" : nil, type == .text ? "32" : nil)
+                "bit_length", [type], .int32,
+                text("Number of bits.", type == .text ? "bit_length('jose')" : nil, type == .text ? "32" : nil)
             ) { arguments, _, count, _ in measure(arguments, count) { bytes, _ in bytes.count * 8 } }
         }
         for (name, example) in [("position", "position('ig' in 'high')"), ("strpos", "strpos('high', 'ig')")] {
             registry.scalar(
-                name, [.text, .text], .int32, text("Where the second text begins in the first, from 1; 0: nowhere.", example, "2")
+                name, [.text, .text], .int32,
+                text("Where the second text begins in the first, from 1; 0: nowhere.", example, "2")
             ) { arguments, _, count, _ in
                 let needles = ViewColumn(arguments[1])
                 return measure(arguments, count) { bytes, row in find(needles.bytes(row), in: bytes) }
@@ -64,8 +72,11 @@ enum TextFunctions {
             let atEnd = name == "ends_with"
             registry.scalar(
                 name, [.text, .text], .boolean,
-                text("Whether the first text \(atEnd ? "ends" : "begins") with the second.",
-                    name == "^@" ? "'alphabet' ^@ 'alph'" : atEnd ? "ends_with('alphabet', 'bet')" : "starts_with('alphabet', 'alph')", "t")
+                text(
+                    "Whether the first text \(atEnd ? "ends" : "begins") with the second.",
+                    name == "^@"
+                        ? "'alphabet' ^@ 'alph'"
+                        : atEnd ? "ends_with('alphabet', 'bet')" : "starts_with('alphabet', 'alph')", "t")
             ) { arguments, _, count, _ in
                 let texts = ViewColumn(arguments[0])
                 let parts = ViewColumn(arguments[1])
@@ -75,7 +86,8 @@ enum TextFunctions {
                     let size = texts.view(row).pointee.count
                     let length = parts.view(row).pointee.count
                     let bytes = StringView.bytes(at: texts.view(row)) + (atEnd ? max(0, size - length) : 0)
-                    target[row] = flag(length <= size && memcmp(bytes, StringView.bytes(at: parts.view(row)), length) == 0)
+                    target[row] = flag(
+                        length <= size && memcmp(bytes, StringView.bytes(at: parts.view(row)), length) == 0)
                 }
                 return result
             }
@@ -106,7 +118,9 @@ enum TextFunctions {
             let b = ViewColumn(arguments[1])
             return concatenated(arguments, a, b, type, count)
         }
-        registry.scalar("||", [.bytea, .bytea], .bytea, FunctionDocumentation("Binary", "Both values, one behind the other.")) {
+        registry.scalar(
+            "||", [.bytea, .bytea], .bytea, FunctionDocumentation("Binary", "Both values, one behind the other.")
+        ) {
             arguments, type, count, _ in
             concatenated(arguments, ViewColumn(arguments[0]), ViewColumn(arguments[1]), type, count)
         }
@@ -123,7 +137,9 @@ enum TextFunctions {
         }
         registry.scalar(
             "concat", [.any], .text, isVariadic: true, volatility: .stable, isStrict: false,
-            text("The texts of all arguments, one behind the other; NULL is empty.", "concat('abc', 2, NULL, 22)", "abc222")
+            text(
+                "The texts of all arguments, one behind the other; NULL is empty.", "concat('abc', 2, NULL, 22)",
+                "abc222")
         ) { arguments, type, count, context in
             let settings = TextSettings(timeZoneNamed: context.timeZone)
             return try Kernel.text([], type, count) { row, output in
@@ -133,7 +149,9 @@ enum TextFunctions {
         }
         registry.scalar(
             "concat_ws", [.text, .any], .text, isVariadic: true, volatility: .stable, isStrict: false,
-            text("The texts of the arguments that are not null, with a separator between.", "concat_ws(',', 'abc', 2, NULL, 22)", "abc,2,22")
+            text(
+                "The texts of the arguments that are not null, with a separator between.",
+                "concat_ws(',', 'abc', 2, NULL, 22)", "abc,2,22")
         ) { arguments, type, count, context in
             let settings = TextSettings(timeZoneNamed: context.timeZone)
             return try Kernel.text([arguments[0]], type, count) { row, output in
@@ -153,7 +171,9 @@ enum TextFunctions {
         TextFormat.append(vector, row: row, settings: settings, into: &output)
     }
 
-    private static func concatenated(_ arguments: [Vector], _ a: ViewColumn, _ b: ViewColumn, _ type: DataType, _ count: Int) -> Vector {
+    private static func concatenated(
+        _ arguments: [Vector], _ a: ViewColumn, _ b: ViewColumn, _ type: DataType, _ count: Int
+    ) -> Vector {
         let result = Vector(flat: type, capacity: count)
         let heap = StringHeap(chunkByteCount: 16 << 10)
         let mayHaveNulls = arguments.contains { $0.mayHaveNulls }
@@ -183,9 +203,13 @@ enum TextFunctions {
     private static func registerBuilders(in registry: FunctionRegistry) {
         registry.scalar(
             "replace", [.text, .text, .text], .text,
-            text("The first text with every occurrence of the second replaced by the third.", "replace('abcdefabcdef', 'cd', 'XX')", "abXXefabXXef")
+            text(
+                "The first text with every occurrence of the second replaced by the third.",
+                "replace('abcdefabcdef', 'cd', 'XX')", "abXXefabXXef")
         ) { arguments, type, count, _ in
-            let (texts, needles, others) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]), ViewColumn(arguments[2]))
+            let (texts, needles, others) = (
+                ViewColumn(arguments[0]), ViewColumn(arguments[1]), ViewColumn(arguments[2])
+            )
             return try Kernel.text(arguments, type, count) { row, output in
                 replace(texts.bytes(row), needles.bytes(row), others.bytes(row), &output)
                 return true
@@ -193,7 +217,9 @@ enum TextFunctions {
         }
         registry.scalar(
             "translate", [.text, .text, .text], .text,
-            text("Characters of the second text replaced by those at the same place in the third, or removed.", "translate('12345', '143', 'ax')", "a2x5")
+            text(
+                "Characters of the second text replaced by those at the same place in the third, or removed.",
+                "translate('12345', '143', 'ax')", "a2x5")
         ) { arguments, type, count, _ in
             let (texts, from, to) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]), ViewColumn(arguments[2]))
             return try Kernel.text(arguments, type, count) { row, output in
@@ -209,7 +235,9 @@ enum TextFunctions {
                 return true
             }
         }
-        registry.scalar("reverse", [.text], .text, text("The characters in reverse order.", "reverse('abcde')", "edcba")) {
+        registry.scalar(
+            "reverse", [.text], .text, text("The characters in reverse order.", "reverse('abcde')", "edcba")
+        ) {
             arguments, type, count, _ in
             let texts = ViewColumn(arguments[0])
             return try Kernel.text(arguments, type, count) { row, output in
@@ -219,7 +247,10 @@ enum TextFunctions {
                 return true
             }
         }
-        registry.scalar("repeat", [.text, .int32], .text, canFail: true, text("The text several times.", "repeat('Pg', 4)", "PgPgPgPg")) {
+        registry.scalar(
+            "repeat", [.text, .int32], .text, canFail: true,
+            text("The text several times.", "repeat('Pg', 4)", "PgPgPgPg")
+        ) {
             arguments, type, count, _ in
             let texts = ViewColumn(arguments[0])
             let numbers = ValueColumn<Int32>(arguments[1])
@@ -231,21 +262,30 @@ enum TextFunctions {
                 return true
             }
         }
-        for (name, atStart, example, result) in [("lpad", true, "lpad('hi', 5, 'xy')", "xyxhi"), ("rpad", false, "rpad('hi', 5, 'xy')", "hixyx")] {
+        for (name, atStart, example, result) in [
+            ("lpad", true, "lpad('hi', 5, 'xy')", "xyxhi"), ("rpad", false, "rpad('hi', 5, 'xy')", "hixyx"),
+        ] {
             let documentation = text("The text filled up or cut to a length in characters.", example, result)
-            registry.scalar(name, [.text, .int32, .text], .text, canFail: true, documentation) { arguments, type, count, _ in
-                let (texts, lengths, fills) = (ViewColumn(arguments[0]), ValueColumn<Int32>(arguments[1]), ViewColumn(arguments[2]))
+            registry.scalar(name, [.text, .int32, .text], .text, canFail: true, documentation) {
+                arguments, type, count, _ in
+                let (texts, lengths, fills) = (
+                    ViewColumn(arguments[0]), ValueColumn<Int32>(arguments[1]), ViewColumn(arguments[2])
+                )
                 return try Kernel.text(arguments, type, count) { row, output in
                     try pad(texts.bytes(row), Int(lengths[row]), fills.bytes(row), atStart, &output)
                     return true
                 }
             }
-            registry.scalar(name, [.text, .int32], .text, canFail: true, text("The text filled up with blanks or cut.")) {
+            registry.scalar(
+                name, [.text, .int32], .text, canFail: true, text("The text filled up with blanks or cut.")
+            ) {
                 arguments, type, count, _ in
                 let (texts, lengths) = (ViewColumn(arguments[0]), ValueColumn<Int32>(arguments[1]))
                 let blank: [UInt8] = [0x20]
                 return try Kernel.text(arguments, type, count) { row, output in
-                    try blank.withUnsafeBufferPointer { try pad(texts.bytes(row), Int(lengths[row]), $0, atStart, &output) }
+                    try blank.withUnsafeBufferPointer {
+                        try pad(texts.bytes(row), Int(lengths[row]), $0, atStart, &output)
+                    }
                     return true
                 }
             }
@@ -253,9 +293,13 @@ enum TextFunctions {
         for hasLength in [true, false] {
             registry.scalar(
                 "overlay", [.text, .text, .int32] + (hasLength ? [.int32] : []), .text, canFail: true,
-                text("The text with characters from a place on replaced.", hasLength ? "overlay('Txxxxas', 'hom', 2, 4)" : "overlay('Txxxas', 'hom', 2)", "Thomas")
+                text(
+                    "The text with characters from a place on replaced.",
+                    hasLength ? "overlay('Txxxxas', 'hom', 2, 4)" : "overlay('Txxxas', 'hom', 2)", "Thomas")
             ) { arguments, type, count, _ in
-                let (texts, others, starts) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]), ValueColumn<Int32>(arguments[2]))
+                let (texts, others, starts) = (
+                    ViewColumn(arguments[0]), ViewColumn(arguments[1]), ValueColumn<Int32>(arguments[2])
+                )
                 return try Kernel.text(arguments, type, count) { row, output in
                     let source = Array(texts.string(row).unicodeScalars)
                     let other = others.string(row)
@@ -275,8 +319,10 @@ enum TextFunctions {
             let mark: UInt8 = name == "quote_literal" ? 0x27 : 0x22
             registry.scalar(
                 name, [.text], .text,
-                text("The text as a SQL \(mark == 0x27 ? "string" : "identifier").",
-                    mark == 0x27 ? "quote_literal('O''Reilly')" : "quote_ident('Foo bar')", mark == 0x27 ? "'O''Reilly'" : "\"Foo bar\"")
+                text(
+                    "The text as a SQL \(mark == 0x27 ? "string" : "identifier").",
+                    mark == 0x27 ? "quote_literal('O''Reilly')" : "quote_ident('Foo bar')",
+                    mark == 0x27 ? "'O''Reilly'" : "\"Foo bar\"")
             ) { arguments, type, count, _ in
                 let texts = ViewColumn(arguments[0])
                 return try Kernel.text(arguments, type, count) { row, output in
@@ -353,19 +399,27 @@ enum TextFunctions {
     // MARK: Codes
 
     private static func registerCodes(in registry: FunctionRegistry) {
-        registry.scalar("chr", [.int32], .text, canFail: true, text("The character with a code point.", "chr(65)", "A")) {
+        registry.scalar("chr", [.int32], .text, canFail: true, text("The character with a code point.", "chr(65)", "A"))
+        {
             arguments, type, count, _ in
             let codes = ValueColumn<Int32>(arguments[0])
             return try Kernel.text(arguments, type, count) { row, output in
                 guard codes[row] > 0, let scalar = Unicode.Scalar(UInt32(truncatingIfNeeded: codes[row])) else {
-                    throw QueryError(.programLimitExceeded, codes[row] == 0 ? "null character not permitted" : "requested character too large for encoding: \(codes[row])")
+                    throw QueryError(
+                        .programLimitExceeded,
+                        codes[row] == 0
+                            ? "null character not permitted"
+                            : "requested character too large for encoding: \(codes[row])")
                 }
                 output.append(contentsOf: String(scalar).utf8)
                 return true
             }
         }
         for (type, example) in [(DataType.int32, "to_hex(2147483647)"), (.int64, nil as String?)] {
-            registry.scalar("to_hex", [.exact(type)], .text, text("The number in hexadecimal.", example, example == nil ? nil : "7fffffff")) {
+            registry.scalar(
+                "to_hex", [.exact(type)], .text,
+                text("The number in hexadecimal.", example, example == nil ? nil : "7fffffff")
+            ) {
                 arguments, result, count, _ in
                 try Kernel.text(arguments, result, count) { row, output in
                     let value =
@@ -380,12 +434,16 @@ enum TextFunctions {
         for type in [ParameterType.text, .bytea] {
             registry.scalar(
                 "md5", [type], .text,
-                text("The MD5 digest in hexadecimal.", type == .text ? "md5('abc')" : nil, type == .text ? "900150983cd24fb0d6963f7d28e17f72" : nil)
+                text(
+                    "The MD5 digest in hexadecimal.", type == .text ? "md5('abc')" : nil,
+                    type == .text ? "900150983cd24fb0d6963f7d28e17f72" : nil)
             ) { arguments, result, count, _ in
                 let values = ViewColumn(arguments[0])
                 return try Kernel.text(arguments, result, count) { row, output in
                     for byte in MessageDigest.md5(values.bytes(row)) {
-                        for nibble in [byte >> 4, byte & 15] { output.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble) }
+                        for nibble in [byte >> 4, byte & 15] {
+                            output.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+                        }
                     }
                     return true
                 }
@@ -416,7 +474,8 @@ enum TextFunctions {
             }
         }
         registry.scalar(
-            "convert_from", [.bytea, .text], .text, canFail: true, FunctionDocumentation("Binary", "UTF-8 bytes as text.")
+            "convert_from", [.bytea, .text], .text, canFail: true,
+            FunctionDocumentation("Binary", "UTF-8 bytes as text.")
         ) { arguments, type, count, _ in
             let values = ViewColumn(arguments[0])
             return try Kernel.text(arguments, type, count) { row, output in

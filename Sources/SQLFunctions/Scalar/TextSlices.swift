@@ -12,7 +12,8 @@ enum TextSlices {
     static func register(in registry: FunctionRegistry) {
         for name in ["substring", "substr"] {
             registry.scalar(
-                name, [.text, .int32], .text, text("The text from a character on, from 1.", "\(name)('alphabet', 3)", "phabet")
+                name, [.text, .int32], .text,
+                text("The text from a character on, from 1.", "\(name)('alphabet', 3)", "phabet")
             ) { arguments, type, count, _ in
                 let starts = ValueColumn<Int32>(arguments[1])
                 return try slices(arguments, type, count) { row, bytes, size, isASCII in
@@ -57,7 +58,9 @@ enum TextSlices {
         registerTrims(in: registry)
         registry.scalar(
             "split_part", [.text, .text, .int32], .text, canFail: true,
-            text("The n-th field between separators; negative: from the end.", "split_part('abc~@~def~@~ghi', '~@~', 2)", "def")
+            text(
+                "The n-th field between separators; negative: from the end.", "split_part('abc~@~def~@~ghi', '~@~', 2)",
+                "def")
         ) { arguments, type, count, _ in
             let separators = ViewColumn(arguments[1])
             let numbers = ValueColumn<Int32>(arguments[2])
@@ -110,7 +113,8 @@ enum TextSlices {
     private static func trimmed(
         _ bytes: UnsafePointer<UInt8>, _ size: Int, _ set: [Unicode.Scalar], _ atStart: Bool, _ atEnd: Bool
     ) -> (Int, Int) {
-        let scalars = Array(String(decoding: UnsafeBufferPointer(start: bytes, count: size), as: UTF8.self).unicodeScalars)
+        let scalars = Array(
+            String(decoding: UnsafeBufferPointer(start: bytes, count: size), as: UTF8.self).unicodeScalars)
         var from = 0
         var to = size
         var first = 0

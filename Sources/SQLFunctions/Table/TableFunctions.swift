@@ -21,7 +21,8 @@ enum TableFunctions {
     ) {
         registry.register(
             TableFunction(
-                name, parameters, resultFields: { [Field(name: column, type: try typed($0))] }, documentation: text(documentation)
+                name, parameters, resultFields: { [Field(name: column, type: try typed($0))] },
+                documentation: text(documentation)
             ) { arguments, types, emit in
                 if arguments.contains(where: \.isNull) { return }
                 try evaluate(arguments, try typed(types), types, emit)
@@ -47,7 +48,9 @@ enum TableFunctions {
         }
     }
 
-    private static func integer(_ value: ScalarValue) -> Int64 { if case .integer(let number) = value { number } else { 0 } }
+    private static func integer(_ value: ScalarValue) -> Int64 {
+        if case .integer(let number) = value { number } else { 0 }
+    }
     private static func decimal(_ value: ScalarValue) -> Int128 {
         switch value {
         case .decimal(let number): number
@@ -61,11 +64,13 @@ enum TableFunctions {
         for type in [DataType.int32, .int64] {
             for hasStep in [false, true] {
                 add(
-                    registry, "generate_series", Array(repeating: .exact(type), count: hasStep ? 3 : 2), "generate_series",
+                    registry, "generate_series", Array(repeating: .exact(type), count: hasStep ? 3 : 2),
+                    "generate_series",
                     typed: { _ in type }, "Numbers from the first to the second, both included."
                 ) { arguments, type, _, emit in
                     try integers(
-                        from: integer(arguments[0]), to: integer(arguments[1]), step: hasStep ? integer(arguments[2]) : 1, type, emit)
+                        from: integer(arguments[0]), to: integer(arguments[1]),
+                        step: hasStep ? integer(arguments[2]) : 1, type, emit)
                 }
             }
         }
@@ -100,10 +105,14 @@ enum TableFunctions {
         for hasStep in [false, true] {
             add(
                 registry, "generate_series", Array(repeating: .anyDecimal, count: hasStep ? 3 : 2), "generate_series",
-                typed: { .decimal(precision: 38, scale: $0.map(\.scale).max() ?? 0) }, "Numbers from the first to the second, both included."
+                typed: { .decimal(precision: 38, scale: $0.map(\.scale).max() ?? 0) },
+                "Numbers from the first to the second, both included."
             ) { arguments, type, types, emit in
                 func scaled(_ index: Int) throws -> Int128 {
-                    guard let value = DecimalMath.rescaled(decimal(arguments[index]), from: types[index].scale, to: type.scale) else {
+                    guard
+                        let value = DecimalMath.rescaled(
+                            decimal(arguments[index]), from: types[index].scale, to: type.scale)
+                    else {
                         throw Casting.outOfRange(type)
                     }
                     return value
@@ -124,7 +133,8 @@ enum TableFunctions {
     private static func registerTimeSeries(in registry: FunctionRegistry) {
         for type in [DataType.timestamp, .timestampTZ] {
             add(
-                registry, "generate_series", [.exact(type), .exact(type), .interval], "generate_series", typed: { _ in type },
+                registry, "generate_series", [.exact(type), .exact(type), .interval], "generate_series",
+                typed: { _ in type },
                 "Moments from the first to the second, both included."
             ) { arguments, type, _, emit in
                 guard case .interval(let step) = arguments[2] else { return }
@@ -143,7 +153,8 @@ enum TableFunctions {
 
     private static func registerArrays(in registry: FunctionRegistry) {
         add(
-            registry, "unnest", [.anyArray], "unnest", typed: { $0[0].elementType ?? .text }, "The elements of an array."
+            registry, "unnest", [.anyArray], "unnest", typed: { $0[0].elementType ?? .text },
+            "The elements of an array."
         ) { arguments, type, _, emit in
             guard case .bytes(let bytes) = arguments[0] else { return }
             let elements = bytes.withUnsafeBufferPointer { buffer in
@@ -162,13 +173,15 @@ enum TableFunctions {
         }
         for hasReverse in [false, true] {
             add(
-                registry, "generate_subscripts", [.anyArray, .int32] + (hasReverse ? [.boolean] : []), "generate_subscripts",
+                registry, "generate_subscripts", [.anyArray, .int32] + (hasReverse ? [.boolean] : []),
+                "generate_subscripts",
                 typed: { _ in .int32 }, "The subscripts of an array's dimension."
             ) { arguments, type, _, emit in
                 guard case .bytes(let bytes) = arguments[0], integer(arguments[1]) == 1 else { return }
-                let count = Int64(bytes.withUnsafeBufferPointer { buffer in
-                    buffer.baseAddress.map { ArrayBlob.count($0, byteCount: buffer.count) } ?? 0
-                })
+                let count = Int64(
+                    bytes.withUnsafeBufferPointer { buffer in
+                        buffer.baseAddress.map { ArrayBlob.count($0, byteCount: buffer.count) } ?? 0
+                    })
                 if hasReverse, arguments[2] == .boolean(true) {
                     try integers(from: count, to: 1, step: -1, type, emit)
                 } else {
@@ -197,10 +210,12 @@ enum TableFunctions {
         }
         for hasFlags in [false, true] {
             add(
-                registry, "regexp_split_to_table", Array(repeating: .text, count: hasFlags ? 3 : 2), "regexp_split_to_table",
+                registry, "regexp_split_to_table", Array(repeating: .text, count: hasFlags ? 3 : 2),
+                "regexp_split_to_table",
                 typed: { _ in .text }, "The parts of a text between matches of a pattern, one a row."
             ) { arguments, type, _, emit in
-                let regex = try RegexCache.regex(arguments[1].text ?? "", flags: hasFlags ? arguments[2].text ?? "" : "")
+                let regex = try RegexCache.regex(
+                    arguments[1].text ?? "", flags: hasFlags ? arguments[2].text ?? "" : "")
                 var parts = try regex.split(arguments[0].text ?? "")[...]
                 try emitAll(type, emit) { parts.popFirst().map { .string($0) } }
             }
@@ -210,7 +225,8 @@ enum TableFunctions {
             ) { arguments, type, _, emit in
                 let flags = hasFlags ? arguments[2].text ?? "" : ""
                 let regex = try RegexCache.regex(arguments[1].text ?? "", flags: flags)
-                let all = try regex.matches(Array((arguments[0].text ?? "").utf8), limit: flags.contains("g") ? Int.max : 1)
+                let all = try regex.matches(
+                    Array((arguments[0].text ?? "").utf8), limit: flags.contains("g") ? Int.max : 1)
                 var rows = all.map { $0.groupsOrWhole }[...]
                 try emitAll(type, emit) {
                     rows.popFirst().map { groups in

@@ -13,9 +13,13 @@ enum WindowFunctions {
     }
 
     private static func registerRanks(in registry: FunctionRegistry) {
-        func rank(_ name: String, _ documentation: String, _ body: @escaping @Sendable (WindowFunction.Partition, UnsafeMutablePointer<Int64>) -> Void) {
+        func rank(
+            _ name: String, _ documentation: String,
+            _ body: @escaping @Sendable (WindowFunction.Partition, UnsafeMutablePointer<Int64>) -> Void
+        ) {
             registry.register(
-                WindowFunction(name, [], resultType: { _ in .int64 }, documentation: text(documentation)) { partition, type in
+                WindowFunction(name, [], resultType: { _ in .int64 }, documentation: text(documentation)) {
+                    partition, type in
                     let result = Vector(flat: type, capacity: partition.rowCount)
                     body(partition, result.values(Int64.self))
                     return result
@@ -34,9 +38,13 @@ enum WindowFunctions {
                 target[row] = group
             }
         }
-        func share(_ name: String, _ documentation: String, _ body: @escaping @Sendable (WindowFunction.Partition, Int) -> Double) {
+        func share(
+            _ name: String, _ documentation: String,
+            _ body: @escaping @Sendable (WindowFunction.Partition, Int) -> Double
+        ) {
             registry.register(
-                WindowFunction(name, [], resultType: { _ in .float64 }, documentation: text(documentation)) { partition, type in
+                WindowFunction(name, [], resultType: { _ in .float64 }, documentation: text(documentation)) {
+                    partition, type in
                     let result = Vector(flat: type, capacity: partition.rowCount)
                     let target = result.values(Double.self)
                     for row in 0..<partition.rowCount { target[row] = body(partition, row) }
@@ -51,7 +59,8 @@ enum WindowFunctions {
         }
         registry.register(
             WindowFunction(
-                "ntile", [.int32], resultType: { _ in .int32 }, documentation: text("The number of one of n buckets of equal size.")
+                "ntile", [.int32], resultType: { _ in .int32 },
+                documentation: text("The number of one of n buckets of equal size.")
             ) { partition, type in
                 let result = Vector(flat: type, capacity: partition.rowCount)
                 let rows = partition.rowCount
@@ -147,10 +156,12 @@ enum WindowFunctions {
 
     private static func registerFrameValues(in registry: FunctionRegistry) {
         for (name, isFirst, documentation) in [
-            ("first_value", true, "The value of the frame's first row."), ("last_value", false, "The value of the frame's last row."),
+            ("first_value", true, "The value of the frame's first row."),
+            ("last_value", false, "The value of the frame's last row."),
         ] {
             registry.register(
-                WindowFunction(name, [.any], resultType: { $0[0] }, usesFrame: true, documentation: text(documentation)) {
+                WindowFunction(name, [.any], resultType: { $0[0] }, usesFrame: true, documentation: text(documentation))
+                {
                     partition, type in
                     let values = partition.arguments[0].flattened()
                     var positions = [Int](repeating: -1, count: partition.rowCount)

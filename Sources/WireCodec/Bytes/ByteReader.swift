@@ -59,7 +59,9 @@ package struct ByteReader {
         guard left >= size else { throw .corrupt("it ends too early") }
         var value: T = 0
         withUnsafeMutableBytes(of: &value) { target in
-            bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + size])) }
+            bytes.withUnsafeBytes {
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + size]))
+            }
         }
         offset += size
         return T(littleEndian: value)

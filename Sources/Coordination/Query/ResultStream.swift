@@ -58,10 +58,13 @@ package final class ResultStream: AsyncSequence, Sendable {
             switch event {
             case .batch(let batch): return batch
             case .finished:
-                let isFirst = state.withLock { state in
+                // A query that has failed closes its reader, and a closed reader has no more rows: no end of the result.
+                let (isFirst, failure) = state.withLock { state in
+                    if let failure = state.failure { return (false, QueryError?.some(failure)) }
                     defer { state.isFinished = true }
-                    return !state.isFinished
+                    return (!state.isFinished, nil)
                 }
+                if let failure { throw failure }
                 if isFirst { onEnd(nil) }
                 return nil
             case .pending: await waitForWake()

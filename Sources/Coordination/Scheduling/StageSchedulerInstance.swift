@@ -154,8 +154,9 @@ package struct StageSchedulerInstance: Sendable {
         state = .failed
         nextDeadline = nil
         failure = error
-        cancelAll(&directives)
+        // The reader learns the cause before cancelled tasks tell it that they were cancelled.
         directives.append(.fail(error))
+        cancelAll(&directives)
         directives.append(.finished)
     }
 

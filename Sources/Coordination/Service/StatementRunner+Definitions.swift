@@ -34,7 +34,8 @@ extension StatementRunner {
             }
             try await target.createSchema(schema)
             return StatementResult(tag: "CREATE SCHEMA")
-        case .drop(let kind, let names, _, let cascade): return try await drop(kind, names, cascade: cascade)
+        case .drop(let kind, let names, let ifExists, let cascade):
+            return try await drop(kind, names, ifExists: ifExists, cascade: cascade)
         case .truncate: throw QueryError.notSupported("TRUNCATE")
         default: throw QueryError.internalError("not a statement that changes the catalogue")
         }
@@ -77,13 +78,14 @@ extension StatementRunner {
         }
     }
 
-    private func drop(_ kind: DropKind, _ names: [TableName], cascade: Bool) async throws -> StatementResult {
+    private func drop(_ kind: DropKind, _ names: [TableName], ifExists: Bool, cascade: Bool) async throws -> StatementResult {
         for name in names {
             switch kind {
             case .table: try await backend(name.catalog).dropTable(schema: name.schema, name: name.table)
             case .view: session.engine.catalog.setView(nil, for: name)
             case .schema:
                 let target = try backend(name.catalog)
+                if ifExists, try await !target.schemaNames().contains(name.schema) { continue }
                 let tables = try await target.tableNames(schema: name.schema)
                 if !tables.isEmpty && !cascade {
                     throw QueryError(

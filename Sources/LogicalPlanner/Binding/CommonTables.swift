@@ -99,6 +99,16 @@ extension StatementBinder {
         working.workingTable = (number, workingColumns)
         let stepScope = CommonTableScope(working, parent: environment)
         var step = try bindBody(operation.right, parent: table.parent, commonTables: stepScope)
+        if working.referenceCount > 1 {
+            throw QueryError(
+                .invalidRecursion, "recursive reference to query \"\(name)\" must not appear more than once",
+                at: name.position)
+        }
+        if let construct = Self.refusedRecursion(step.plan, number) {
+            throw QueryError(
+                .invalidRecursion, "recursive reference to query \"\(name)\" must not appear within \(construct)",
+                at: name.position)
+        }
         guard step.columns.count == base.columns.count else {
             throw QueryError(
                 .syntaxError, "each UNION query must have the same number of columns", at: operation.position)
@@ -121,6 +131,29 @@ extension StatementBinder {
                 workingTable: number, keepsDuplicates: operation.isAll, columns: columns, base: base.plan,
                 step: step.plan))
         return BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
+    }
+
+    /// What the working table stands in, if its result is not known before the recursion ends.
+    private static func refusedRecursion(_ plan: LogicalPlan, _ number: Int) -> String? {
+        for (index, input) in plan.inputs.enumerated() where reads(input, number) {
+            switch plan {
+            case .aggregate(let aggregate) where !aggregate.aggregates.isEmpty: return "the input of an aggregate function"
+            case .join(let join):
+                switch join.kind {
+                case .left where index == 1, .right where index == 0, .full: return "an outer join"
+                default: break
+                }
+            case .setOperation(let operation) where operation.kind == .except && index == 1: return "EXCEPT"
+            default: break
+            }
+            if let construct = refusedRecursion(input, number) { return construct }
+        }
+        return nil
+    }
+
+    private static func reads(_ plan: LogicalPlan, _ number: Int) -> Bool {
+        if case .workingTable(let table) = plan { return table.workingTable == number }
+        return plan.inputs.contains { reads($0, number) }
     }
 
     // MARK: - Views

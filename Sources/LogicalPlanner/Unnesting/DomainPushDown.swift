@@ -32,6 +32,12 @@ struct DomainPushDown {
 
         func key(_ column: PlanColumn) -> PlanColumn { keys[column.id]?.column ?? column }
 
+        /// The plan without rows that match no outer value, for operators behind which nobody knows whose a key is.
+        var matching: LogicalPlan {
+            let nullable = keys.sorted { $0.key < $1.key }.map(\.value).filter { $0.isOwn && $0.column.isNullable }
+            return plan.filtered(nullable.map { .not(.isNull($0.column.reference)) })
+        }
+
         /// The predicate that ties the rows to an outer value.
         func equality(_ value: Expression, _ column: PlanColumn) -> Expression {
             guard let key = keys[column.id] else { return .true }
@@ -251,8 +257,8 @@ struct DomainPushDown {
         }
         let left = try push(node.left)
         let right = try push(node.right)
-        join.left = left.plan
-        join.right = right.plan
+        join.left = node.kind == .full ? left.matching : left.plan
+        join.right = node.kind == .full ? right.matching : right.plan
         let ties = outer.map { right.equality(left.key($0).reference, $0) }
         let condition = (node.kind == .right ? right : left).substitute(node.condition)
         if node.kind == .anti, node.isNullAware {
@@ -342,7 +348,7 @@ struct DomainPushDown {
                 LogicalProject(
                     columns: columns,
                     expressions: plan.columns.map(\.reference) + outer.map { pushed.key($0).reference },
-                    input: pushed.plan))
+                    input: pushed.matching))
         }
         var result = node
         result.left = try side(node.left)

@@ -70,9 +70,8 @@ final class AggregatePlan: Sendable {
     private static func resolve(_ call: AggregateCall, registry: FunctionRegistry, stateColumn: Int) throws
         -> AggregateCallPlan
     {
-        // The ordering of an ordered-set call is part of its signature.
-        let isOrderedSet = registry.aggregateOverloads(call.name).first?.isOrderedSet ?? false
-        let arguments = call.arguments + (isOrderedSet ? call.ordering.map(\.expression) : [])
+        // The arguments of an ordered-set call end with the expressions of its ordering.
+        let arguments = call.arguments
         let types = arguments.map(\.type)
         let function = try registry.resolveAggregate(call.name, types).function
         let executor = try function.makeExecutor(types, call.type)

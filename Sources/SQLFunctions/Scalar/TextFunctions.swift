@@ -130,7 +130,7 @@ enum TextFunctions {
             ) { arguments, type, count, context in
                 let settings = TextSettings(timeZoneNamed: context.timeZone)
                 return try Kernel.text(arguments, type, count) { row, output in
-                    for argument in arguments { appendAny(argument, row, settings, &output) }
+                    for argument in arguments { appendCast(argument, row, settings, &output) }
                     return true
                 }
             }
@@ -169,6 +169,13 @@ enum TextFunctions {
 
     private static func appendAny(_ vector: Vector, _ row: Int, _ settings: TextSettings, _ output: inout [UInt8]) {
         TextFormat.append(vector, row: row, settings: settings, into: &output)
+    }
+
+    /// The text that a cast gives: the words of booleans are longer there.
+    private static func appendCast(_ vector: Vector, _ row: Int, _ settings: TextSettings, _ output: inout [UInt8]) {
+        guard vector.type == .boolean else { return appendAny(vector, row, settings, &output) }
+        let (base, index) = vector.position(row)
+        output.append(contentsOf: base.values(UInt8.self)[index] != 0 ? Array("true".utf8) : Array("false".utf8))
     }
 
     private static func concatenated(
@@ -404,6 +411,9 @@ enum TextFunctions {
             arguments, type, count, _ in
             let codes = ValueColumn<Int32>(arguments[0])
             return try Kernel.text(arguments, type, count) { row, output in
+                guard codes[row] >= 0 else {
+                    throw QueryError(.invalidParameterValue, "character number must be positive")
+                }
                 guard codes[row] > 0, let scalar = Unicode.Scalar(UInt32(truncatingIfNeeded: codes[row])) else {
                     throw QueryError(
                         .programLimitExceeded,

@@ -78,12 +78,13 @@ private final class EngineConnection: ScriptConnection {
         try await session.run(sql) { result in
             rows = []
             let types = (result.fields ?? []).map(\.type)
+            let settings = TextSettings(timeZoneNamed: session.settings["timezone"])
             while let batch = try await result.next() {
                 let columns = batch.columns.indices.map { batch.column($0) }
                 for row in 0..<batch.rowCount {
                     rows.append(
                         zip(columns, types).map { column, type in
-                            column.isNull(row) ? nil : TextFormat.text(of: column.value(at: row), type: type)
+                            column.isNull(row) ? nil : TextFormat.text(of: column.value(at: row), type: type, settings: settings)
                         })
                 }
             }

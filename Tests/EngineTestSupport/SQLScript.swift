@@ -5,6 +5,7 @@
 //   query [rowsort]              the rows must be those behind ----; one line a row, values separated by tabs
 //
 // NULL is written NULL, an empty text (empty). `#` begins a comment line. Records end with an empty line.
+// `$FIXTURES` in SQL stands for the directory of the fixtures. scripts/complete-slt.py fills expectations in.
 
 import Diagnostics
 
@@ -41,7 +42,7 @@ package struct SQLScript: Sendable {
                 sql.append(lines[position])
                 position += 1
             }
-            let text = sql.joined(separator: "\n")
+            let text = sql.joined(separator: "\n").replacing("$FIXTURES", with: Fixtures.path("."))
             switch header.first {
             case "statement" where header.count >= 2 && header[1] == "ok":
                 records.append(Record(line: start, sql: text, expectation: .success))

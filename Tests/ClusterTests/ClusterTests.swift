@@ -119,11 +119,10 @@ struct ClusterTests {
         lost.close()
         _ = try? await running.value
         let http = try #require(server.addresses["http"])
-        let url = try #require(URL(string: "http://\(http)/v1/queries"))
         var isRunning = true
         for _ in 0..<50 where isRunning {
             try await Task.sleep(for: .milliseconds(100))
-            isRunning = try String(contentsOf: url, encoding: .utf8).contains("\"running\"")
+            isRunning = try httpBody(http, "/v1/queries").contains("\"running\"")
         }
         #expect(!isRunning)
     }

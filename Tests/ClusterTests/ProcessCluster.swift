@@ -120,7 +120,7 @@ final class ProcessCluster: @unchecked Sendable {
         }
         let deadline = Date().addingTimeInterval(seconds)
         while Date() < deadline {
-            if let text = try? String(contentsOf: url, encoding: .utf8) {
+            if let text = try? httpBody(http, "/v1/workers") {
                 let active = text.components(separatedBy: "\"active\"").count - 1
                 if active >= count { return }
             }
@@ -135,6 +135,36 @@ final class ProcessCluster: @unchecked Sendable {
         for worker in workers { worker.kill() }
         coordinator.kill()
     }
+}
+
+/// What a server answers to a GET, headers included. Blocks for a moment.
+func httpBody(_ address: String, _ path: String) throws -> String {
+    let parts = address.split(separator: ":")
+    guard parts.count == 2, let port = UInt16(parts[1]) else {
+        throw QueryError(.connectionFailure, "\(address) is no address")
+    }
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var target = sockaddr_in()
+    target.sin_family = sa_family_t(AF_INET)
+    target.sin_port = port.bigEndian
+    target.sin_addr.s_addr = inet_addr(String(parts[0]))
+    let connected = withUnsafePointer(to: &target) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+    guard connected == 0 else { throw QueryError(.connectionFailure, "cannot connect to \(address)") }
+    let request = "GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
+    _ = request.withCString { send(descriptor, $0, strlen($0), 0) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count <= 0 { break }
+        bytes += chunk[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 /// A connection over the PostgreSQL protocol.

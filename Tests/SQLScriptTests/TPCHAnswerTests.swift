@@ -16,7 +16,7 @@ struct TPCHAnswerTests {
     private func runAll(workers: Int) async throws {
         let engine = try await TestEngine.start(workers: workers)
         let connection = engine.makeConnection()
-        _ = try await connection.run("SET search_path = tpch.\"sf0.01\"")
+        _ = try await connection.run("SET search_path = 'sf0.01'")
         for number in 1...22 {
             let name = number < 10 ? "q0\(number)" : "q\(number)"
             var sql = try String(contentsOfFile: Fixtures.path("tpch/queries/\(name).sql"), encoding: .utf8)

@@ -86,9 +86,14 @@ package struct StatementSplitter {
             case UInt8(ascii: ")"), UInt8(ascii: "]"): parentheses -= 1
             case UInt8(ascii: "$"):
                 let previous = index > start ? text[index - 1] : 0
-                if !StatementSplitter.isWord(previous), let tag = dollarTag(index) {
-                    mode = .dollar(tag)
-                    return index + tag.count
+                if !StatementSplitter.isWord(previous) {
+                    // A word that reaches the end of what is there may still become a tag.
+                    let end = text[(index + 1)...].firstIndex { !StatementSplitter.isWord($0) }
+                    if end == nil { return nil }
+                    if let tag = dollarTag(index) {
+                        mode = .dollar(tag)
+                        return index + tag.count
+                    }
                 }
             default: break
             }

@@ -84,7 +84,8 @@ private final class EngineConnection: ScriptConnection {
                 for row in 0..<batch.rowCount {
                     rows.append(
                         zip(columns, types).map { column, type in
-                            column.isNull(row) ? nil : TextFormat.text(of: column.value(at: row), type: type, settings: settings)
+                            column.isNull(row)
+                                ? nil : TextFormat.text(of: column.value(at: row), type: type, settings: settings)
                         })
                 }
             }

@@ -78,7 +78,9 @@ extension StatementRunner {
         }
     }
 
-    private func drop(_ kind: DropKind, _ names: [TableName], ifExists: Bool, cascade: Bool) async throws -> StatementResult {
+    private func drop(
+        _ kind: DropKind, _ names: [TableName], ifExists: Bool, cascade: Bool
+    ) async throws -> StatementResult {
         for name in names {
             switch kind {
             case .table: try await backend(name.catalog).dropTable(schema: name.schema, name: name.table)

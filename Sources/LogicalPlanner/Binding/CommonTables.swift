@@ -137,7 +137,8 @@ extension StatementBinder {
     private static func refusedRecursion(_ plan: LogicalPlan, _ number: Int) -> String? {
         for (index, input) in plan.inputs.enumerated() where reads(input, number) {
             switch plan {
-            case .aggregate(let aggregate) where !aggregate.aggregates.isEmpty: return "the input of an aggregate function"
+            case .aggregate(let aggregate) where !aggregate.aggregates.isEmpty:
+                return "the input of an aggregate function"
             case .join(let join):
                 switch join.kind {
                 case .left where index == 1, .right where index == 0, .full: return "an outer join"

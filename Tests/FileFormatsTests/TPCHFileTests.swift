@@ -7,7 +7,7 @@ import QueryPlan
 import Storage
 import Testing
 
-private let directory = ProcessInfo.processInfo.environment["MARTLET_TPCH"] ?? "/work/data/sf1"
+private let directory = ProcessInfo.processInfo.environment["MARTLET_TPCH"] ?? ".build/tpch/sf1"
 
 @Suite(.enabled(if: FileManager.default.fileExists(atPath: directory))) struct TPCHFileTests {
     private func table(_ name: String) throws -> ParquetTable {

@@ -9,7 +9,7 @@ import Testing
 
 private let shared = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("shared")
-private let sharedFolders = [shared.path, "/work/shared"]
+private let sharedFolders = [shared.path]
 
 private func corpus(_ folder: String, _ suffix: String) -> [URL] {
     for base in sharedFolders {

@@ -15,7 +15,7 @@ run: deps ## build, make a small data set, answer three queries, open the shell
 	@scripts/first-run
 
 test: deps ## run all tests of the default tier
-	@swift build --build-tests
+	@scripts/build --build-tests
 	@swift test --skip-build --disable-xctest
 
 check: ## everything a change must pass: format, layering, build, documents, tests
@@ -28,15 +28,15 @@ bench: release ## TPC-H side by side with DuckDB (pip install duckdb tpchgen-cli
 	@bench/compare --martlet .build/release/martlet
 
 release: deps ## optimised build: .build/release/martlet
-	@swift build -c release --product martlet
+	@scripts/build -c release --product martlet
 
 golden: deps ## write plan and wire goldens anew; review them as a diff
-	@swift build --build-tests
+	@scripts/build --build-tests
 	@MARTLET_UPDATE_GOLDEN=1 swift test --skip-build --disable-xctest --filter 'PhysicalPlannerTests|WireCodecTests'
 	@git status --short Fixtures
 
 docs: deps ## write generated pages of docs/reference anew
-	@swift build --product martlet
+	@scripts/build --product martlet
 	@scripts/configuration-reference $(MARTLET) > docs/reference/configuration.md
 
 deps: ## install the system libraries that are missing

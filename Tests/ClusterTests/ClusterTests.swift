@@ -126,4 +126,62 @@ struct ClusterTests {
         }
         #expect(!isRunning)
     }
+
+    /// A file system of one mebibyte that only the server's process sees; needs a kernel that gives users namespaces.
+    private static func smallDisk(at directory: String) -> [String] {
+        let mount = "mount -t tmpfs -o size=1m tmpfs '\(directory)' && exec \"$@\""
+        return ["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", mount, "sh"]
+    }
+
+    private static let canMount: Bool = {
+        let process = Process()
+        let wrapper = smallDisk(at: FileManager.default.temporaryDirectory.path)
+        process.executableURL = URL(fileURLWithPath: wrapper[0])
+        process.arguments = wrapper.dropFirst() + ["/bin/true"]
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }()
+
+    @Test("a full disk is error 53100 and leaves nothing behind; the server goes on", .enabled(if: canMount))
+    func fullDisk() async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("disk-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let server = try ServerProcess(
+            ["standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0"],
+            wrapper: Self.smallDisk(at: directory))
+        defer { server.kill() }
+        let connection = try WireConnection(server)
+        let seen = "/proc/\(server.identifier)/root\(directory)"
+        for name in ["lines.parquet", "lines.csv"] {
+            let format = name.hasSuffix("csv") ? "csv" : "parquet"
+            do {
+                _ = try await connection.run(
+                    "COPY (SELECT * FROM tpch.tiny.lineitem) TO '\(directory)/\(name)' (FORMAT \(format))")
+                Issue.record("\(name) found room; the disk is too large for this test")
+            } catch let error as QueryError {
+                #expect(error.state == .diskFull, "\(error)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: seen).isEmpty)
+        }
+        _ = try await connection.run("COPY (SELECT * FROM tpch.tiny.nation) TO '\(directory)/n.csv' (FORMAT csv)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: seen) == ["n.csv"])
+        #expect(try await connection.run("SELECT count(*) FROM '\(directory)/n.csv'") == [["25"]])
+    }
+
+    private static let canDropRights: Bool =
+        getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")
+
+    @Test("the server needs no rights of an administrator", .enabled(if: canDropRights || getuid() != 0))
+    func ordinaryUser() async throws {
+        let wrapper =
+            getuid() == 0 ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []
+        let server = try ServerProcess(
+            ["standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0"], wrapper: wrapper)
+        defer { server.kill() }
+        let connection = try WireConnection(server)
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.region") == [["5"]])
+        #expect(server.terminate())
+    }
 }

@@ -26,13 +26,19 @@ final class ServerProcess: @unchecked Sendable {
         }
     }()
 
-    /// Starts the program and waits for its ready line, at most 20 seconds.
-    init(_ arguments: [String]) throws {
+    /// Starts the program and waits for its ready line, at most 20 seconds. `wrapper` is a command that ends by running
+    /// what comes behind it in its own process (`env`, `unshare`, `sh -c '… exec "$@"' sh`).
+    init(_ arguments: [String], wrapper: [String] = []) throws {
         guard let program = Self.program else {
             throw QueryError(.undefinedFile, "the program martlet was not built")
         }
-        process.executableURL = program
-        process.arguments = arguments
+        if let command = wrapper.first {
+            process.executableURL = URL(fileURLWithPath: command)
+            process.arguments = wrapper.dropFirst() + [program.path] + arguments
+        } else {
+            process.executableURL = program
+            process.arguments = arguments
+        }
         let output = Pipe()
         process.standardOutput = output
         process.standardError =

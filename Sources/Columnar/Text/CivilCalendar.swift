@@ -11,6 +11,8 @@ package enum CivilCalendar {
     package static let timestampMinusInfinity = Int64.min
     /// 4713-11-24 BC, the first day that PostgreSQL knows.
     package static let firstDay = days(year: -4713, month: 11, day: 24)
+    /// 5874897-12-31, the last day that PostgreSQL knows.
+    package static let lastDateDay = days(year: 5_874_897, month: 12, day: 31)
     /// The last day of a timestamp in 64-bit microseconds.
     package static let lastTimestampDay = 106_751_990
 

@@ -74,6 +74,10 @@ extension StatementBinder {
             let tests = try elements.map { element in
                 try binary(OperatorName(name), operand(needle, scope), operand(element, scope), at: position)
             }
+            guard tests.allSatisfy({ $0.type == .boolean }) else {
+                throw QueryError(
+                    .wrongObjectType, "op ANY/ALL (array) requires operator to yield boolean", at: position)
+            }
             return isAny ? Self.disjunction(tests) : .conjunction(tests)
         }
         let value = try operand(needle, scope)

@@ -52,7 +52,10 @@ enum FormatFunctions {
                     if stride.months != 0 {
                         throw QueryError.notSupported("timestamps binned into intervals containing months or years")
                     }
-                    let width = Int64(stride.days) * CivilCalendar.microsecondsPerDay + stride.microseconds
+                    let (days, daysOverflow) = Int64(stride.days).multipliedReportingOverflow(
+                        by: CivilCalendar.microsecondsPerDay)
+                    let (width, widthOverflow) = days.addingReportingOverflow(stride.microseconds)
+                    if daysOverflow || widthOverflow { throw DateArithmetic.outOfRange("interval") }
                     guard width > 0 else {
                         throw QueryError(.datetimeFieldOverflow, "stride must be greater than zero")
                     }

@@ -352,14 +352,18 @@ enum Formatting {
                 let zone = TimeZoneData.named(context.timeZone) ?? .utc
                 if type == .date {
                     return try DateTimeFunctions.rows(arguments, result, count) { row -> Int32 in
-                        Int32(
-                            truncatingIfNeeded: try DateReader.read(
-                                texts.string(row), DateTemplate(templates.string(row))
-                            ).day)
+                        let read = try DateReader.read(texts.string(row), DateTemplate(templates.string(row)))
+                        guard read.day >= CivilCalendar.firstDay, read.day <= CivilCalendar.lastDateDay else {
+                            throw DateArithmetic.outOfRange("date")
+                        }
+                        return Int32(truncatingIfNeeded: read.day)
                     }
                 }
                 return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
                     let moment = try DateReader.read(texts.string(row), DateTemplate(templates.string(row)))
+                    guard moment.day >= CivilCalendar.firstDay, moment.day < CivilCalendar.lastTimestampDay else {
+                        throw DateArithmetic.outOfRange("timestamp")
+                    }
                     return zone.moment(ofLocal: Int64(moment.day) * CivilCalendar.microsecondsPerDay + moment.time)
                 }
             }
@@ -381,6 +385,11 @@ private enum DateReader {
         func number(_ pattern: String, _ width: Int) throws -> Int {
             let digits = rest.prefix(width).prefix { $0.isNumber }
             guard let value = Int(digits) else { throw invalid(pattern) }
+            guard value <= Int(Int32.max) else {
+                throw QueryError(
+                    .datetimeFieldOverflow, "value for \"\(pattern)\" in source string is out of range",
+                    detail: "Value must be in the range -2147483648 to 2147483647.")
+            }
             rest = rest.dropFirst(digits.count)
             return value
         }
@@ -419,7 +428,7 @@ private enum DateReader {
                 isFollowedByNumber = true
             }
             switch pattern.uppercased() {
-            case "YYYY": year = try number(pattern, isFollowedByNumber ? 4 : 9)
+            case "YYYY": year = try number(pattern, isFollowedByNumber ? 4 : rest.count)
             case "YYY", "YY", "Y":
                 let value = try number(pattern, pattern.count)
                 year =

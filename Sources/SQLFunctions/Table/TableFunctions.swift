@@ -121,10 +121,12 @@ enum TableFunctions {
                 let step = hasStep ? try scaled(2) : PowerOfTen.value(type.scale)
                 if step == 0 { throw zeroStep }
                 var next = try scaled(0)
+                var isDone = false
                 try emitAll(type, emit) {
-                    if step > 0 ? next > to : next < to { return nil }
-                    defer { next += step }
-                    return .decimal(next)
+                    if isDone || (step > 0 ? next > to : next < to) { return nil }
+                    let current = next
+                    (next, isDone) = current.addingReportingOverflow(step)
+                    return .decimal(current)
                 }
             }
         }

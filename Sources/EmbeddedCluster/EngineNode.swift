@@ -61,10 +61,13 @@ package struct NodeConfiguration: Sendable {
     package var catalogs: [CatalogConfiguration]
     /// `nil`: no other process can join.
     package var cluster: ClusterConfiguration?
+    /// Queries over tables of no more rows together run on this node alone; 0 is none.
+    package var localRowLimit: Int
     package init(
         threads: Int, memoryByteLimit: Int, localWorkers: Int = 1, catalogs: [CatalogConfiguration] = [],
-        cluster: ClusterConfiguration? = nil
+        cluster: ClusterConfiguration? = nil, localRowLimit: Int = 0
     ) {
+        self.localRowLimit = localRowLimit
         self.threads = threads
         self.memoryByteLimit = memoryByteLimit
         self.localWorkers = localWorkers
@@ -131,7 +134,8 @@ package final class EngineNode: Sendable {
         let engine = QueryEngine(
             catalog: catalog, registry: registry, directory: directory,
             options: QueryEngineOptions(
-                queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads),
+                queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads,
+                localRowLimit: configuration.localRowLimit),
             logger: logger
         ) { location in try coordinatorWorker.openReader(location, partition: 0) }
 

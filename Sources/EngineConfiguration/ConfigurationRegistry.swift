@@ -22,6 +22,9 @@ package enum ConfigurationRegistry {
             "Address that workers fetch the coordinator's rows from; empty is host."),
         ConfigurationKey(
             "coordinator.exchange-port", .port, "0", "Port on which the coordinator serves rows; 0 is any free one."),
+        ConfigurationKey(
+            "coordinator.local-row-limit", .integer(minimum: 0, maximum: 1_000_000_000), "20000",
+            "Queries over tables of no more rows together run on the coordinator, not on workers; 0 is none."),
 
         ConfigurationKey("worker.join", .list, "", "Coordinators to join, HOST:PORT each with commas between them."),
         ConfigurationKey("worker.id", .text, "", "Name of the worker; empty is one made of host and port."),

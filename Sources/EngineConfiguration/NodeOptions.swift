@@ -43,6 +43,7 @@ package struct CoordinatorOptions: Sendable {
     package let httpPort: Int
     package let exchangePort: Int
     package let advertisedHost: String?
+    package let localRowLimit: Int
     package let maxConnections: Int
     package let maxMessageByteCount: Int
 
@@ -53,6 +54,7 @@ package struct CoordinatorOptions: Sendable {
         exchangePort = configuration.integer("coordinator.exchange-port")
         let advertised = configuration["coordinator.advertised-host"]
         advertisedHost = advertised.isEmpty ? nil : advertised
+        localRowLimit = configuration.integer("coordinator.local-row-limit")
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
     }

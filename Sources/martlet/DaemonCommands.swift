@@ -119,7 +119,8 @@
                         controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
                         control: Endpoint(host: options.host, port: ports.grpcPort),
                         exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
-                        advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host))),
+                        advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
+                    localRowLimit: ports.localRowLimit),
                 plugins: LinkedPlugins.all, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
             let (postgres, postgresEndpoint) = try await PostgresServer.start(

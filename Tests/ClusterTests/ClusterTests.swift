@@ -81,6 +81,27 @@ struct ClusterTests {
         #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
     }
 
+    @Test("small queries run on the coordinator, large ones on workers")
+    func smallQueries() async throws {
+        let cluster = try ProcessCluster(workers: 2, localRowLimit: 100)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let connection = try cluster.connect()
+        func exchangeCount(_ sql: String) async throws -> Int {
+            try await connection.run("EXPLAIN " + sql).filter { $0[0]?.contains("Exchange") == true }.count
+        }
+        let small =
+            "SELECT r_name, count(*) FROM tpch.tiny.nation JOIN tpch.tiny.region ON n_regionkey = r_regionkey"
+            + " GROUP BY r_name ORDER BY r_name"
+        #expect(try await exchangeCount(small) == 0)
+        #expect(try await connection.run(small).count == 5)
+        #expect(try await exchangeCount("SELECT count(*) FROM tpch.tiny.customer") > 0)
+        #expect(
+            try await exchangeCount("SELECT count(*) FROM tpch.tiny.nation a, tpch.tiny.nation b, tpch.tiny.nation c")
+                > 0)
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.customer") == [["1500"]])
+    }
+
     @Test("a worker that is asked to leave drains, and no query fails by it")
     func drain() async throws {
         let cluster = try ProcessCluster(workers: 2)

@@ -28,7 +28,7 @@ final class ServerProcess: @unchecked Sendable {
 
     /// Starts the program and waits for its ready line, at most 20 seconds. `wrapper` is a command that ends by running
     /// what comes behind it in its own process (`env`, `unshare`, `sh -c '… exec "$@"' sh`).
-    init(_ arguments: [String], wrapper: [String] = []) throws {
+    init(_ arguments: [String], wrapper: [String] = [], environment: [String: String] = [:]) throws {
         guard let program = Self.program else {
             throw QueryError(.undefinedFile, "the program martlet was not built")
         }
@@ -39,6 +39,7 @@ final class ServerProcess: @unchecked Sendable {
             process.executableURL = program
             process.arguments = arguments
         }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError =
@@ -100,10 +101,12 @@ final class ProcessCluster: @unchecked Sendable {
     private(set) var workers: [ServerProcess] = []
     private var nextWorker = 1
 
-    init(workers count: Int, dataDirectory: String? = nil) throws {
+    /// Small queries go to the workers too unless `localRowLimit` says otherwise: scripts read few rows.
+    init(workers count: Int, dataDirectory: String? = nil, localRowLimit: Int = 0) throws {
         var arguments = ["coordinator", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0", "--threads", "2"]
         if let dataDirectory { arguments += ["--data", dataDirectory] }
-        coordinator = try ServerProcess(arguments)
+        coordinator = try ServerProcess(
+            arguments, environment: ["MARTLET_COORDINATOR_LOCAL_ROW_LIMIT": String(localRowLimit)])
         for _ in 0..<count { try addWorker() }
     }
 

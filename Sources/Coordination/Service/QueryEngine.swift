@@ -25,12 +25,15 @@ package struct QueryEngineOptions: Sendable {
     package var threadsPerWorker: Int
     /// How long a query waits for a first worker.
     package var workerWait: Duration
+    /// Queries over tables of no more rows together run on the coordinator, without exchanges; 0 is none.
+    package var localRowLimit: Int
     package init(
-        queryMemoryByteLimit: Int, threadsPerWorker: Int, workerWait: Duration = .seconds(10)
+        queryMemoryByteLimit: Int, threadsPerWorker: Int, workerWait: Duration = .seconds(10), localRowLimit: Int = 0
     ) {
         self.queryMemoryByteLimit = queryMemoryByteLimit
         self.threadsPerWorker = threadsPerWorker
         self.workerWait = workerWait
+        self.localRowLimit = localRowLimit
     }
 }
 
@@ -72,10 +75,16 @@ package final class QueryEngine: Sendable {
 
     /// A query made ready to run: optimised, with operators and stages.
     func plan(_ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext) async throws -> PreparedPlan {
-        let workers = try await directory.waitForWorkers(upTo: options.workerWait)
+        var workers = try await directory.waitForWorkers(upTo: options.workerWait)
         let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
         let snapshot = try await StatisticsSnapshot.load(for: logical, from: catalog)
         let optimized = try optimizer.optimize(logical, snapshot: snapshot)
+        // A few rows are read faster than workers are told to.
+        if let coordinatorWorker = directory.coordinatorWorker,
+            snapshot.isSmall(optimized, rowLimit: Double(options.localRowLimit))
+        {
+            workers = [coordinatorWorker]
+        }
         let planner = PhysicalPlanner(
             registry: registry,
             options: PlannerOptions(

@@ -99,7 +99,10 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
 
     /// Whether all of these workers live in this process, so that they can read what only it has.
     package func areLocal(_ workers: [WorkerHandle]) -> Bool {
-        state.withLock { state in workers.allSatisfy { worker in state.local.contains { $0.id == worker.id } } }
+        state.withLock { state in
+            let local = state.local + [state.coordinatorWorker].compactMap { $0 }
+            return workers.allSatisfy { worker in local.contains { $0.id == worker.id } }
+        }
     }
 
     package func summaries() -> [WorkerSummary] {

@@ -41,6 +41,8 @@ package indirect enum DataType: Hashable, Sendable {
     case json, jsonb
     /// One-dimensional array; values are blobs in `ArrayBlob`'s layout, carried as views.
     case array(DataType)
+    /// A row as a value: composite types, and what ROW(…) makes. Values are blobs in `RecordBlob`'s layout, carried as views.
+    case record([Field])
 }
 
 /// How values of a type lie in a flat vector.
@@ -81,7 +83,7 @@ extension DataType {
         case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
         case .interval: .interval
         case .uuid: .uuid
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .array: .view
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .array, .record: .view
         }
     }
 
@@ -109,6 +111,15 @@ extension DataType {
     }
     /// Scale of a decimal, 0 for integers.
     package var scale: Int { if case .decimal(_, let scale) = self { scale } else { 0 } }
+    package var recordFields: [Field]? { if case .record(let fields) = self { fields } else { nil } }
+    /// Whether values are records or arrays of records: the frames of an exchange leave their fields to the reader.
+    package var holdsRecords: Bool {
+        switch self {
+        case .record: true
+        case .array(let element): element.holdsRecords
+        default: false
+        }
+    }
     package var elementType: DataType? { if case .array(let element) = self { element } else { nil } }
 
     /// The largest exact numeric, for sums and for numeric without modifiers.
@@ -139,6 +150,7 @@ extension DataType {
         case .json: "json"
         case .jsonb: "jsonb"
         case .array(let element): element.sqlName + "[]"
+        case .record: "record"
         }
     }
 }

@@ -39,6 +39,7 @@ struct PostgresType: Sendable, Hashable {
         case .uuid: (oid, size) = (2950, 16)
         case .json: (oid, size) = (114, -1)
         case .jsonb: (oid, size) = (3802, -1)
+        case .record: (oid, size) = (2249, -1)
         case .array(let element):
             (oid, size) = (Self.arrayNumber(of: PostgresType(element).oid), -1)
         }
@@ -64,6 +65,7 @@ struct PostgresType: Sendable, Hashable {
         case 2950: 2951
         case 114: 199
         case 3802: 3807
+        case 2249: 2287
         default: 1009
         }
     }
@@ -153,6 +155,7 @@ struct PostgresType: Sendable, Hashable {
             func half(_ range: Range<Int>) -> UInt64 { binary[range].reduce(0) { $0 << 8 | UInt64($1) } }
             return .uuid(UUIDValue(high: half(0..<8), low: half(8..<16)))
         case .decimal(let precision, let scale): return try decimal(binary, precision: precision, scale: scale)
+        case .record: throw QueryError.notSupported("a record as a binary parameter")
         case .array: throw QueryError.notSupported("an array as a binary parameter")
         }
     }
@@ -187,6 +190,7 @@ struct PostgresType: Sendable, Hashable {
     /// Whether values of the type can be sent in binary.
     static func hasBinaryForm(_ type: DataType) -> Bool {
         if case .array = type { return false }
+        if case .record = type { return false }
         return true
     }
 

@@ -71,6 +71,8 @@ package enum TextFormat {
             let elements = ArrayBlob.decode(
                 StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
             ArrayText.append(elements, settings: settings, into: &text)
+        case .record(let fields):
+            RecordText.append(vector, row: row, fields: fields, settings: settings, into: &text)
         }
     }
 
@@ -146,6 +148,7 @@ package enum TextFormat {
             guard let value = IntervalText.parse(text) else { throw syntax(text, type, .invalidDatetimeFormat) }
             return .interval(value)
         case .uuid: return .uuid(try parseUUID(text))
+        case .record: throw QueryError.notSupported("input of anonymous composite types")
         case .array(let element): return .bytes(try ArrayText.parse(text, element: element, settings: settings))
         }
     }

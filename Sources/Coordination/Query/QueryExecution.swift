@@ -51,7 +51,7 @@ package final class QueryExecution: Sendable {
         }
         state = Mutex(State(scheduler: StageSchedulerInstance(assignments: assignments)))
         let reader = try openReader(layout.result)
-        let result = ResultStream(reader: reader) { [weak self] error in
+        let result = ResultStream(reader: reader, types: schema.types) { [weak self] error in
             guard let self else { return }
             self.feed(error.map { .resultFailed($0) } ?? .resultFinished)
         }

@@ -17,12 +17,16 @@ package final class ResultStream: AsyncSequence, Sendable {
     }
 
     private let reader: any ExchangeReader
+    private let records: RecordRestorer
     private let state = Mutex(State())
     private let onEnd: @Sendable (QueryError?) -> Void
 
     /// `onEnd` is called once: with `nil` after the last row, or with the reader's error.
-    init(reader: any ExchangeReader, onEnd: @escaping @Sendable (QueryError?) -> Void) {
+    init(
+        reader: any ExchangeReader, types: [DataType] = [], onEnd: @escaping @Sendable (QueryError?) -> Void
+    ) {
         self.reader = reader
+        records = RecordRestorer(types)
         self.onEnd = onEnd
     }
 
@@ -56,7 +60,7 @@ package final class ResultStream: AsyncSequence, Sendable {
                 throw known
             }
             switch event {
-            case .batch(let batch): return batch
+            case .batch(let batch): return records.restored(batch)
             case .finished:
                 // A query that has failed closes its reader, and a closed reader has no more rows: no end of the result.
                 let (isFirst, failure) = state.withLock { state in

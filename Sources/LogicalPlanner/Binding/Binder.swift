@@ -34,7 +34,8 @@ package struct Binder: Sendable {
         collector.visit(statement)
         let relations = try await RelationResolver(catalog: catalog, session: session).resolve(collector)
         let binder = StatementBinder(
-            catalog: catalog, registry: registry, session: session, relations: relations)
+            catalog: catalog, registry: registry, session: session, relations: relations,
+            rowNames: collector.rowNames)
         let bound = try binder.bindStatement(statement)
         return try binder.finish(bound)
     }
@@ -58,12 +59,18 @@ final class StatementBinder {
     /// Aggregate calls whose arguments are being bound, outermost first: where they stand, and the innermost scope at or
     /// around that place of which they use a column.
     var aggregateLevels: [(callDepth: Int, deepest: Scope?)] = []
+    /// Names that may stand for the whole row of a relation somewhere in the statement.
+    var rowNames: Set<String>
     private var guardian = RecursionGuard()
     /// Views being expanded; positions within their texts mean nothing to the client.
     var viewDepth = 0
     private var relationCount = 0
 
-    init(catalog: Catalog, registry: FunctionRegistry, session: BindingSession, relations: ResolvedRelations) {
+    init(
+        catalog: Catalog, registry: FunctionRegistry, session: BindingSession, relations: ResolvedRelations,
+        rowNames: Set<String> = []
+    ) {
+        self.rowNames = rowNames
         self.catalog = catalog
         self.registry = registry
         self.session = session

@@ -156,8 +156,7 @@ extension StatementBinder {
     }
 
     private func aggregateArgument(_ syntax: SyntaxExpression, _ scope: Scope) throws -> Operand {
-        if case .star = syntax.kind { throw QueryError.notSupported("a whole row as an argument", at: syntax.position) }
-        return try operand(syntax, scope)
+        try operand(syntax, scope)
     }
 
     /// ORDER BY of calls and windows, and of queries once names and ordinals are dealt with.
@@ -181,6 +180,10 @@ extension StatementBinder {
             throw QueryError(
                 .undefinedFunction, "could not identify an ordering operator for type json",
                 at: item.expression.position)
+        }
+        var expression = expression
+        if expression.type.elementType != nil || expression.type.recordFields != nil {
+            expression = orderKey(expression)
         }
         return SortKey(expression, isDescending: isDescending, nullsFirst: item.nulls.map { $0 == .first })
     }

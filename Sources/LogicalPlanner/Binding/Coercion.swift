@@ -159,6 +159,13 @@ extension StatementBinder {
         if !right.expression.isLiteral, let exact = exactLiteral(left.expression, as: right.type) {
             return (exact, right.expression)
         }
+        if left.type.recordFields != nil, right.type.recordFields != nil {
+            let type = try recordComparisonType(left, right, comparison, at: position)
+            return (
+                try convert(left.expression, to: type, at: left.position),
+                try convert(right.expression, to: type, at: right.position)
+            )
+        }
         guard let common = comparisonType(left, right) else {
             let names = (TypeConversion.displayName(left.type), TypeConversion.displayName(right.type))
             throw QueryError(

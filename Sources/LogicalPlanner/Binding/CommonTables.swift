@@ -164,6 +164,9 @@ extension StatementBinder {
     {
         try countRelation(at: position)
         viewDepth += 1
+        var collector = RelationCollector()
+        collector.visit(query)
+        rowNames.formUnion(collector.rowNames)
         defer { viewDepth -= 1 }
         guard viewDepth <= 100 else {
             throw QueryError(

@@ -81,8 +81,13 @@ extension StatementBinder {
         case .array(let elements): return try bindArray(elements, elementType: nil, scope, at: position)
         case .subscripts(let operand, let subscripts):
             return try bindSubscripts(operand, subscripts, scope, at: position)
-        case .row: throw QueryError.notSupported("a row as a value", at: position)
-        case .field: throw QueryError.notSupported("fields of composite values", at: position)
+        case .row(let fields, _): return try bindRow(fields, scope)
+        case .field(let record, let name): return try bindField(record, name, scope, at: position)
+        case .star(let qualifier) where !qualifier.isEmpty:
+            guard let row = try wholeRow(qualifier[...], scope, at: position) else {
+                throw missingRelation(qualifier[...], at: position)
+            }
+            return row
         case .star: throw QueryError(.syntaxError, "\"*\" is not allowed here", at: position)
         case .defaultValue: throw QueryError(.syntaxError, "DEFAULT is not allowed in this context", at: position)
         default: throw QueryError.notSupported("this expression", at: position)

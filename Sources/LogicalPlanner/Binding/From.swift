@@ -114,14 +114,21 @@ extension StatementBinder {
 
     /// A relation under its name or alias.
     func item(
-        _ query: BoundQuery, name: String, table: TableName?, alias: TableAlias?, at position: SourcePosition
+        _ query: BoundQuery, name: String, table: TableName?, alias: TableAlias?, at position: SourcePosition,
+        isScalar: Bool = false
     ) throws -> FromItem {
         let relationName = alias?.name?.text ?? name
         let renamed = try self.renamed(query, alias?.columns ?? [], of: relationName)
-        let relation = ScopeRelation(
+        var relation = ScopeRelation(
             name: relationName, table: alias?.name == nil ? table : nil, columns: renamed.columns)
-        return FromItem(
-            plan: query.plan, namespace: Namespace(relations: [relation], columns: renamed.columns))
+        var plan = query.plan
+        if rowNames.contains(relationName), !isScalar {
+            // Made here, below any outer join: the row of a side without a match is then NULL.
+            let row = ids.column(relationName, .record(renamed.columns.map { Field(name: $0.name, type: $0.type) }))
+            plan = withColumn(row, recordOf(renamed.columns.map(\.reference), type: row.type), plan)
+            relation.row = ScopeColumn(row)
+        }
+        return FromItem(plan: plan, namespace: Namespace(relations: [relation], columns: renamed.columns))
     }
 
     /// 42712 for a name used twice; two tables of different schemas may share theirs.

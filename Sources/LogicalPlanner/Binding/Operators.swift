@@ -64,12 +64,10 @@ extension StatementBinder {
             if case .scalarQuery(let query) = right.kind {
                 return try bindRowQueryComparison(leftFields, name.symbol, query, scope, at: position)
             }
-            guard let rightFields = right.rowFields else {
-                throw QueryError.notSupported("comparing a row with a value", at: position)
+            if let rightFields = right.rowFields {
+                return try rowComparison(
+                    name.symbol, rowOperands(leftFields, scope), rowOperands(rightFields, scope), at: position)
             }
-            return try rowComparison(
-                name.symbol, leftFields.map { try operand($0, scope) }, rightFields.map { try operand($0, scope) },
-                at: position)
         }
         return try binary(name, operand(left, scope), operand(right, scope), at: position)
     }
@@ -97,7 +95,8 @@ extension StatementBinder {
     func comparison(_ name: String, _ left: Operand, _ right: Operand, at position: SourcePosition) throws
         -> Expression
     {
-        let (first, second) = try align(left, right, comparison: name, at: position)
+        var (first, second) = try align(left, right, comparison: name, at: position)
+        if first.type.recordFields != nil { (first, second) = (orderKey(first), orderKey(second)) }
         if first.type == .json {
             throw QueryError(
                 .undefinedFunction, "operator does not exist: json \(name) json", at: position, object: name)
@@ -154,13 +153,15 @@ extension StatementBinder {
     func bindIsNull(_ syntax: SyntaxExpression, negated: Bool, _ scope: Scope) throws -> Expression {
         if let fields = syntax.rowFields {
             // A row is null if all fields are, and not null if all fields are not.
-            let tests = try fields.map { field -> Expression in
-                let test = Expression.isNull(try settled(bind(field, scope), at: field.position))
+            let tests = try rowOperands(fields, scope).map { field -> Expression in
+                let test = Expression.isNull(try settled(field.expression, at: field.position))
                 return negated ? .not(test) : test
             }
             return .conjunction(tests)
         }
-        let test = Expression.isNull(try settled(bind(syntax, scope), at: syntax.position))
+        let value = try settled(bind(syntax, scope), at: syntax.position)
+        if let fields = value.type.recordFields { return nullTest(of: value, fields, negated: negated) }
+        let test = Expression.isNull(value)
         return negated ? .not(test) : test
     }
 
@@ -190,8 +191,9 @@ extension StatementBinder {
             }
             return negated ? .conjunction(tests) : .not(.conjunction(tests))
         }
-        let (first, second) = try align(
+        var (first, second) = try align(
             operand(left, scope), operand(right, scope), comparison: "IS DISTINCT FROM", at: position)
+        if first.type.recordFields != nil { (first, second) = (orderKey(first), orderKey(second)) }
         let same: Expression
         if first.literal == .null {
             same = .isNull(second)
@@ -215,9 +217,9 @@ extension StatementBinder {
             let lower: Expression
             let upper: Expression
             if let fields = predicate.value.rowFields, let lowFields = low.rowFields, let highFields = high.rowFields {
-                let value = try fields.map { try operand($0, scope) }
-                lower = try rowComparison(">=", value, lowFields.map { try operand($0, scope) }, at: position)
-                upper = try rowComparison("<=", value, highFields.map { try operand($0, scope) }, at: position)
+                let value = try rowOperands(fields, scope)
+                lower = try rowComparison(">=", value, rowOperands(lowFields, scope), at: position)
+                upper = try rowComparison("<=", value, rowOperands(highFields, scope), at: position)
             } else {
                 let first = try operand(predicate.value, scope)
                 let second = first.expression.hasSubquery ? try operand(predicate.value, scope) : first
@@ -249,13 +251,14 @@ extension StatementBinder {
     ) throws -> Expression {
         let result: Expression
         if let fields = needle.rowFields {
-            let value = try fields.map { try operand($0, scope) }
+            let value = try rowOperands(fields, scope)
             result = Self.disjunction(
                 try list.map { item in
                     guard let itemFields = item.rowFields else {
-                        throw QueryError.notSupported("comparing a row with a value", at: item.position)
+                        return try comparison(
+                            "=", operand(needle, scope), operand(item, scope), at: item.position)
                     }
-                    return try rowComparison("=", value, itemFields.map { try operand($0, scope) }, at: item.position)
+                    return try rowComparison("=", value, rowOperands(itemFields, scope), at: item.position)
                 })
         } else {
             let value = try operand(needle, scope)

@@ -92,7 +92,11 @@ extension StatementBinder {
         case .table(let name):
             let scope = Scope(parent: parent, commonTables: commonTables, select: nil, clause: .fromClause)
             let item = try bindNamedTable(name, alias: nil, scope)
-            return BoundQuery(plan: item.plan, columns: item.namespace.columns)
+            let columns = item.namespace.columns.map { column in
+                PlanColumn(id: column.id, name: column.name, type: column.type)
+            }
+            return BoundQuery(
+                plan: projected(item.plan, columns, columns.map(\.reference)), columns: item.namespace.columns)
         case .nested(let query): return try bindQuery(query, parent: parent, commonTables: commonTables)
         }
     }

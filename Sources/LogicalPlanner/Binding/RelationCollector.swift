@@ -8,6 +8,8 @@ import SQLParser
 struct RelationCollector {
     private(set) var names: [ObjectName] = []
     private(set) var files: [(path: String, position: SourcePosition)] = []
+    /// Names that may mean a whole row of a relation: `t` where a column may stand, and `t.*` within an expression.
+    private(set) var rowNames: Set<String> = []
     private var seen: Set<[String]> = []
 
     mutating func add(_ name: ObjectName) {
@@ -122,6 +124,10 @@ struct RelationCollector {
 
     mutating func visit(_ expression: SyntaxExpression) {
         switch expression.kind {
+        case .column(let parts):
+            if parts.count == 1 { rowNames.insert(parts[0]) }
+        case .star(let qualifier):
+            if let name = qualifier.last { rowNames.insert(name) }
         case .inQuery(let operand, let query, _):
             visit(operand)
             visit(query)

@@ -27,6 +27,8 @@ struct ScopeRelation {
     /// Set for a table without an alias: it may then be qualified by schema and catalogue.
     var table: TableName?
     var columns: [ScopeColumn]
+    /// The whole row as a record, where the statement may name it.
+    var row: ScopeColumn?
 
     /// Whether `qualifier` (one to three parts) names this relation.
     func matches(_ qualifier: ArraySlice<String>) -> Bool {
@@ -235,9 +237,7 @@ extension StatementBinder {
             if level.clause == .qualify, let alias = level.select?.aliases[name] { return alias }
             current = level.parent
         }
-        if isRelationName(name, scope) {
-            throw QueryError.notSupported("a reference to the whole row of \"\(name)\"", at: position)
-        }
+        if let row = try wholeRow([name], scope, at: position) { return row }
         throw QueryError(
             .undefinedColumn, "column \"\(name)\" does not exist", hint: columnHint(name, nil, scope), at: position,
             object: name)
@@ -289,17 +289,17 @@ extension StatementBinder {
         return nil
     }
 
-    private func isRelationName(_ name: String, _ scope: Scope) -> Bool {
-        var current: Scope? = scope
-        while let level = current {
-            if level.namespace.relations.contains(where: { $0.name == name }) { return true }
-            current = level.parent
+    /// The row of a relation as a record; `nil` if there is no such relation.
+    func wholeRow(_ qualifier: ArraySlice<String>, _ scope: Scope, at position: SourcePosition) throws -> Expression? {
+        guard let (relation, level) = try findRelation(qualifier, scope, at: position) else { return nil }
+        guard let row = relation.row else {
+            throw QueryError.notSupported("a reference to the whole row of \"\(relation.name)\"", at: position)
         }
-        return false
+        return use(row, in: level, from: scope, at: position, qualifier: relation.name)
     }
 
     /// Notes the use of a column: for grouping errors, for the levels of aggregates, and for LATERAL.
-    private func use(
+    func use(
         _ column: ScopeColumn, in level: Scope, from scope: Scope, at position: SourcePosition, qualifier: String? = nil
     ) -> Expression {
         if level.isLateral { lateralUses += 1 }

@@ -95,7 +95,7 @@ extension StatementBinder {
                         expression: try bind(syntax, select.scope), name: alias?.text ?? outputName(syntax),
                         syntax: syntax, position: syntax.position))
             case .star(let star): select.outputs += try expand(star, select, at: item.position)
-            case .fieldStar: throw QueryError.notSupported("fields of composite values", at: item.position)
+            case .fieldStar(let record): select.outputs += try fieldOutputs(record, select.scope, at: item.position)
             }
         }
         if select.outputs.count > 1_664 {

@@ -33,8 +33,7 @@ extension StatementBinder {
         _ needle: SyntaxExpression, _ name: String, isAny: Bool, _ query: Query, _ scope: Scope,
         at position: SourcePosition
     ) throws -> Expression {
-        let fields = needle.rowFields ?? [needle]
-        let needles = try fields.map { try operand($0, scope) }
+        let needles = try needle.rowFields.map { try rowOperands($0, scope) } ?? [operand(needle, scope)]
         let bound = try bindQuery(query, parent: scope, commonTables: scope.commonTables)
         return try quantified(needles, name, isAny: isAny, bound, at: position)
     }
@@ -97,7 +96,12 @@ extension StatementBinder {
                 name: call.name, arguments: call.arguments, columns: columns,
                 input: .values(LogicalValues(columns: [], rows: [[]]))))
         let bound = BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
-        return try quantified([value], name, isAny: isAny, bound, at: position)
+        let test = try quantified([value], name, isAny: isAny, bound, at: position)
+        // Without an array there is no answer, which differs from an array without elements.
+        if case .literal(let array, _) = list.expression { return array == .null ? .null(.boolean) : test }
+        return .conditional(
+            [ConditionalBranch(condition: .isNull(list.expression), result: .null(.boolean))], otherwise: test,
+            type: .boolean)
     }
 
     private func quantified(
@@ -108,12 +112,20 @@ extension StatementBinder {
             let word = needles.count < query.columns.count ? "many" : "few"
             throw QueryError(.syntaxError, "subquery has too \(word) columns", at: position)
         }
+        if needles.count > 1, name != "=" || !isAny, !(name == "<>" && !isAny), Self.comparisonNames.contains(name) {
+            return try rowQuantified(needles, name, isAny: isAny, settled(query), at: position)
+        }
         var converted: [Expression] = []
         for (index, needle) in needles.enumerated() {
             let column = query.columns[index]
             if Self.comparisonNames.contains(name) {
                 let right = Operand(expression: query.openExpression(index), position: position)
                 let (left, other) = try align(needle, right, comparison: name, at: position)
+                if left.type.recordFields != nil {
+                    converted.append(orderKey(left))
+                    query = try orderKeyed(query, index, type: left.type, at: position)
+                    continue
+                }
                 converted.append(left)
                 query = try retyped(query, index, to: other.type, at: position)
             } else {
@@ -132,11 +144,25 @@ extension StatementBinder {
         return .subquery(SubqueryExpression(kind: kind, plan: query.plan, type: .boolean))
     }
 
+    /// `(a, b) < ANY (query)`: each row of the query is compared within it, and the answers are quantified.
+    private func rowQuantified(
+        _ needles: [Operand], _ name: String, isAny: Bool, _ query: BoundQuery, at position: SourcePosition
+    ) throws -> Expression {
+        let right = query.columns.map { Operand(expression: $0.reference, position: position) }
+        let test = try rowComparison(name, needles, right, at: position)
+        let column = ids.column("result", .boolean)
+        let plan = LogicalPlan.project(
+            LogicalProject(columns: [column], expressions: [test], input: query.plan))
+        let kind: SubqueryExpression.Kind =
+            isAny ? .any(needles: [.true], comparison: "=") : .all(needles: [.true], comparison: "=")
+        return .subquery(SubqueryExpression(kind: kind, plan: plan, type: .boolean))
+    }
+
     /// `(a, b) = (SELECT …)` of at most one row. The query's row is compared inside it, so that it runs once.
     func bindRowQueryComparison(
         _ fields: [SyntaxExpression], _ name: String, _ query: Query, _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
-        let left = try fields.map { try operand($0, scope) }
+        let left = try rowOperands(fields, scope)
         let bound = try bindSettledQuery(query, parent: scope, commonTables: scope.commonTables)
         guard bound.columns.count == left.count else {
             let word = left.count < bound.columns.count ? "many" : "few"

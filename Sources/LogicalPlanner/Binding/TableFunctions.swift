@@ -37,8 +37,12 @@ extension StatementBinder {
         // The only column of a function is named like the function's alias.
         if columns.count == 1, let alias = alias?.name { columns[0].name = alias.text }
         if let ordinality { columns.append(ScopeColumn(ordinality)) }
-        return try item(
-            BoundQuery(plan: plan, columns: columns), name: name, table: nil, alias: alias, at: position)
+        var result = try item(
+            BoundQuery(plan: plan, columns: columns), name: name, table: nil, alias: alias, at: position,
+            isScalar: columns.count == 1)
+        // The row of a function that gives plain values is the value.
+        if columns.count == 1 { result.namespace.relations[0].row = result.namespace.columns[0] }
+        return result
     }
 
     private func singleFunction(_ call: TableFunctionCall, _ ordinality: PlanColumn?) -> LogicalPlan {

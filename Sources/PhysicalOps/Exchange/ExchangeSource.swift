@@ -93,10 +93,12 @@ private final class ExchangeSourceFactory: SourceFactory {
 private final class ExchangeSource: BatchSource {
     let counters: OperatorCounters
     private let factory: ExchangeSourceFactory
+    private let records: RecordRestorer
 
     init(factory: ExchangeSourceFactory, counters: OperatorCounters) {
         self.factory = factory
         self.counters = counters
+        records = RecordRestorer(factory.node.output.types)
     }
 
     func next(wake: @escaping @Sendable () -> Void) throws -> SourceEvent {
@@ -109,7 +111,7 @@ private final class ExchangeSource: BatchSource {
                 switch try reader.poll(wake: { factory.putBack(reader) }) {
                 case .batch(let batch):
                     factory.putBack(reader)
-                    return .batch(batch)
+                    return .batch(records.restored(batch))
                 // The wake call puts the reader back.
                 case .pending: break
                 case .finished: factory.readerFinished()

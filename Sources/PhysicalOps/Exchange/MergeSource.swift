@@ -44,6 +44,7 @@ private final class MergeSource: BatchSource {
     private let expressions: RowExpressions
     private let comparator: RowComparator
     private let result: BatchAccumulator
+    private let records: RecordRestorer
     /// Streams that have a row, best first.
     private var order: [Int] = []
     private var hasStarted = false
@@ -57,6 +58,7 @@ private final class MergeSource: BatchSource {
         streams = readers.map { Stream(reader: $0) }
         comparator = RowComparator(keys)
         result = BatchAccumulator(types: types)
+        records = RecordRestorer(types)
     }
 
     func next(wake: @escaping @Sendable () -> Void) throws -> SourceEvent {
@@ -92,7 +94,7 @@ private final class MergeSource: BatchSource {
             switch try streams[index].reader.poll(wake: wake) {
             case .batch(let batch):
                 if batch.isEmpty { continue }
-                let dense = batch.densified()
+                let dense = records.restored(batch).densified()
                 streams[index].batch = dense
                 streams[index].keys = try expressions.evaluate(dense).map { $0.flattened() }
                 streams[index].row = 0

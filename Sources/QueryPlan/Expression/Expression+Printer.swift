@@ -155,7 +155,7 @@ extension ScalarValue {
         case .bytes(let bytes):
             switch type {
             case .bytea: return "'\\x" + bytes.map(Self.hexadecimal).joined() + "'"
-            case .array: return "\(type.sqlName) value of \(bytes.count) bytes"
+            case .array, .record: return "\(type.sqlName) value of \(bytes.count) bytes"
             default:
                 let text = String(decoding: bytes, as: UTF8.self)
                 return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"

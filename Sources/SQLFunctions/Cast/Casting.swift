@@ -72,6 +72,8 @@ package enum Casting {
 
     /// Whether a cast gives the same in every session: not for zones and not for `now` in a text.
     package static func isImmutable(from source: DataType, to target: DataType, value: ScalarValue? = nil) -> Bool {
+        // Elements and fields may be of a type whose text depends on the zone.
+        if target.isString, source.elementType != nil || source.recordFields != nil { return false }
         let involvesZone = source == .timestampTZ || target == .timestampTZ
         if source.isString, target.isTemporal, target != .interval {
             guard let text = value?.text?.lowercased() else { return false }
@@ -105,6 +107,10 @@ struct FlatCast {
         if target.isString || target == .unknown { return try toText() }
         switch (from, target) {
         case (.array(let a), .array(let b)): return try arrays(from: a, to: b)
+        case (.record(let fields), .record):
+            return try RecordFunctions.convert(source, from: fields, to: target) {
+                try FlatCast(source: $0, target: $1, kind: kind, context: context).run()
+            }
         case (.json, .jsonb), (.jsonb, .json): return source.retyped(target)
         case (.boolean, _) where target.isInteger: return try NumericCast(cast: self).run()
         case _ where from.isNumeric && (target.isNumeric || target == .boolean):

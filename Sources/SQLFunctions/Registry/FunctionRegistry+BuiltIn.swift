@@ -25,6 +25,7 @@ extension FunctionRegistry {
         RegexFunctions.register(in: self)
         ArrayFunctions.register(in: self)
         GeneralFunctions.register(in: self)
+        RecordFunctions.register(in: self)
         MathFunctions.register(in: self)
         Formatting.register(in: self)
         FormatFunctions.register(in: self)

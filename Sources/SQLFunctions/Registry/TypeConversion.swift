@@ -25,7 +25,7 @@ package enum TypeConversion {
         case .date, .time, .timestamp, .timestampTZ: .dateTime
         case .interval: .timeSpan
         case .array: .array
-        case .bytea, .uuid, .json, .jsonb: .other
+        case .bytea, .uuid, .json, .jsonb, .record: .other
         }
     }
 
@@ -71,6 +71,12 @@ package enum TypeConversion {
             return .assignment
         case (.json, .jsonb), (.jsonb, .json): return .assignment
         case (.array(let from), .array(let to)): return from == to ? .implicit : neededContext(from: from, to: to)
+        case (.record(let from), .record(let to)):
+            guard from.count == to.count else { return nil }
+            let needed = zip(from, to).map {
+                $0.type == $1.type ? .implicit : neededContext(from: $0.type, to: $1.type)
+            }
+            return needed.contains(nil) ? nil : needed.compactMap { $0 }.max() ?? .implicit
         default: return nil
         }
     }
@@ -116,6 +122,14 @@ package enum TypeConversion {
         case (.varchar, .varchar): return .varchar(length: nil)
         case (.char(let x), .char(let y)): return .char(length: max(x, y))
         case (.array(let x), .array(let y)): return commonType(x, y).map { .array($0) }
+        case (.record(let x), .record(let y)):
+            guard x.count == y.count else { return nil }
+            var fields = x
+            for index in x.indices {
+                guard let common = commonType(x[index].type, y[index].type) else { return nil }
+                fields[index].type = common
+            }
+            return .record(fields)
         case _ where a.isNumeric: return commonNumeric(a, b)
         case _ where a.isString: return .text
         case _ where category(of: a) == .dateTime:

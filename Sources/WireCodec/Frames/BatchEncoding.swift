@@ -66,6 +66,8 @@ struct TypeTag {
         case .uuid: tag = 18
         case .json: tag = 19
         case .jsonb: tag = 20
+        // The fields are for the reader to know.
+        case .record: tag = 22
         case .array: throw .internalError("an array within an array type was not unwrapped")
         }
     }
@@ -119,6 +121,7 @@ struct TypeTag {
         case 18: return .uuid
         case 19: return .json
         case 20: return .jsonb
+        case 22: return .record([])
         default: throw .corrupt("an unknown type")
         }
     }

@@ -37,6 +37,11 @@ extension ByteWriter {
         case .array(let element):
             byte(21)
             try nested { (writer) throws(QueryError) in try writer.type(element) }
+        case .record(let fields):
+            byte(22)
+            try nested { (writer) throws(QueryError) in
+                try writer.list(fields) { (writer, field) throws(QueryError) in try writer.field(field) }
+            }
         }
     }
 
@@ -113,6 +118,11 @@ extension ByteReader {
         case 19: return .json
         case 20: return .jsonb
         case 21: return .array(try nested { (reader) throws(QueryError) in try reader.type() })
+        case 22:
+            return .record(
+                try nested { (reader) throws(QueryError) in
+                    try reader.list { (reader) throws(QueryError) in try reader.field() }
+                })
         default: throw .corrupt("an unknown type")
         }
     }

@@ -1,0 +1,21 @@
+// Gives columns of records back the fields of their type, which the frames of an exchange leave out.
+
+/// Made once for a stream of batches; costs nothing where no column holds records.
+package struct RecordRestorer: Sendable {
+    private let types: [DataType]
+    private let columns: [Int]
+
+    package init(_ types: [DataType]) {
+        self.types = types
+        columns = types.indices.filter { types[$0].holdsRecords }
+    }
+
+    package func restored(_ batch: Batch) -> Batch {
+        if columns.isEmpty || batch.columnCount != types.count { return batch }
+        var vectors = batch.columns
+        for index in columns where vectors[index].type.holdsRecords {
+            vectors[index] = vectors[index].retyped(types[index])
+        }
+        return Batch(columns: vectors, rowCount: batch.physicalCount, selection: batch.selection)
+    }
+}

@@ -38,7 +38,10 @@ package indirect enum DataType: Hashable, Sendable {
     case timestampTZ
     case interval
     case uuid
+    /// `json` is its text; `jsonb` is a blob in `JSONNode`'s layout; both are carried as views.
     case json, jsonb
+    /// A path of the SQL/JSON path language, as its canonical text.
+    case jsonpath
     /// One-dimensional array; values are blobs in `ArrayBlob`'s layout, carried as views.
     case array(DataType)
     /// A row as a value: composite types, and what ROW(…) makes. Values are blobs in `RecordBlob`'s layout, carried as views.
@@ -83,7 +86,7 @@ extension DataType {
         case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
         case .interval: .interval
         case .uuid: .uuid
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .array, .record: .view
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath, .array, .record: .view
         }
     }
 
@@ -149,6 +152,7 @@ extension DataType {
         case .uuid: "uuid"
         case .json: "json"
         case .jsonb: "jsonb"
+        case .jsonpath: "jsonpath"
         case .array(let element): element.sqlName + "[]"
         case .record: "record"
         }

@@ -125,7 +125,7 @@ extension Hashing {
         case .float64: hash(vector.values(Double.self)[index])
         case .interval: hash(vector.values(IntervalValue.self)[index].comparisonMicroseconds)
         case .uuid: combine(mix(vector.values(UUIDValue.self)[index].high), vector.values(UUIDValue.self)[index].low)
-        case .view: hash(vector.views + index)
+        case .view: ViewKind(vector.type).hash(vector.views + index)
         }
     }
 
@@ -139,10 +139,18 @@ extension Hashing {
         case .int64: hashIntegers(vector.values(Int64.self), hashes, count)
         case .view:
             let views = UnsafePointer(vector.views)
+            let kind = ViewKind(vector.type)
             var row = 0
-            while row < count {
-                hashes[row] = hash(views + row)
-                row &+= 1
+            if kind.isBytes {
+                while row < count {
+                    hashes[row] = hash(views + row)
+                    row &+= 1
+                }
+            } else {
+                while row < count {
+                    hashes[row] = kind.hash(views + row)
+                    row &+= 1
+                }
             }
         case .int128, .float32, .float64, .interval, .uuid:
             var row = 0

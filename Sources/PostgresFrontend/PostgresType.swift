@@ -40,6 +40,7 @@ struct PostgresType: Sendable, Hashable {
         case .json: (oid, size) = (114, -1)
         case .jsonb: (oid, size) = (3802, -1)
         case .record: (oid, size) = (2249, -1)
+        case .jsonpath: (oid, size) = (4072, -1)
         case .array(let element):
             (oid, size) = (Self.arrayNumber(of: PostgresType(element).oid), -1)
         }
@@ -66,6 +67,7 @@ struct PostgresType: Sendable, Hashable {
         case 114: 199
         case 3802: 3807
         case 2249: 2287
+        case 4072: 4073
         default: 1009
         }
     }
@@ -94,6 +96,7 @@ struct PostgresType: Sendable, Hashable {
         case 2950: .uuid
         case 114: .json
         case 3802: .jsonb
+        case 4072: .jsonpath
         case 1000: .array(.boolean)
         case 1005: .array(.int16)
         case 1007: .array(.int32)
@@ -133,12 +136,12 @@ struct PostgresType: Sendable, Hashable {
         case .int64: return .integer(try integer(8))
         case .float32: return .float(Double(Float(bitPattern: UInt32(truncatingIfNeeded: try integer(4)))))
         case .float64: return .float(Double(bitPattern: UInt64(bitPattern: try integer(8))))
-        case .text, .varchar, .char, .unknown, .json:
+        case .text, .varchar, .char, .unknown:
             guard String(validating: binary, as: UTF8.self) != nil else {
                 throw QueryError(SQLState("22021"), "invalid byte sequence for encoding \"UTF8\"")
             }
             return .bytes(binary)
-        case .jsonb: return .bytes(binary.first == 1 ? Array(binary.dropFirst()) : binary)
+        case .json, .jsonb, .jsonpath: return try json(binary, type)
         case .bytea: return .bytes(binary)
         case .date: return .integer(try integer(4) + epochDays)
         case .time: return .integer(try integer(8))
@@ -158,6 +161,22 @@ struct PostgresType: Sendable, Hashable {
         case .record: throw QueryError.notSupported("a record as a binary parameter")
         case .array: throw QueryError.notSupported("an array as a binary parameter")
         }
+    }
+
+    /// JSON in binary is its text; that of jsonb and jsonpath follows a version number.
+    private static func json(_ binary: [UInt8], _ type: DataType) throws -> ScalarValue {
+        var text = binary
+        if type != .json {
+            guard text.first == 1 else {
+                throw QueryError(
+                    .internalError, "unsupported \(type.sqlName) version number \(text.first ?? 0)")
+            }
+            text.removeFirst()
+        }
+        guard String(validating: text, as: UTF8.self) != nil else {
+            throw QueryError(SQLState("22021"), "invalid byte sequence for encoding \"UTF8\"")
+        }
+        return try value(text: text, as: type, settings: TextSettings())
     }
 
     /// Base-10,000 digits: count, weight of the first, sign, scale, digits.
@@ -214,8 +233,15 @@ struct PostgresType: Sendable, Hashable {
             if source.type == .float32 { put(Float(value).bitPattern) } else { put(value.bitPattern) }
         case .decimal(let value): appendDecimal(value, scale: source.type.scale, into: &bytes)
         case .bytes(let value):
-            if source.type == .jsonb { bytes.append(1) }
-            bytes.append(contentsOf: value)
+            switch source.type {
+            case .jsonb:
+                bytes.append(1)
+                value.withUnsafeBufferPointer { JSONText.append(JSONNode($0), into: &bytes) }
+            case .jsonpath:
+                bytes.append(1)
+                bytes.append(contentsOf: value)
+            default: bytes.append(contentsOf: value)
+            }
         case .interval(let value):
             put(value.microseconds)
             put(value.days)

@@ -50,7 +50,8 @@ package enum TextFormat {
             let value =
                 vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
             NumericText.append(decimal: value, scale: scale, into: &text)
-        case .text, .varchar, .unknown, .json, .jsonb: appendView(vector.views + row, into: &text)
+        case .text, .varchar, .unknown, .json, .jsonpath: appendView(vector.views + row, into: &text)
+        case .jsonb: JSONText.append(JSONNode(at: vector.views + row), into: &text)
         case .char(let length):
             appendView(vector.views + row, into: &text)
             let count = Utf8.characterCount(StringView.bytes(at: vector.views + row), vector.views[row].count)
@@ -121,7 +122,14 @@ package enum TextFormat {
             var bytes = try limited(text, length, type)
             while bytes.last == 0x20 { bytes.removeLast() }
             return .bytes(bytes)
-        case .json, .jsonb: return .bytes(Array(text))
+        case .json:
+            try JSONText.validate(text)
+            return .bytes(Array(text))
+        case .jsonb: return .bytes(try JSONText.blob(text))
+        case .jsonpath:
+            var canonical: [UInt8] = []
+            try JSONPath(text).append(to: &canonical)
+            return .bytes(canonical)
         case .bytea: return .bytes(try parseBytes(text))
         case .date:
             return .integer(

@@ -21,7 +21,7 @@ struct ParquetColumnType {
         case .decimal:
             (physical, typeLength) = field.type.physical == .int64 ? (.int64, 0) : (.fixedByteArray, 16)
         case .uuid: (physical, typeLength) = (.fixedByteArray, 16)
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb: (physical, typeLength) = (.byteArray, 0)
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath: (physical, typeLength) = (.byteArray, 0)
         case .interval, .array, .record:
             throw QueryError.notSupported("writing a column of type \(field.type.sqlName) to a Parquet file")
         }
@@ -55,7 +55,7 @@ struct ColumnChunkWriter {
 
     /// Writes the rows of `vectors`, in order, to `file`.
     func write(_ vectors: [Vector], to file: OutputFile) throws -> WrittenChunk {
-        let flat = vectors.map { $0.flattened() }
+        let flat = vectors.map { JSONText.shown($0).flattened() }
         var chunk = WrittenChunk()
         chunk.valueCount = flat.reduce(0) { $0 + $1.count }
         let validity = field.isNullable ? levels(flat, chunk.valueCount) : nil

@@ -99,7 +99,7 @@ extension StatementBinder {
         "date": .date, "time": .time, "time without time zone": .time,
         "timestamp": .timestamp, "timestamp without time zone": .timestamp, "datetime": .timestamp,
         "timestamptz": .timestampTZ, "timestamp with time zone": .timestampTZ,
-        "interval": .interval, "uuid": .uuid, "json": .json, "jsonb": .jsonb,
+        "interval": .interval, "uuid": .uuid, "json": .json, "jsonb": .jsonb, "jsonpath": .jsonpath,
         "unknown": .text,
     ]
 

@@ -208,6 +208,15 @@ extension GroupLayout {
             }
         case .view:
             let views = key.views
+            let kind = ViewKind(key.type)
+            if !kind.isBytes {
+                return run { row, group in
+                    var view = StringView(
+                        head: group.load(fromByteOffset: offset, as: UInt64.self),
+                        tail: group.load(fromByteOffset: offset &+ 8, as: UInt64.self))
+                    return withUnsafePointer(to: &view) { kind.equal(views + row, $0) }
+                }
+            }
             return run { row, group in
                 StringView.equal(
                     views[row],

@@ -62,8 +62,9 @@ struct RowComparer {
             case .int128, .uuid:
                 return compact(
                     probe.values(UInt128.self), column.vector.values(UInt128.self), probeRows, buildRows, count)
-            case .view: return compactViews(probe.views, column.vector.views, probeRows, buildRows, count)
-            case .float32, .float64, .interval: break
+            case .view where ViewKind(column.vector.type).isBytes:
+                return compactViews(probe.views, column.vector.views, probeRows, buildRows, count)
+            case .float32, .float64, .interval, .view: break
             }
         }
         var kept = 0
@@ -141,6 +142,6 @@ func equalValues(_ a: Vector, _ rowA: Int, _ b: Vector, _ rowB: Int, _ nullsAreE
     case .interval:
         return a.values(IntervalValue.self)[rowA].comparisonMicroseconds
             == b.values(IntervalValue.self)[rowB].comparisonMicroseconds
-    case .view: return StringView.equal(a.views[rowA], b.views[rowB])
+    case .view: return ViewKind(a.type).equal(a.views + rowA, b.views + rowB)
     }
 }

@@ -54,7 +54,7 @@ package enum ValueOrder {
                 a.values(IntervalValue.self)[rowA].comparisonMicroseconds,
                 b.values(IntervalValue.self)[rowB].comparisonMicroseconds)
         case .uuid: orderUUIDs(a.values(UUIDValue.self)[rowA], b.values(UUIDValue.self)[rowB])
-        case .view: StringView.compare(a.views + rowA, b.views + rowB)
+        case .view: ViewKind(a.type).compare(a.views + rowA, b.views + rowB)
         }
     }
 

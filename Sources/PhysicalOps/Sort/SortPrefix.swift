@@ -103,6 +103,8 @@ struct SortPrefixEncoder: Sendable {
             let values = vector.values(UUIDValue.self) + start
             put(key, vector, start, count, prefixes) { row in values[row].high }
         case .view:
+            // What other than bytes decides about has no prefix: all rows are equal so far.
+            if !ViewKind(vector.type).isBytes { return put(key, vector, start, count, prefixes) { _ in 0 } }
             let views = vector.views + start
             put(key, vector, start, count, prefixes) { row in SortPrefixEncoder.leadingBytes(views + row) }
         }

@@ -128,6 +128,10 @@ final class ValueSet {
     private func views(_ vector: Vector, _ count: Int, _ target: UnsafeMutablePointer<UInt8>) {
         let source = UnsafePointer(vector.views)
         let wanted = UnsafePointer(values.views)
+        let kind = ViewKind(values.type)
+        if !kind.isBytes {
+            return general(vector, count, target) { a, row, entry in kind.equal(a.views + row, wanted + entry) }
+        }
         if table.isEmpty {
             target.update(repeating: 0, count: count)
             for entry in 0..<values.count {

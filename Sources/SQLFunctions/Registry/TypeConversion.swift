@@ -25,7 +25,7 @@ package enum TypeConversion {
         case .date, .time, .timestamp, .timestampTZ: .dateTime
         case .interval: .timeSpan
         case .array: .array
-        case .bytea, .uuid, .json, .jsonb, .record: .other
+        case .bytea, .uuid, .json, .jsonb, .jsonpath, .record: .other
         }
     }
 

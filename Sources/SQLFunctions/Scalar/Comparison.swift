@@ -134,6 +134,8 @@ package enum Comparison {
     }
 
     private static func views(_ kind: ComparisonKind, _ a: Vector, _ b: Vector, _ count: Int) -> Vector {
+        let kindOfViews = ViewKind(a.type)
+        if !kindOfViews.isBytes { return meanings(kindOfViews, kind, a, b, count) }
         switch kind {
         case .equal: return Kernel.compare(a, b, count) { (x: StringView, y: StringView) in StringView.equal(x, y) }
         case .notEqual: return Kernel.compare(a, b, count) { (x: StringView, y: StringView) in !StringView.equal(x, y) }
@@ -148,6 +150,31 @@ package enum Comparison {
         while row < count {
             target[row] = flag(StringView.compare(x.view(row), y.view(row)) < limit)
             row &+= 1
+        }
+        return result
+    }
+
+    /// Values whose bytes alone do not decide.
+    private static func meanings(
+        _ views: ViewKind, _ kind: ComparisonKind, _ a: Vector, _ b: Vector, _ count: Int
+    ) -> Vector {
+        let result = Vector(flat: .boolean, capacity: count)
+        let target = result.values(UInt8.self)
+        let x = ViewColumn(a)
+        let y = ViewColumn(b)
+        let mayHaveNulls = a.mayHaveNulls || b.mayHaveNulls
+        for row in 0..<count {
+            // The bytes of null rows mean nothing.
+            if mayHaveNulls, a.isNull(row) || b.isNull(row) {
+                target[row] = 0
+                continue
+            }
+            switch kind {
+            case .equal: target[row] = flag(views.equal(x.view(row), y.view(row)))
+            case .notEqual: target[row] = flag(!views.equal(x.view(row), y.view(row)))
+            case .less: target[row] = flag(views.compare(x.view(row), y.view(row)) < 0)
+            case .lessOrEqual: target[row] = flag(views.compare(x.view(row), y.view(row)) <= 0)
+            }
         }
         return result
     }
@@ -219,7 +246,7 @@ package enum Comparison {
                     ArrayBlob.decode(StringView.bytes(at: left), byteCount: left.pointee.count, elementType: element),
                     ArrayBlob.decode(StringView.bytes(at: right), byteCount: right.pointee.count, elementType: element))
             }
-            return StringView.compare(x.views + i, y.views + j)
+            return ViewKind(x.type).compare(x.views + i, y.views + j)
         }
     }
 

@@ -68,6 +68,7 @@ struct TypeTag {
         case .jsonb: tag = 20
         // The fields are for the reader to know.
         case .record: tag = 22
+        case .jsonpath: tag = 40
         case .array: throw .internalError("an array within an array type was not unwrapped")
         }
     }
@@ -122,6 +123,7 @@ struct TypeTag {
         case 19: return .json
         case 20: return .jsonb
         case 22: return .record([])
+        case 40: return .jsonpath
         default: throw .corrupt("an unknown type")
         }
     }

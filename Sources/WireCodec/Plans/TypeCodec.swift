@@ -34,6 +34,7 @@ extension ByteWriter {
         case .uuid: byte(18)
         case .json: byte(19)
         case .jsonb: byte(20)
+        case .jsonpath: byte(40)
         case .array(let element):
             byte(21)
             try nested { (writer) throws(QueryError) in try writer.type(element) }
@@ -117,6 +118,7 @@ extension ByteReader {
         case 18: return .uuid
         case 19: return .json
         case 20: return .jsonb
+        case 40: return .jsonpath
         case 21: return .array(try nested { (reader) throws(QueryError) in try reader.type() })
         case 22:
             return .record(

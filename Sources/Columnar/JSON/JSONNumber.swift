@@ -131,6 +131,20 @@ package struct JSONNumber: Hashable, Sendable {
         return value == Int64.min ? nil : -value
     }
 
+    /// The nearest integer, halves away from zero, if it has 64 bits.
+    package var roundedInteger: Int64? {
+        if scaleMin == 0 { return exactInteger }
+        var whole = JSONNumber(
+            isNegative: isNegative, exponent: max(0, exponent), scale: 0,
+            digits: exponent > 0 ? Array(digits.prefix(exponent)) : [])
+        whole.trim()
+        guard let value = whole.exactInteger else { return nil }
+        let isUp = exponent >= 0 && exponent < digits.count && digits[exponent] >= 5
+        if !isUp { return value }
+        let (result, overflow) = value.addingReportingOverflow(isNegative ? -1 : 1)
+        return overflow ? nil : result
+    }
+
     /// Appends the number as numeric shows it.
     package func append(to text: inout [UInt8]) {
         if isNegative { text.append(0x2D) }

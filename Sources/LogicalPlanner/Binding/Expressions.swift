@@ -219,6 +219,10 @@ extension StatementBinder {
     ) throws -> Expression {
         var value = try operand(syntax, scope)
         for item in subscripts {
+            if value.type == .jsonb {
+                value = try bindJSONSubscript(value, item, scope, at: position)
+                continue
+            }
             guard value.type.elementType != nil else {
                 throw QueryError(
                     .datatypeMismatch,

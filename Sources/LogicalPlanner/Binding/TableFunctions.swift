@@ -35,7 +35,7 @@ extension StatementBinder {
         }
         var columns = calls.flatMap(\.columns).map { ScopeColumn($0) }
         // The only column of a function is named like the function's alias.
-        if columns.count == 1, let alias = alias?.name { columns[0].name = alias.text }
+        if columns.count == 1, let alias = alias?.name, columns[0].name == name { columns[0].name = alias.text }
         if let ordinality { columns.append(ScopeColumn(ordinality)) }
         var result = try item(
             BoundQuery(plan: plan, columns: columns), name: name, table: nil, alias: alias, at: position,
@@ -83,8 +83,7 @@ extension StatementBinder {
         -> TableFunctionCall
     {
         let bound = try tableFunctionCall(name, arguments, at: position)
-        let isSingle = bound.fields.count == 1
-        let columns = bound.fields.map { ids.column(isSingle ? name : $0.name, $0.type, isNullable: $0.isNullable) }
+        let columns = bound.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
         return TableFunctionCall(name: bound.name, arguments: bound.arguments, columns: columns)
     }
 

@@ -111,7 +111,8 @@ struct FlatCast {
             return try RecordFunctions.convert(source, from: fields, to: target) {
                 try FlatCast(source: $0, target: $1, kind: kind, context: context).run()
             }
-        case (.json, .jsonb), (.jsonb, .json): return source.retyped(target)
+        case (.json, .jsonb), (.jsonb, .json): return try betweenJSON()
+        case (.jsonb, _) where target == .boolean || target.isNumeric: return try fromJSON()
         case (.boolean, _) where target.isInteger: return try NumericCast(cast: self).run()
         case _ where from.isNumeric && (target.isNumeric || target == .boolean):
             return try NumericCast(cast: self).run()

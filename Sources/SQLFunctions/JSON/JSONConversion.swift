@@ -35,6 +35,8 @@ enum JSONConversion {
                 try append(elements, index, settings: settings, into: &text)
             }
             text.append(0x5D)
+        case .record(let fields):
+            try appendRecord(vector, row, fields, separator: ",", settings: settings, into: &text)
         default:
             let shown = plainText(vector, row, settings)
             if vector.type.isNumeric, isNumber(shown) {
@@ -68,6 +70,13 @@ enum JSONConversion {
             let elements = elements(vector, row, element)
             for index in 0..<elements.count { try build(elements, index, settings: settings, into: &builder) }
             builder.end()
+        case .record(let fields):
+            builder.beginObject()
+            for (field, value) in zip(fields, values(vector, row, fields)) {
+                builder.key(field.name)
+                try build(value, 0, settings: settings, into: &builder)
+            }
+            builder.end()
         default:
             let shown = plainText(vector, row, settings)
             if vector.type.isNumeric, isNumber(shown) {
@@ -76,6 +85,28 @@ enum JSONConversion {
                 builder.string(shown)
             }
         }
+    }
+
+    /// Appends a row as an object of its fields.
+    static func appendRecord(
+        _ vector: Vector, _ row: Int, _ fields: [Field], separator: String, settings: TextSettings,
+        into text: inout [UInt8]
+    ) throws {
+        text.append(0x7B)
+        for (index, value) in values(vector, row, fields).enumerated() {
+            if index > 0 { text.append(contentsOf: separator.utf8) }
+            JSONText.appendQuoted(Array(fields[index].name.utf8), into: &text)
+            text.append(0x3A)
+            try append(value, 0, settings: settings, into: &text)
+        }
+        text.append(0x7D)
+    }
+
+    /// The fields of a record, each as a vector of one row.
+    private static func values(_ vector: Vector, _ row: Int, _ fields: [Field]) -> [Vector] {
+        let record = Vector(flat: vector.type, capacity: 1)
+        record.views[0] = vector.views[row]
+        return fields.indices.map { RecordBlob.fields($0, of: record, type: fields[$0].type) }
     }
 
     static func elements(_ vector: Vector, _ row: Int, _ element: DataType) -> Vector {

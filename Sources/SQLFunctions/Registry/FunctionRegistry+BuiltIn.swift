@@ -36,6 +36,12 @@ extension FunctionRegistry {
         CollectAggregates.register(in: self)
         WindowFunctions.register(in: self)
         TableFunctions.register(in: self)
+        JSONAccess.register(in: self)
+        JSONPredicates.register(in: self)
+        JSONModification.register(in: self)
+        JSONConstruction.register(in: self)
+        JSONTableFunctions.register(in: self)
+        JSONAggregates.register(in: self)
     }
 
     /// Registers a scalar function of a fixed result type.

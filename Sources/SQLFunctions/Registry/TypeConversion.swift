@@ -70,6 +70,7 @@ package enum TypeConversion {
             (.timestampTZ, .time), (.interval, .time):
             return .assignment
         case (.json, .jsonb), (.jsonb, .json): return .assignment
+        case (.jsonb, _) where target == .boolean || target.isNumeric: return .explicit
         case (.array(let from), .array(let to)): return from == to ? .implicit : neededContext(from: from, to: to)
         case (.record(let from), .record(let to)):
             guard from.count == to.count else { return nil }

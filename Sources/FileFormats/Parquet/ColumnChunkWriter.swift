@@ -21,7 +21,8 @@ struct ParquetColumnType {
         case .decimal:
             (physical, typeLength) = field.type.physical == .int64 ? (.int64, 0) : (.fixedByteArray, 16)
         case .uuid: (physical, typeLength) = (.fixedByteArray, 16)
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath: (physical, typeLength) = (.byteArray, 0)
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath:
+            (physical, typeLength) = (.byteArray, 0)
         case .interval, .array, .record:
             throw QueryError.notSupported("writing a column of type \(field.type.sqlName) to a Parquet file")
         }

@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench release golden docs deps clean
+.PHONY: help run test check format bench release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage
 
 MARTLET := .build/debug/martlet
 
@@ -23,6 +23,26 @@ check: ## everything a change must pass: format, layering, build, documents, tes
 
 format: ## format all Swift sources
 	@swift format --in-place --parallel --recursive Sources Plugins Tests Package.swift
+
+N ?= 2000
+SEED ?= $(shell date +%s)
+SECONDS_EACH := $(or $(SECONDS),60)
+
+fuzz-sql: deps ## N random queries with SEED, compared with PostgreSQL 15 (pip install psycopg; see scripts/fuzz)
+	@test -x $(MARTLET) || scripts/build --product martlet
+	@scripts/fuzz/fuzz_sql.py --martlet $(MARTLET) --count $(N) --seed $(SEED) $(FUZZ_OPTIONS)
+
+fuzz-bytes: deps ## random bytes for parser, files and wire, SECONDS for each, under the address sanitizer
+	@MARTLET_ENGINE_ONLY=1 MARTLET_FUZZ=1 scripts/build --scratch-path .build-fuzz --sanitize=address --product ByteFuzzers
+	@for target in parser csv parquet frames plans; do \
+	  .build-fuzz/debug/ByteFuzzers $$target --seconds $(SECONDS_EACH) --seed $(SEED); done
+
+metamorphic: deps ## every SQL script with other batch sizes, encodings, workers, joins and rules
+	@scripts/build --build-tests
+	@METAMORPHIC=all swift test --skip-build --disable-xctest --filter MetamorphicTests
+
+coverage: deps ## lines of parser, planner, functions and operators that the tests reach
+	@scripts/coverage
 
 bench: release ## TPC-H side by side with DuckDB (pip install duckdb tpchgen-cli)
 	@bench/compare --martlet .build/release/martlet

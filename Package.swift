@@ -5,6 +5,7 @@
 // Environment switches (all optional):
 //   MARTLET_ISA=baseline      build for any x86-64 processor instead of x86-64-v3 (AVX2)
 //   MARTLET_OPTIMIZE=0        leave our own targets unoptimised in a debug build (for a debugger)
+//   MARTLET_FUZZ=1            add the byte fuzzers
 //   MARTLET_ENGINE_ONLY=1     leave out the network stack and everything that needs it: a quick build of the engine
 
 import PackageDescription
@@ -204,6 +205,17 @@ if Context.environment["MARTLET_BENCHMARKS"] == "1" {
                 "PhysicalOps", "QueryPlan", "SQLFunctions", "Columnar", "Storage", "Transport", "Diagnostics",
             ],
             path: "Tests/OperatorBenchmarks", swiftSettings: swiftSettings))
+}
+
+// Byte fuzzers; not built with the rest (`make fuzz-bytes`).
+if Context.environment["MARTLET_FUZZ"] == "1" {
+    targets.append(
+        .executableTarget(
+            name: "ByteFuzzers",
+            dependencies: [
+                "SQLParser", "FileFormats", "WireCodec", "QueryPlan", "Columnar", "Storage", "Transport", "Diagnostics",
+            ],
+            path: "Tests/ByteFuzzers", swiftSettings: swiftSettings))
 }
 
 var dependencies: [Package.Dependency] = [

@@ -23,16 +23,20 @@ package struct PlannerOptions: Sendable {
     package var broadcastByteLimit: Double
     /// Groups up to this number are brought together in one task instead of being spread over the workers.
     package var singleTaskGroupLimit: Double
+    /// Where set, joins between tasks go this way whatever it costs.
+    package var joinDistribution: ExecutionVariation.JoinDistribution?
 
     package init(
         workerCount: Int = 1, threadsPerWorker: Int = 1, coordinatorIsWorker: Bool = true,
-        broadcastByteLimit: Double = 256 * 1_048_576, singleTaskGroupLimit: Double = 10_000
+        broadcastByteLimit: Double = 256 * 1_048_576, singleTaskGroupLimit: Double = 10_000,
+        joinDistribution: ExecutionVariation.JoinDistribution? = nil
     ) {
         self.workerCount = max(1, workerCount)
         self.threadsPerWorker = max(1, threadsPerWorker)
         self.coordinatorIsWorker = coordinatorIsWorker
         self.broadcastByteLimit = broadcastByteLimit
         self.singleTaskGroupLimit = singleTaskGroupLimit
+        self.joinDistribution = joinDistribution
     }
 }
 

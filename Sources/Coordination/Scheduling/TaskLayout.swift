@@ -26,6 +26,7 @@ package struct TaskLayoutBuilder {
     package var statementTimestamp: Int64
     package var timeZone: String
     package var memoryByteLimit: Int
+    package var variation = ExecutionVariation()
 
     package func build() async throws -> TaskLayout {
         let placements = plan.stages.map { stageWorkers($0) }
@@ -55,7 +56,8 @@ package struct TaskLayoutBuilder {
                     TaskDescriptor(
                         attempt: attempt, stage: stage, outputPartitionCount: readerCounts[stage.id] ?? 1,
                         sources: sources, splits: splits.mapValues { $0[partition] }, catalogs: catalogs,
-                        statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit))
+                        statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit,
+                        variation: variation))
             }
         }
         return layout

@@ -89,7 +89,8 @@ package final class QueryEngine: Sendable {
             registry: registry,
             options: PlannerOptions(
                 workerCount: workers.count, threadsPerWorker: options.threadsPerWorker,
-                coordinatorIsWorker: directory.areLocal(workers)),
+                coordinatorIsWorker: directory.areLocal(workers),
+                joinDistribution: context.variation.joinDistribution),
             catalog: catalog)
         let physical = try await planner.plan(optimized, snapshot: snapshot)
         return PreparedPlan(logical: optimized, physical: physical, workers: workers)
@@ -112,7 +113,7 @@ package final class QueryEngine: Sendable {
             let layout = try await TaskLayoutBuilder(
                 query: query, plan: plan.physical, workers: plan.workers, coordinatorWorker: coordinatorWorker,
                 catalog: catalog, statementTimestamp: context.statementTimestamp, timeZone: context.timeZone,
-                memoryByteLimit: options.queryMemoryByteLimit
+                memoryByteLimit: options.queryMemoryByteLimit, variation: context.variation
             ).build()
             let execution = try QueryExecution(
                 query: query, schema: plan.physical.result, layout: layout, directory: directory, logger: logger,

@@ -176,7 +176,9 @@ package final class Session: Sendable {
     }
 
     private func context() -> EvaluationContext {
-        EvaluationContext(statementTimestamp: QueryEngine.now, timeZone: settings["timezone"])
+        let settings = self.settings
+        return EvaluationContext(
+            statementTimestamp: QueryEngine.now, timeZone: settings["timezone"], variation: settings.variation)
     }
 
     /// Remembers the running query, so that it can be cancelled.

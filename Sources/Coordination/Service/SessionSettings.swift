@@ -20,6 +20,18 @@ package struct SessionSettings: Sendable {
         Definition(name: "client_min_messages", defaultValue: "notice", text: "Least severity of messages sent."),
         Definition(name: "datestyle", defaultValue: "ISO, MDY", text: "Format of dates.", isReported: true),
         Definition(
+            name: "debug.batch_size", defaultValue: "0",
+            text: "For tests: rows of a batch that enters a pipeline; 0 is as usual."),
+        Definition(
+            name: "debug.disabled_rules", defaultValue: "",
+            text: "For tests: optimiser rules that are left out, with commas between them."),
+        Definition(
+            name: "debug.join_distribution", defaultValue: "",
+            text: "For tests: broadcast or partitioned, whatever it costs."),
+        Definition(
+            name: "debug.vector_encoding", defaultValue: "",
+            text: "For tests: constant or dictionary; the encoding of columns that enter a pipeline."),
+        Definition(
             name: "default_transaction_isolation", defaultValue: "read committed",
             text: "Isolation of new transactions."),
         Definition(
@@ -151,6 +163,11 @@ package struct SessionSettings: Sendable {
             return "ISO, MDY"
         case "statement_timeout":
             guard milliseconds(value) != nil else {
+                throw QueryError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \"\(value)\"")
+            }
+            return value
+        case let name where name.hasPrefix("debug."):
+            guard isVariation(name, value) else {
                 throw QueryError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \"\(value)\"")
             }
             return value

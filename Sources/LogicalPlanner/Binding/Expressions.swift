@@ -125,7 +125,10 @@ extension StatementBinder {
         results.append(otherwise ?? Operand(expression: .null(.unknown), position: position))
         let (values, type) = try unify(results, construct: "CASE")
         let branches = zip(conditions, values).map { ConditionalBranch(condition: $0, result: $1) }
-        return fold(.conditional(branches, otherwise: values[values.count - 1], type: type))
+        // Only a constant is folded here: GROUP BY compares expressions as they are written.
+        let result = Expression.conditional(branches, otherwise: values[values.count - 1], type: type)
+        let folded = fold(result)
+        return folded.isLiteral ? folded : result
     }
 
     private func bindNullIf(

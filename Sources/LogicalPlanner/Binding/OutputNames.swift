@@ -39,7 +39,7 @@ extension StatementBinder {
         switch body {
         case .select(let core):
             guard case .expression(let expression, let alias)? = core.items.first?.kind else { return nil }
-            return alias.map { ($0.text, true) } ?? chosenName(expression)
+            return (alias?.text ?? chosenName(expression)?.name ?? "?column?", true)
         case .setOperation(let operation): return firstColumnName(operation.left)
         case .values: return ("column1", true)
         case .nested(let query): return firstColumnName(query.body)

@@ -61,7 +61,8 @@ extension StatementBinder {
         return isNegated ? .not(result) : result
     }
 
-    /// `needle op ANY (array)`: element by element for a constructor, else over the array unnested.
+    /// `needle op ANY (array)`: element by element for a constructor, a function for comparisons, else over the array
+    /// unnested.
     private func bindQuantifiedArray(
         _ needle: SyntaxExpression, _ name: String, isAny: Bool, _ array: SyntaxExpression, _ scope: Scope,
         at position: SourcePosition
@@ -89,6 +90,9 @@ extension StatementBinder {
             throw QueryError(
                 .wrongObjectType, "op ANY/ALL (array) requires array on right side", at: array.position)
         }
+        if let function = ArrayQuantifiers.functionName(name, isAny: isAny), !list.type.holdsRecords {
+            return try compareElements(value, name, function, list, at: position)
+        }
         let call = try tableFunctionCall("unnest", [list], at: array.position)
         let columns = call.fields.map { ids.column("element", $0.type) }
         let plan = LogicalPlan.tableFunction(
@@ -102,6 +106,27 @@ extension StatementBinder {
         return .conditional(
             [ConditionalBranch(condition: .isNull(list.expression), result: .null(.boolean))], otherwise: test,
             type: .boolean)
+    }
+
+    /// A comparison with the elements of an array, which take the type that the comparison needs. Equality with one of
+    /// several constants is an IN list.
+    private func compareElements(
+        _ value: Operand, _ name: String, _ function: String, _ list: Operand, at position: SourcePosition
+    ) throws -> Expression {
+        let element = ids.column("element", list.type.elementType ?? .text).reference
+        let (needle, other) = try align(
+            value, Operand(expression: element, position: list.position), comparison: name, at: position)
+        let array = try convert(list.expression, to: .array(other.type), at: list.position)
+        if function == "= any", !needle.isLiteral, case .literal(.bytes(let bytes), _) = array {
+            let values = ArrayBlob.elements(bytes, elementType: other.type)
+            if !values.isEmpty { return .inList(needle, values) }
+        }
+        return try callScalar(
+            function,
+            [
+                Operand(expression: needle, position: value.position),
+                Operand(expression: array, position: list.position),
+            ], at: position)
     }
 
     private func quantified(

@@ -199,13 +199,28 @@ extension StatementBinder {
             }
             switch key.expression.type {
             case .date, .time, .timestamp, .timestampTZ, .interval: type = .interval
-            case let keyType where keyType.isNumeric: type = keyType
+            case .int8, .int16, .int32, .int64: type = .int64
+            case .decimal(_, let scale):
+                // A distance of more decimals would have to be rounded, up or down by the side of the frame.
+                if case .decimal(_, let own) = distance.type, own > scale {
+                    throw QueryError.notSupported(
+                        "a RANGE offset with more decimals than its sort key", at: syntax.position)
+                }
+                type = .decimal(precision: DataType.decimalPrecisionMax, scale: scale)
+            case .float32, .float64: type = .float64
             default:
                 let name = TypeConversion.displayName(key.expression.type)
                 throw QueryError(
                     .featureNotSupported,
                     "RANGE with offset PRECEDING/FOLLOWING is not supported for column type \(name)", at: position)
             }
+        }
+        if unit == .range, !TypeConversion.canCast(from: distance.type, to: type, context: .implicit) {
+            let names = [ordering[0].expression.type, distance.type].map(TypeConversion.displayName)
+            throw QueryError(
+                .featureNotSupported,
+                "RANGE with offset PRECEDING/FOLLOWING is not supported for column type \(names[0]) and offset type "
+                    + names[1], hint: "Cast the offset value to an appropriate type.", at: syntax.position)
         }
         let result = fold(
             try coerce(distance.expression, to: type, context: .assignment, at: syntax.position))

@@ -35,7 +35,10 @@ package struct LogicalOptimizer: Sendable {
         let environment = RuleEnvironment(
             ids: ids, registry: registry, context: context, estimator: CardinalityEstimator(snapshot))
         var result = plan
-        for rule in RuleSets.standard { result = try rule.apply(result, environment) }
+        let disabled = context.variation.disabledRules
+        for rule in RuleSets.standard where disabled.isEmpty || !disabled.contains(rule.name) {
+            result = try rule.apply(result, environment)
+        }
         return result.restoring(plan.columns)
     }
 }
@@ -60,6 +63,10 @@ final class RuleEnvironment {
 /// A rewriting of whole plans. Sub-query expressions are gone after the first rule.
 protocol LogicalRule: Sendable {
     func apply(_ plan: LogicalPlan, _ environment: RuleEnvironment) throws -> LogicalPlan
+}
+
+extension LogicalRule {
+    var name: String { String(describing: Self.self) }
 }
 
 extension LogicalPlan {

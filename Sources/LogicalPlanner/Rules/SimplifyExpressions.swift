@@ -28,7 +28,8 @@ struct ExpressionSimplifier {
             }
             return .filter(LogicalFilter(predicate: predicate, input: node.input))
         case .join(var node):
-            node.condition = simplifyPredicate(node.condition)
+            // To a null-aware join an unknown condition is not the same as a false one.
+            node.condition = node.isNullAware ? simplify(node.condition) : simplifyPredicate(node.condition)
             return .join(node)
         case .scan(var node):
             node.predicates = node.predicates.map(simplifyPredicate)

@@ -87,33 +87,79 @@ struct SubqueryExpander {
         return result
     }
 
-    /// Sub-queries in join conditions: an inner join filters afterwards; a left join's right side is filtered before.
+    /// Sub-queries in join conditions: an inner join filters afterwards; otherwise a sub-query becomes a column of the side
+    /// that it depends on.
     private func expandJoin(_ node: LogicalJoin) throws -> LogicalPlan {
         guard node.condition.containsSubquery else { return .join(node) }
+        let wanted = LogicalPlan.join(node).columns
         var join = node
         let nested = node.condition.conjuncts.filter(\.containsSubquery)
         join.condition = .conjunction(node.condition.conjuncts.filter { !$0.containsSubquery })
-        switch node.kind {
-        case .inner:
+        if node.kind == .inner {
             let below = join.isDependent ? try unnesting.apply(join) : .join(join)
             return try expandFilter(LogicalFilter(predicate: .conjunction(nested), input: below))
-        case .left, .semi:
-            let right = join.right.columnSet
-            let left = join.left.columnSet
-            for conjunct in nested {
-                let columns = conjunct.columnSet
-                if columns.isDisjoint(with: left) {
-                    join.right = try expandFilter(LogicalFilter(predicate: conjunct, input: join.right))
-                } else if columns.isDisjoint(with: right) {
-                    let replaced = try replaceSubqueries(in: conjunct, &join.left, isNullSensitive: true)
-                    join.condition = .conjunction([join.condition, replaced])
-                } else {
-                    throw QueryError.notSupported("a sub-query over both sides of an outer join's condition")
-                }
-            }
-            return LogicalPlan.join(join).restoring(LogicalPlan.join(node).columns)
-        default: throw QueryError.notSupported("a sub-query in the condition of a RIGHT or FULL JOIN")
         }
+        for conjunct in nested {
+            let isRightOnly = conjunct.columnSet.isDisjoint(with: join.left.columnSet)
+            if isRightOnly, node.kind == .left || node.kind == .semi {
+                join.right = try expandFilter(LogicalFilter(predicate: conjunct, input: join.right))
+            } else {
+                let condition = try replaceSubqueries(in: conjunct, ofSidesOf: &join)
+                join.condition = .conjunction([join.condition, condition])
+            }
+        }
+        let plan = join.isDependent ? try unnesting.apply(join) : .join(join)
+        return plan.restoring(wanted)
+    }
+
+    /// The condition with a column of one of the sides in place of each sub-query. One over both sides is computed for all
+    /// pairs of a right row and the left values that it depends on; the condition then asks for the left row's own values.
+    private func replaceSubqueries(in condition: Expression, ofSidesOf join: inout LogicalJoin) throws -> Expression {
+        guard condition.containsSubquery else { return condition }
+        guard case .subquery = condition else {
+            return try condition.mapChildren { try replaceSubqueries(in: $0, ofSidesOf: &join) }
+        }
+        let columns = condition.columnSet
+        if columns.isDisjoint(with: join.right.columnSet) {
+            return try replaceSubqueries(in: condition, &join.left, isNullSensitive: true)
+        }
+        if columns.isDisjoint(with: join.left.columnSet), !join.isDependent {
+            return try replaceSubqueries(in: condition, &join.right, isNullSensitive: true)
+        }
+        guard join.kind == .left || join.kind == .semi, !join.isDependent else {
+            throw QueryError.notSupported("a sub-query over both sides of a RIGHT, FULL or LATERAL JOIN's condition")
+        }
+        return try valueOverPairs(of: condition, &join)
+    }
+
+    private func valueOverPairs(of subquery: Expression, _ join: inout LogicalJoin) throws -> Expression {
+        let columns = subquery.columnSet
+        let needed = join.left.columns.filter { columns.contains($0.id) }
+        let (source, renamed) = join.left.refreshed(ids)
+        let values = LogicalPlan.aggregate(
+            LogicalAggregate(
+                groupColumns: needed, groups: needed.map { (renamed[$0.id] ?? $0).reference }, aggregateColumns: [],
+                aggregates: [], input: source))
+        let right = join.right.columns
+        var pairs = LogicalPlan.join(LogicalJoin(kind: .inner, condition: .true, left: values, right: join.right))
+        let value = try replaceSubqueries(in: subquery, &pairs, isNullSensitive: true)
+        let result = ids.column("value", subquery.type)
+        // The pairs carry columns of the left side: all of them get new identities, but the right side's keep theirs above.
+        let (plan, made) = LogicalPlan.project(
+            LogicalProject(
+                columns: needed + right + [result], expressions: (needed + right).map(\.reference) + [value],
+                input: pairs)
+        ).refreshed(ids)
+        let keys = needed.map { made[$0.id] ?? $0 }
+        let own = made[result.id] ?? result
+        join.right = .project(
+            LogicalProject(
+                columns: right + keys + [own],
+                expressions: right.map { (made[$0.id] ?? $0).reference } + keys.map(\.reference) + [own.reference],
+                input: plan))
+        let ties = zip(needed, keys).map { Expression.nullSafeEquality($0.reference, $1.reference) }
+        join.condition = .conjunction([join.condition] + ties)
+        return own.reference
     }
 
     // MARK: Sub-queries as conditions

@@ -13,6 +13,9 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     private var source: (any BatchSource)?
     /// From the first operator to the sink's.
     private var chain: [PushOperator] = []
+    /// Set when the session asks for other batches; what is left of the last one, in reverse.
+    private var variation: BatchVariation?
+    private var parts: [Batch] = []
 
     init(execution: TaskExecution, pipeline: Pipeline, index: Int) {
         self.execution = execution
@@ -46,6 +49,7 @@ final class PipelineDriver: Driver, @unchecked Sendable {
         }
         chain = operators.reversed()
         source = try pipeline.source.makeSource(driver: context)
+        variation = BatchVariation(execution.task.environment.evaluationContext.variation)
     }
 
     private func runLoop(until deadline: UInt64) throws -> Outcome {
@@ -60,8 +64,18 @@ final class PipelineDriver: Driver, @unchecked Sendable {
                 return end()
             }
             if try !resumePending() {
+                if let part = parts.popLast() {
+                    try first.push(part)
+                    continue
+                }
                 switch try source.nextTimed(context) {
-                case .batch(let batch): if !batch.isEmpty { try first.push(batch) }
+                case .batch(let batch):
+                    if batch.isEmpty { break }
+                    if let variation {
+                        parts = variation.parts(of: batch).reversed()
+                    } else {
+                        try first.push(batch)
+                    }
                 case .blocked: return .blocked
                 case .finished:
                     try first.finish()
@@ -94,6 +108,7 @@ final class PipelineDriver: Driver, @unchecked Sendable {
         source?.close()
         source = nil
         chain = []
+        parts = []
         return .finished
     }
 }

@@ -2,6 +2,7 @@
 
 import Columnar
 import QueryPlan
+import SQLFunctions
 
 /// Compares rows of flat key vectors. Dispatches once a key and pair; sorting many rows is better done on encoded keys.
 package struct RowComparator {
@@ -54,7 +55,11 @@ package enum ValueOrder {
                 a.values(IntervalValue.self)[rowA].comparisonMicroseconds,
                 b.values(IntervalValue.self)[rowB].comparisonMicroseconds)
         case .uuid: orderUUIDs(a.values(UUIDValue.self)[rowA], b.values(UUIDValue.self)[rowB])
-        case .view: ViewKind(a.type).compare(a.views + rowA, b.views + rowB)
+        case .view:
+            // The bytes of an array are not in the order of its values.
+            a.type.elementType == nil
+                ? ViewKind(a.type).compare(a.views + rowA, b.views + rowB)
+                : Comparison.compareValues(a, rowA, b, rowB)
         }
     }
 

@@ -31,7 +31,7 @@ struct SortPrefixEncoder: Sendable {
                 break
             }
             let physical = sortKey.expression.type.physical
-            let (bits, isLossless) = SortPrefixEncoder.width(physical)
+            let (bits, isLossless) = SortPrefixEncoder.width(sortKey.expression.type)
             let taken = min(bits, left - 1)
             keys.append(
                 Key(
@@ -47,8 +47,10 @@ struct SortPrefixEncoder: Sendable {
         self.isExact = isExact
     }
 
-    private static func width(_ physical: PhysicalType) -> (bits: Int, isLossless: Bool) {
-        switch physical {
+    private static func width(_ type: DataType) -> (bits: Int, isLossless: Bool) {
+        // The order of arrays is not that of their bytes: the prefix only tells NULL from the rest.
+        if type.elementType != nil { return (0, false) }
+        return switch type.physical {
         case .boolean: (1, true)
         case .int8: (8, true)
         case .int16: (16, true)
@@ -102,6 +104,7 @@ struct SortPrefixEncoder: Sendable {
         case .uuid:
             let values = vector.values(UUIDValue.self) + start
             put(key, vector, start, count, prefixes) { row in values[row].high }
+        case .view where key.bits == 0: put(key, vector, start, count, prefixes) { _ in 0 }
         case .view:
             // What other than bytes decides about has no prefix: all rows are equal so far.
             if !ViewKind(vector.type).isBytes { return put(key, vector, start, count, prefixes) { _ in 0 } }

@@ -134,11 +134,14 @@ struct RangeKey {
     private let values: [Double]
     private let exact: [Int128]?
     private let isNull: [Bool]
+    private let isNaN: [Bool]
     private let type: DataType
+    private let isDescending: Bool
 
     /// `vector` is the key over the partition's rows, flat.
     init(_ vector: Vector, isDescending: Bool) throws {
         type = vector.type
+        self.isDescending = isDescending
         var exact: [Int128]? = []
         var values: [Double] = []
         var isNull: [Bool] = []
@@ -160,6 +163,7 @@ struct RangeKey {
         self.exact = values.count == vector.count && vector.type.isFloat ? nil : exact
         self.values = values
         self.isNull = isNull
+        isNaN = values.map(\.isNaN)
     }
 
     func position(row: Int, offset: ScalarValue?, isFollowing: Bool, isStart: Bool, peers: WindowPeers) throws -> Int {
@@ -167,7 +171,10 @@ struct RangeKey {
         if isNull[row] { return Int(isStart ? peers.start[row] : peers.end[row]) }
         if let exact {
             let distance = try exactOffset(offset)
-            let target = isFollowing ? exact[row] + distance : exact[row] - distance
+            let (sum, overflow) =
+                isFollowing
+                ? exact[row].addingReportingOverflow(distance) : exact[row].subtractingReportingOverflow(distance)
+            let target = overflow ? (isFollowing ? Int128.max : .min) : sum
             return search(isStart) { exact[$0] < target ? -1 : exact[$0] == target ? 0 : 1 }
         }
         guard case .float(let distance) = offset ?? .null else {
@@ -176,8 +183,14 @@ struct RangeKey {
         guard distance >= 0 else {
             throw QueryError(.invalidPrecedingOrFollowingSize, "frame offset must not be negative")
         }
-        let target = isFollowing ? values[row] + distance : values[row] - distance
-        return search(isStart) { values[$0] < target ? -1 : values[$0] == target ? 0 : 1 }
+        // NaN equals itself and is above all other numbers, at whatever distance.
+        if isNaN[row] { return Int(isStart ? peers.start[row] : peers.end[row]) }
+        var target = isFollowing ? values[row] + distance : values[row] - distance
+        // An infinite distance from an infinite value reaches all numbers.
+        if target.isNaN { target = isStart ? -.infinity : .infinity }
+        return search(isStart) {
+            isNaN[$0] ? (isDescending ? -1 : 1) : values[$0] < target ? -1 : values[$0] == target ? 0 : 1
+        }
     }
 
     private func exactOffset(_ offset: ScalarValue?) throws -> Int128 {

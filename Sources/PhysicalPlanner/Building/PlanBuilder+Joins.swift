@@ -194,7 +194,9 @@ extension PlanBuilder {
         // Sent to every worker, and built there as a whole.
         let broadcastCost = rightBytes * workers
         if parts.kind.allowsBroadcast {
-            let isFitting = rightBytes <= options.broadcastByteLimit && broadcastCost <= partitionCost
+            let isFitting =
+                options.joinDistribution.map { $0 == .broadcast }
+                ?? (rightBytes <= options.broadcastByteLimit && broadcastCost <= partitionCost)
             if parts.isNullAware || (isFitting && !parts.left.distribution.isSingle) {
                 if parts.left.distribution.isSingle {
                     parts.right = gathered(parts.right, required: needed)

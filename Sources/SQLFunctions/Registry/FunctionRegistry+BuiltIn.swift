@@ -24,6 +24,7 @@ extension FunctionRegistry {
         DateTimeFunctions.register(in: self)
         RegexFunctions.register(in: self)
         ArrayFunctions.register(in: self)
+        ArrayQuantifiers.register(in: self)
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
         MathFunctions.register(in: self)

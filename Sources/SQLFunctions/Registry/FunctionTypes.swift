@@ -36,9 +36,13 @@ package struct EvaluationContext: Sendable {
     /// Microseconds since 1970 UTC at the start of the statement: `now()`.
     package var statementTimestamp: Int64
     package var timeZone: String
-    package init(statementTimestamp: Int64 = 0, timeZone: String = "UTC") {
+    package var variation: ExecutionVariation
+    package init(
+        statementTimestamp: Int64 = 0, timeZone: String = "UTC", variation: ExecutionVariation = ExecutionVariation()
+    ) {
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone
+        self.variation = variation
     }
 }
 

@@ -25,6 +25,11 @@ package enum TaskCodec {
         writer.signed(task.statementTimestamp)
         writer.string(task.timeZone)
         writer.int(task.memoryByteLimit)
+        // Only tests vary how tasks run: nothing is written for the rest.
+        if task.variation.changesBatches {
+            writer.int(task.variation.batchRowCount ?? 0)
+            writer.string(task.variation.encoding?.rawValue ?? "")
+        }
         return writer.bytes
     }
 
@@ -47,12 +52,19 @@ package enum TaskCodec {
         let statementTimestamp = try reader.signed()
         let timeZone = try reader.string()
         let memoryByteLimit = try reader.position()
+        var variation = ExecutionVariation()
+        if !reader.isAtEnd {
+            let batchRowCount = try reader.position()
+            variation.batchRowCount = batchRowCount == 0 ? nil : batchRowCount
+            variation.encoding = ExecutionVariation.Encoding(rawValue: try reader.string())
+        }
         try reader.finish()
         return TaskDescriptor(
             attempt: attempt, stage: stage, outputPartitionCount: outputPartitionCount,
             sources: Dictionary(sources, uniquingKeysWith: { first, _ in first }),
             splits: Dictionary(splits, uniquingKeysWith: { first, _ in first }), catalogs: catalogs,
-            statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit)
+            statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit,
+            variation: variation)
     }
 }
 

@@ -23,11 +23,13 @@ package struct TaskDescriptor: Sendable {
     package var timeZone: String
     /// Bytes that the query may use on one worker.
     package var memoryByteLimit: Int
+    /// How the task departs from the usual; only what concerns running it travels.
+    package var variation: ExecutionVariation
 
     package init(
         attempt: TaskAttemptID, stage: PlanStage, outputPartitionCount: Int, sources: [StageID: [TaskLocation]],
         splits: [Int: [Split]], catalogs: [CatalogDescriptor], statementTimestamp: Int64, timeZone: String,
-        memoryByteLimit: Int
+        memoryByteLimit: Int, variation: ExecutionVariation = ExecutionVariation()
     ) {
         self.attempt = attempt
         self.stage = stage
@@ -38,6 +40,7 @@ package struct TaskDescriptor: Sendable {
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone
         self.memoryByteLimit = memoryByteLimit
+        self.variation = variation
     }
 }
 

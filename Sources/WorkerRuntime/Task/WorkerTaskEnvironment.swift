@@ -33,7 +33,8 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         self.threads = threads
         self.openReader = openReader
         evaluationContext = EvaluationContext(
-            statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone)
+            statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone,
+            variation: descriptor.variation)
     }
 
     func table(for name: TableName) throws -> any TableProvider {

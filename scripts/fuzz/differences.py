@@ -1,0 +1,32 @@
+"""Differences that are known and meant. Each is narrow and says why.
+
+An entry is a reason and a test `matches(sql, difference, reference, answer)`.
+"""
+import re
+
+
+class Known:
+    def __init__(self, name, reason, matches):
+        self.name = name
+        self.reason = reason
+        self.matches = matches
+
+
+def of_kind(kind, pattern):
+    compiled = re.compile(pattern)
+    return lambda sql, difference, reference, answer: difference.startswith(kind) and compiled.search(difference)
+
+
+KNOWN = [
+    Known("timeout", "A time limit is no difference; the reference's is short because of the fuzzer's own queries.",
+          lambda sql, difference, reference, answer: reference.state == "57014"),
+    Known("full-join", "PostgreSQL cannot run a FULL JOIN without a hashable or mergeable condition; Martlet can.",
+          lambda sql, difference, reference, answer: reference.state == "0A000" and "FULL JOIN" in reference.message),
+]
+
+
+def known(sql, difference, reference, answer):
+    for entry in KNOWN:
+        if entry.matches(sql, difference, reference, answer):
+            return entry
+    return None

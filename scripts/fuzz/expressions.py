@@ -21,6 +21,7 @@ class Scope:
         #: Leaves beside columns: functions that make a node of a type or None (aggregates, window calls).
         self.calls = []
         self.allows_subqueries = True
+        self.window_count = 0
 
     def all_columns(self):
         return self.columns + self.outer
@@ -141,6 +142,11 @@ class ExpressionGenerator:
             return None
         inner = Scope(rows.columns, rows.outer, size=rows.size, depth=rows.depth)
         inner.allows_subqueries = False
+        if self.has_equal_rows(rows):
+            # Rows that are equal may come in any order, and in another one in a second window.
+            if rows.window_count > 0:
+                return None
+            rows.window_count += 1
         node = self.expand(self.random.choice(choices), type, inner, 1)
         kind = None
         for index, part in enumerate(node.parts):
@@ -191,6 +197,12 @@ class ExpressionGenerator:
                   for i in (start, end)]
         exclusion = random.choice(["", "", "", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"])
         return optional(f"{mode} BETWEEN {bounds[0]} AND {bounds[1]}{exclusion}")
+
+    @staticmethod
+    def has_equal_rows(scope):
+        """Whether some relation of the scope has no key."""
+        keyed = {c.name.split(".")[0] for c in scope.columns if c.is_key}
+        return any(c.name.split(".")[0] not in keyed for c in scope.columns)
 
     def total_order(self, scope):
         """Sort keys under which only equal rows are equal."""

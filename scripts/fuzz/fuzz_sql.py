@@ -25,6 +25,16 @@ ROWS_MAX = 20_000
 #: Share of queries that may raise errors.
 FAILING_SHARE = 0.15
 
+#: Ways of running a query that must not change its rows; `--vary` takes one for each query.
+VARIATIONS = [
+    ("debug.batch_size", "1"), ("debug.batch_size", "3"), ("debug.vector_encoding", "dictionary"),
+    ("debug.vector_encoding", "constant"), ("debug.join_distribution", "broadcast"),
+    ("debug.join_distribution", "partitioned"), ("debug.disabled_rules", "SimplifyExpressions"),
+    ("debug.disabled_rules", "MergeProjects"), ("debug.disabled_rules", "SimplifyOuterJoins"),
+    ("debug.disabled_rules", "PushDownPredicates"), ("debug.disabled_rules", "PruneColumns"),
+    ("debug.disabled_rules", "PushDownLimits"), ("debug.disabled_rules", "ReorderJoins"),
+]
+
 
 def loose(types):
     """Character types taken as one."""
@@ -54,6 +64,7 @@ class Fuzzer:
                          else start_postgres(options.postgres_binaries))
         self.martlets = [start_martlet(options.martlet, shape) for shape in options.shapes.split(",")]
         self.settings = [f"SET {setting}" for setting in options.set]
+        self.variation = None
 
     def stop(self):
         for server in self.martlets:
@@ -81,6 +92,7 @@ class Fuzzer:
 
     def load_martlet(self, index):
         server = self.martlets[index]
+        self.variation = None
         server.prepare("SET statement_timeout='20s'", *self.settings)
         for table in self.tables:
             server.must(f"DROP TABLE IF EXISTS {table.name}")
@@ -146,6 +158,18 @@ class Fuzzer:
             return None
         return kind, reference, answer
 
+    def vary(self, variation):
+        """Lets the sessions run the next queries in another way."""
+        for server in self.martlets:
+            if self.variation is not None:
+                server.must(f"RESET {self.variation[0]}")
+            server.preparation = server.preparation[:1 + len(self.settings)]
+            if variation is not None:
+                statement = f"SET {variation[0]} = '{variation[1]}'"
+                server.must(statement)
+                server.preparation.append(statement)
+        self.variation = variation
+
     def run_one(self, number, position):
         identity = f"{self.options.seed}:{number}:{position}"
         source = random.Random(identity)
@@ -158,6 +182,8 @@ class Fuzzer:
         sql = str(tree)
         if len(sql) > 12000:
             return
+        if self.options.vary:
+            self.vary(source.choice([None] * 4 + VARIATIONS))
         self.counts["queries"] += 1
         if self.options.verbose:
             print(f"-- {identity}\n{sql};", flush=True)
@@ -193,7 +219,10 @@ class Fuzzer:
         if finding is not None:
             finding.count += 1
             return
-        finding = Finding(self.martlets[index].name, identity, small, sql, *final)
+        shape = self.martlets[index].name
+        if self.variation is not None:
+            shape += " with " + " = ".join(self.variation)
+        finding = Finding(shape, identity, small, sql, *final)
         self.findings[signature] = finding
         self.report(finding)
 
@@ -258,6 +287,7 @@ def main():
     parser.add_argument("--postgres-binaries", default="/usr/lib/postgresql/15/bin")
     parser.add_argument("--only", default=None, help="DATABASE:QUERY of a finding, with its seed")
     parser.add_argument("--set", action="append", default=[], help="a setting of Martlet's sessions: name=value")
+    parser.add_argument("--vary", action="store_true", help="run queries with other batches, encodings, joins, rules")
     parser.add_argument("--strict-numeric", action="store_true", help="numeric values as text, with their zeros")
     parser.add_argument("--reduce-attempts", type=int, default=500)
     parser.add_argument("--reduce-max", type=int, default=40, help="findings of one kind that are reduced")

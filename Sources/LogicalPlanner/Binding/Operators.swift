@@ -80,6 +80,8 @@ extension StatementBinder {
                 .undefinedFunction, "operator does not exist: \(schema).\(name.symbol)", at: position,
                 object: name.symbol)
         }
+        var left = left
+        if Self.patternOperators.contains(name.symbol) { left = try padded(left, at: position) }
         switch name.symbol {
         case "=", "<>", "<", "<=", ">", ">=": return try comparison(name.symbol, left, right, at: position)
         case "!~~": return .not(try callScalar("~~", [left, right], at: position))
@@ -91,6 +93,8 @@ extension StatementBinder {
         default: return try callScalar(name.symbol, [left, right], at: position)
         }
     }
+
+    private static let patternOperators: Set<String> = ["~~", "~~*", "!~~", "!~~*", "~", "~*", "!~", "!~*"]
 
     func comparison(_ name: String, _ left: Operand, _ right: Operand, at position: SourcePosition) throws
         -> Expression
@@ -301,8 +305,16 @@ extension StatementBinder {
         return Self.disjunction(tests)
     }
 
+    /// A value of type char(n) as patterns see it: with the blanks that fill it up.
+    private func padded(_ operand: Operand, at position: SourcePosition) throws -> Operand {
+        guard case .char(let length) = operand.type else { return operand }
+        let text = Operand(expression: try convert(operand.expression, to: .text, at: position), position: position)
+        let width = Operand(expression: .literal(.integer(Int64(length)), .int32), position: position)
+        return Operand(expression: try callScalar("rpad", [text, width], at: position), position: position)
+    }
+
     func bindLike(_ predicate: LikePredicate, _ scope: Scope, at position: SourcePosition) throws -> Expression {
-        let value = try operand(predicate.value, scope)
+        let value = try padded(operand(predicate.value, scope), at: position)
         var pattern = try operand(predicate.pattern, scope)
         let escape = try predicate.escape.map { [try operand($0, scope)] } ?? []
         let name: String

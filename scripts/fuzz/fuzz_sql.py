@@ -15,7 +15,7 @@ import time
 import differences
 from compare import difference
 from queries import QueryGenerator
-from servers import ServerLost, Server, start_martlet, start_postgres
+from servers import Answer, Server, ServerHung, ServerLost, start_martlet, start_postgres
 from tables import random_tables
 from tree import Reducer
 
@@ -118,11 +118,15 @@ class Fuzzer:
     def ask_martlet(self, index, sql):
         try:
             return self.martlets[index].ask(sql)
+        except ServerHung:
+            for process in self.martlets[index].processes:
+                process.kill()
+            self.revive(index)
+            return Answer(state="HANG", message="no answer")
         except ServerLost:
             directory = self.martlets[index].directory
             logs = "".join(path.read_text(errors="replace")[-600:] for path in pathlib.Path(directory).glob("*.err"))
             self.revive(index)
-            from servers import Answer
             match = re.search(r"Fatal error[^\n]*|[^\n]*rror:[^\n]*", logs)
             return Answer(state="CRASH", message=match.group(0) if match else "connection lost")
 
@@ -151,6 +155,9 @@ class Fuzzer:
         if may_fail and (kind.startswith("error 2") or kind.startswith("no-error 2") or (
                 kind.startswith("error-class 2") and answer.state[0] == "2")):
             self.counts["evaluation order"] += 1
+            return None
+        if any(re.search(pattern, kind) for pattern in self.options.ignore):
+            self.counts["ignored"] += 1
             return None
         entry = differences.known(sql, kind, reference, answer)
         if entry is not None:
@@ -209,6 +216,12 @@ class Fuzzer:
                 return False
             return again[0] == kind if family in ("error", "no-error") else again[0].split(" ")[0] == family
 
+        if answer.state == "HANG":
+            # Each attempt would take as long again.
+            finding = Finding(self.martlets[index].name, identity, sql, sql, *found)
+            self.findings[identity] = finding
+            self.report(finding)
+            return
         before = self.counts.copy()
         Reducer(persists, self.options.reduce_attempts).reduce(tree)
         self.counts = before
@@ -287,6 +300,7 @@ def main():
     parser.add_argument("--postgres-binaries", default="/usr/lib/postgresql/15/bin")
     parser.add_argument("--only", default=None, help="DATABASE:QUERY of a finding, with its seed")
     parser.add_argument("--set", action="append", default=[], help="a setting of Martlet's sessions: name=value")
+    parser.add_argument("--ignore", action="append", default=[], help="pattern of kinds that are not reported")
     parser.add_argument("--vary", action="store_true", help="run queries with other batches, encodings, joins, rules")
     parser.add_argument("--strict-numeric", action="store_true", help="numeric values as text, with their zeros")
     parser.add_argument("--reduce-attempts", type=int, default=500)

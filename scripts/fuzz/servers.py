@@ -1,6 +1,7 @@
 """Servers under test and the reference: start, load, ask, stop."""
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from psycopg import pq
+from psycopg import OperationalError, pq
 
 
 class Answer:
@@ -26,7 +27,15 @@ class Answer:
         return self.state is not None
 
 
+#: Longest time for an answer.
+SECONDS_MAX = 40
+
+
 class ServerLost(Exception):
+    pass
+
+
+class ServerHung(ServerLost):
     pass
 
 
@@ -57,7 +66,10 @@ class Server:
             self.must(statement)
 
     def ask(self, sql):
-        result = self.connection.exec_(sql.encode())
+        try:
+            result = self.result_of(sql)
+        except OperationalError:
+            raise ServerLost(self.name) from None
         if self.connection.status != pq.ConnStatus.OK:
             raise ServerLost(self.name)
         if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
@@ -70,6 +82,22 @@ class Server:
         return Answer(state=(field(pq.DiagnosticField.SQLSTATE) or b"?????").decode(),
                       message=(field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode())
 
+    def result_of(self, sql):
+        """The last result, or ServerHung after some time: planning obeys no statement_timeout."""
+        connection = self.connection
+        deadline = time.monotonic() + SECONDS_MAX
+        connection.send_query(sql.encode())
+        while connection.is_busy():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ServerHung(self.name)
+            select.select([connection.socket], [], [], left)
+            connection.consume_input()
+        last = None
+        while (result := connection.get_result()) is not None:
+            last = result
+        return last
+
     def must(self, sql):
         answer = self.ask(sql)
         if answer.failed:
@@ -81,7 +109,7 @@ class Server:
             process.send_signal(signal.SIGINT if self.name == "postgres" else signal.SIGTERM)
         for process in self.processes:
             try:
-                process.wait(20)
+                process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
         if self.directory:

@@ -54,7 +54,7 @@ struct DomainPushDown {
 
     /// The distinct values of the outer columns.
     private func domain() -> Pushed {
-        let (copy, renamed) = source.refreshed(ids)
+        let (copy, renamed) = source.valuesSource(for: outerSet).refreshed(ids)
         let columns = ids.copies(of: outer)
         let groups = outer.map { (renamed[$0.id] ?? $0).reference }
         let plan = LogicalPlan.aggregate(
@@ -393,6 +393,33 @@ extension [PlanColumn] {
         return filter { column in
             defer { seen.insert(column.id) }
             return !seen.contains(column.id)
+        }
+    }
+}
+
+extension LogicalPlan {
+    /// A plan below this one, or itself, in which the columns have the same distinct values: operators that only add columns
+    /// to rows are left out. Without that, each of several sub-queries beside each other would copy all those before it.
+    fileprivate func valuesSource(for needed: ColumnSet) -> LogicalPlan {
+        switch self {
+        case .join(let node):
+            let keepsLeft =
+                switch node.kind {
+                case .left, .single, .mark: true
+                case .inner: node.condition == .true && node.right.givesExactlyOneRow
+                default: false
+                }
+            guard keepsLeft, !node.isDependent, needed.isSubset(of: node.left.columnSet) else { return self }
+            return node.left.valuesSource(for: needed)
+        case .project(let node):
+            let isPassedOn = zip(node.columns, node.expressions).allSatisfy { column, expression in
+                !needed.contains(column.id) || expression.asColumn == column.id
+            }
+            return isPassedOn ? node.input.valuesSource(for: needed) : self
+        case .window(let node):
+            return needed.isSubset(of: node.input.columnSet) ? node.input.valuesSource(for: needed) : self
+        case .sort(let node): return node.input.valuesSource(for: needed)
+        default: return self
         }
     }
 }

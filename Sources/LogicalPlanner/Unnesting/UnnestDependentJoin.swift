@@ -8,8 +8,15 @@ import QueryPlan
 struct UnnestDependentJoin {
     let ids: ColumnIDGenerator
 
+    /// Copies of sources may double with each level of nesting: a plan of more columns than this is given up.
+    private static let columnCountMax = 200_000
+
     /// The same rows, and the same columns, without dependence on the left.
     func apply(_ join: LogicalJoin) throws -> LogicalPlan {
+        guard ids.position < Self.columnCountMax else {
+            throw QueryError(
+                .statementTooComplex, "statement too complex", detail: "Correlated sub-queries nest too deeply.")
+        }
         let outer = join.right.outerColumns.intersection(join.left.columnSet)
         var join = join
         join.isDependent = !outer.isEmpty

@@ -12,6 +12,9 @@ package final class ColumnIDGenerator: Sendable {
 
     package func next() -> ColumnID { ColumnID(counter.wrappingAdd(1, ordering: .relaxed).oldValue) }
 
+    /// The identity that comes next: a measure of how large the plan has become.
+    package var position: Int { counter.load(ordering: .relaxed) }
+
     /// A column with a fresh identity.
     package func column(_ name: String, _ type: DataType, isNullable: Bool = true) -> PlanColumn {
         PlanColumn(id: next(), name: name, type: type, isNullable: isNullable)

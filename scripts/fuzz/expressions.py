@@ -22,6 +22,8 @@ class Scope:
         self.calls = []
         self.allows_subqueries = True
         self.window_count = 0
+        #: Whether an output may give several rows.
+        self.returns_sets = False
 
     def all_columns(self):
         return self.columns + self.outer

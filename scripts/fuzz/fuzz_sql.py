@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import sys
 import time
 
@@ -16,6 +17,7 @@ import differences
 from compare import difference
 from queries import QueryGenerator
 from servers import Answer, Server, ServerHung, ServerLost, start_martlet, start_postgres
+from scalars import TYPES
 from tables import random_tables
 from tree import Reducer
 
@@ -34,6 +36,9 @@ VARIATIONS = [
     ("debug.disabled_rules", "PushDownPredicates"), ("debug.disabled_rules", "PruneColumns"),
     ("debug.disabled_rules", "PushDownLimits"), ("debug.disabled_rules", "ReorderJoins"),
 ]
+
+#: Types that Parquet files hold as text, and those that they give back as text.
+AS_TEXT, AS_OTHER = ["interval", "int4s", "texts"], ["varchar", "char"]
 
 
 def loose(types):
@@ -65,21 +70,25 @@ class Fuzzer:
         self.martlets = [start_martlet(options.martlet, shape) for shape in options.shapes.split(",")]
         self.settings = [f"SET {setting}" for setting in options.set]
         self.variation = None
+        self.schema = None
 
     def stop(self):
         for server in self.martlets:
             server.stop()
+        if self.schema:
+            self.postgres.ask(f"DROP SCHEMA {self.schema} CASCADE")
         self.postgres.stop()
 
     # Databases
 
     def load(self, number):
         self.tables = random_tables(random.Random(f"{self.options.seed}:{number}"))
-        schema = f"fuzz{number}"
+        # Other runs may use the same server.
+        if self.schema:
+            self.postgres.must(f"DROP SCHEMA {self.schema} CASCADE")
+        self.schema = schema = f"fuzz_{os.getpid()}_{number}"
         self.postgres.prepare("SET client_min_messages=error", "SET statement_timeout='1s'", "SET timezone='UTC'",
                               f"CREATE SCHEMA IF NOT EXISTS {schema}", f"SET search_path={schema}")
-        self.postgres.must(f"DROP SCHEMA {schema} CASCADE")
-        self.postgres.must(f"CREATE SCHEMA {schema}")
         for statement in self.statements():
             self.postgres.must(statement)
         self.postgres.must("ANALYZE")
@@ -95,9 +104,31 @@ class Fuzzer:
         self.variation = None
         server.prepare("SET statement_timeout='20s'", *self.settings)
         for table in self.tables:
-            server.must(f"DROP TABLE IF EXISTS {table.name}")
+            for kind in ("VIEW", "TABLE"):
+                if not server.ask(f"DROP {kind} IF EXISTS {table.name}").failed:
+                    break
         for statement in self.statements():
             server.must(statement)
+        if self.options.storage == "parquet":
+            for table in self.tables:
+                self.move_to_files(server, table)
+
+    @staticmethod
+    def move_to_files(server, table):
+        """The table becomes a view over Parquet files, a few for a large one: then scans have splits and statistics."""
+        directory = f"{server.directory}/{table.name}"
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+        stored = [f"{column.name}::text AS {column.name}" if column.type in AS_TEXT else column.name
+                  for column in table.columns]
+        for part in range(3 if table.size > 5 else 1):
+            rows = f" WHERE id % 3 = {part}" if table.size > 5 else ""
+            server.must(f"COPY (SELECT {', '.join(stored)} FROM {table.name}{rows}) "
+                        f"TO '{directory}/{part}.parquet' (FORMAT parquet)")
+        server.must(f"DROP TABLE {table.name}")
+        read = [f"{column.name}::{TYPES[column.type].sql} AS {column.name}" if column.type in AS_TEXT + AS_OTHER
+                else column.name for column in table.columns]
+        server.must(f"CREATE VIEW {table.name} AS SELECT {', '.join(read)} FROM '{directory}/*.parquet'")
 
     def revive(self, index):
         """A server that fell is started again."""
@@ -296,6 +327,7 @@ def main():
     parser.add_argument("--seed", default=None)
     parser.add_argument("--martlet", default=".build/debug/martlet")
     parser.add_argument("--shapes", default="standalone,cluster")
+    parser.add_argument("--storage", choices=["memory", "parquet"], default="memory", help="where Martlet's tables are")
     parser.add_argument("--postgres", default=None, help="dsn of a PostgreSQL 15; without it, one is started")
     parser.add_argument("--postgres-binaries", default="/usr/lib/postgresql/15/bin")
     parser.add_argument("--only", default=None, help="DATABASE:QUERY of a finding, with its seed")

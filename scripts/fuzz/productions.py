@@ -44,6 +44,24 @@ bool ~ ({texts} {'@>¦<@¦&&'} {texts})
 bool ~ (({int4}, {text}) {'=¦<>¦<¦>='} ({int4}, {text}))
 bool ({int4<1000000} + {int4<1000000} {'<¦>¦='} {int4})
 bool ({text}::text || 'x' = {text} || 'x')
+bool ({int4} {'=¦<¦>='} {'''7''¦''-5''¦'' 12 '''})
+bool ({num} {'=¦<¦>='} {'''1.5''¦''0''¦''-2.25'''})
+bool ({float8<100} {'=¦<¦>='} {'''1.5''¦''NaN''¦''1e1'''})
+bool ({date} {'=¦<¦>='} {'''2020-01-01''¦''1999-12-31'''})
+bool ({timestamp} {'<¦>='} {'''2020-01-01''¦''2020-01-10 12:00:00'''})
+bool ({text} {'=¦<>¦<¦>='} {'''a''¦''foo''¦''b'''})
+bool ({bool} = {'''t''¦''false''¦''no'''})
+bool ({int4} {'NOT ¦'}IN (1, 2, 3, 5, 7, 10, 42, 100, -1))
+bool ({text} {'NOT ¦'}IN ('a', 'b', 'foo', 'bar', ''))
+bool ({int4} = ANY ('{1,2,NULL,42}'))
+bool ({int4<100} {'<¦>'} {float8<100})
+bool ({num<100} {'<¦=¦>='} {int8<100})
+bool (({int4<100} + {num<100}) > {float8<100})
+bool ({int4} IS DISTINCT FROM NULL)
+bool (NULL {'=¦<¦<>'} {T})
+bool ({bool} IS NOT DISTINCT FROM {bool})
+bool (({bool} AND NULL) IS NULL)
+bool (({bool} OR NULL) IS UNKNOWN)
 bool ! {text}::bool
 bool {int4}::bool
 int2<100 ({int2<100} {'&¦|'} 63::int2)
@@ -102,6 +120,15 @@ int4 mod({int4}, 7)
 int4 greatest({int4}, {int4}, {int4})
 int4 least({int4}, {int2})
 int4 coalesce({int2}, {int4})
+int4 CASE WHEN {bool} THEN {int2} ELSE {int4} END
+int8 CASE WHEN {bool} THEN {int4} ELSE {int8} END
+int8 coalesce({int4}, {int8}, 0)
+int8 greatest({int4}, {int8}, {int2})
+num<100 CASE WHEN {bool} THEN {int4<100} ELSE {num<100} END
+num<100 coalesce({num<100}, 0)
+num<100 greatest({int4<100}, {num<100})
+float8<100 CASE WHEN {bool} THEN {int4<100} ELSE {float8<100} END
+float8 coalesce({num}, {float8})
 int8 {int4}::int8
 int8<100 {int4<100}::int8
 int8<200 ({int8<100} {'+¦-'} {int4<100})
@@ -217,6 +244,11 @@ text ~ {int4s}::text
 text ~ ({texts})[{'1¦2¦0'}]
 text ~ encode({bytea}, {'''hex''¦''base64'''})
 text ~ coalesce({varchar}, {text})
+text coalesce({text}, 'none')
+text nullif({text}, 'a')
+text CASE WHEN {bool} THEN 'x' ELSE {text} END
+text CASE WHEN {bool} THEN {text} ELSE 'y' END
+text greatest({text}, 'b', {varchar})
 text CASE {int4<10} WHEN 1 THEN {text} WHEN 2 THEN {text} END
 varchar {text}::varchar(3)
 varchar {text}::varchar(40)

@@ -55,7 +55,7 @@ class QueryGenerator(ExpressionGenerator):
         body, _ = self.query_of(types, Scope([], depth=0))
         parts = []
         if heads:
-            parts.append(optional("WITH ", items(heads), " "))
+            parts.append(optional("WITH RECURSIVE ", items(heads), " "))
         ordered = self.chance(0.5)
         inner = str(body)
         if ordered and ("DISTINCT ON" in inner[:20] or inner.startswith("VALUES")):
@@ -71,19 +71,34 @@ class QueryGenerator(ExpressionGenerator):
             self.random.shuffle(keys)
         parts = [" ORDER BY ", ", ".join(keys)]
         if self.chance(0.5):
-            parts.append(optional(f" LIMIT {self.random.choice([0, 1, 2, 5, 10, 100])}"))
             if self.chance(0.4):
                 parts.append(optional(f" OFFSET {self.random.choice([0, 1, 3, 50])}"))
+            count = self.random.choice([0, 1, 2, 5, 10, 100])
+            parts.append(optional(f" FETCH FIRST {count} ROWS WITH TIES" if self.chance(0.2) else f" LIMIT {count}"))
         return Node(parts)
 
     def common_table(self):
         name = f"w{len(self.common_tables)}"
+        if self.chance(0.2):
+            return self.recursive_table(name)
         types = [self.some_type() for _ in range(self.random.choice([1, 2, 3]))]
         body, size = self.query_of(types, Scope([], depth=1))
         columns = [(f"c{i}", type) for i, type in enumerate(types)]
         self.common_tables.append((name, columns, size))
         kind = self.random.choice(["", "", "MATERIALIZED ", "NOT MATERIALIZED "])
         return Node([f"{name}({', '.join(c for c, _ in columns)}) AS {kind}(", body, ")"])
+
+    def recursive_table(self, name):
+        """Counts up to a limit, with a second column that each round computes from the last."""
+        type = self.some_type()
+        start = self.value(type, Scope([], depth=3), 1)
+        step = self.value(type, Scope([Column("q.c1", type), Column("q.c0", "int4", magnitude=10)], depth=3), 1)
+        union = self.random.choice(["UNION ALL", "UNION"])
+        rounds = self.random.choice([0, 1, 4, 10])
+        self.common_tables.append((name, [("c0", "int4"), ("c1", type)], rounds + 1))
+        cast = TYPES[type].sql
+        return Node([f"{name}(c0, c1) AS (SELECT 0, (", start, f")::{cast} {union} SELECT q.c0 + 1, (", step,
+                     f")::{cast} FROM {name} AS q WHERE q.c0 < {rounds})"])
 
     def query_of(self, types, scope):
         """A query that gives columns of these types; `scope` is what is around it. Also about how many rows."""
@@ -105,7 +120,9 @@ class QueryGenerator(ExpressionGenerator):
             return self.grouped(types, scope, relation, where)
         if kind < 0.34 and size <= 5000:
             scope.calls.append(lambda type, limit: self.window_call(type, scope, limit))
+        scope.returns_sets = scope.depth <= 2 and not scope.calls
         outputs = [self.output(type, scope) for type in types]
+        scope.returns_sets = False
         head = "SELECT "
         tail = ""
         if kind > 0.9:
@@ -119,6 +136,9 @@ class QueryGenerator(ExpressionGenerator):
         return query(head, items(outputs, least=len(outputs)), " FROM ", relation, where, tail), size
 
     def output(self, type, scope):
+        if type in ("int4", "text") and scope.returns_sets and self.chance(0.06):
+            self.is_common = False
+            return Node(["unnest(", self.value("int4s" if type == "int4" else "texts", scope, 1), ")"])
         node = self.value(type, scope, self.random.choice([0, 1, 2, 3, 4]))
         return Node([node]) if self.chance(0.7) else Node(["(", node, ")"])
 
@@ -156,6 +176,8 @@ class QueryGenerator(ExpressionGenerator):
         groups = Scope(keys, scope.outer, scope.size, scope.depth)
         groups.allows_subqueries = self.chance(0.3)
         groups.calls.append(lambda type, limit: self.aggregate(type, scope, limit, random.choice([0, 1, 2])))
+        if keys and self.chance(0.2):
+            groups.calls.append(lambda type, limit: self.window_over_groups(type, limit, groups, scope))
         outputs = [self.output(type, groups) for type in types]
         parts = ["SELECT ", items(outputs, least=len(outputs)), " FROM ", relation, where]
         if keys:
@@ -172,9 +194,18 @@ class QueryGenerator(ExpressionGenerator):
                 random.shuffle(sets)
                 parts.append(f" GROUP BY GROUPING SETS ({', '.join(sets[:3])})")
         if self.chance(0.3):
-            groups.calls.append(groups.calls[0])
+            groups.calls = groups.calls[:1]
             parts.append(optional(" HAVING ", self.value("bool", groups, 2)))
         return query(*parts), scope.size
+
+    def window_over_groups(self, type, limit, groups, rows):
+        """A window call over the groups, whose arguments are keys and aggregates."""
+        if groups.window_count > 0:
+            return None
+        scope = Scope(groups.columns, groups.outer, groups.size, groups.depth)
+        call = self.window_call(type, scope, limit)
+        groups.window_count += 1 if call is not None else 0
+        return call
 
     # FROM
 
@@ -260,6 +291,11 @@ class QueryGenerator(ExpressionGenerator):
             names = [f"c{i}" for i in range(len(types))]
             return Relation(Node(["(", body, f") AS {alias}({', '.join(names)})"]), alias,
                             [Column(f"{alias}.{n}", t) for n, t in zip(names, types)], size)
+        if choice < 0.44:
+            values = self.value("int4s" if self.chance(0.5) else "texts", Scope([], around.outer, depth=9), 1)
+            type = "int4" if values.type == "int4s" else "text"
+            return Relation(Node(["unnest(", values, f") WITH ORDINALITY AS {alias}(u, n)"]), alias,
+                            [Column(f"{alias}.u", type), Column(f"{alias}.n", "int8", is_key=True)], 4)
         if choice < 0.46:
             stop = random.choice([0, 1, 5, 20])
             return Relation(Node([f"generate_series(1, {stop}) AS {alias}(g)"]), alias,

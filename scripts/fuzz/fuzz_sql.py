@@ -71,6 +71,7 @@ class Fuzzer:
         self.settings = [f"SET {setting}" for setting in options.set]
         self.variation = None
         self.schema = None
+        self.is_reducing = False
 
     def stop(self):
         for server in self.martlets:
@@ -186,7 +187,10 @@ class Fuzzer:
         if may_fail and (kind.startswith("error 2") or kind.startswith("no-error 2") or (
                 kind.startswith("error-class 2") and answer.state[0] == "2")):
             self.counts["evaluation order"] += 1
-            return None
+            if self.options.show_order and not self.is_reducing:
+                print(f"\n== evaluation order: {kind}\n{sql};")
+            if not self.options.report_order:
+                return None
         if any(re.search(pattern, kind) for pattern in self.options.ignore):
             self.counts["ignored"] += 1
             return None
@@ -254,7 +258,9 @@ class Fuzzer:
             self.report(finding)
             return
         before = self.counts.copy()
+        self.is_reducing = True
         Reducer(persists, self.options.reduce_attempts).reduce(tree)
+        self.is_reducing = False
         self.counts = before
         small = str(tree)
         final = self.compare(index, small, is_ordered, may_fail) or found
@@ -333,6 +339,8 @@ def main():
     parser.add_argument("--only", default=None, help="DATABASE:QUERY of a finding, with its seed")
     parser.add_argument("--set", action="append", default=[], help="a setting of Martlet's sessions: name=value")
     parser.add_argument("--ignore", action="append", default=[], help="pattern of kinds that are not reported")
+    parser.add_argument("--show-order", action="store_true", help="print what is counted as evaluation order")
+    parser.add_argument("--report-order", action="store_true", help="report it, reduced, as other findings")
     parser.add_argument("--vary", action="store_true", help="run queries with other batches, encodings, joins, rules")
     parser.add_argument("--strict-numeric", action="store_true", help="numeric values as text, with their zeros")
     parser.add_argument("--reduce-attempts", type=int, default=500)

@@ -15,6 +15,7 @@ import time
 
 import differences
 from compare import difference
+from duck import Duck
 from queries import QueryGenerator
 from servers import Answer, Server, ServerHung, ServerLost, start_martlet, start_postgres
 from scalars import TYPES
@@ -68,6 +69,7 @@ class Fuzzer:
         self.postgres = (Server("postgres", options.postgres) if options.postgres
                          else start_postgres(options.postgres_binaries))
         self.martlets = [start_martlet(options.martlet, shape) for shape in options.shapes.split(",")]
+        self.duck = Duck() if options.duckdb else None
         self.settings = [f"SET {setting}" for setting in options.set]
         self.variation = None
         self.schema = None
@@ -92,7 +94,11 @@ class Fuzzer:
                               f"CREATE SCHEMA IF NOT EXISTS {schema}", f"SET search_path={schema}")
         for statement in self.statements():
             self.postgres.must(statement)
-        self.postgres.must("ANALYZE")
+        self.postgres.must("SET statement_timeout=0")
+        self.postgres.must(f"ANALYZE {', '.join(table.name for table in self.tables)}")
+        self.postgres.must("SET statement_timeout='1s'")
+        if self.duck is not None:
+            self.duck.load(self.tables)
         for index in range(len(self.martlets)):
             self.load_martlet(index)
 
@@ -231,9 +237,18 @@ class Fuzzer:
             print(f"-- {identity}\n{sql};", flush=True)
         for index, server in enumerate(list(self.martlets)):
             found = self.compare(index, sql, is_ordered, may_fail)
+            if found is None and index == 0 and self.duck is not None and generator.is_common and not may_fail:
+                self.count_duck(sql)
             if found is not None:
                 self.found(index, identity, tree, sql, is_ordered, may_fail, found)
                 break
+
+    def count_duck(self, sql):
+        """How often DuckDB agrees where Martlet and PostgreSQL do: how much its word is worth."""
+        rows = self.duck.rows(sql)
+        if rows is not None:
+            agrees = self.duck.agrees(rows, self.postgres.ask(sql))
+            self.counts["DuckDB agrees" if agrees else "DuckDB alone differs"] += 1
 
     def found(self, index, identity, tree, sql, is_ordered, may_fail, found):
         kind, reference, answer = found
@@ -290,6 +305,11 @@ class Fuzzer:
                 print(f"-- {name}: {answer.state} {answer.message}")
             else:
                 print(f"-- {name}: {len(answer.rows)} rows: {sorted(answer.rows, key=str)[:4]}"[:600])
+        rows = self.duck.rows(finding.text) if self.duck is not None else None
+        if rows is not None:
+            sides = [name for name, answer in (("PostgreSQL", finding.reference), ("Martlet", finding.answer))
+                     if self.duck.agrees(rows, answer)]
+            print(f"-- DuckDB: {len(rows)} rows, as {' and '.join(sides) or 'nobody else'}")
         sys.stdout.flush()
         if self.options.output:
             with open(self.options.output, "a") as file:
@@ -339,6 +359,7 @@ def main():
     parser.add_argument("--only", default=None, help="DATABASE:QUERY of a finding, with its seed")
     parser.add_argument("--set", action="append", default=[], help="a setting of Martlet's sessions: name=value")
     parser.add_argument("--ignore", action="append", default=[], help="pattern of kinds that are not reported")
+    parser.add_argument("--duckdb", action="store_true", help="DuckDB as a second witness (pip install duckdb)")
     parser.add_argument("--show-order", action="store_true", help="print what is counted as evaluation order")
     parser.add_argument("--report-order", action="store_true", help="report it, reduced, as other findings")
     parser.add_argument("--vary", action="store_true", help="run queries with other batches, encodings, joins, rules")

@@ -44,7 +44,7 @@ AS_TEXT, AS_OTHER = ["interval", "int4s", "texts"], ["varchar", "char"]
 
 def loose(types):
     """Character types taken as one."""
-    return [25 if type in (25, 1042, 1043) else type for type in types]
+    return [25 if type in (25, 1042, 1043) else 1009 if type in (1009, 1014, 1015) else type for type in types]
 
 
 class Finding:

@@ -9,7 +9,7 @@ SHELL := /bin/bash
 MARTLET := .build/debug/martlet
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: deps ## build, make a small data set, answer three queries, open the shell
 	@scripts/first-run

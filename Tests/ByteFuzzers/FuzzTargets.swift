@@ -78,7 +78,7 @@ enum FuzzTarget: String, CaseIterable {
     }
 
     private static func fatal(_ message: String) -> Never {
-        print("FAILED: \(message)")
+        report("FAILED: \(message)")
         abort()
     }
 

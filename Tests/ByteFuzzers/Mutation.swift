@@ -89,3 +89,6 @@ final class LastInput {
         }
     }
 }
+
+/// Prints at once: what is buffered is lost in a crash.
+func report(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }

@@ -13,8 +13,6 @@
 import Foundation
 import Synchronization
 
-setvbuf(stdout, nil, _IOLBF, 0)
-
 private func option(_ name: String) -> String? {
     guard let index = CommandLine.arguments.firstIndex(of: name), index + 1 < CommandLine.arguments.count else {
         return nil
@@ -23,7 +21,7 @@ private func option(_ name: String) -> String? {
 }
 
 guard CommandLine.arguments.count > 1, let target = FuzzTarget(rawValue: CommandLine.arguments[1]) else {
-    print("usage: ByteFuzzers \(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|")) --seconds N [--seed S]")
+    report("usage: ByteFuzzers \(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|")) --seconds N [--seed S]")
     exit(2)
 }
 let seconds = option("--seconds").flatMap { Double($0) } ?? 60
@@ -31,7 +29,7 @@ let seed = option("--seed").flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt
 let first = option("--from").flatMap { UInt64($0) } ?? 0
 let corpus = try target.corpus()
 let lastInput = LastInput(path: "last-input-\(target.rawValue)")
-print("\(target): \(corpus.count) inputs, seed \(seed)")
+report("\(target): \(corpus.count) inputs, seed \(seed)")
 
 let clock = ContinuousClock()
 let start = clock.now
@@ -42,7 +40,7 @@ Thread.detachNewThread {
         sleep(1)
         let (iteration, began) = progress.withLock { $0 }
         if clock.now - began > .seconds(10) {
-            print("HANG: \(target) --seed \(seed) --from \(iteration)")
+            report("HANG: \(target) --seed \(seed) --from \(iteration)")
             exit(3)
         }
     }
@@ -59,4 +57,4 @@ while clock.now - start < .seconds(seconds) {
     if try await target.accepts(input, &mutation) { accepted += 1 }
     iteration += 1
 }
-print("\(target): \(iteration - first) inputs, \(accepted) accepted, no crash")
+report("\(target): \(iteration - first) inputs, \(accepted) accepted, no crash")

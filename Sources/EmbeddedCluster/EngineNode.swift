@@ -63,10 +63,13 @@ package struct NodeConfiguration: Sendable {
     package var cluster: ClusterConfiguration?
     /// Queries over tables of no more rows together run on this node alone; 0 is none.
     package var localRowLimit: Int
+    /// Where operators write what they may not keep in memory; `nil`: nowhere.
+    package var spillDirectory: String?
     package init(
         threads: Int, memoryByteLimit: Int, localWorkers: Int = 1, catalogs: [CatalogConfiguration] = [],
-        cluster: ClusterConfiguration? = nil, localRowLimit: Int = 0
+        cluster: ClusterConfiguration? = nil, localRowLimit: Int = 0, spillDirectory: String? = nil
     ) {
+        self.spillDirectory = spillDirectory
         self.localRowLimit = localRowLimit
         self.threads = threads
         self.memoryByteLimit = memoryByteLimit
@@ -206,7 +209,9 @@ private struct LocalWorkers {
         for index in 0..<count {
             let worker = Worker(
                 id: WorkerID(configuration.localWorkers == 0 ? "coordinator" : "local-\(index)"),
-                options: WorkerOptions(threads: configuration.threads, memoryByteLimit: configuration.memoryByteLimit),
+                options: WorkerOptions(
+                    threads: configuration.threads, memoryByteLimit: configuration.memoryByteLimit,
+                    spillDirectory: configuration.spillDirectory),
                 registry: registry, catalogs: WorkerCatalogs(plugins: plugins, sharing: catalog),
                 transports: transports, fileWriters: CatalogFileWriters(catalog: catalog), logger: logger)
             workers.append(worker)

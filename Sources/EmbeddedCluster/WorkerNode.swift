@@ -26,11 +26,14 @@ package struct WorkerNodeConfiguration: Sendable {
     /// The host that other nodes reach this one by.
     package var advertisedHost: String
     package var clusterID: String
+    /// Where operators write what they may not keep in memory; `nil`: nowhere.
+    package var spillDirectory: String?
     package init(
         id: WorkerID, incarnation: Incarnation, threads: Int, memoryByteLimit: Int, coordinators: [String],
         controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
-        advertisedHost: String, clusterID: String = "martlet"
+        advertisedHost: String, clusterID: String = "martlet", spillDirectory: String? = nil
     ) {
+        self.spillDirectory = spillDirectory
         self.id = id
         self.incarnation = incarnation
         self.threads = threads
@@ -78,7 +81,9 @@ package final class WorkerNode: Sendable {
             type: configuration.controlTransport, section: ConfigurationSection(name: configuration.controlTransport))
         let worker = Worker(
             id: configuration.id,
-            options: WorkerOptions(threads: configuration.threads, memoryByteLimit: configuration.memoryByteLimit),
+            options: WorkerOptions(
+                threads: configuration.threads, memoryByteLimit: configuration.memoryByteLimit,
+                spillDirectory: configuration.spillDirectory),
             registry: registry, catalogs: WorkerCatalogs(plugins: plugins, sharing: nil),
             transports: [configuration.exchangeTransport: exchange], fileWriters: CatalogFileWriters(catalog: nil),
             logger: logger)

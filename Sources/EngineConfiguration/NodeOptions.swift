@@ -15,6 +15,7 @@ package struct NodeOptions: Sendable {
     package let threads: Int
     /// Bytes.
     package let memoryLimit: Int
+    package let spillDirectory: String
     package let dataDirectory: String?
     package let clusterID: String
     package let controlTransport: String
@@ -27,6 +28,8 @@ package struct NodeOptions: Sendable {
         self.threads = threads > 0 ? threads : Machine.coreCount
         let limit = configuration.byteCount("memory-limit")
         memoryLimit = limit > 0 ? limit : Machine.memoryByteCount / 10 * 8
+        let spill = configuration["spill-directory"]
+        spillDirectory = spill.isEmpty ? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" : spill
         let data = configuration["data"]
         dataDirectory = data.isEmpty ? nil : data
         clusterID = configuration["cluster.id"]

@@ -120,7 +120,7 @@
                         control: Endpoint(host: options.host, port: ports.grpcPort),
                         exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
                         advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
-                    localRowLimit: ports.localRowLimit),
+                    localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory),
                 plugins: LinkedPlugins.all, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
             let (postgres, postgresEndpoint) = try await PostgresServer.start(
@@ -163,7 +163,7 @@
                     controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
                     control: Endpoint(host: node.host, port: port),
                     exchange: Endpoint(host: node.host, port: options.exchangePort),
-                    advertisedHost: advertised, clusterID: node.clusterID),
+                    advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory),
                 plugins: LinkedPlugins.all, logger: logger)
             announce("ready grpc=\(worker.controlEndpoint) exchange=\(worker.exchangeEndpoint)")
             logger.info(

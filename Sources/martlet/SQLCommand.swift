@@ -79,7 +79,8 @@ struct SQLCommand: AsyncParsableCommand {
         let node = try await EngineNode.start(
             NodeConfiguration(
                 threads: options.threads, memoryByteLimit: options.memoryLimit,
-                catalogs: try NodeConfiguration.catalogs(options)), plugins: PluginRegistry(LinkedPlugins.local),
+                catalogs: try NodeConfiguration.catalogs(options), spillDirectory: options.spillDirectory),
+            plugins: PluginRegistry(LinkedPlugins.local),
             logger: logger)
         return (EmbeddedConnection(session: node.engine.makeSession(applicationName: "martlet sql")), node)
     }

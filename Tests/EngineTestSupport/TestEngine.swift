@@ -38,7 +38,8 @@ package final class TestEngine: Sendable {
     ])
 
     package static func start(
-        workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil
+        workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil,
+        spillDirectory: String? = nil
     ) async throws -> TestEngine {
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let dataDirectory {
@@ -49,7 +50,8 @@ package final class TestEngine: Sendable {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let configuration = NodeConfiguration(
-            threads: threads, memoryByteLimit: memoryByteLimit, localWorkers: workers, catalogs: catalogs)
+            threads: threads, memoryByteLimit: memoryByteLimit, localWorkers: workers, catalogs: catalogs,
+            spillDirectory: spillDirectory)
         return TestEngine(node: try await EngineNode.start(configuration, plugins: plugins, logger: logger))
     }
 

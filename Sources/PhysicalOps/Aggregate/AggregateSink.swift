@@ -18,6 +18,7 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
     private let lock = Mutex(())
     /// By set, then one a driver.
     private var locals: [[GroupSet]]
+    private var spilled: [[SpilledGroups]]
     private var reservations: [MemoryReservation] = []
     /// By set.
     private(set) var results: [AggregateResult] = []
@@ -26,6 +27,7 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
         self.plan = plan
         self.task = task
         locals = plan.sets.map { _ in [] }
+        spilled = locals.map { _ in [] }
     }
 
     var metricsNode: Int? { plan.node.id }
@@ -33,9 +35,10 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
     func makeSink(driver: DriverContext) throws -> PushOperator { try AggregateSink(factory: self, driver: driver) }
 
     /// Takes over a driver's sets with the memory that they are booked on.
-    func add(_ sets: [GroupSet], reservation: MemoryReservation) {
+    func add(_ sets: [GroupSet], spilled files: [SpilledGroups?], reservation: MemoryReservation) {
         lock.withLock { _ in
             reservations.append(reservation)
+            for (index, file) in files.enumerated() { if let file { spilled[index].append(file) } }
             for set in sets { locals[set.index].append(set) }
         }
     }
@@ -49,6 +52,12 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
             let filled = sets.filter { $0.groupCount > 0 }
             let result = AggregateResult(plan: plan, index: index)
             results.append(result)
+            if !spilled[index].isEmpty {
+                result.setSpilled(spilled[index], keeping: filled)
+                spilled[index] = []
+                for set in filled { tasks.append { [set = Confined(set)] in set.value.table?.partition() } }
+                continue
+            }
             let total = filled.reduce(0) { $0 + $1.groupCount }
             let isPartitioned = filled.contains {
                 $0.table?.store.partitionCount ?? 1 > 1 || $0.table?.hasDuplicates ?? false
@@ -74,6 +83,7 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
     func release(failed: Bool) {
         lock.withLock { _ in
             locals = plan.sets.map { _ in [] }
+            spilled = plan.sets.map { _ in [] }
             results = []
             reservations = []
         }
@@ -93,6 +103,9 @@ private final class AggregateSink: PushOperator {
     private let sets: [GroupSet]
     private let reservation: MemoryReservation
     private let canPartition: Bool
+    private let budget: SpillBudget
+    private let canSpill: Bool
+    private var spilled: [SpilledGroups?]
     /// By set: rows and groups when the table last lost its slots, and whether look-ups are left out since.
     private var appends: [Bool]
     private var lookUpStart: [(rows: Int, groups: Int)]
@@ -105,6 +118,9 @@ private final class AggregateSink: PushOperator {
         let slotCountMax = canPartition ? AggregateSinkFactory.slotCountMax : Int.max
         sets = plan.sets.indices.map { GroupSet(plan: plan, index: $0, slotCountMax: slotCountMax) }
         reservation = MemoryReservation(driver.task.memory(for: plan.node))
+        budget = SpillBudget(driver.task)
+        canSpill = budget.canSpill && plan.canSpill && plan.sets.contains { !$0.isEmpty }
+        spilled = sets.map { _ in nil }
         appends = sets.map { _ in false }
         lookUpStart = sets.map { _ in (0, 0) }
         super.init(node: plan.node, downstream: nil, driver: driver)
@@ -117,6 +133,23 @@ private final class AggregateSink: PushOperator {
                 if appends[position] { try set.append(input) } else { try set.add(input) }
                 if canPartition, set.groupCount > AggregateSinkFactory.partitionedGroupCount { grown(position, set) }
             }
+        }
+        let byteCount = sets.reduce(0) { $0 + $1.byteCount }
+        if !canSpill {
+            try reservation.resize(to: byteCount)
+        } else if try budget.isExceeded(reservation, byteCount: byteCount) {
+            try spill()
+        }
+    }
+
+    /// Writes the groups so far to disk and starts again.
+    private func spill() throws {
+        for (position, set) in sets.enumerated() {
+            guard let table = set.table, table.groupCount > 0 else { continue }
+            let target = spilled[position] ?? SpilledGroups(plan: factory.plan, index: set.index, budget: budget)
+            spilled[position] = target
+            try target.write(table) { try driver.checkCancellation() }
+            lookUpStart[position] = (set.rowsSeen, 0)
         }
         try reservation.resize(to: sets.reduce(0) { $0 + $1.byteCount })
     }
@@ -134,6 +167,7 @@ private final class AggregateSink: PushOperator {
     }
 
     override func finishInput() throws {
-        factory.add(sets, reservation: reservation)
+        for groups in spilled { counters.metrics.spilledBytes += try groups?.seal() ?? 0 }
+        factory.add(sets, spilled: spilled, reservation: reservation)
     }
 }

@@ -13,6 +13,8 @@ final class AggregateResult: @unchecked Sendable {
         case whole(GroupSet)
         /// The drivers' tables, every one partitioned; equal groups are in the same partition.
         case partitioned([GroupSet])
+        /// The same with the larger part of the groups on disk.
+        case spilled([SpilledGroups], [GroupSet])
     }
 
     private let plan: AggregatePlan
@@ -36,6 +38,7 @@ final class AggregateResult: @unchecked Sendable {
     }
 
     func setPartitioned(_ sets: [GroupSet]) { form = .partitioned(sets) }
+    func setSpilled(_ files: [SpilledGroups], keeping sets: [GroupSet]) { form = .spilled(files, sets) }
 
     /// How many drivers find work.
     var parallelism: Int {
@@ -43,6 +46,7 @@ final class AggregateResult: @unchecked Sendable {
         case .empty: 0
         case .whole(let set): (set.groupCount + 4 * Batch.standardRowCount - 1) / (4 * Batch.standardRowCount)
         case .partitioned: GroupRowStore.partitionCount
+        case .spilled: SpilledGroups.partitionCount
         }
     }
 
@@ -70,7 +74,7 @@ final class AggregateResult: @unchecked Sendable {
 
     func nextPartition() -> Int? {
         lock.withLock { _ in
-            guard partition < GroupRowStore.partitionCount else { return nil }
+            guard partition < parallelism else { return nil }
             defer { partition += 1 }
             return partition
         }
@@ -88,6 +92,20 @@ final class AggregateResult: @unchecked Sendable {
             merged.borrow([table.heap])
             table.store.discard(partition: number)
         }
+        return merged
+    }
+
+    /// Merges one partition of what was spilled and of what the drivers still had.
+    func mergeSpilled(_ number: Int, _ files: [SpilledGroups], _ sets: [GroupSet]) throws -> GroupSet {
+        let merged = GroupSet(plan: plan, index: index)
+        for set in sets {
+            guard let table = set.table else { continue }
+            for partition in SpilledGroups.rowPartitions(of: number) {
+                try merged.absorb(table, partition: partition)
+                table.store.discard(partition: partition)
+            }
+        }
+        for file in files { try file.merge(partition: number, into: merged) }
         return merged
     }
 }
@@ -141,17 +159,31 @@ private final class AggregateSource: BatchSource {
             return count == 0 ? nil : try set.output(rows, count: count)
         case .partitioned(let sets):
             while true {
-                if let merged, let store = merged.table?.store {
-                    let count = store.next(partition: 0, &cursor, into: rows, limit: Batch.standardRowCount)
-                    if count > 0 { return try merged.output(rows, count: count) }
-                    self.merged = nil
-                }
+                if let batch = try nextMerged() { return batch }
                 guard let partition = result.nextPartition() else { return nil }
-                let made = try result.mergePartition(partition, of: sets)
-                try reservation.resize(to: made.byteCount)
-                merged = made
-                cursor = GroupRowStore.Cursor()
+                try take(try result.mergePartition(partition, of: sets))
+            }
+        case .spilled(let files, let sets):
+            while true {
+                if let batch = try nextMerged() { return batch }
+                guard let partition = result.nextPartition() else { return nil }
+                try take(try result.mergeSpilled(partition, files, sets))
             }
         }
+    }
+
+    private func take(_ set: GroupSet) throws {
+        try reservation.resize(to: set.byteCount)
+        merged = set
+        cursor = GroupRowStore.Cursor()
+    }
+
+    /// The next rows of the partition being read.
+    private func nextMerged() throws -> Batch? {
+        guard let merged, let store = merged.table?.store else { return nil }
+        let count = store.next(partition: 0, &cursor, into: rows, limit: Batch.standardRowCount)
+        if count > 0 { return try merged.output(rows, count: count) }
+        self.merged = nil
+        return nil
     }
 }

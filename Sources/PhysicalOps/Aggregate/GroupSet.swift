@@ -112,6 +112,21 @@ final class GroupSet {
 
     // MARK: Merging
 
+    /// Adds groups that were exported: columns of keys, then of states.
+    func merge(exported batch: Batch) throws {
+        guard let table else { throw QueryError.internalError("groups without keys are not exported") }
+        let keyCount = layout.types.count
+        table.find((0..<keyCount).map { batch.column($0) }, count: batch.rowCount)
+        var column = keyCount
+        for (executor, offset) in zip(layout.executors, layout.stateOffsets) {
+            let width = executor.exportedTypes.count
+            try executor.merge(
+                table.groups, offset: offset, exported: (column..<column + width).map { batch.column($0) },
+                count: batch.rowCount)
+            column += width
+        }
+    }
+
     /// Adds all groups of another driver's set, and what it collected. The other is of no use afterwards, but must live
     /// as long as this one: keys are not copied.
     func absorb(_ other: GroupSet) throws {

@@ -30,7 +30,7 @@ final class MergeSourceFactory: SourceFactory {
 
 /// A k-way merge over a tournament of the streams' next rows. Rows are taken in runs: as long as the winner stays in front
 /// of the second best, found by galloping.
-private final class MergeSource: BatchSource {
+final class MergeSource: BatchSource {
     private struct Stream {
         let reader: any ExchangeReader
         var batch: Batch?

@@ -30,10 +30,13 @@ package final class RowPart: @unchecked Sendable {
     fileprivate var chunkCounts: [Int] = []
     package private(set) var rowCount = 0
     fileprivate let heap = StringHeap(chunkByteCount: 256 << 10)
-    private var byteCount = 0
+    private var fixedByteCount = 0
     private let reservation: MemoryReservation
 
     package init(memory: OperatorMemory) { reservation = MemoryReservation(memory) }
+
+    /// Bytes that the rows take.
+    package var byteCount: Int { fixedByteCount + heap.byteCount }
 
     /// The rows were copied: from now on only the heap counts, and the store that pins it accounts for it.
     fileprivate func handOverAccount() throws -> Int {
@@ -46,17 +49,28 @@ package final class RowPart: @unchecked Sendable {
     /// Adds `count` rows of dense vectors in any encoding.
     package func append(_ columns: [Vector], count: Int) throws {
         if count == 0 { return }
+        add(columns, count: count)
+        try reservation.resize(to: byteCount)
+    }
+
+    /// Adds rows and says whether it is time to spill what there is.
+    func append(_ columns: [Vector], count: Int, within budget: SpillBudget) throws -> Bool {
+        if count == 0 { return false }
+        add(columns, count: count)
+        return try budget.isExceeded(reservation, byteCount: byteCount)
+    }
+
+    private func add(_ columns: [Vector], count: Int) {
         var stored: [Vector] = []
         stored.reserveCapacity(columns.count)
         for column in columns {
             let flat = column.flattened()
             stored.append(flat.physical == .view ? copyStrings(flat) : flat)
-            byteCount += count * flat.physical.width
+            fixedByteCount += count * flat.physical.width
         }
         chunks.append(stored)
         chunkCounts.append(count)
         rowCount += count
-        try reservation.resize(to: byteCount + heap.byteCount)
     }
 
     /// Long strings move into the part's heap, so that the operator does not keep whole pages alive.
@@ -88,10 +102,11 @@ package final class RowAssembly: Sendable {
     private let parts: [RowPart]
     private let types: [DataType]
     private let rowCount: Int
-    private let reservation: HeldReservation
+    private let reservation: HeldReservation?
     private let columns: Mutex<[Vector?]>
 
-    package init(parts: [RowPart], types: [DataType], memory: OperatorMemory) throws {
+    /// `memory` is `nil` for rows that live for a moment only: until they are written to disk.
+    package init(parts: [RowPart], types: [DataType], memory: OperatorMemory?) throws {
         let rows = parts.reduce(0) { $0 + $1.rowCount }
         guard rows < Int(UInt32.max) - 1 else {
             throw QueryError(.programLimitExceeded, "an operator has to keep more than 4 billion rows on one worker")
@@ -100,8 +115,8 @@ package final class RowAssembly: Sendable {
         self.types = types
         rowCount = rows
         columns = Mutex([Vector?](repeating: nil, count: types.count))
-        reservation = HeldReservation(MemoryReservation(memory))
-        try reservation.held.resize(to: types.reduce(0) { $0 + $1.physical.width } * rows)
+        reservation = memory.map { HeldReservation(MemoryReservation($0)) }
+        try reservation?.held.resize(to: types.reduce(0) { $0 + $1.physical.width } * rows)
     }
 
     /// Makes one column; different columns may be made at the same time.
@@ -137,7 +152,7 @@ package final class RowAssembly: Sendable {
         guard made.count == types.count else { throw QueryError.internalError("a column was not assembled") }
         var bytes = types.reduce(0) { $0 + $1.physical.width } * rowCount
         for part in parts { bytes += try part.handOverAccount() }
-        try reservation.held.resize(to: bytes)
+        try reservation?.held.resize(to: bytes)
         return RowStore(columns: made, rowCount: rowCount, reservation: reservation)
     }
 

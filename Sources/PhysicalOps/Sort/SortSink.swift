@@ -12,10 +12,38 @@ final class SortShared: @unchecked Sendable {
     /// No row with a larger prefix can be among the first ones.
     let threshold = Atomic<UInt64>(.max)
     var result: SortResult?
+    /// Sorted runs on disk, if the rows did not fit: then they are the result.
+    private let spilled = Mutex<[SpilledRun]>([])
 
     init(layout: SortLayout, task: TaskContext) {
         self.layout = layout
         self.task = task
+    }
+
+    var spilledRuns: [any SpillFile] { spilled.withLock { $0.map(\.file) } }
+    func addRun(_ file: any SpillFile) { spilled.withLock { [run = SpilledRun(file: file)] in $0.append(run) } }
+    func dropRuns() { spilled.withLock { $0 = [] } }
+
+    /// Sorts the rows of a part and writes them to a run. Returns the run's bytes. The part is of no use afterwards.
+    func spill(_ part: RowPart, budget: SpillBudget) throws -> Int {
+        let store = try RowAssembly(parts: [part], types: layout.storedTypes, memory: nil).finishWhole()
+        let sort = RowSort(layout.plan.keys, keys: layout.keyPositions.map { store.columns[$0] })
+        let run = sort.sorted(from: 0, count: store.rowCount)
+        let file = try budget.makeFile(types: layout.storedTypes)
+        let all = Array(layout.storedTypes.indices)
+        let buffer = Buffer(byteCount: Batch.standardRowCount * 4)
+        let rows = buffer.base.assumingMemoryBound(to: UInt32.self)
+        var position = 0
+        while position < run.count {
+            try task.checkCancellation()
+            let count = min(Batch.standardRowCount, run.count - position)
+            for index in 0..<count { rows[index] = run.entries[position + index].row }
+            try file.append(store.batch(rows, count: count, columns: all))
+            position += count
+        }
+        try file.seal()
+        addRun(file)
+        return file.byteCount
     }
 
     func lowerThreshold(to prefix: UInt64) {
@@ -26,6 +54,11 @@ final class SortShared: @unchecked Sendable {
             seen = original
         }
     }
+}
+
+/// Written by a driver, read by the one that merges: never by two at a time, hence unchecked.
+private struct SpilledRun: @unchecked Sendable {
+    let file: any SpillFile
 }
 
 /// The sorted rows.
@@ -68,6 +101,15 @@ final class SortSink: SinkFactory, Sendable {
     }
 
     func finalize(phase: Int) throws -> [FinalizeTask] {
+        if !shared.spilledRuns.isEmpty {
+            // What other drivers still have goes the same way; the runs are merged while they are read.
+            let parts = state.with { state in
+                defer { state.parts = [] }
+                return state.parts.filter { $0.rowCount > 0 }
+            }
+            let budget = SpillBudget(shared.task)
+            return parts.map { part in { [shared] in _ = try shared.spill(part, budget: budget) } }
+        }
         switch phase {
         case 0:
             let assembly = try state.with { state in
@@ -112,6 +154,7 @@ final class SortSink: SinkFactory, Sendable {
     func release(failed: Bool) {
         state.with { $0 = State() }
         shared.result = nil
+        shared.dropRuns()
     }
 }
 
@@ -120,7 +163,9 @@ final class SortSink: SinkFactory, Sendable {
 private final class SortCollector: PushOperator {
     private let layout: SortLayout
     private let shared: SortShared
-    private let part: RowPart
+    private var part: RowPart
+    private let memory: OperatorMemory
+    private let budget: SpillBudget
     private let computed: [RowExpression]
     private let encoder: SortPrefixEncoder
     private let handOver: (RowPart) -> Void
@@ -133,7 +178,9 @@ private final class SortCollector: PushOperator {
         layout = shared.layout
         self.shared = shared
         self.handOver = handOver
-        part = RowPart(memory: shared.task.memory(for: node))
+        memory = shared.task.memory(for: node)
+        part = RowPart(memory: memory)
+        budget = SpillBudget(shared.task)
         computed = try shared.layout.computedKeys.map {
             try RowExpression(shared.layout.plan.keys[$0].expression, task: shared.task)
         }
@@ -149,7 +196,10 @@ private final class SortCollector: PushOperator {
     override func process(_ batch: Batch) throws {
         var columns = (0..<layout.outputCount).map { batch.column($0) }
         for expression in computed { columns.append(try expression.evaluate(batch)) }
-        guard let gathered else { return try part.append(columns, count: batch.rowCount) }
+        guard let gathered else {
+            if try part.append(columns, count: batch.rowCount, within: budget) { try spill() }
+            return
+        }
         if keptRowCount == 0 { return }
         let whole = Batch(columns: columns, rowCount: batch.rowCount)
         let threshold = shared.threshold.load(ordering: .relaxed)
@@ -160,6 +210,11 @@ private final class SortCollector: PushOperator {
             if rows.count > 0 { gathered.append(whole, rows: rows.rows, count: rows.count) }
         }
         if gathered.rowCount >= pruneRowCount { prune(gathered) }
+    }
+
+    private func spill() throws {
+        counters.metrics.spilledBytes += try shared.spill(part, budget: budget)
+        part = RowPart(memory: memory)
     }
 
     private func belowThreshold(_ columns: [Vector], count: Int, _ threshold: UInt64) -> Selection {

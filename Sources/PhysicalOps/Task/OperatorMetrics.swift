@@ -12,6 +12,8 @@ package struct OperatorMetrics: Hashable, Sendable {
     package var nanoseconds: UInt64 = 0
     /// Bytes read from a store or exchange, where the operator knows.
     package var bytes = 0
+    /// Bytes written to disk because memory was short.
+    package var spilledBytes = 0
     /// The most memory reserved at one time.
     package var memoryPeak = 0
 
@@ -26,6 +28,7 @@ package struct OperatorMetrics: Hashable, Sendable {
         batchesOut += other.batchesOut
         nanoseconds &+= other.nanoseconds
         bytes += other.bytes
+        spilledBytes += other.spilledBytes
         memoryPeak = max(memoryPeak, other.memoryPeak)
     }
 }

@@ -25,9 +25,12 @@ package protocol TaskEnvironment: AnyObject, Sendable {
     func writer(for target: WriteTarget) throws -> any TableWriter
     /// The rows of a recursive query's last round.
     func workingTable(_ number: Int) throws -> [Batch]
+    /// Where operators put what they may not keep in memory; `nil`: nowhere, and they fail with 53200 instead.
+    var spillStore: (any SpillStore)? { get }
 }
 
 extension TaskEnvironment {
+    package var spillStore: (any SpillStore)? { nil }
     package func workingTable(_ number: Int) throws -> [Batch] {
         throw QueryError.internalError("working table \(number) is read outside of its recursion")
     }

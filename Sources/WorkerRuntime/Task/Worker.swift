@@ -18,7 +18,12 @@ package struct WorkerOptions: Sendable {
     package var memoryByteLimit: Int
     /// Bytes of unread output of one task beyond which its drivers wait.
     package var outputBufferByteLimit: Int
-    package init(threads: Int, memoryByteLimit: Int, outputBufferByteLimit: Int = 32 << 20) {
+    /// Where operators write what they may not keep in memory; `nil`: nowhere.
+    package var spillDirectory: String?
+    package init(
+        threads: Int, memoryByteLimit: Int, outputBufferByteLimit: Int = 32 << 20, spillDirectory: String? = nil
+    ) {
+        self.spillDirectory = spillDirectory
         self.threads = threads
         self.memoryByteLimit = memoryByteLimit
         self.outputBufferByteLimit = outputBufferByteLimit
@@ -144,7 +149,8 @@ package final class Worker: WorkerService, Sendable {
         let queryPool = enterQuery(descriptor)
         return WorkerTaskEnvironment(
             descriptor: descriptor, tables: tables, writers: PreparedWriters(writers), registry: registry,
-            memory: queryPool, threads: options.threads
+            memory: queryPool, threads: options.threads,
+            spillStore: options.spillDirectory.map { TaskSpill(directory: $0) }
         ) { [weak self] location, partition in
             guard let self else { throw Self.cancelled }
             return try self.openReader(location, partition: partition)
@@ -296,7 +302,8 @@ extension Transport.OperatorMetrics {
     fileprivate init(_ metrics: PhysicalOps.OperatorMetrics) {
         self.init(
             node: metrics.node, rowsIn: metrics.rowsIn, rowsOut: metrics.rowsOut,
-            nanoseconds: Int(metrics.nanoseconds), bytesRead: metrics.bytes, memoryBytesPeak: metrics.memoryPeak)
+            nanoseconds: Int(metrics.nanoseconds), bytesRead: metrics.bytes, memoryBytesPeak: metrics.memoryPeak,
+            spilledBytes: metrics.spilledBytes)
     }
 }
 

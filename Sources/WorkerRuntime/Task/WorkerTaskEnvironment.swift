@@ -15,6 +15,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
     let evaluationContext: EvaluationContext
     let memory: MemoryPool
     let threads: Int
+    let spillStore: (any SpillStore)?
     private let descriptor: TaskDescriptor
     private let tables: [TableName: any TableProvider]
     private let writers: PreparedWriters
@@ -22,7 +23,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
 
     init(
         descriptor: TaskDescriptor, tables: [TableName: any TableProvider], writers: PreparedWriters,
-        registry: FunctionRegistry, memory: MemoryPool, threads: Int,
+        registry: FunctionRegistry, memory: MemoryPool, threads: Int, spillStore: (any SpillStore)?,
         openReader: @escaping @Sendable (TaskLocation, Int) throws -> any ExchangeReader
     ) {
         self.descriptor = descriptor
@@ -31,6 +32,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         self.registry = registry
         self.memory = memory
         self.threads = threads
+        self.spillStore = spillStore
         self.openReader = openReader
         evaluationContext = EvaluationContext(
             statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone,

@@ -27,7 +27,7 @@ package final class TaskSpill: SpillStore {
     }
 }
 
-/// A file that grows at its end and gives back what nobody reads again. Thread-safe.
+/// A file that grows at its end until the task is over. Thread-safe.
 private final class DiskFile: Sendable {
     private let directory: String
     private let descriptor: Int32
@@ -35,10 +35,10 @@ private final class DiskFile: Sendable {
 
     init(directory: String) throws {
         self.directory = directory
-        var template = Array("\(directory)/martlet-spill-XXXXXX".utf8CString)
-        descriptor = mkostemp(&template, O_CLOEXEC)
+        let path = "\(directory)/martlet-spill-\(getpid())-\(UInt64.random(in: .min ... .max))"
+        descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DiskFile.error("could not create a spill file", directory) }
-        unlink(template)
+        unlink(path)
     }
 
     deinit { close(descriptor) }
@@ -70,12 +70,6 @@ private final class DiskFile: Sendable {
         return buffer
     }
 
-    /// Lets the disk have the range back. Where the file system cannot, it stays until the task ends.
-    func discard(_ range: Range<Int>) {
-        _ = fallocate(
-            descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off_t(range.lowerBound), off_t(range.count))
-    }
-
     private static func error(_ what: String, _ directory: String) -> QueryError {
         let code = errno
         let state: SQLState = code == ENOSPC || code == EDQUOT ? .diskFull : .ioError
@@ -102,8 +96,6 @@ private final class FrameSpillFile: SpillFile {
         options.targetByteCount = 64 << 10
         encoder = FrameEncoder(options: options)
     }
-
-    deinit { for frame in frames { disk.discard(frame) } }
 
     func append(_ batch: Batch) throws {
         rowCount += batch.rowCount

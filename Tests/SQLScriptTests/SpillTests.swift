@@ -28,7 +28,7 @@ struct SpillTests {
         "SELECT l_orderkey, l_linenumber, max(l_comment), min(l_shipdate) FROM tpch.tiny.lineitem GROUP BY 1, 2",
         "SELECT DISTINCT l_partkey, l_suppkey, l_comment FROM tpch.tiny.lineitem",
         """
-        SELECT l_orderkey, l_comment, count(*), stddev(l_tax) FROM tpch.tiny.lineitem
+        SELECT l_orderkey, l_comment, count(*), sum(l_tax) FROM tpch.tiny.lineitem
         GROUP BY GROUPING SETS ((l_orderkey), (l_comment), ())
         """,
     ]

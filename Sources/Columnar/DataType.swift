@@ -32,6 +32,8 @@ package indirect enum DataType: Hashable, Sendable {
     case date
     /// Microseconds since midnight.
     case time
+    /// `TimeTZValue`, packed.
+    case timeTZ
     /// Microseconds since 1970-01-01 00:00:00, without zone.
     case timestamp
     /// Microseconds since 1970-01-01 00:00:00 UTC.
@@ -80,7 +82,7 @@ extension DataType {
         case .int8: .int8
         case .int16: .int16
         case .int32, .date: .int32
-        case .int64, .time, .timestamp, .timestampTZ: .int64
+        case .int64, .time, .timeTZ, .timestamp, .timestampTZ: .int64
         case .float32: .float32
         case .float64: .float64
         case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
@@ -108,7 +110,7 @@ extension DataType {
     package var isNumeric: Bool { isInteger || isFloat || isDecimal }
     package var isTemporal: Bool {
         switch self {
-        case .date, .time, .timestamp, .timestampTZ, .interval: true
+        case .date, .time, .timeTZ, .timestamp, .timestampTZ, .interval: true
         default: false
         }
     }
@@ -146,6 +148,7 @@ extension DataType {
         case .bytea: "bytea"
         case .date: "date"
         case .time: "time without time zone"
+        case .timeTZ: "time with time zone"
         case .timestamp: "timestamp without time zone"
         case .timestampTZ: "timestamp with time zone"
         case .interval: "interval"

@@ -212,7 +212,7 @@ final class PostgresConnection {
     }
 
     private func textSettings(_ session: Session) -> TextSettings {
-        TextSettings(timeZoneNamed: session.settings["timezone"])
+        session.settings.textSettings
     }
 
     private func send(_ batch: Batch, isBinary: [Bool], settings: TextSettings) async throws {

@@ -33,6 +33,7 @@ struct PostgresType: Sendable, Hashable {
         case .bytea: (oid, size) = (17, -1)
         case .date: (oid, size) = (1082, 4)
         case .time: (oid, size) = (1083, 8)
+        case .timeTZ: (oid, size) = (1266, 12)
         case .timestamp: (oid, size) = (1114, 8)
         case .timestampTZ: (oid, size) = (1184, 8)
         case .interval: (oid, size) = (1186, 16)
@@ -60,6 +61,7 @@ struct PostgresType: Sendable, Hashable {
         case 1042: 1014
         case 1082: 1182
         case 1083: 1183
+        case 1266: 1270
         case 1114: 1115
         case 1184: 1185
         case 1186: 1187
@@ -90,6 +92,7 @@ struct PostgresType: Sendable, Hashable {
         case 17: .bytea
         case 1082: .date
         case 1083: .time
+        case 1266: .timeTZ
         case 1114: .timestamp
         case 1184: .timestampTZ
         case 1186: .interval
@@ -145,6 +148,11 @@ struct PostgresType: Sendable, Hashable {
         case .bytea: return .bytes(binary)
         case .date: return .integer(try integer(4) + epochDays)
         case .time: return .integer(try integer(8))
+        case .timeTZ:
+            guard binary.count == 12 else { _ = try integer(12); return .null }
+            func part(_ range: Range<Int>) -> Int64 { binary[range].reduce(0) { $0 << 8 | Int64($1) } }
+            let west = Int32(truncatingIfNeeded: part(8..<12))
+            return .integer(TimeTZValue(time: part(0..<8), offset: -Int(west)).packed)
         case .timestamp, .timestampTZ: return .integer(try integer(8) &+ epochMicroseconds)
         case .interval:
             guard binary.count == 16 else { _ = try integer(16); return .null }
@@ -227,6 +235,10 @@ struct PostgresType: Sendable, Hashable {
             case .int32: put(Int32(truncatingIfNeeded: value))
             case .date: put(Int32(truncatingIfNeeded: value - epochDays))
             case .timestamp, .timestampTZ: put(value &- epochMicroseconds)
+            case .timeTZ:
+                let time = TimeTZValue(packed: value)
+                put(time.time)
+                put(Int32(truncatingIfNeeded: -time.offset))
             default: put(value)
             }
         case .float(let value):

@@ -1,6 +1,7 @@
 // Text of numbers: integers, exact numerics and floats, both ways.
 
 import Diagnostics
+import Glibc
 
 /// Powers of ten that fit an Int128, from 10^0 to 10^38.
 package enum PowerOfTen {
@@ -69,16 +70,26 @@ package enum NumericText {
     }
 
     /// Shortest text that reads back as the same number, in PostgreSQL's form.
-    package static func append(_ value: Double, into text: inout [UInt8]) {
+    package static func append(_ value: Double, extraDigits: Int = 1, into text: inout [UInt8]) {
+        if extraDigits <= 0 { return appendRounded(value, digits: max(1, 15 + extraDigits), into: &text) }
         if !value.isFinite { return appendSpecial(value.isNaN, value < 0, into: &text) }
         if value == 0 { return text.append(contentsOf: value.sign == .minus ? [0x2D, 0x30] : [0x30]) }
         appendShortest(value.description, exponentLimit: 15, into: &text)
     }
 
-    package static func append(_ value: Float, into text: inout [UInt8]) {
+    package static func append(_ value: Float, extraDigits: Int = 1, into text: inout [UInt8]) {
+        if extraDigits <= 0 { return appendRounded(Double(value), digits: max(1, 6 + extraDigits), into: &text) }
         if !value.isFinite { return appendSpecial(value.isNaN, value < 0, into: &text) }
         if value == 0 { return text.append(contentsOf: value.sign == .minus ? [0x2D, 0x30] : [0x30]) }
         appendShortest(value.description, exponentLimit: 6, into: &text)
+    }
+
+    /// Rounded to so many significant digits, as C's `%g` writes it.
+    private static func appendRounded(_ value: Double, digits: Int, into text: inout [UInt8]) {
+        if !value.isFinite { return appendSpecial(value.isNaN, value < 0, into: &text) }
+        var buffer = [CChar](repeating: 0, count: 40)
+        let count = withVaList([Int32(digits), value]) { vsnprintf(&buffer, buffer.count, "%.*g", $0) }
+        for index in 0..<Int(count) { text.append(UInt8(bitPattern: buffer[index])) }
     }
 
     private static func appendSpecial(_ isNaN: Bool, _ isNegative: Bool, into text: inout [UInt8]) {

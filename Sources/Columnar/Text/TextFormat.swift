@@ -7,13 +7,15 @@ package struct TextSettings: Sendable {
     package var timeZone: TimeZoneData
     /// Microseconds since 1970 UTC, for `now` and `today` on input.
     package var now: Int64
-    package init(timeZone: TimeZoneData = .utc, now: Int64 = 0) {
+    package var style: TextStyle
+    package init(timeZone: TimeZoneData = .utc, now: Int64 = 0, style: TextStyle = TextStyle()) {
         self.timeZone = timeZone
         self.now = now
+        self.style = style
     }
     /// By the name of a zone; an unknown one is UTC.
-    package init(timeZoneNamed name: String, now: Int64 = 0) {
-        self.init(timeZone: TimeZoneData.named(name) ?? .utc, now: now)
+    package init(timeZoneNamed name: String, now: Int64 = 0, style: TextStyle = TextStyle()) {
+        self.init(timeZone: TimeZoneData.named(name) ?? .utc, now: now, style: style)
     }
 }
 
@@ -44,8 +46,10 @@ package enum TextFormat {
         case .int16: NumericText.append(Int64(vector.values(Int16.self)[row]), into: &text)
         case .int32: NumericText.append(Int64(vector.values(Int32.self)[row]), into: &text)
         case .int64: NumericText.append(vector.values(Int64.self)[row], into: &text)
-        case .float32: NumericText.append(vector.values(Float.self)[row], into: &text)
-        case .float64: NumericText.append(vector.values(Double.self)[row], into: &text)
+        case .float32:
+            NumericText.append(vector.values(Float.self)[row], extraDigits: settings.style.extraFloatDigits, into: &text)
+        case .float64:
+            NumericText.append(vector.values(Double.self)[row], extraDigits: settings.style.extraFloatDigits, into: &text)
         case .decimal(_, let scale):
             let value =
                 vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
@@ -57,15 +61,20 @@ package enum TextFormat {
             let count = Utf8.characterCount(StringView.bytes(at: vector.views + row), vector.views[row].count)
             if count < length { text.append(contentsOf: repeatElement(0x20, count: length - count)) }
         case .bytea:
-            text.append(contentsOf: [0x5C, 0x78])
-            let bytes = StringView.bytes(at: vector.views + row)
-            for index in 0..<vector.views[row].count { appendHex(bytes[index], into: &text) }
-        case .date: DateTimeText.appendDate(vector.values(Int32.self)[row], into: &text)
+            ByteText.append(
+                UnsafeBufferPointer(start: StringView.bytes(at: vector.views + row), count: vector.views[row].count),
+                format: settings.style.byteFormat, into: &text)
+        case .date: DateTimeText.appendDate(vector.values(Int32.self)[row], style: settings.style, into: &text)
         case .time: DateTimeText.appendTime(vector.values(Int64.self)[row], into: &text)
-        case .timestamp: DateTimeText.appendTimestamp(vector.values(Int64.self)[row], into: &text)
+        case .timeTZ: DateTimeText.appendTimeTZ(TimeTZValue(packed: vector.values(Int64.self)[row]), into: &text)
+        case .timestamp:
+            DateTimeText.appendTimestamp(vector.values(Int64.self)[row], style: settings.style, into: &text)
         case .timestampTZ:
-            DateTimeText.appendTimestampTZ(vector.values(Int64.self)[row], zone: settings.timeZone, into: &text)
-        case .interval: IntervalText.append(vector.values(IntervalValue.self)[row], into: &text)
+            DateTimeText.appendTimestampTZ(
+                vector.values(Int64.self)[row], zone: settings.timeZone, style: settings.style, into: &text)
+        case .interval:
+            IntervalText.append(
+                vector.values(IntervalValue.self)[row], format: settings.style.intervalFormat, into: &text)
         case .uuid: appendUUID(vector.values(UUIDValue.self)[row], into: &text)
         case .array(let element):
             let view = vector.views + row
@@ -81,15 +90,11 @@ package enum TextFormat {
         text.append(contentsOf: UnsafeBufferPointer(start: StringView.bytes(at: view), count: view.pointee.count))
     }
 
-    private static func appendHex(_ byte: UInt8, into text: inout [UInt8]) {
-        for nibble in [byte >> 4, byte & 15] { text.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble) }
-    }
-
     private static func appendUUID(_ value: UUIDValue, into text: inout [UInt8]) {
         for index in 0..<16 {
             if index == 4 || index == 6 || index == 8 || index == 10 { text.append(0x2D) }
             let half = index < 8 ? value.high : value.low
-            appendHex(UInt8(truncatingIfNeeded: half >> UInt64(56 - index % 8 * 8)), into: &text)
+            ByteText.appendHex(UInt8(truncatingIfNeeded: half >> UInt64(56 - index % 8 * 8)), into: &text)
         }
     }
 
@@ -112,7 +117,7 @@ package enum TextFormat {
         case .float32:
             let value = try parseFloat(text, type)
             let narrow = Float(value)
-            if narrow.isInfinite && value.isFinite { throw outOfRange(text, type) }
+            if (narrow.isInfinite && value.isFinite) || (narrow == 0 && value != 0) { throw outOfRange(text, type) }
             return .float(Double(narrow))
         case .float64: return .float(try parseFloat(text, type))
         case .decimal(let precision, let scale): return .decimal(try parseDecimal(text, precision, scale, type))
@@ -130,31 +135,13 @@ package enum TextFormat {
             var canonical: [UInt8] = []
             try JSONPath(text).append(to: &canonical)
             return .bytes(canonical)
-        case .bytea: return .bytes(try parseBytes(text))
-        case .date:
-            return .integer(
-                Int64(
-                    try dateTime(text, type) { () throws(DateTimeText.Failure) in
-                        try DateTimeText.parseDate(text, now: settings.timeZone.localTime(of: settings.now))
-                    }))
-        case .time:
-            return .integer(
-                try dateTime(text, type) { () throws(DateTimeText.Failure) in
-                    try DateTimeText.parseTime(text, now: settings.timeZone.localTime(of: settings.now))
-                })
-        case .timestamp:
-            return .integer(
-                try dateTime(text, type) { () throws(DateTimeText.Failure) in
-                    try DateTimeText.parseTimestamp(text, now: settings.timeZone.localTime(of: settings.now))
-                })
-        case .timestampTZ:
-            return .integer(
-                try dateTime(text, type) { () throws(DateTimeText.Failure) in
-                    try DateTimeText.parseTimestampTZ(text, zone: settings.timeZone, now: settings.now)
-                })
-        case .interval:
-            guard let value = IntervalText.parse(text) else { throw syntax(text, type, .invalidDatetimeFormat) }
-            return .interval(value)
+        case .bytea: return .bytes(try ByteText.parse(text))
+        case .date: return .integer(Int64(try DateTimeText.parseDate(text, settings: settings)))
+        case .time: return .integer(try DateTimeText.parseTime(text, settings: settings))
+        case .timeTZ: return .integer(try DateTimeText.parseTimeTZ(text, settings: settings).packed)
+        case .timestamp, .timestampTZ:
+            return .integer(try DateTimeText.parseTimestamp(text, as: type, settings: settings))
+        case .interval: return .interval(try IntervalText.parse(text, style: settings.style))
         case .uuid: return .uuid(try parseUUID(text))
         case .record: throw QueryError.notSupported("input of anonymous composite types")
         case .array(let element): return .bytes(try ArrayText.parse(text, element: element, settings: settings))
@@ -239,70 +226,6 @@ package enum TextFormat {
         return Array(text[..<kept])
     }
 
-    private static func dateTime<T>(
-        _ text: UnsafeBufferPointer<UInt8>, _ type: DataType, _ body: () throws(DateTimeText.Failure) -> T
-    ) throws -> T {
-        do { return try body() } catch .syntax { throw syntax(text, type, .invalidDatetimeFormat) } catch .range {
-            throw QueryError(
-                .datetimeFieldOverflow,
-                "date/time field value out of range: \"\(String(decoding: text, as: UTF8.self))\"")
-        } catch .zone(let name) {
-            throw QueryError(.invalidParameterValue, "time zone \"\(name)\" not recognized")
-        }
-    }
-
-    private static func nibble(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x37
-        case 0x61...0x66: byte - 0x57
-        default: nil
-        }
-    }
-
-    private static func parseBytes(_ text: UnsafeBufferPointer<UInt8>) throws -> [UInt8] {
-        var result: [UInt8] = []
-        if text.count >= 2, text[0] == 0x5C, text[1] == 0x78 {
-            var high: UInt8?
-            for byte in text[2...] {
-                if NumericText.isSpace(byte) { continue }
-                guard let value = nibble(byte) else {
-                    throw QueryError(
-                        .invalidParameterValue,
-                        "invalid hexadecimal digit: \"\(String(decoding: [byte], as: UTF8.self))\"")
-                }
-                if let first = high {
-                    result.append(first << 4 | value)
-                    high = nil
-                } else {
-                    high = value
-                }
-            }
-            if high != nil {
-                throw QueryError(.invalidParameterValue, "invalid hexadecimal data: odd number of digits")
-            }
-            return result
-        }
-        var at = 0
-        while at < text.count {
-            if text[at] != 0x5C {
-                result.append(text[at])
-                at += 1
-            } else if at + 1 < text.count, text[at + 1] == 0x5C {
-                result.append(0x5C)
-                at += 2
-            } else if at + 3 < text.count, text[at + 1] &- 0x30 <= 3, text[at + 2] &- 0x30 <= 7,
-                text[at + 3] &- 0x30 <= 7
-            {
-                result.append((text[at + 1] & 3) << 6 | (text[at + 2] & 7) << 3 | (text[at + 3] & 7))
-                at += 4
-            } else {
-                throw syntax(text, .bytea)
-            }
-        }
-        return result
-    }
-
     private static func parseUUID(_ text: UnsafeBufferPointer<UInt8>) throws -> UUIDValue {
         var bytes = NumericText.trimmed(text)
         if bytes.count >= 2, bytes[0] == 0x7B, bytes[bytes.count - 1] == 0x7D {
@@ -313,7 +236,7 @@ package enum TextFormat {
         var digits = 0
         for byte in bytes {
             if byte == 0x2D, digits > 0, digits % 4 == 0 { continue }
-            guard let value = nibble(byte), digits < 32 else { throw syntax(text, .uuid) }
+            guard let value = ByteText.nibble(byte), digits < 32 else { throw syntax(text, .uuid) }
             if digits < 16 { high = high << 4 | UInt64(value) } else { low = low << 4 | UInt64(value) }
             digits += 1
         }

@@ -1,5 +1,6 @@
 // From a physical plan to tasks: how many each stage has, on which workers, with which splits.
 
+import Columnar
 import Diagnostics
 import QueryPlan
 import Storage
@@ -25,6 +26,7 @@ package struct TaskLayoutBuilder {
     package var catalog: Catalog
     package var statementTimestamp: Int64
     package var timeZone: String
+    package var textStyle: TextStyle
     package var memoryByteLimit: Int
     package var variation = ExecutionVariation()
 
@@ -56,8 +58,8 @@ package struct TaskLayoutBuilder {
                     TaskDescriptor(
                         attempt: attempt, stage: stage, outputPartitionCount: readerCounts[stage.id] ?? 1,
                         sources: sources, splits: splits.mapValues { $0[partition] }, catalogs: catalogs,
-                        statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit,
-                        variation: variation))
+                        statementTimestamp: statementTimestamp, timeZone: timeZone, textStyle: textStyle,
+                        memoryByteLimit: memoryByteLimit, variation: variation))
             }
         }
         return layout

@@ -113,7 +113,8 @@ package final class QueryEngine: Sendable {
             let layout = try await TaskLayoutBuilder(
                 query: query, plan: plan.physical, workers: plan.workers, coordinatorWorker: coordinatorWorker,
                 catalog: catalog, statementTimestamp: context.statementTimestamp, timeZone: context.timeZone,
-                memoryByteLimit: options.queryMemoryByteLimit, variation: context.variation
+                textStyle: context.textStyle, memoryByteLimit: options.queryMemoryByteLimit,
+                variation: context.variation
             ).build()
             let execution = try QueryExecution(
                 query: query, schema: plan.physical.result, layout: layout, directory: directory, logger: logger,

@@ -171,14 +171,15 @@ package final class Session: Sendable {
         }
         return BindingSession(
             searchPath: path, parameterTypes: parameterTypes, timeZone: settings["timezone"],
-            statementTimestamp: QueryEngine.now, user: user, database: database, settings: settings.all,
+            textStyle: settings.textStyle, statementTimestamp: QueryEngine.now, user: user, database: database, settings: settings.all,
             version: EngineVersion.banner)
     }
 
     private func context() -> EvaluationContext {
         let settings = self.settings
         return EvaluationContext(
-            statementTimestamp: QueryEngine.now, timeZone: settings["timezone"], variation: settings.variation)
+            statementTimestamp: QueryEngine.now, timeZone: settings["timezone"], textStyle: settings.textStyle,
+            variation: settings.variation)
     }
 
     /// Remembers the running query, so that it can be cancelled.

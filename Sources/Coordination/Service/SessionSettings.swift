@@ -143,7 +143,7 @@ package struct SessionSettings: Sendable {
             values[canonical] = nil
             return definition.isReported ? canonical : nil
         }
-        values[canonical] = try Self.checked(canonical, value)
+        values[canonical] = try checkedTextSetting(canonical, value) ?? Self.checked(canonical, value)
         return definition.isReported ? canonical : nil
     }
 
@@ -156,11 +156,6 @@ package struct SessionSettings: Sendable {
                     .featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
             }
             return "UTF8"
-        case "datestyle":
-            guard value.lowercased().hasPrefix("iso") else {
-                throw QueryError(.featureNotSupported, "date style \"\(value)\" is not supported", hint: "Use ISO.")
-            }
-            return "ISO, MDY"
         case "statement_timeout":
             guard milliseconds(value) != nil else {
                 throw QueryError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \"\(value)\"")

@@ -122,6 +122,7 @@ package struct BindingSession: Sendable {
     /// Types of parameters as far as the client gave them; `nil` and beyond its end: inferred.
     package var parameterTypes: [DataType?]
     package var timeZone: String
+    package var textStyle: TextStyle
     /// Microseconds since 1970 UTC.
     package var statementTimestamp: Int64
     package var user: String
@@ -132,13 +133,14 @@ package struct BindingSession: Sendable {
     package var version: String
 
     package init(
-        searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC",
+        searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC", textStyle: TextStyle = TextStyle(),
         statementTimestamp: Int64 = 0, user: String = "martlet", database: String = "martlet",
         settings: [String: String] = [:], version: String = "PostgreSQL 15.0 (Martlet)"
     ) {
         self.searchPath = searchPath
         self.parameterTypes = parameterTypes
         self.timeZone = timeZone
+        self.textStyle = textStyle
         self.statementTimestamp = statementTimestamp
         self.user = user
         self.database = database

@@ -47,6 +47,7 @@ extension StatementBinder {
     func explicitCast(
         _ operand: Operand, to named: NamedType, kind: Expression.CastKind, at position: SourcePosition
     ) throws -> Expression {
+        if let modifier = named.modifier { return try cast(operand, to: named, modifier, kind: kind, at: position) }
         var target = named.type
         if named.isUnconstrainedNumeric { target = unconstrainedNumeric(for: operand.expression) }
         if case .parameter(let index, .unknown) = operand.expression { return fixParameter(index, target) }
@@ -209,7 +210,8 @@ extension StatementBinder {
     // MARK: - Folding
 
     var evaluationContext: EvaluationContext {
-        EvaluationContext(statementTimestamp: session.statementTimestamp, timeZone: session.timeZone)
+        EvaluationContext(
+            statementTimestamp: session.statementTimestamp, timeZone: session.timeZone, textStyle: session.textStyle)
     }
 
     /// The constant that an expression of constants amounts to. One that raises an error is left as it is: the error is

@@ -69,7 +69,10 @@ extension StatementBinder {
         case .greatest(let operands): return try bindExtreme("greatest", operands, scope, at: position)
         case .least(let operands): return try bindExtreme("least", operands, scope, at: position)
         case .grouping(let arguments): return try bindGrouping(arguments, scope, at: position)
-        case .sessionValue(let value, _): return try bindSessionValue(value, at: position)
+        case .sessionValue(let value, let precision):
+            let bound = try bindSessionValue(value, at: position)
+            guard let precision else { return bound }
+            return try limited(bound, bound.type, TemporalModifier(precision: precision), at: position)
         case .atTimeZone(let value, let zone):
             // PostgreSQL's function takes the zone first.
             return try callScalar("timezone", [operand(zone, scope), operand(value, scope)], at: position)
@@ -254,8 +257,8 @@ extension StatementBinder {
         case .currentTimestamp: return try callScalar("now", [], at: position)
         case .currentDate: return .cast(try callScalar("now", [], at: position), to: .date, kind: .strict)
         case .localTimestamp: return .cast(try callScalar("now", [], at: position), to: .timestamp, kind: .strict)
-        case .localTime, .currentTime:
-            return .cast(try callScalar("now", [], at: position), to: .time, kind: .strict)
+        case .localTime: return .cast(try callScalar("now", [], at: position), to: .time, kind: .strict)
+        case .currentTime: return .cast(try callScalar("now", [], at: position), to: .timeTZ, kind: .strict)
         case .currentRole, .currentUser, .sessionUser, .user: return .literal(.string(session.user), .text)
         case .currentCatalog: return .literal(.string(session.database), .text)
         case .currentSchema: return currentSchema

@@ -82,20 +82,12 @@ extension StatementBinder {
     /// `date '…'`, `interval '…' month`: the text read as a value of the type.
     func bindTypedLiteral(_ name: TypeName, _ text: String, at position: SourcePosition) throws -> Expression {
         let named = try resolveType(name)
-        var text = text
-        if let fields = name.intervalFields { text = Self.intervalText(text, fields) }
+        if let modifier = named.modifier {
+            let operand = Operand(expression: .literal(.string(text), .unknown), position: position)
+            return try cast(operand, to: named, modifier, kind: .strict, at: position)
+        }
         if named.isUnconstrainedNumeric, let number = Self.number(text) { return number }
         return try castLiteral(.literal(.string(text), .unknown), to: named.type, kind: .strict, at: position)
-    }
-
-    /// A bare number in front of an interval's fields counts in the last of them.
-    private static func intervalText(_ text: String, _ fields: IntervalFields) -> String {
-        let trimmed = text.filter { $0 != " " }
-        guard !trimmed.isEmpty, trimmed.allSatisfy({ $0.isNumber || $0 == "-" || $0 == "+" || $0 == "." }),
-            Double(trimmed) != nil
-        else { return text }
-        let unit = fields.rawValue.split(separator: " ").last.map(String.init) ?? "second"
-        return "\(trimmed) \(unit)"
     }
 
     /// A literal converted to another type now; errors get the position.

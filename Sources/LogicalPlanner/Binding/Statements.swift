@@ -274,7 +274,12 @@ extension StatementBinder {
         if ["serial", "bigserial", "smallserial", "serial4", "serial8"].contains(definition.type.name.last) {
             throw QueryError.notSupported("type \(definition.type.name.last)", at: definition.type.position)
         }
-        return Field(name: definition.name.text, type: try resolveType(definition.type).type, isNullable: isNullable)
+        let named = try resolveType(definition.type)
+        if let modifier = named.modifier, modifier.qualifier != nil || (modifier.precision ?? 6) < 6 {
+            throw QueryError.notSupported(
+                "a column of type \(named.type.sqlName) with a precision", at: definition.type.position)
+        }
+        return Field(name: definition.name.text, type: named.type, isNullable: isNullable)
     }
 
     private func bindCreateView(_ create: CreateView) throws -> BoundStatement {

@@ -9,6 +9,8 @@ struct NamedType {
     var type: DataType
     /// `numeric` without precision and scale: a cast keeps the digits of what it casts.
     var isUnconstrainedNumeric = false
+    /// Digits of the second and fields of an interval that values are cut to.
+    var modifier: TemporalModifier?
 }
 
 extension DataType {
@@ -40,7 +42,17 @@ extension StatementBinder {
             dimensions += 1
         }
         guard var result = try resolveScalarType(text, name) else { throw undefinedType(name) }
-        if dimensions > 0 { result = NamedType(type: .array(result.type)) }
+        let qualifier = name.intervalFields.map { IntervalQualifier($0) }
+        let precision = result.type.isTemporal ? try name.modifiers.first.map { try integerModifier($0) } : nil
+        if qualifier != nil || precision != nil {
+            result.modifier = TemporalModifier(qualifier: qualifier, precision: precision)
+        }
+        if dimensions > 0 {
+            if result.modifier != nil {
+                throw QueryError.notSupported("an array of times with a precision", at: name.position)
+            }
+            result = NamedType(type: .array(result.type))
+        }
         return result
     }
 
@@ -70,18 +82,16 @@ extension StatementBinder {
             return NamedType(type: precision <= 24 ? .float32 : .float64)
         case "time", "timestamp", "timestamptz", "timetz", "time without time zone", "timestamp without time zone",
             "timestamp with time zone", "time with time zone", "interval", "datetime":
-            if let precision = modifiers.first, !(0...6).contains(precision) {
+            if let precision = modifiers.first, precision < 0 {
                 throw QueryError(
-                    .invalidParameterValue, "\(text) precision must be between 0 and 6", at: name.position)
+                    .invalidParameterValue, "\(text.uppercased())(\(precision)) precision must not be negative",
+                    at: name.position)
             }
         default:
             if !modifiers.isEmpty, Self.plainTypes[text] != nil {
                 throw QueryError(
                     .syntaxError, "type modifier is not allowed for type \"\(text)\"", at: name.position)
             }
-        }
-        if text.hasPrefix("timetz") || text == "time with time zone" {
-            throw QueryError.notSupported("time with time zone", at: name.position)
         }
         return Self.plainTypes[text].map { NamedType(type: $0) }
     }
@@ -97,6 +107,7 @@ extension StatementBinder {
         "text": .text, "string": .text, "name": .text, "citext": .text, "xml": .text, "cstring": .text,
         "bytea": .bytea, "blob": .bytea, "binary": .bytea, "varbinary": .bytea,
         "date": .date, "time": .time, "time without time zone": .time,
+        "timetz": .timeTZ, "time with time zone": .timeTZ,
         "timestamp": .timestamp, "timestamp without time zone": .timestamp, "datetime": .timestamp,
         "timestamptz": .timestampTZ, "timestamp with time zone": .timestampTZ,
         "interval": .interval, "uuid": .uuid, "json": .json, "jsonb": .jsonb, "jsonpath": .jsonpath,

@@ -6,7 +6,8 @@ import Diagnostics
 enum ExtremeAggregates {
     static func register(in registry: FunctionRegistry) {
         let types: [ParameterType] = [
-            .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date, .time,
+            .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date,
+            .time, .timeTZ,
             .timestamp,
             .timestampTZ, .interval, .exact(.uuid), .boolean, .anyArray,
         ]

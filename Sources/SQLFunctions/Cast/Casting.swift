@@ -63,7 +63,7 @@ package enum Casting {
         case (.boolean, _), (_, .boolean): return false
         case (.decimal, .float64), (.float32, .float64): return false
         case (.timestamp, .date), (.timestamp, .time), (.timestampTZ, .date), (.timestampTZ, .time),
-            (.timestampTZ, .timestamp), (.timestamp, .timestampTZ), (.time, .interval), (.interval, .time):
+            (.time, .interval), (.interval, .time), (.time, .timeTZ), (.timeTZ, .time), (.timestampTZ, .timeTZ):
             return false
         case (.date, .timestamp), (.date, .timestampTZ): return true
         default: return true
@@ -72,20 +72,43 @@ package enum Casting {
 
     /// Whether a cast gives the same in every session: not for zones and not for `now` in a text.
     package static func isImmutable(from source: DataType, to target: DataType, value: ScalarValue? = nil) -> Bool {
-        // Elements and fields may be of a type whose text depends on the zone.
+        if source == target { return true }
+        // Elements and fields may be of a type whose text depends on the session.
         if target.isString, source.elementType != nil || source.recordFields != nil { return false }
-        let involvesZone = source == .timestampTZ || target == .timestampTZ
-        if source.isString, target.isTemporal, target != .interval {
-            guard let text = value?.text?.lowercased() else { return false }
-            if ["now", "today", "tomorrow", "yesterday"].contains(where: { text.contains($0) }) { return false }
-            if target == .timestampTZ {
-                // A text with its own offset needs no zone of the session.
-                return text.contains("+") || text.hasSuffix("z") || text.contains("utc")
-            }
-            return true
+        if source.isString {
+            if case .array(let element) = target { return isImmutable(from: .text, to: element) }
+            guard target.isTemporal else { return true }
+            guard let value else { return false }
+            return value.text.map { readsAlike($0, as: target) } ?? false
         }
-        if !involvesZone { return true }
-        return source == target
+        if target.isString || target == .unknown {
+            // DateStyle, IntervalStyle, extra_float_digits and bytea_output decide.
+            return !(source.isTemporal || source.isFloat || source == .bytea)
+                || source == .time || source == .timeTZ
+        }
+        switch (source, target) {
+        case (.array(let a), .array(let b)): return isImmutable(from: a, to: b)
+        case (.timestampTZ, _), (_, .timestampTZ), (.time, .timeTZ): return false
+        default: return true
+        }
+    }
+
+    /// Whether a text means the same date, time or interval in every session: ISO 8601, with an offset if it needs one.
+    private static func readsAlike(_ text: String, as target: DataType) -> Bool {
+        let bytes = Array(text.utf8)
+        let isPlain = bytes.allSatisfy { byte in
+            byte &- 0x30 <= 9 || byte == 0x2D || byte == 0x3A || byte == 0x2E || byte == 0x20 || byte == 0x2B
+        }
+        switch target {
+        case .interval: return bytes.first != 0x2D && bytes.first != 0x20
+        case .time: return isPlain
+        case .date, .timestamp:
+            return isPlain && bytes.count >= 10 && bytes[4] == 0x2D && bytes[7] == 0x2D
+        case .timestampTZ:
+            return isPlain && bytes.count > 16 && bytes[4] == 0x2D && bytes[7] == 0x2D
+                && bytes[10...].contains { $0 == 0x2B || $0 == 0x2D }
+        default: return false
+        }
     }
 
     static func outOfRange(_ type: DataType) -> QueryError {
@@ -151,7 +174,7 @@ struct FlatCast {
     }
 
     private func toText() throws -> Vector {
-        let settings = TextSettings(timeZoneNamed: context.timeZone, now: context.statementTimestamp)
+        let settings = context.textSettings
         let isBoolean = source.type == .boolean
         let limit: Int? =
             switch target {
@@ -187,7 +210,7 @@ struct FlatCast {
         case .char(let length): return limited(length, dropsBlanks: true)
         default: break
         }
-        let settings = TextSettings(timeZoneNamed: context.timeZone, now: context.statementTimestamp)
+        let settings = context.textSettings
         let result = Vector(flat: target, capacity: count)
         let heap = StringHeap(chunkByteCount: 4 << 10)
         let column = ViewColumn(source)

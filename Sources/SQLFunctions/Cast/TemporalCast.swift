@@ -36,6 +36,23 @@ struct TemporalCast {
         case (.timestampTZ, .timestamp):
             let zone = zone
             return try mapMoments { zone.localTime(of: $0) }
+        case (.time, .timeTZ):
+            // The offset that the session's zone has today.
+            let settings = cast.context.textSettings
+            let zone = settings.timeZone
+            let day = Int64(CivilCalendar.split(zone.localTime(of: settings.now)).day)
+            return try mapMoments { (time: Int64) -> Int64 in
+                let local = day &* CivilCalendar.microsecondsPerDay &+ time
+                return TimeTZValue(time: time, offset: Int((local &- zone.moment(ofLocal: local)) / 1_000_000)).packed
+            }
+        case (.timeTZ, .time): return try mapMoments { TimeTZValue(packed: $0).time }
+        case (.timestampTZ, .timeTZ):
+            let zone = zone
+            return try mapMoments { (moment: Int64) -> Int64 in
+                TimeTZValue(
+                    time: CivilCalendar.split(zone.localTime(of: moment)).microseconds, offset: zone.offset(at: moment)
+                ).packed
+            }
         case (.time, .interval): return try mapMoments { IntervalValue(microseconds: $0) }
         case (.interval, .time):
             return try cast.map(

@@ -36,13 +36,22 @@ package struct EvaluationContext: Sendable {
     /// Microseconds since 1970 UTC at the start of the statement: `now()`.
     package var statementTimestamp: Int64
     package var timeZone: String
+    /// How values look as text.
+    package var textStyle: TextStyle
     package var variation: ExecutionVariation
     package init(
-        statementTimestamp: Int64 = 0, timeZone: String = "UTC", variation: ExecutionVariation = ExecutionVariation()
+        statementTimestamp: Int64 = 0, timeZone: String = "UTC", textStyle: TextStyle = TextStyle(),
+        variation: ExecutionVariation = ExecutionVariation()
     ) {
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone
+        self.textStyle = textStyle
         self.variation = variation
+    }
+
+    /// What the text of values depends on.
+    package var textSettings: TextSettings {
+        TextSettings(timeZoneNamed: timeZone, now: statementTimestamp, style: textStyle)
     }
 }
 

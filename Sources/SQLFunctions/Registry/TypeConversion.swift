@@ -22,7 +22,7 @@ package enum TypeConversion {
         case .boolean: .boolean
         case .int8, .int16, .int32, .int64, .float32, .float64, .decimal: .numeric
         case .text, .varchar, .char: .string
-        case .date, .time, .timestamp, .timestampTZ: .dateTime
+        case .date, .time, .timeTZ, .timestamp, .timestampTZ: .dateTime
         case .interval: .timeSpan
         case .array: .array
         case .bytea, .uuid, .json, .jsonb, .jsonpath, .record: .other
@@ -64,10 +64,11 @@ package enum TypeConversion {
         case _ where source.isInteger && target.isInteger:
             return source.physical.width <= target.physical.width ? .implicit : .assignment
         case _ where source.isNumeric && target.isInteger: return .assignment
-        case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ), (.time, .interval):
+        case (.date, .timestamp), (.date, .timestampTZ), (.timestamp, .timestampTZ), (.time, .interval),
+            (.time, .timeTZ):
             return .implicit
         case (.timestamp, .date), (.timestampTZ, .date), (.timestampTZ, .timestamp), (.timestamp, .time),
-            (.timestampTZ, .time), (.interval, .time):
+            (.timestampTZ, .time), (.interval, .time), (.timestampTZ, .timeTZ), (.timeTZ, .time):
             return .assignment
         case (.json, .jsonb), (.jsonb, .json): return .assignment
         case (.jsonb, _) where target == .boolean || target.isNumeric: return .explicit

@@ -287,7 +287,7 @@ enum ArrayFunctions {
             ) { arguments, type, count, context in
                 let element = arguments[0].type.elementType ?? .text
                 let columns = arguments.map { ViewColumn($0) }
-                let settings = TextSettings(timeZoneNamed: context.timeZone)
+                let settings = context.textSettings
                 return try Kernel.text([arguments[0], arguments[1]], type, count) { row, output in
                     if arguments[0].isNull(row) || arguments[1].isNull(row) { return false }
                     let source = elements(columns[0], row, element)

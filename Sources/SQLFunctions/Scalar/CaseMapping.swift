@@ -16,7 +16,7 @@ enum CaseMapping {
         registry.scalar("upper", [.text], .text, text("The text in upper case.", "upper('tom')", "TOM")) {
             arguments, _, count, _ in
             try map(arguments[0], count, ascii: { $0 &- (($0 &- 0x61) < 26 ? 0x20 : 0) }) {
-                $0.properties.uppercaseMapping
+                CaseMapping.simple($0, $0.properties.uppercaseMapping)
             }
         }
         registry.scalar(
@@ -29,7 +29,8 @@ enum CaseMapping {
             return try Kernel.text(arguments, type, count) { row, output in
                 var inWord = false
                 for scalar in column.string(row).unicodeScalars {
-                    let mapped = inWord ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping
+                    let mapped = simple(
+                        scalar, inWord ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping)
                     inWord = scalar.properties.isAlphabetic || scalar.properties.numericType != nil
                     output.append(contentsOf: (inWord ? mapped : String(scalar)).utf8)
                 }
@@ -39,7 +40,14 @@ enum CaseMapping {
     }
 
     static func lowercased(_ vector: Vector, _ count: Int) throws -> Vector {
-        try map(vector, count, ascii: { $0 &+ (($0 &- 0x41) < 26 ? 0x20 : 0) }) { $0.properties.lowercaseMapping }
+        try map(vector, count, ascii: { $0 &+ (($0 &- 0x41) < 26 ? 0x20 : 0) }) {
+            simple($0, $0.properties.lowercaseMapping)
+        }
+    }
+
+    /// One character for one: where Unicode's full mapping has several, the character stays, as in C libraries.
+    static func simple(_ scalar: Unicode.Scalar, _ mapped: String) -> String {
+        mapped.unicodeScalars.count == 1 ? mapped : String(scalar)
     }
 
     @inline(__always)

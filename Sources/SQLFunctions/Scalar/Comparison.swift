@@ -20,7 +20,7 @@ enum ComparisonFunctions {
     static func register(in registry: FunctionRegistry) {
         let types: [ParameterType] = [
             .boolean, .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date,
-            .time,
+            .time, .timeTZ,
             .timestamp, .timestampTZ, .interval, .exact(.uuid), .exact(.jsonb), .anyArray,
         ]
         for (name, kind, isSwapped, text) in operators {

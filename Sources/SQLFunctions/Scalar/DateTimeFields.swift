@@ -5,7 +5,7 @@ import Diagnostics
 import QueryPlan
 
 /// A field of a date or time.
-enum DateTimeField: String, CaseIterable, Sendable {
+enum DateTimeUnit: String, CaseIterable, Sendable {
     case microseconds, milliseconds, second, minute, hour, day, week, month, quarter, year, decade, century, millennium
     case dow, isodow, doy, isoyear, epoch, julian, timezone
     case timezoneHour = "timezone_hour"
@@ -29,8 +29,16 @@ enum DateTimeField: String, CaseIterable, Sendable {
         case "mil", "mils", "millennia": self = .millennium
         case "j", "jd": self = .julian
         default:
-            guard let field = DateTimeField(rawValue: name) else { return nil }
+            guard let field = DateTimeUnit(rawValue: name) else { return nil }
             self = field
+        }
+    }
+
+    /// Whether the field of an infinite moment is infinite too; others have none.
+    var growsWithTime: Bool {
+        switch self {
+        case .year, .decade, .century, .millennium, .isoyear, .epoch, .julian: true
+        default: false
         }
     }
 
@@ -45,18 +53,31 @@ enum DateTimeField: String, CaseIterable, Sendable {
 
 enum DateTimeFields {
     static let wholeType = DataType.decimal(precision: 18, scale: 0)
-    static let fractionType = DataType.decimal(precision: 18, scale: 6)
+    /// Where the field is not known before the query runs.
+    private static let openType = DataType.decimal(precision: 38, scale: 6)
+
+    /// The type of a field's values, with PostgreSQL's digits behind the point.
+    private static func resultType(_ field: DateTimeUnit, _ type: DataType) -> DataType {
+        switch field {
+        case .second: .decimal(precision: 18, scale: 6)
+        case .milliseconds: .decimal(precision: 18, scale: 3)
+        case .epoch: type == .date ? wholeType : .decimal(precision: 20, scale: 6)
+        case .julian: type == .date ? wholeType : .decimal(precision: 38, scale: julianScale)
+        default: wholeType
+        }
+    }
+    private static let julianScale = 20
 
     static func register(in registry: FunctionRegistry) {
-        let types: [DataType] = [.date, .timestamp, .timestampTZ, .time, .interval]
+        let types: [DataType] = [.date, .timestamp, .timestampTZ, .time, .timeTZ, .interval]
         for type in types {
             let volatility: Volatility = type == .timestampTZ ? .stable : .immutable
             let isTimestamp = type == .timestamp
             registry.scalar(
-                "extract", [.text, .exact(type)], typed: { _ in fractionType }, volatility: volatility, canFail: true,
+                "extract", [.text, .exact(type)], typed: { _ in openType }, volatility: volatility, canFail: true,
                 literalResultType: { _, literals in
-                    guard let text = literals.first??.text, let field = DateTimeField(named: text) else { return nil }
-                    return field.hasFraction ? fractionType : wholeType
+                    guard let text = literals.first??.text, let field = DateTimeUnit(named: text) else { return nil }
+                    return resultType(field, type)
                 },
                 FunctionDocumentation(
                     "Date and time", "A field of a date, time or interval, as a number.",
@@ -69,92 +90,148 @@ enum DateTimeFields {
                     "Date and time", "A field of a date, time or interval, as a float.",
                     example: isTimestamp ? "date_part('hour', timestamp '2001-02-16 20:38:40')" : nil,
                     result: isTimestamp ? "20" : nil)
-            ) { arguments, _, count, context in
-                let exact = try extract(arguments, type, fractionType, count, context)
-                return Kernel.unary([exact], .float64, count) { (value: Int64) in Double(value) / 1_000_000 }
-            }
+            ) { arguments, result, count, context in try part(arguments, type, result, count, context) }
         }
         registerTruncation(in: registry)
     }
 
-    /// Field names are constants as a rule.
+    /// The sign of an infinite value, 0 for finite ones.
+    @inline(__always)
+    private static func infinity(_ vector: Vector, _ row: Int, _ type: DataType) -> Int {
+        switch type {
+        case .date:
+            let day = vector.values(Int32.self)[row]
+            return day == .max ? 1 : day == .min ? -1 : 0
+        case .timestamp, .timestampTZ:
+            let moment = vector.values(Int64.self)[row]
+            return moment == .max ? 1 : moment == .min ? -1 : 0
+        default: return 0
+        }
+    }
+
+    /// Calls `body` with the field, vector and index of every row whose arguments are not null.
+    @inline(__always)
+    private static func eachRow(
+        _ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int, DateTimeUnit, Vector, Int) throws -> Void
+    ) throws {
+        let names = ViewColumn(arguments[0])
+        let constant =
+            arguments[0].encoding == .constant && !arguments[0].isNull(0) ? try field(names.string(0), type) : nil
+        for row in 0..<count {
+            if arguments[0].isNull(row) || arguments[1].isNull(row) { continue }
+            let (vector, index) = arguments[1].position(row)
+            try body(row, constant ?? field(names.string(row), type), vector, index)
+        }
+    }
+
     private static func extract(
         _ arguments: [Vector], _ type: DataType, _ result: DataType, _ count: Int, _ context: EvaluationContext
     ) throws -> Vector {
-        let names = ViewColumn(arguments[0])
-        let scale: Int64 = result.scale == 0 ? 1 : 1_000_000
-        let zone = type == .timestampTZ ? TimeZoneData.named(context.timeZone) ?? .utc : .utc
-        if arguments[0].encoding == .constant {
-            let field = try field(names.string(0), type)
-            if type == .date, result.scale == 0 {
-                return try fromDates(arguments[1], field, result, count)
-            }
-            let output = Vector(flat: result, capacity: count)
-            let target = output.values(Int64.self)
-            let step = arguments[1].encoding == .constant ? 0 : 1
-            for row in 0..<count {
-                target[row] = 0
-                if arguments[1].mayHaveNulls && arguments[1].isNull(row) { continue }
-                var failed: UInt8 = 0
-                target[row] = read(arguments[1], row * step, type, field, zone, scale, &failed)
-                if failed != 0 { throw unsupported(field, type) }
-            }
-            return output
-        }
+        let zone = type == .timestampTZ ? context.textSettings.timeZone : .utc
         let output = Vector(flat: result, capacity: count)
-        for row in 0..<count {
-            output.values(Int64.self)[row] = 0
-            if arguments[0].isNull(row) || arguments[1].isNull(row) { continue }
-            let field = try field(names.string(row), type)
+        output.data.initializeMemory(as: UInt8.self, repeating: 0, count: count * result.physical.width)
+        let isWide = result.physical == .int128
+        try eachRow(arguments, type, count) { row, field, vector, index in
+            if infinity(vector, index, type) != 0 {
+                if field.growsWithTime {
+                    throw QueryError.notSupported("an infinite number as the field of an infinite date or time")
+                }
+                Validity.setNull(output.ensureValidity(), row)
+                return
+            }
             var failed: UInt8 = 0
-            let (vector, index) = arguments[1].position(row)
-            output.values(Int64.self)[row] = read(vector, index, type, field, zone, scale, &failed)
-            if failed != 0 { throw unsupported(field, type) }
+            let value: Int128
+            if field == .julian, type != .date {
+                guard result.scale == julianScale else {
+                    throw QueryError.notSupported("a Julian day where the field is not a constant")
+                }
+                value = try julian(vector.values(Int64.self)[index], type == .timestampTZ ? zone : nil, type)
+            } else {
+                let scale: Int64 = result.scale == 0 ? 1 : 1_000_000
+                let number = read(vector, index, type, field, zone, scale, &failed)
+                if failed != 0 { throw unsupported(field, type) }
+                value = Int128(result.scale == 3 ? number / 1000 : number)
+            }
+            if isWide {
+                output.values(Int128.self)[row] = value
+            } else {
+                output.values(Int64.self)[row] = Int64(truncatingIfNeeded: value)
+            }
         }
         return output
     }
 
-    private static func field(_ name: String, _ type: DataType) throws -> DateTimeField {
-        guard let field = DateTimeField(named: name) else {
+    private static func part(
+        _ arguments: [Vector], _ type: DataType, _ result: DataType, _ count: Int, _ context: EvaluationContext
+    ) throws -> Vector {
+        let zone = type == .timestampTZ ? context.textSettings.timeZone : .utc
+        let output = Vector(flat: result, capacity: count)
+        let target = output.values(Double.self)
+        target.update(repeating: 0, count: count)
+        try eachRow(arguments, type, count) { row, field, vector, index in
+            let sign = infinity(vector, index, type)
+            if sign != 0 {
+                if field.growsWithTime {
+                    target[row] = sign > 0 ? .infinity : -.infinity
+                } else {
+                    Validity.setNull(output.ensureValidity(), row)
+                }
+                return
+            }
+            if field == .julian, type == .timestamp || type == .timestampTZ {
+                let (day, rest) = CivilCalendar.split(zone.localTime(of: vector.values(Int64.self)[index]))
+                target[row] =
+                    Double(day + CivilCalendar.julianDayOfEpoch) + Double(rest)
+                    / Double(CivilCalendar.microsecondsPerDay)
+                return
+            }
+            var failed: UInt8 = 0
+            let isFraction = field.hasFraction && type != .date
+            let value = read(vector, index, type, field, zone, isFraction ? 1_000_000 : 1, &failed)
+            if failed != 0 { throw unsupported(field, type) }
+            target[row] = isFraction ? Double(value) / 1_000_000 : Double(value)
+        }
+        return output
+    }
+
+    /// Days with the fraction of the day in twenty digits, rounded.
+    private static func julian(_ moment: Int64, _ zone: TimeZoneData?, _ type: DataType) throws -> Int128 {
+        if type != .timestamp && type != .timestampTZ { throw unsupported(.julian, type) }
+        let (day, rest) = CivilCalendar.split(zone?.localTime(of: moment) ?? moment)
+        let unit = PowerOfTen.value(julianScale)
+        let microseconds = Int128(CivilCalendar.microsecondsPerDay)
+        return Int128(day + CivilCalendar.julianDayOfEpoch) * unit
+            + (Int128(rest) * unit + microseconds / 2) / microseconds
+    }
+
+    private static func field(_ name: String, _ type: DataType) throws -> DateTimeUnit {
+        guard let field = DateTimeUnit(named: name) else {
             throw QueryError(.invalidParameterValue, "unit \"\(name)\" not recognized for type \(type.sqlName)")
         }
         return field
     }
 
-    private static func unsupported(_ field: DateTimeField, _ type: DataType) -> QueryError {
+    private static func unsupported(_ field: DateTimeUnit, _ type: DataType) -> QueryError {
         QueryError(.featureNotSupported, "unit \"\(field.rawValue)\" not supported for type \(type.sqlName)")
-    }
-
-    /// The common fields of dates, with one loop each.
-    private static func fromDates(_ days: Vector, _ field: DateTimeField, _ type: DataType, _ count: Int) throws
-        -> Vector
-    {
-        switch field {
-        case .year:
-            return Kernel.unary([days], type, count) { (day: Int32) in
-                let year = CivilCalendar.civil(Int(day)).year
-                return Int64(year > 0 ? year : year &- 1)
-            }
-        case .month:
-            return Kernel.unary([days], type, count) { (day: Int32) in Int64(CivilCalendar.civil(Int(day)).month) }
-        case .day: return Kernel.unary([days], type, count) { (day: Int32) in Int64(CivilCalendar.civil(Int(day)).day) }
-        default:
-            return try Kernel.checkedUnary([days], type, count) { (day: Int32, failed: inout UInt8) -> Int64 in
-                fromDay(Int(day), field, 1, &failed)
-            } error: { _ in
-                unsupported(field, .date)
-            }
-        }
     }
 
     /// Value × scale of a field in a row.
     private static func read(
-        _ vector: Vector, _ row: Int, _ type: DataType, _ field: DateTimeField, _ zone: TimeZoneData, _ scale: Int64,
+        _ vector: Vector, _ row: Int, _ type: DataType, _ field: DateTimeUnit, _ zone: TimeZoneData, _ scale: Int64,
         _ failed: inout UInt8
     ) -> Int64 {
         switch type {
         case .date: return fromDay(Int(vector.values(Int32.self)[row]), field, scale, &failed)
         case .time: return fromTime(vector.values(Int64.self)[row], field, scale, &failed)
+        case .timeTZ:
+            let time = TimeTZValue(packed: vector.values(Int64.self)[row])
+            switch field {
+            case .timezone: return Int64(time.offset) &* scale
+            case .timezoneHour: return Int64(time.offset / 3600) &* scale
+            case .timezoneMinute: return Int64(time.offset / 60 % 60) &* scale
+            case .epoch: return scale == 1 ? time.utc / 1_000_000 : time.utc
+            default: return fromTime(time.time, field, scale, &failed)
+            }
         case .interval: return fromInterval(vector.values(IntervalValue.self)[row], field, scale, &failed)
         default:
             return fromTimestamp(
@@ -162,7 +239,7 @@ enum DateTimeFields {
         }
     }
 
-    private static func fromDay(_ day: Int, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8) -> Int64 {
+    private static func fromDay(_ day: Int, _ field: DateTimeUnit, _ scale: Int64, _ failed: inout UInt8) -> Int64 {
         let date = CivilCalendar.civil(day)
         let year = date.year > 0 ? date.year : date.year - 1
         let value: Int
@@ -190,7 +267,7 @@ enum DateTimeFields {
         return Int64(value) &* scale
     }
 
-    private static func fromTime(_ time: Int64, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8) -> Int64
+    private static func fromTime(_ time: Int64, _ field: DateTimeUnit, _ scale: Int64, _ failed: inout UInt8) -> Int64
     {
         // With a fraction the scale is microseconds.
         switch field {
@@ -207,7 +284,7 @@ enum DateTimeFields {
     }
 
     private static func fromTimestamp(
-        _ moment: Int64, _ zone: TimeZoneData?, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8
+        _ moment: Int64, _ zone: TimeZoneData?, _ field: DateTimeUnit, _ scale: Int64, _ failed: inout UInt8
     ) -> Int64 {
         let offset = zone?.offset(at: moment) ?? 0
         switch field {
@@ -224,16 +301,12 @@ enum DateTimeFields {
         let (day, rest) = CivilCalendar.split(moment &+ Int64(offset) &* 1_000_000)
         switch field {
         case .microseconds, .milliseconds, .second, .minute, .hour: return fromTime(rest, field, scale, &failed)
-        case .julian:
-            return scale == 1
-                ? Int64(day) + 2_440_588
-                : (Int64(day) + 2_440_588) * 1_000_000 + Int64((Double(rest) / 86_400).rounded())
         default: return fromDay(day, field, scale, &failed)
         }
     }
 
     private static func fromInterval(
-        _ value: IntervalValue, _ field: DateTimeField, _ scale: Int64, _ failed: inout UInt8
+        _ value: IntervalValue, _ field: DateTimeUnit, _ scale: Int64, _ failed: inout UInt8
     ) -> Int64 {
         let years = Int64(value.months / 12)
         switch field {
@@ -272,7 +345,7 @@ enum DateTimeFields {
         }
         registry.scalar("date_trunc", [.text, .timestampTZ], .timestampTZ, volatility: .stable, canFail: true, text()) {
             arguments, type, count, context in
-            let zone = TimeZoneData.named(context.timeZone) ?? .utc
+            let zone = context.textSettings.timeZone
             return try truncate(arguments, type, count) { moment, field in
                 truncated(zone.localTime(of: moment), field).map { zone.moment(ofLocal: $0) }
             }
@@ -280,9 +353,12 @@ enum DateTimeFields {
         registry.scalar("date_trunc", [.text, .timestampTZ, .text], .timestampTZ, canFail: true, text()) {
             arguments, type, count, _ in
             let zones = ViewColumn(arguments[2])
-            let zone = try TimeZoneFunctions.zone(zones.string(0))
-            return try truncate(arguments, type, count) { moment, field in
-                truncated(zone.localTime(of: moment), field).map { zone.moment(ofLocal: $0) }
+            let constant =
+                arguments[2].encoding == .constant && !arguments[2].isNull(0)
+                ? try TimeZoneFunctions.zone(zones.string(0)) : nil
+            return try truncateRows(arguments, type, count) { row, moment, field in
+                let zone = try constant ?? TimeZoneFunctions.zone(zones.string(row))
+                return truncated(zone.localTime(of: moment), field).map { zone.moment(ofLocal: $0) }
             }
         }
         registry.scalar(
@@ -304,7 +380,13 @@ enum DateTimeFields {
     }
 
     private static func truncate(
-        _ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int64, DateTimeField) -> Int64?
+        _ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int64, DateTimeUnit) -> Int64?
+    ) throws -> Vector {
+        try truncateRows(arguments, type, count) { _, moment, field in body(moment, field) }
+    }
+
+    private static func truncateRows(
+        _ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int, Int64, DateTimeUnit) throws -> Int64?
     ) throws -> Vector {
         let names = ViewColumn(arguments[0])
         let values = ValueColumn<Int64>(arguments[1])
@@ -314,13 +396,13 @@ enum DateTimeFields {
             result.values(Int64.self)[row] = 0
             if !ValidityMask.isValid(arguments, row) { continue }
             let field = try constant ?? field(names.string(row), type)
-            guard let value = body(values[row], field) else { throw unsupported(field, type) }
+            guard let value = try body(row, values[row], field) else { throw unsupported(field, type) }
             result.values(Int64.self)[row] = value
         }
         return result
     }
 
-    private static func truncated(_ moment: Int64, _ field: DateTimeField) -> Int64? {
+    private static func truncated(_ moment: Int64, _ field: DateTimeUnit) -> Int64? {
         if moment == CivilCalendar.timestampInfinity || moment == CivilCalendar.timestampMinusInfinity { return moment }
         let (day, rest) = CivilCalendar.split(moment)
         let date = CivilCalendar.civil(day)
@@ -349,7 +431,7 @@ enum DateTimeFields {
         }
     }
 
-    private static func truncated(_ value: IntervalValue, _ field: DateTimeField) -> IntervalValue? {
+    private static func truncated(_ value: IntervalValue, _ field: DateTimeUnit) -> IntervalValue? {
         func time(_ unit: Int64) -> IntervalValue {
             IntervalValue(months: value.months, days: value.days, microseconds: value.microseconds / unit * unit)
         }

@@ -34,7 +34,7 @@ enum DateTimeFunctions {
             }
         }
         @Sendable func local(_ context: EvaluationContext) -> Int64 {
-            (TimeZoneData.named(context.timeZone) ?? .utc).localTime(of: context.statementTimestamp)
+            context.textSettings.timeZone.localTime(of: context.statementTimestamp)
         }
         registry.scalar("current_date", [], .date, volatility: .stable, text("Today in the session's zone.")) {
             _, type, count, context in
@@ -46,11 +46,9 @@ enum DateTimeFunctions {
         ) {
             _, type, count, context in .constant(.integer(local(context)), type: type, count: count)
         }
-        for name in ["localtime", "current_time"] {
-            registry.scalar(name, [], .time, volatility: .stable, text("The time of day in the session's zone.")) {
-                _, type, count, context in
-                .constant(.integer(CivilCalendar.split(local(context)).microseconds), type: type, count: count)
-            }
+        registry.scalar("localtime", [], .time, volatility: .stable, text("The time of day in the session's zone.")) {
+            _, type, count, context in
+            .constant(.integer(CivilCalendar.split(local(context)).microseconds), type: type, count: count)
         }
         registry.scalar("clock_timestamp", [], .timestampTZ, volatility: .volatile, text("The clock's time now.")) {
             _, type, count, _ in .constant(.integer(clock()), type: type, count: count)
@@ -90,7 +88,7 @@ enum DateTimeFunctions {
             ) { arguments, type, count, context in
                 let parts = arguments[..<5].map { ValueColumn<Int32>($0) }
                 let seconds = ValueColumn<Double>(arguments[5])
-                let zone = TimeZoneData.named(context.timeZone) ?? .utc
+                let zone = context.textSettings.timeZone
                 return try rows(arguments, type, count) { row -> Int64 in
                     let day = try day(Int(parts[0][row]), Int(parts[1][row]), Int(parts[2][row]))
                     let local =
@@ -127,8 +125,13 @@ enum DateTimeFunctions {
         ) { arguments, type, count, _ in
             let seconds = ValueColumn<Double>(arguments[0])
             return try rows(arguments, type, count) { row -> Int64 in
-                guard let value = Int64(exactly: (seconds[row] * 1e6).rounded()) else {
-                    throw QueryError(.datetimeFieldOverflow, "timestamp out of range: \"\(seconds[row])\"")
+                let second = seconds[row]
+                if second.isNaN { throw QueryError(.datetimeFieldOverflow, "timestamp cannot be NaN") }
+                if second.isInfinite { return second > 0 ? Int64.max : Int64.min }
+                guard let value = Int64(exactly: (second * 1e6).rounded(.toNearestOrEven)),
+                    CivilCalendar.isValidTimestamp(value)
+                else {
+                    throw QueryError(.datetimeFieldOverflow, "timestamp out of range: \"\(second)\"")
                 }
                 return value
             }
@@ -179,15 +182,23 @@ enum DateTimeFunctions {
         let astronomical = year < 0 ? year + 1 : year
         guard year != 0, month >= 1, month <= 12, day >= 1,
             abs(year) < 5_874_898, day <= CivilCalendar.dayCount(year: astronomical, month: month)
-        else { throw QueryError(.datetimeFieldOverflow, "date field value out of range: \(year)-\(month)-\(day)") }
+        else {
+            func two(_ value: Int) -> String { value >= 0 && value < 10 ? "0\(value)" : "\(value)" }
+            throw QueryError(
+                .datetimeFieldOverflow, "date field value out of range: \(year)-\(two(month))-\(two(day))")
+        }
         return CivilCalendar.days(year: astronomical, month: month, day: day)
     }
 
     private static func time(_ hour: Int32, _ minute: Int32, _ seconds: Double) throws -> Int64 {
-        guard hour >= 0, hour <= 24, minute >= 0, minute < 60, seconds >= 0, seconds <= 60 else {
+        let microseconds = (seconds * 1e6).rounded(.toNearestOrEven)
+        guard hour >= 0, hour <= 24, minute >= 0, minute < 60, seconds >= 0, seconds <= 60,
+            Int64(hour) * 3_600_000_000 + Int64(minute) * 60_000_000 + Int64(microseconds)
+                <= CivilCalendar.microsecondsPerDay
+        else {
             throw QueryError(.datetimeFieldOverflow, "time field value out of range: \(hour):\(minute):\(seconds)")
         }
-        return Int64(hour) * 3_600_000_000 + Int64(minute) * 60_000_000 + Int64((seconds * 1e6).rounded())
+        return Int64(hour) * 3_600_000_000 + Int64(minute) * 60_000_000 + Int64(microseconds)
     }
 
     // MARK: Age
@@ -196,33 +207,38 @@ enum DateTimeFunctions {
         for type in [DataType.timestamp, .timestampTZ] {
             let isLocal = type == .timestampTZ
             registry.scalar(
-                "age", [.exact(type), .exact(type)], .interval, volatility: isLocal ? .stable : .immutable,
+                "age", [.exact(type), .exact(type)], .interval, volatility: isLocal ? .stable : .immutable, canFail: true,
                 text(
                     "Time between two moments in years, months, days and less.",
                     isLocal ? nil : "age(timestamp '2001-04-10', timestamp '1957-06-13')",
                     isLocal ? nil : "43 years 9 mons 27 days")
             ) { arguments, result, count, context in
-                let zone = isLocal ? TimeZoneData.named(context.timeZone) ?? .utc : .utc
-                return Kernel.binary(arguments[0], arguments[1], result, count) { (a: Int64, b: Int64) in
-                    age(zone.localTime(of: a), zone.localTime(of: b))
+                let zone = isLocal ? context.textSettings.timeZone : .utc
+                let (a, b) = (ValueColumn<Int64>(arguments[0]), ValueColumn<Int64>(arguments[1]))
+                return try rows(arguments, result, count) { row in
+                    try age(zone.localTime(of: a[row]), zone.localTime(of: b[row]))
                 }
             }
             registry.scalar(
-                "age", [.exact(type)], .interval, volatility: .stable,
+                "age", [.exact(type)], .interval, volatility: .stable, canFail: true,
                 text("Time since a moment, up to midnight today.")
             ) {
                 arguments, result, count, context in
-                let zone = TimeZoneData.named(context.timeZone) ?? .utc
+                let zone = context.textSettings.timeZone
                 let today = CivilCalendar.split(zone.localTime(of: context.statementTimestamp)).day
                 let midnight = Int64(today) * CivilCalendar.microsecondsPerDay
-                return Kernel.unary(arguments, result, count) { (moment: Int64) in
-                    age(midnight, isLocal ? zone.localTime(of: moment) : moment)
+                let moments = ValueColumn<Int64>(arguments[0])
+                return try rows(arguments, result, count) { row in
+                    try age(midnight, isLocal ? zone.localTime(of: moments[row]) : moments[row])
                 }
             }
         }
     }
 
-    private static func age(_ a: Int64, _ b: Int64) -> IntervalValue {
+    private static func age(_ a: Int64, _ b: Int64) throws -> IntervalValue {
+        if [a, b].contains(.max) || [a, b].contains(.min) {
+            throw QueryError.notSupported("the age of an infinite timestamp")
+        }
         let isNegative = a < b
         let (late, early) = isNegative ? (b, a) : (a, b)
         let (lateDay, lateTime) = CivilCalendar.split(late)
@@ -293,34 +309,3 @@ enum DateTimeFunctions {
     }
 }
 
-/// AT TIME ZONE.
-enum TimeZoneFunctions {
-    static func zone(_ name: String) throws -> TimeZoneData {
-        guard let zone = TimeZoneData.named(name) else {
-            throw QueryError(.invalidParameterValue, "time zone \"\(name)\" not recognized")
-        }
-        return zone
-    }
-
-    static func register(in registry: FunctionRegistry) {
-        for type in [DataType.timestamp, .timestampTZ] {
-            let toMoment = type == .timestamp
-            registry.scalar(
-                "timezone", [.text, .exact(type)], toMoment ? .timestampTZ : .timestamp, canFail: true,
-                FunctionDocumentation(
-                    "Date and time",
-                    toMoment ? "The moment of a local time in a zone." : "The local time of a moment in a zone.",
-                    example: toMoment ? "timezone('America/Denver', timestamp '2001-02-16 20:38:40')" : nil,
-                    result: toMoment ? "2001-02-17 03:38:40+00" : nil)
-            ) { arguments, result, count, _ in
-                let names = ViewColumn(arguments[0])
-                let times = ValueColumn<Int64>(arguments[1])
-                let constant = arguments[0].encoding == .constant ? try zone(names.string(0)) : nil
-                return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
-                    let zone = try constant ?? zone(names.string(row))
-                    return toMoment ? zone.moment(ofLocal: times[row]) : zone.localTime(of: times[row])
-                }
-            }
-        }
-    }
-}

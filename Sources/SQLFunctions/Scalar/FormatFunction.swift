@@ -72,7 +72,7 @@ enum FormatFunctions {
         _ arguments: [Vector], _ type: DataType, _ count: Int, _ context: EvaluationContext
     ) throws -> Vector {
         let templates = ViewColumn(arguments[0])
-        let settings = TextSettings(timeZoneNamed: context.timeZone)
+        let settings = context.textSettings
         return try Kernel.text([arguments[0]], type, count) { row, output in
             if arguments[0].isNull(row) { return false }
             var template = Substring(templates.string(row))

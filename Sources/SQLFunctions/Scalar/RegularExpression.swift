@@ -9,6 +9,7 @@ import Synchronization
 final class Regex: @unchecked Sendable {
     private let code: OpaquePointer
     private let groupCount: Int
+    private let preference: RegexTranslation.Preference?
 
     struct Match {
         /// Byte range of the whole match, then of each group.
@@ -21,7 +22,7 @@ final class Regex: @unchecked Sendable {
 
     /// `flags` are PostgreSQL's: i, c, g (the caller's business), n, m, s, p, w, x, q.
     init(_ pattern: String, flags: String) throws {
-        var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_DOTALL)
+        var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_DOTALL) | UInt32(PCRE2_DOLLAR_ENDONLY)
         for flag in flags {
             switch flag {
             case "i": options |= UInt32(PCRE2_CASELESS)
@@ -29,18 +30,26 @@ final class Regex: @unchecked Sendable {
             case "n", "m": options = options & ~UInt32(PCRE2_DOTALL) | UInt32(PCRE2_MULTILINE)
             case "p": options &= ~UInt32(PCRE2_DOTALL)
             case "w": options |= UInt32(PCRE2_MULTILINE)
-            case "s", "t", "g", "e", "b": break
+            case "s", "t", "g", "e": break
+            case "b": throw QueryError.notSupported("basic regular expressions")
             case "x": options |= UInt32(PCRE2_EXTENDED)
-            case "q": options |= UInt32(PCRE2_LITERAL)
+            case "q":
+                options = options & UInt32(PCRE2_CASELESS) | UInt32(PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_LITERAL)
             default:
                 throw QueryError(.invalidParameterValue, "invalid regular expression option: \"\(flag)\"")
             }
         }
         var error: Int32 = 0
         var offset = 0
-        // PostgreSQL's \m and \M are the starts and ends of words, \y a boundary.
+        let translation = options & UInt32(PCRE2_LITERAL) == 0 ? try RegexTranslation(pattern) : nil
+        if translation?.isLiteral == true {
+            options = options & UInt32(PCRE2_CASELESS) | UInt32(PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_LITERAL)
+        } else if translation?.needsUnicodeClasses == true {
+            options |= UInt32(PCRE2_UCP)
+        }
+        preference = translation?.preference
         // A zero behind the end gives an empty pattern an address.
-        let bytes = Array(Regex.translated(pattern).utf8) + [0]
+        let bytes = Array((translation?.pattern ?? pattern).utf8) + [0]
         let compiled = bytes.withUnsafeBufferPointer {
             pcre2_compile_8($0.baseAddress, $0.count - 1, options, &error, &offset, nil)
         }
@@ -58,29 +67,6 @@ final class Regex: @unchecked Sendable {
     }
 
     deinit { pcre2_code_free_8(code) }
-
-    private static func translated(_ pattern: String) -> String {
-        guard pattern.utf8.contains(0x5C) else { return pattern }
-        var result = ""
-        var isEscaped = false
-        for character in pattern {
-            if isEscaped {
-                switch character {
-                case "m": result += "\\b(?=\\w)"
-                case "M": result += "\\b(?<=\\w)"
-                case "y": result += "\\b"
-                case "Y": result += "\\B"
-                default: result += "\\" + String(character)
-                }
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else {
-                result.append(character)
-            }
-        }
-        return isEscaped ? result + "\\" : result
-    }
 
     /// The address of an empty text.
     private static let emptyBuffer = Buffer(byteCount: 1)
@@ -109,6 +95,24 @@ final class Regex: @unchecked Sendable {
         return status
     }
 
+    /// Replaces the match found by the one that PostgreSQL prefers among those from the same place: as a rule the longest.
+    private func prefer(_ text: UnsafeBufferPointer<UInt8>, _ scratch: Scratch) throws {
+        guard let preference, let found = pcre2_get_ovector_pointer_8(scratch.data) else { return }
+        let (start, end) = (Int(found[0]), Int(found[1]))
+        let ends = pcre2_match_data_create_8(64, nil)
+        defer { pcre2_match_data_free_8(ends) }
+        var workspace = [Int32](repeating: 0, count: 4096)
+        let options = UInt32(PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED) | (preference == .shortest ? UInt32(PCRE2_DFA_SHORTEST) : 0)
+        let status = pcre2_dfa_match_8(
+            code, text.baseAddress ?? Regex.empty, text.count, start, options, ends, nil, &workspace, workspace.count)
+        guard status >= 0, let wanted = pcre2_get_ovector_pointer_8(ends), Int(wanted[1]) != end else { return }
+        // The groups of the match with that end.
+        let again = pcre2_match_8(
+            code, text.baseAddress ?? Regex.empty, Int(wanted[1]), start,
+            UInt32(PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED | PCRE2_ENDANCHORED), scratch.data, nil)
+        if again < 0 { _ = try run(text, from: start, scratch) }
+    }
+
     /// The first `limit` matches from a byte offset on.
     func matches(_ text: [UInt8], limit: Int, from start: Int = 0) throws -> [Match] {
         let scratch = Scratch(self)
@@ -117,6 +121,7 @@ final class Regex: @unchecked Sendable {
             var at = start
             while at <= buffer.count, result.count < limit {
                 if try run(buffer, from: at, scratch) < 0 { break }
+                try prefer(buffer, scratch)
                 guard let vector = pcre2_get_ovector_pointer_8(scratch.data) else { break }
                 var ranges: [Range<Int>?] = []
                 for group in 0...groupCount {
@@ -156,9 +161,13 @@ final class Regex: @unchecked Sendable {
     }
 
     /// The text with matches replaced: `\1`…`\9` are groups, `\&` the match, `\\` a backslash.
-    func replacing(_ text: [UInt8], with replacement: [UInt8], all: Bool, into output: inout [UInt8]) throws {
+    func replacing(
+        _ text: [UInt8], with replacement: [UInt8], all: Bool, from: Int = 0, number: Int? = nil,
+        into output: inout [UInt8]
+    ) throws {
         var start = 0
-        for match in try matches(text, limit: all ? Int.max : 1) {
+        let found = try matches(text, limit: all ? Int.max : number ?? 1, from: from)
+        for match in number.map({ Array(found.dropFirst($0 - 1)) }) ?? found {
             output.append(contentsOf: text[start..<match.whole.lowerBound])
             var at = 0
             while at < replacement.count {
@@ -230,8 +239,15 @@ enum RegexFunctions {
                     "Whether a regular expression matches.", hasFlags ? "regexp_like('Hello', 'hello', 'i')" : nil,
                     hasFlags ? "t" : nil)
             ) { arguments, _, count, _ in
-                try matching(
-                    arguments, count, flags: hasFlags ? ViewColumn(arguments[2]).string(0) : "", isNegated: false)
+                let flags = hasFlags ? ViewColumn(arguments[2]) : nil
+                let texts = ViewColumn(arguments[0])
+                let patterns = ViewColumn(arguments[1])
+                return try DateTimeFunctions.rows(arguments, .boolean, count) { row -> UInt8 in
+                    let letters = flags?.string(row) ?? ""
+                    try RegexSearches.refuseGlobal(letters, "regexp_like")
+                    let regex = try RegexCache.regex(patterns.string(row), flags: letters)
+                    return flag(try regex.occurs(in: texts.bytes(row), Regex.Scratch(regex)))
+                }
             }
             registry.scalar(
                 "regexp_replace", Array(repeating: .text, count: hasFlags ? 4 : 3), .text, canFail: true,
@@ -260,8 +276,13 @@ enum RegexFunctions {
             ) { arguments, type, count, _ in
                 let columns = arguments.map { ViewColumn($0) }
                 return try Kernel.text(arguments, type, count) { row, output in
-                    let regex = try RegexCache.regex(
-                        columns[1].string(row), flags: hasFlags ? columns[2].string(row) : "")
+                    let letters = hasFlags ? columns[2].string(row) : ""
+                    if letters.contains("g") {
+                        throw QueryError(
+                            .invalidParameterValue, "regexp_match() does not support the \"global\" option",
+                            hint: "Use the regexp_matches function instead.")
+                    }
+                    let regex = try RegexCache.regex(columns[1].string(row), flags: letters)
                     guard let match = try regex.matches(Array(columns[0].bytes(row)), limit: 1).first else {
                         return false
                     }
@@ -278,8 +299,9 @@ enum RegexFunctions {
             ) { arguments, type, count, _ in
                 let columns = arguments.map { ViewColumn($0) }
                 return try Kernel.text(arguments, type, count) { row, output in
-                    let regex = try RegexCache.regex(
-                        columns[1].string(row), flags: hasFlags ? columns[2].string(row) : "")
+                    let letters = hasFlags ? columns[2].string(row) : ""
+                    try RegexSearches.refuseGlobal(letters, "regexp_split_to_array")
+                    let regex = try RegexCache.regex(columns[1].string(row), flags: letters)
                     output = ArrayBlob.encode(
                         try regex.split(columns[0].string(row)).map { .string($0) }, elementType: .text)
                     return true
@@ -291,33 +313,20 @@ enum RegexFunctions {
 
     private static func registerMeasures(in registry: FunctionRegistry) {
         registry.scalar(
-            "regexp_count", [.text, .text], .int32, canFail: true,
-            text("Number of matches.", "regexp_count('123456789012', '\\d\\d\\d')", "4")
+            "substring", [.text, .text], .text, canFail: true,
+            text("The first match, or its first group.", "substring('Thomas', '...$')", "mas")
         ) { arguments, type, count, _ in
             let (texts, patterns) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]))
-            return try DateTimeFunctions.rows(arguments, type, count) { row -> Int32 in
+            return try Kernel.text(arguments, type, count) { row, output in
                 let regex = try RegexCache.regex(patterns.string(row))
-                return Int32(truncatingIfNeeded: try regex.matches(Array(texts.bytes(row)), limit: Int.max).count)
+                guard let match = try regex.matches(Array(texts.bytes(row)), limit: 1).first,
+                    let found = match.groupsOrWhole.first ?? nil
+                else { return false }
+                output = found
+                return true
             }
         }
-        for name in ["regexp_substr", "substring"] {
-            registry.scalar(
-                name, [.text, .text], .text, canFail: true,
-                text("The first match, or its first group.", "\(name)('Thomas', '...$')", "mas")
-            ) { arguments, type, count, _ in
-                let (texts, patterns) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]))
-                return try Kernel.text(arguments, type, count) { row, output in
-                    let regex = try RegexCache.regex(patterns.string(row))
-                    guard let match = try regex.matches(Array(texts.bytes(row)), limit: 1).first else { return false }
-                    let groups = match.groupsOrWhole
-                    guard let found = name == "substring" ? groups.first ?? nil : match.bytes.first ?? nil else {
-                        return false
-                    }
-                    output = found
-                    return true
-                }
-            }
-        }
+        RegexSearches.register(in: registry)
         for hasEscape in [false, true] {
             registry.scalar(
                 "similar_to_escape", hasEscape ? [.text, .text] : [.text], .text, canFail: true,

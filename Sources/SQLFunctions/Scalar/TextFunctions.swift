@@ -128,7 +128,7 @@ enum TextFunctions {
             registry.scalar(
                 "||", parameters, .text, volatility: .stable, text("A value's text and a text, one behind the other.")
             ) { arguments, type, count, context in
-                let settings = TextSettings(timeZoneNamed: context.timeZone)
+                let settings = context.textSettings
                 return try Kernel.text(arguments, type, count) { row, output in
                     for argument in arguments { appendCast(argument, row, settings, &output) }
                     return true
@@ -141,7 +141,7 @@ enum TextFunctions {
                 "The texts of all arguments, one behind the other; NULL is empty.", "concat('abc', 2, NULL, 22)",
                 "abc222")
         ) { arguments, type, count, context in
-            let settings = TextSettings(timeZoneNamed: context.timeZone)
+            let settings = context.textSettings
             return try Kernel.text([], type, count) { row, output in
                 for argument in arguments where !argument.isNull(row) { appendAny(argument, row, settings, &output) }
                 return true
@@ -153,7 +153,7 @@ enum TextFunctions {
                 "The texts of the arguments that are not null, with a separator between.",
                 "concat_ws(',', 'abc', 2, NULL, 22)", "abc,2,22")
         ) { arguments, type, count, context in
-            let settings = TextSettings(timeZoneNamed: context.timeZone)
+            let settings = context.textSettings
             return try Kernel.text([arguments[0]], type, count) { row, output in
                 if arguments[0].isNull(row) { return false }
                 var isFirst = true

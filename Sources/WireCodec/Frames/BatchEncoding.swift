@@ -61,6 +61,7 @@ struct TypeTag {
         case .date: tag = 13
         case .time: tag = 14
         case .timestamp: tag = 15
+        case .timeTZ: tag = 24
         case .timestampTZ: tag = 16
         case .interval: tag = 17
         case .uuid: tag = 18
@@ -117,6 +118,7 @@ struct TypeTag {
         case 13: return .date
         case 14: return .time
         case 15: return .timestamp
+        case 24: return .timeTZ
         case 16: return .timestampTZ
         case 17: return .interval
         case 18: return .uuid

@@ -1,5 +1,6 @@
 // Task descriptors as bytes.
 
+import Columnar
 import Diagnostics
 import QueryPlan
 import Storage
@@ -24,6 +25,7 @@ package enum TaskCodec {
         try writer.list(task.catalogs) { (writer, catalog) throws(QueryError) in try writer.catalog(catalog) }
         writer.signed(task.statementTimestamp)
         writer.string(task.timeZone)
+        writer.data(task.textStyle.bytes)
         writer.int(task.memoryByteLimit)
         // Only tests vary how tasks run: nothing is written for the rest.
         if task.variation.changesBatches {
@@ -51,6 +53,7 @@ package enum TaskCodec {
         let catalogs = try reader.list { (reader) throws(QueryError) in try reader.catalog() }
         let statementTimestamp = try reader.signed()
         let timeZone = try reader.string()
+        guard let textStyle = TextStyle(bytes: try reader.data()) else { throw .corrupt("a text style") }
         let memoryByteLimit = try reader.position()
         var variation = ExecutionVariation()
         if !reader.isAtEnd {
@@ -63,8 +66,8 @@ package enum TaskCodec {
             attempt: attempt, stage: stage, outputPartitionCount: outputPartitionCount,
             sources: Dictionary(sources, uniquingKeysWith: { first, _ in first }),
             splits: Dictionary(splits, uniquingKeysWith: { first, _ in first }), catalogs: catalogs,
-            statementTimestamp: statementTimestamp, timeZone: timeZone, memoryByteLimit: memoryByteLimit,
-            variation: variation)
+            statementTimestamp: statementTimestamp, timeZone: timeZone, textStyle: textStyle,
+            memoryByteLimit: memoryByteLimit, variation: variation)
     }
 }
 

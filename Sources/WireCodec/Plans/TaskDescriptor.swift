@@ -21,6 +21,7 @@ package struct TaskDescriptor: Sendable {
     /// Microseconds since 1970 UTC: the statement's `now()`.
     package var statementTimestamp: Int64
     package var timeZone: String
+    package var textStyle: TextStyle
     /// Bytes that the query may use on one worker.
     package var memoryByteLimit: Int
     /// How the task departs from the usual; only what concerns running it travels.
@@ -29,7 +30,8 @@ package struct TaskDescriptor: Sendable {
     package init(
         attempt: TaskAttemptID, stage: PlanStage, outputPartitionCount: Int, sources: [StageID: [TaskLocation]],
         splits: [Int: [Split]], catalogs: [CatalogDescriptor], statementTimestamp: Int64, timeZone: String,
-        memoryByteLimit: Int, variation: ExecutionVariation = ExecutionVariation()
+        textStyle: TextStyle = TextStyle(), memoryByteLimit: Int,
+        variation: ExecutionVariation = ExecutionVariation()
     ) {
         self.attempt = attempt
         self.stage = stage
@@ -39,6 +41,7 @@ package struct TaskDescriptor: Sendable {
         self.catalogs = catalogs
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone
+        self.textStyle = textStyle
         self.memoryByteLimit = memoryByteLimit
         self.variation = variation
     }

@@ -29,6 +29,7 @@ extension ByteWriter {
         case .date: byte(13)
         case .time: byte(14)
         case .timestamp: byte(15)
+        case .timeTZ: byte(24)
         case .timestampTZ: byte(16)
         case .interval: byte(17)
         case .uuid: byte(18)
@@ -113,6 +114,7 @@ extension ByteReader {
         case 13: return .date
         case 14: return .time
         case 15: return .timestamp
+        case 24: return .timeTZ
         case 16: return .timestampTZ
         case 17: return .interval
         case 18: return .uuid

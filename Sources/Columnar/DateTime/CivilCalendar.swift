@@ -16,6 +16,15 @@ package enum CivilCalendar {
     /// The last day of a timestamp in 64-bit microseconds.
     package static let lastTimestampDay = 106_751_990
 
+    /// The Julian day number of 1970-01-01.
+    package static let julianDayOfEpoch = 2_440_588
+    private static let firstTimestamp = Int64(firstDay) * microsecondsPerDay
+
+    /// Whether finite microseconds lie within the range of timestamps.
+    package static func isValidTimestamp(_ moment: Int64) -> Bool {
+        moment >= firstTimestamp && moment != timestampInfinity
+    }
+
     /// Days since 1970-01-01 of a date (Howard Hinnant's algorithm).
     @inlinable package static func days(year: Int, month: Int, day: Int) -> Int {
         let y = month <= 2 ? year &- 1 : year

@@ -26,86 +26,111 @@ package final class TimeZoneData: Sendable {
         self.rule = rule
     }
 
-    /// A zone with a fixed offset in seconds east of Greenwich.
-    package convenience init(fixed offset: Int, name: String) {
+    private convenience init(fixed offset: Int, name: String) {
         self.init(name: name, transitions: [], typeOfTransition: [], types: [(offset, name)], rule: nil)
     }
 
     private static let cache = Mutex<[String: TimeZoneData]>([:])
 
-    /// A zone by IANA name, "UTC", or an offset such as "+02", "-05:30"; `nil` if there is none.
+    /// A zone by its name in the system's database, in any case, or by a POSIX specification such as `EST5EDT` or
+    /// `<+02>-2`; `nil` if it is neither.
     package static func named(_ name: String) -> TimeZoneData? {
-        switch name.uppercased() {
-        case "UTC", "Z", "GMT", "ZULU", "UCT", "ETC/UTC": return utc
+        let key = name.lowercased()
+        switch key {
+        case "utc", "etc/utc": return utc
         default: break
         }
-        if let zone = cache.withLock({ $0[name] }) { return zone }
-        guard let zone = fixedOffset(name) ?? load(name) else { return nil }
-        cache.withLock { $0[name] = zone }
+        if let zone = cache.withLock({ $0[key] }) { return zone }
+        guard let zone = load(name) ?? specified(name) else { return nil }
+        cache.withLock { $0[key] = zone }
         return zone
     }
 
-    /// Abbreviations that PostgreSQL knows without a file, in seconds east.
-    package static func abbreviationOffset(_ text: String) -> Int? {
-        switch text.uppercased() {
-        case "UTC", "GMT", "Z", "ZULU", "WET", "UT": 0
-        case "CET", "BST", "WEST", "MET": 3600
-        case "CEST", "EET", "SAST", "MEST": 7200
-        case "EEST", "MSK": 10800
-        case "IST": 7200
-        case "JST", "KST": 32400
-        case "AEST": 36000
-        case "AEDT": 39600
-        case "EST", "CDT": -18000
-        case "EDT": -14400
-        case "CST", "MDT": -21600
-        case "MST", "PDT": -25200
-        case "PST": -28800
-        case "HST": -36000
-        default: nil
-        }
+    /// A zone as SET TIME ZONE takes it: a name, or hours east of Greenwich.
+    package static func session(_ text: String) -> TimeZoneData? {
+        let trimmed = text.filter { $0 != " " }
+        if let hours = Double(trimmed), hours.isFinite, abs(hours) < 168 { return fixed(seconds: Int(hours * 3600)) }
+        return named(text)
     }
 
-    private static func fixedOffset(_ name: String) -> TimeZoneData? {
-        if let offset = abbreviationOffset(name), offset != 0, !name.contains("/") {
-            return TimeZoneData(fixed: offset, name: name.uppercased())
+    /// A zone with a fixed offset, under the POSIX name that says so: `<-08>+08`.
+    package static func fixed(seconds: Int) -> TimeZoneData {
+        func text(_ signs: (String, String)) -> String {
+            let magnitude = abs(seconds)
+            func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+            var result = (seconds < 0 ? signs.0 : signs.1) + two(magnitude / 3600)
+            if magnitude % 3600 != 0 { result += ":" + two(magnitude / 60 % 60) }
+            if magnitude % 60 != 0 { result += ":" + two(magnitude % 60) }
+            return result
         }
-        guard let first = name.utf8.first, first == 0x2B || first == 0x2D else { return nil }
-        let parts = name.dropFirst().split(separator: ":").map { Int($0) }
-        guard !parts.isEmpty, parts.count <= 3, parts.allSatisfy({ $0 != nil }) else { return nil }
-        var seconds = 0
-        var unit = 3600
-        for part in parts {
-            seconds += (part ?? 0) * unit
-            unit /= 60
+        let abbreviation = text(("-", "+"))
+        return TimeZoneData(
+            name: "<\(abbreviation)>\(text(("+", "-")))", transitions: [], typeOfTransition: [],
+            types: [(seconds, abbreviation)], rule: nil)
+    }
+
+    /// A zone by a POSIX specification alone. Without rules for summer time those of the United States hold.
+    private static func specified(_ name: String) -> TimeZoneData? {
+        let upper = name.uppercased()
+        guard let rule = PosixRule(upper) ?? PosixRule(upper + ",M3.2.0,M11.1.0") else { return nil }
+        if !rule.hasDaylight { return fixedRule(rule, name: upper) }
+        return TimeZoneData(
+            name: upper, transitions: [], typeOfTransition: [], types: [rule.standard], rule: rule)
+    }
+
+    private static func fixedRule(_ rule: PosixRule, name: String) -> TimeZoneData {
+        TimeZoneData(name: name, transitions: [], typeOfTransition: [], types: [rule.standard], rule: nil)
+    }
+
+    /// The offset if it never changes.
+    package var fixedOffset: Int? { transitions.isEmpty && rule == nil ? types[0].offset : nil }
+
+    /// Seconds east that an abbreviation means in this zone at a local time: those of its latest use up to then, of its
+    /// first use after, or of the zone itself where it was never used.
+    package func offset(ofAbbreviation abbreviation: String, atLocal local: Int64) -> Int {
+        let moment = self.moment(ofLocal: local)
+        let wanted = abbreviation.uppercased()
+        let now = floorSeconds(moment)
+        var result: Int?
+        for (index, time) in transitions.enumerated() {
+            let type = types[Int(typeOfTransition[index])]
+            if type.abbreviation != wanted { continue }
+            if time <= now || result == nil { result = type.offset }
+            if time > now { break }
         }
-        guard seconds < 16 * 3600 else { return nil }
-        return TimeZoneData(fixed: first == 0x2D ? -seconds : seconds, name: name)
+        if let rule, rule.hasDaylight || result == nil {
+            for type in [rule.standard, rule.daylight].compactMap({ $0 })
+            where type.abbreviation == wanted && (transitions.last ?? now) <= now { result = type.offset }
+        }
+        return result ?? offset(at: moment)
     }
 
     private static func load(_ name: String) -> TimeZoneData? {
         let isSafe = name.utf8.allSatisfy { byte in
-            (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A) || (byte >= 0x61 && byte <= 0x7A)
-                || byte == 0x2F || byte == 0x5F || byte == 0x2D || byte == 0x2B
+            ASCII.isDigit(byte) || ASCII.isLetter(byte) || byte == 0x2F || byte == 0x5F || byte == 0x2D || byte == 0x2B
         }
-        guard isSafe, !name.isEmpty, !name.hasPrefix("/"), !name.contains("..") else { return nil }
-        // Names are matched without regard to case: try as written, then with capitals after separators.
-        for candidate in [name, capitalised(name), name.uppercased()] {
-            if let bytes = contents("/usr/share/zoneinfo/" + candidate), let zone = parse(bytes, name: candidate) {
-                return zone
-            }
+        guard isSafe, !name.isEmpty, !name.hasPrefix("/") else { return nil }
+        let root = "/usr/share/zoneinfo/"
+        if let bytes = contents(root + name), let zone = parse(bytes, name: name) { return zone }
+        // Names are matched without regard to case, directory by directory.
+        var path = ""
+        for part in name.split(separator: "/", omittingEmptySubsequences: false) {
+            guard let entry = entry(root + path, like: part.lowercased()) else { return nil }
+            path += (path.isEmpty ? "" : "/") + entry
         }
-        return nil
+        return contents(root + path).flatMap { parse($0, name: path) }
     }
 
-    private static func capitalised(_ name: String) -> String {
-        var result = ""
-        var atStart = true
-        for character in name {
-            result += atStart ? character.uppercased() : character.lowercased()
-            atStart = character == "/" || character == "_" || character == "-"
+    private static func entry(_ directory: String, like name: String) -> String? {
+        guard let stream = opendir(directory) else { return nil }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let text = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if text.lowercased() == name { return text }
         }
-        return result
+        return nil
     }
 
     private static func contents(_ path: String) -> [UInt8]? {
@@ -219,14 +244,16 @@ private struct PosixRule {
         var day: Day
         var seconds: Int
     }
-    private var standard: (offset: Int, abbreviation: String)
-    private var daylight: (offset: Int, abbreviation: String)?
+    private(set) var standard: (offset: Int, abbreviation: String)
+    private(set) var daylight: (offset: Int, abbreviation: String)?
+    var hasDaylight: Bool { daylight != nil }
     private var start: Change?
     private var end: Change?
 
     init?(_ text: String) {
         var rest = Substring(text)
-        guard let name = PosixRule.name(&rest), let offset = PosixRule.offset(&rest) else { return nil }
+        let name = PosixRule.name(&rest) ?? ""
+        guard let offset = PosixRule.offset(&rest), abs(offset) < 168 * 3600 else { return nil }
         standard = (-offset, name)
         guard !rest.isEmpty else { return }
         guard let daylightName = PosixRule.name(&rest) else { return nil }

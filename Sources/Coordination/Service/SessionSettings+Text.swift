@@ -1,0 +1,56 @@
+// Settings that decide how values look as text: DateStyle, IntervalStyle, TimeZone, extra_float_digits, bytea_output.
+
+import Columnar
+import Diagnostics
+
+extension SessionSettings {
+    /// How values look as text in this session.
+    package var textStyle: TextStyle {
+        var style = TextStyle()
+        _ = style.apply(dateStyle: self["datestyle"])
+        style.intervalFormat = TextStyle.intervalFormat(named: self["intervalstyle"]) ?? .postgres
+        style.byteFormat = TextStyle.byteFormat(named: self["bytea_output"]) ?? .hex
+        style.extraFloatDigits = Int(self["extra_float_digits"]) ?? 1
+        return style
+    }
+
+    package var textSettings: TextSettings { TextSettings(timeZoneNamed: self["timezone"], style: textStyle) }
+
+    /// The value to keep of one of these settings; `nil` if the setting is another one. Errors: 22023.
+    func checkedTextSetting(_ name: String, _ value: String) throws -> String? {
+        func invalid(_ hint: String? = nil) -> QueryError {
+            QueryError(
+                .invalidParameterValue,
+                "invalid value for parameter \"\(Self.reportedName(name))\": \"\(value)\"", hint: hint)
+        }
+        switch name {
+        case "datestyle":
+            var style = textStyle
+            guard style.apply(dateStyle: value) else { throw invalid() }
+            return style.dateStyleText
+        case "intervalstyle":
+            guard TextStyle.intervalFormat(named: value) != nil else {
+                throw invalid("Available values: postgres, postgres_verbose, sql_standard, iso_8601.")
+            }
+            return value.lowercased()
+        case "bytea_output":
+            guard TextStyle.byteFormat(named: value) != nil else { throw invalid("Available values: escape, hex.") }
+            return value.lowercased()
+        case "extra_float_digits":
+            guard let number = Int(value) else { throw invalid() }
+            guard (-15...3).contains(number) else {
+                throw QueryError(
+                    .invalidParameterValue,
+                    "\(number) is outside the valid range for parameter \"extra_float_digits\" (-15 .. 3)")
+            }
+            return String(number)
+        case "timezone":
+            if value.lowercased() == "default" || value.lowercased() == "local" {
+                return Self.definition("timezone")?.defaultValue ?? "UTC"
+            }
+            guard let zone = TimeZoneData.session(value) else { throw invalid() }
+            return zone.name
+        default: return nil
+        }
+    }
+}

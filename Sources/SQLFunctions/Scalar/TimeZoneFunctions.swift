@@ -1,0 +1,96 @@
+// AT TIME ZONE: moments, local times and times of day moved between zones.
+
+import Columnar
+import Diagnostics
+
+enum TimeZoneFunctions {
+    /// A zone as AT TIME ZONE takes it: an abbreviation, a name, or a POSIX specification. Errors: 22023.
+    static func zone(_ name: String) throws -> TimeZoneData {
+        switch TimeZoneAbbreviation.named(name) {
+        case .fixed(let seconds)?: return .fixed(seconds: seconds)
+        case .dynamic(let zone)?: return zone
+        case nil: break
+        }
+        guard let zone = TimeZoneData.named(name) else {
+            throw QueryError(.invalidParameterValue, "time zone \"\(name)\" not recognized")
+        }
+        return zone
+    }
+
+    /// A zone by an interval east of Greenwich.
+    private static func zone(_ interval: IntervalValue) throws -> TimeZoneData {
+        if interval.months != 0 || interval.days != 0 {
+            throw QueryError(
+                .invalidParameterValue, "interval time zone must not include months or days")
+        }
+        return .fixed(seconds: Int(interval.microseconds / 1_000_000))
+    }
+
+    static func register(in registry: FunctionRegistry) {
+        for type in [DataType.timestamp, .timestampTZ] {
+            let toMoment = type == .timestamp
+            let documentation = FunctionDocumentation(
+                "Date and time",
+                toMoment ? "The moment of a local time in a zone." : "The local time of a moment in a zone.",
+                example: toMoment ? "timezone('America/Denver', timestamp '2001-02-16 20:38:40')" : nil,
+                result: toMoment ? "2001-02-17 03:38:40+00" : nil)
+            registry.scalar(
+                "timezone", [.text, .exact(type)], toMoment ? .timestampTZ : .timestamp, canFail: true, documentation
+            ) { arguments, result, count, _ in
+                let names = ViewColumn(arguments[0])
+                return try shifted(arguments, result, count, toMoment: toMoment) { try zone(names.string($0)) }
+            }
+            registry.scalar(
+                "timezone", [.interval, .exact(type)], toMoment ? .timestampTZ : .timestamp, canFail: true,
+                FunctionDocumentation("Date and time", documentation.text)
+            ) { arguments, result, count, _ in
+                let intervals = ValueColumn<IntervalValue>(arguments[0])
+                return try shifted(arguments, result, count, toMoment: toMoment) { try zone(intervals[$0]) }
+            }
+        }
+        let text = "The same time of day under the offset of another zone."
+        registry.scalar(
+            "timezone", [.text, .timeTZ], .timeTZ, volatility: .stable, canFail: true,
+            FunctionDocumentation(
+                "Date and time", text, example: "timezone('+05:30', timetz '12:00+00')", result: "06:30:00-05:30")
+        ) { arguments, result, count, context in
+            let names = ViewColumn(arguments[0])
+            return try shiftedTimes(arguments, result, count, context) { try zone(names.string($0)) }
+        }
+        registry.scalar(
+            "timezone", [.interval, .timeTZ], .timeTZ, canFail: true, FunctionDocumentation("Date and time", text)
+        ) { arguments, result, count, context in
+            let intervals = ValueColumn<IntervalValue>(arguments[0])
+            return try shiftedTimes(arguments, result, count, context) { try zone(intervals[$0]) }
+        }
+    }
+
+    @inline(__always)
+    private static func shifted(
+        _ arguments: [Vector], _ result: DataType, _ count: Int, toMoment: Bool, _ zoneOfRow: (Int) throws -> TimeZoneData
+    ) throws -> Vector {
+        let times = ValueColumn<Int64>(arguments[1])
+        let constant = arguments[0].encoding == .constant && !arguments[0].isNull(0) ? try zoneOfRow(0) : nil
+        return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
+            let zone = try constant ?? zoneOfRow(row)
+            let moved = toMoment ? zone.moment(ofLocal: times[row]) : zone.localTime(of: times[row])
+            if times[row] != .max, times[row] != .min, !CivilCalendar.isValidTimestamp(moved) {
+                throw QueryError(.datetimeFieldOverflow, "timestamp out of range")
+            }
+            return moved
+        }
+    }
+
+    @inline(__always)
+    private static func shiftedTimes(
+        _ arguments: [Vector], _ result: DataType, _ count: Int, _ context: EvaluationContext,
+        _ zoneOfRow: (Int) throws -> TimeZoneData
+    ) throws -> Vector {
+        let times = ValueColumn<Int64>(arguments[1])
+        let constant = arguments[0].encoding == .constant && !arguments[0].isNull(0) ? try zoneOfRow(0) : nil
+        return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
+            let offset = try (constant ?? zoneOfRow(row)).offset(at: context.statementTimestamp)
+            return TimeTZValue(packed: times[row]).shifted(toOffset: offset).packed
+        }
+    }
+}

@@ -131,16 +131,17 @@ struct DateTimeReader {
 
     /// The moment of the date and time read, in microseconds since 1970 UTC; `nil` beyond the range of timestamps.
     func moment() -> Int64? {
-        guard let local = localMoment() else { return nil }
+        guard let local = local() else { return nil }
         return Self.valid(local, shiftedBy: offset(atLocal: local))
     }
 
-    func localMoment() -> Int64? {
+    func localMoment() -> Int64? { local().flatMap { Self.valid($0, shiftedBy: 0) } }
+
+    private func local() -> Int64? {
         guard isValidDay else { return nil }
         let (product, overflow) = Int64(dayNumber).multipliedReportingOverflow(by: CivilCalendar.microsecondsPerDay)
         let (sum, carry) = product.addingReportingOverflow(timeOfDay)
-        if overflow || carry { return nil }
-        return Self.valid(sum, shiftedBy: 0)
+        return overflow || carry ? nil : sum
     }
 
     private static func valid(_ local: Int64, shiftedBy offset: Int) -> Int64? {

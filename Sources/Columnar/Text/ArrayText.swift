@@ -45,6 +45,7 @@ package enum ArrayText {
                 .invalidTextRepresentation, "malformed array literal: \"\(String(decoding: source, as: UTF8.self))\"",
                 detail: detail)
         }
+        if text.first == 0x5B { throw QueryError.notSupported("an array with bounds of its own") }
         guard text.first == 0x7B else { throw malformed("Array value must start with \"{\" or dimension information.") }
         var elements: [ScalarValue] = []
         var at = 1

@@ -48,6 +48,16 @@ extension SessionSettings {
             if value.lowercased() == "default" || value.lowercased() == "local" {
                 return Self.definition("timezone")?.defaultValue ?? "UTC"
             }
+            if value.lowercased().hasPrefix("interval") {
+                // SET TIME ZONE INTERVAL '+05:30' HOUR TO MINUTE
+                let quoted = value.split(separator: "'", omittingEmptySubsequences: false)
+                guard quoted.count == 3 else { throw invalid() }
+                let interval = try Array(quoted[1].utf8).withUnsafeBufferPointer {
+                    try IntervalText.parse($0, qualifier: .hourToMinute)
+                }
+                guard interval.months == 0, interval.days == 0 else { throw invalid() }
+                return TimeZoneData.fixed(seconds: Int(interval.microseconds / 1_000_000)).name
+            }
             guard let zone = TimeZoneData.session(value) else { throw invalid() }
             return zone.name
         default: return nil

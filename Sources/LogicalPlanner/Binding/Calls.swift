@@ -9,6 +9,10 @@ import SQLParser
 extension StatementBinder {
     func bindFunction(_ call: FunctionCall, _ scope: Scope, at position: SourcePosition) throws -> Expression {
         let name = try functionName(call.name)
+        if let positional = try NamedArguments.positional(name, call.arguments, at: position) {
+            let zero = Operand(expression: .literal(.integer(0), .int32), position: position)
+            return try callScalar(name, positional.map { try $0.map { try operand($0, scope) } ?? zero }, at: position)
+        }
         if let argument = call.arguments.first(where: { $0.name != nil }) {
             throw QueryError.notSupported("named arguments", at: argument.value.position)
         }

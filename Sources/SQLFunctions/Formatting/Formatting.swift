@@ -77,7 +77,10 @@ enum Formatting {
                     if template.isScientific {
                         append(scientific: Double(value), template, &output)
                     } else if template.isRoman {
-                        append(roman: Int(value), template, &output)
+                        guard let number = Int32(exactly: value) else {
+                            throw QueryError(.numericValueOutOfRange, "integer out of range")
+                        }
+                        append(roman: Int(number), template, &output)
                     } else {
                         try append(decimal: Int128(value), scale: 0, template, &output)
                     }

@@ -157,7 +157,7 @@ enum JSONConversion {
 
 extension TextSettings {
     init(_ context: EvaluationContext) {
-        self.init(timeZoneNamed: context.timeZone, now: context.statementTimestamp)
+        self.init(timeZoneNamed: context.timeZone, now: context.statementTimestamp, style: context.textStyle)
     }
 }
 

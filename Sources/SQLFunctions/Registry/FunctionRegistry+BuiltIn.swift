@@ -31,6 +31,7 @@ extension FunctionRegistry {
         DegreeFunctions.register(in: self)
         BinaryFunctions.register(in: self)
         UnicodeFunctions.register(in: self)
+        SimilarSubstring.register(in: self)
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
         MathFunctions.register(in: self)

@@ -125,7 +125,7 @@ enum DateArithmetic {
     @inline(__always) private static func shifted(_ day: Int32, _ number: Int64, _ failed: inout UInt8) -> Int32 {
         if !isFinite(day) { return day }
         let sum = Int64(day) &+ number
-        failed |= flag(sum < Int64(CivilCalendar.firstDay)) | flag(sum >= Int64(Int32.max))
+        failed |= flag(sum < Int64(CivilCalendar.firstDay)) | flag(sum > Int64(CivilCalendar.lastDateDay))
         return Int32(truncatingIfNeeded: sum)
     }
 

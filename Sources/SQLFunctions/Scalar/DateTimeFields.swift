@@ -211,6 +211,16 @@ enum DateTimeFields {
         return field
     }
 
+    /// Fields that are no precision are not known to date_trunc at all.
+    private static func notTruncated(_ field: DateTimeUnit, _ type: DataType) -> QueryError {
+        switch field {
+        case .dow, .isodow, .doy, .isoyear, .epoch, .julian:
+            QueryError(
+                .invalidParameterValue, "unit \"\(field.rawValue)\" not recognized for type \(type.sqlName)")
+        default: unsupported(field, type)
+        }
+    }
+
     private static func unsupported(_ field: DateTimeUnit, _ type: DataType) -> QueryError {
         QueryError(.featureNotSupported, "unit \"\(field.rawValue)\" not supported for type \(type.sqlName)")
     }
@@ -372,7 +382,7 @@ enum DateTimeFields {
                 result.values(IntervalValue.self)[row] = IntervalValue()
                 if !ValidityMask.isValid(arguments, row) { continue }
                 let field = try field(names.string(row), type)
-                guard let value = truncated(values[row], field) else { throw unsupported(field, type) }
+                guard let value = truncated(values[row], field) else { throw notTruncated(field, type) }
                 result.values(IntervalValue.self)[row] = value
             }
             return result
@@ -396,7 +406,7 @@ enum DateTimeFields {
             result.values(Int64.self)[row] = 0
             if !ValidityMask.isValid(arguments, row) { continue }
             let field = try constant ?? field(names.string(row), type)
-            guard let value = try body(row, values[row], field) else { throw unsupported(field, type) }
+            guard let value = try body(row, values[row], field) else { throw notTruncated(field, type) }
             result.values(Int64.self)[row] = value
         }
         return result

@@ -178,7 +178,7 @@ enum DateTimeFunctions {
         return result
     }
 
-    private static func day(_ year: Int, _ month: Int, _ day: Int) throws -> Int {
+    static func day(_ year: Int, _ month: Int, _ day: Int) throws -> Int {
         let astronomical = year < 0 ? year + 1 : year
         guard year != 0, month >= 1, month <= 12, day >= 1,
             abs(year) < 5_874_898, day <= CivilCalendar.dayCount(year: astronomical, month: month)
@@ -190,7 +190,7 @@ enum DateTimeFunctions {
         return CivilCalendar.days(year: astronomical, month: month, day: day)
     }
 
-    private static func time(_ hour: Int32, _ minute: Int32, _ seconds: Double) throws -> Int64 {
+    static func time(_ hour: Int32, _ minute: Int32, _ seconds: Double) throws -> Int64 {
         let microseconds = (seconds * 1e6).rounded(.toNearestOrEven)
         guard hour >= 0, hour <= 24, minute >= 0, minute < 60, seconds >= 0, seconds <= 60,
             Int64(hour) * 3_600_000_000 + Int64(minute) * 60_000_000 + Int64(microseconds)

@@ -50,7 +50,9 @@ enum FormatFunctions {
                 return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
                     let stride = strides[row]
                     if stride.months != 0 {
-                        throw QueryError.notSupported("timestamps binned into intervals containing months or years")
+                        throw QueryError(
+                            .featureNotSupported,
+                            "timestamps cannot be binned into intervals containing months or years")
                     }
                     let (days, daysOverflow) = Int64(stride.days).multipliedReportingOverflow(
                         by: CivilCalendar.microsecondsPerDay)
@@ -93,15 +95,52 @@ enum FormatFunctions {
                 }
                 // position$, then - and a width
                 let digits = template.prefix { $0.isNumber }
-                if !digits.isEmpty, template.dropFirst(digits.count).first == "$" {
+                let hasPosition = !digits.isEmpty && template.dropFirst(digits.count).first == "$"
+                if hasPosition {
                     next = Int(digits) ?? 0
+                    guard next > 0 else { throw Self.zeroPosition }
                     template = template.dropFirst(digits.count + 1)
                 }
-                let alignsLeft = template.first == "-"
-                if alignsLeft { template = template.dropFirst() }
-                let widthText = template.prefix { $0.isNumber }
-                let width = Int(widthText) ?? 0
-                template = template.dropFirst(widthText.count)
+                var alignsLeft = template.first == "-"
+                while template.first == "-" { template = template.dropFirst() }
+                var width = 0
+                if template.first == "*" {
+                    // The width is an argument: the next one, or one by its number.
+                    template = template.dropFirst()
+                    let number = template.prefix { $0.isNumber }
+                    var place = next
+                    if !number.isEmpty {
+                        guard template.dropFirst(number.count).first == "$" else {
+                            throw QueryError(
+                                .invalidParameterValue, "width argument position must be ended by \"$\"")
+                        }
+                        place = Int(number) ?? 0
+                        template = template.dropFirst(number.count + 1)
+                        guard place > 0 else { throw Self.zeroPosition }
+                    }
+                    guard place < arguments.count else {
+                        throw QueryError(.invalidParameterValue, "too few arguments for format()")
+                    }
+                    switch arguments[place].value(at: row) {
+                    case .null: width = 0
+                    case .integer(let value): width = Int(value)
+                    case .bytes(let text):
+                        width = Int(try text.withUnsafeBufferPointer { try TextFormat.parseInteger($0, .int32) })
+                    default: throw QueryError.notSupported("a width of this type in format()")
+                    }
+                    if width < 0 {
+                        alignsLeft = true
+                        width = 0 - width
+                    }
+                    if !hasPosition { next = place + 1 }
+                } else {
+                    let widthText = template.prefix { $0.isNumber }
+                    guard let value = widthText.isEmpty ? 0 : Int32(widthText) else {
+                        throw QueryError(.numericValueOutOfRange, "number is out of range")
+                    }
+                    width = Int(value)
+                    template = template.dropFirst(widthText.count)
+                }
                 guard let kind = template.first else {
                     throw QueryError(.invalidParameterValue, "unterminated format() type specifier")
                 }
@@ -123,11 +162,18 @@ enum FormatFunctions {
                 default: throw QueryError(.invalidParameterValue, "unrecognized format() type specifier \"\(kind)\"")
                 }
                 next += 1
-                let blanks = [UInt8](repeating: 0x20, count: max(0, width - piece.count))
+                let length = piece.withUnsafeBufferPointer {
+                    $0.baseAddress.map { Utf8.characterCount($0, piece.count) } ?? 0
+                }
+                let blanks = [UInt8](repeating: 0x20, count: max(0, width - length))
                 output.append(contentsOf: alignsLeft ? piece + blanks : blanks + piece)
             }
             return true
         }
+    }
+
+    private static var zeroPosition: QueryError {
+        QueryError(.invalidParameterValue, "format specifies argument 0, but arguments are numbered from 1")
     }
 
     private static func quoted(_ piece: [UInt8], _ mark: UInt8) -> [UInt8] {

@@ -50,6 +50,9 @@ struct RegexTranslation {
         /// The preference of the first quantifier that has one.
         var isLazy: Bool?
         private var depth = 0
+        /// For each open group, the preference in front of it; and that of the group just closed.
+        private var openGroups: [Bool?] = []
+        private var closedGroup: Bool??
 
         init(text: [Unicode.Scalar]) { self.text = text }
 
@@ -61,6 +64,7 @@ struct RegexTranslation {
 
         mutating func run() throws {
             while let scalar = peek() {
+                if scalar != "*", scalar != "+", scalar != "?", scalar != "{" { closedGroup = nil }
                 switch scalar {
                 case "\\": try escape(inBracket: false)
                 case "[": try bracket()
@@ -79,6 +83,7 @@ struct RegexTranslation {
                     }
                 case ")":
                     depth -= 1
+                    closedGroup = openGroups.popLast()
                     output.append(scalar)
                     at += 1
                 default:
@@ -112,7 +117,11 @@ struct RegexTranslation {
                 at += 1
             }
             if lazy { hasLazy = true }
-            if hasPreference, isLazy == nil { isLazy = lazy }
+            // The quantifier of a group outweighs those within.
+            if hasPreference {
+                if isLazy == nil { isLazy = lazy } else if let before = closedGroup, before == nil { isLazy = lazy }
+            }
+            closedGroup = nil
             if let next = peek(), next == "+" || next == "*" || next == "?" {
                 throw RegexTranslation.invalid("quantifier operand invalid")
             }
@@ -120,6 +129,7 @@ struct RegexTranslation {
 
         private mutating func group() throws {
             depth += 1
+            openGroups.append(isLazy)
             output.append("(")
             at += 1
             if peek() == "*" { throw RegexTranslation.invalid("quantifier operand invalid") }
@@ -132,6 +142,7 @@ struct RegexTranslation {
                     try options(text[(at + 1)..<end])
                     at = end + 1
                     depth -= 1
+                    openGroups.removeLast()
                     return
                 }
             }

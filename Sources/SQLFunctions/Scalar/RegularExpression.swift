@@ -99,13 +99,18 @@ final class Regex: @unchecked Sendable {
     private func prefer(_ text: UnsafeBufferPointer<UInt8>, _ scratch: Scratch) throws {
         guard let preference, let found = pcre2_get_ovector_pointer_8(scratch.data) else { return }
         let (start, end) = (Int(found[0]), Int(found[1]))
-        let ends = pcre2_match_data_create_8(64, nil)
+        let ends = pcre2_match_data_create_8(1024, nil)
         defer { pcre2_match_data_free_8(ends) }
         var workspace = [Int32](repeating: 0, count: 4096)
-        let options = UInt32(PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED) | (preference == .shortest ? UInt32(PCRE2_DFA_SHORTEST) : 0)
         let status = pcre2_dfa_match_8(
-            code, text.baseAddress ?? Regex.empty, text.count, start, options, ends, nil, &workspace, workspace.count)
-        guard status >= 0, let wanted = pcre2_get_ovector_pointer_8(ends), Int(wanted[1]) != end else { return }
+            code, text.baseAddress ?? Regex.empty, text.count, start, UInt32(PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED), ends,
+            nil, &workspace, workspace.count)
+        // The matches come longest first; with 0 there are more than fit.
+        guard status >= 0, preference == .longest || status > 0, let all = pcre2_get_ovector_pointer_8(ends) else {
+            return
+        }
+        let wanted = all + (preference == .longest ? 0 : 2 * Int(status - 1))
+        if Int(wanted[1]) == end { return }
         // The groups of the match with that end.
         let again = pcre2_match_8(
             code, text.baseAddress ?? Regex.empty, Int(wanted[1]), start,

@@ -57,7 +57,7 @@ enum SecureHash {
         let lengthBytes = block / 8
         while bytes.count % block != block - lengthBytes { bytes.append(0) }
         for index in (0..<lengthBytes).reversed() {
-            bytes.append(index < 8 ? UInt8(truncatingIfNeeded: UInt64(message.count) * 8 >> UInt64(index * 8)) : 0)
+            bytes.append(index < 8 ? UInt8(truncatingIfNeeded: (UInt64(message.count) * 8) >> UInt64(index * 8)) : 0)
         }
         return bytes
     }

@@ -342,14 +342,17 @@ enum TextFunctions {
 
     static func quote(_ bytes: UnsafeBufferPointer<UInt8>, _ mark: UInt8, _ output: inout [UInt8]) {
         if mark == 0x22, let first = bytes.first, first == 0x5F || (first >= 0x61 && first <= 0x7A),
-            bytes.allSatisfy({ $0 == 0x5F || ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) })
+            bytes.allSatisfy({ $0 == 0x5F || ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) }),
+            !QuotedNames.keywords.contains(Array(bytes))
         {
             output.append(contentsOf: bytes)
             return
         }
+        let hasBackslash = mark == 0x27 && bytes.contains(0x5C)
+        if hasBackslash { output.append(0x45) }
         output.append(mark)
         for byte in bytes {
-            if byte == mark { output.append(mark) }
+            if byte == mark || (hasBackslash && byte == 0x5C) { output.append(byte) }
             output.append(byte)
         }
         output.append(mark)

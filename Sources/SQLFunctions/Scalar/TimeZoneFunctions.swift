@@ -48,6 +48,23 @@ enum TimeZoneFunctions {
                 return try shifted(arguments, result, count, toMoment: toMoment) { try zone(intervals[$0]) }
             }
         }
+        registry.scalar(
+            "make_timestamptz", [.int32, .int32, .int32, .int32, .int32, .float64, .text], .timestampTZ, canFail: true,
+            FunctionDocumentation(
+                "Date and time", "A moment from its parts in a zone.",
+                example: "make_timestamptz(2013, 7, 15, 8, 15, 23.5, 'America/New_York')",
+                result: "2013-07-15 12:15:23.5+00")
+        ) { arguments, result, count, _ in
+            let parts = arguments[..<5].map { ValueColumn<Int32>($0) }
+            let seconds = ValueColumn<Double>(arguments[5])
+            let names = ViewColumn(arguments[6])
+            return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
+                let day = try DateTimeFunctions.day(Int(parts[0][row]), Int(parts[1][row]), Int(parts[2][row]))
+                let time = try DateTimeFunctions.time(parts[3][row], parts[4][row], seconds[row])
+                return try zone(names.string(row)).moment(
+                    ofLocal: Int64(day) &* CivilCalendar.microsecondsPerDay &+ time)
+            }
+        }
         let text = "The same time of day under the offset of another zone."
         registry.scalar(
             "timezone", [.text, .timeTZ], .timeTZ, volatility: .stable, canFail: true,

@@ -10,6 +10,7 @@ enum UnicodeFunctions {
     }
 
     static func register(in registry: FunctionRegistry) {
+        registerQuoting(in: registry)
         registry.scalar(
             "unistr", [.text], .text, canFail: true,
             text("The text with Unicode escapes replaced.", "unistr('d\\0061t\\+000061')", "data")
@@ -34,6 +35,33 @@ enum UnicodeFunctions {
                         isStrictDefault || arguments[1].value(at: row) == .boolean(true)
                     let parts = try identifiers(texts.string(row), isStrict: isStrict)
                     output = ArrayBlob.encode(parts.map { .string($0) }, elementType: .text)
+                    return true
+                }
+            }
+        }
+    }
+
+    private static func registerQuoting(in registry: FunctionRegistry) {
+        for (name, type) in [
+            ("quote_nullable", ParameterType.text), ("quote_nullable", .any), ("quote_literal", .any),
+        ] {
+            let isNullable = name == "quote_nullable"
+            let hasExample = isNullable && type == .text
+            registry.scalar(
+                name, [type], .text, volatility: .stable, isStrict: !isNullable,
+                text(
+                    "The value's text as a SQL string\(isNullable ? "; NULL for NULL" : "").",
+                    hasExample ? "quote_nullable(NULL)" : nil, hasExample ? "NULL" : nil)
+            ) { arguments, result, count, context in
+                let settings = context.textSettings
+                return try Kernel.text([], result, count) { row, output in
+                    if arguments[0].isNull(row) {
+                        if isNullable { output.append(contentsOf: "NULL".utf8) }
+                        return isNullable
+                    }
+                    var piece: [UInt8] = []
+                    TextFormat.append(arguments[0], row: row, settings: settings, into: &piece)
+                    piece.withUnsafeBufferPointer { TextFunctions.quote($0, 0x27, &output) }
                     return true
                 }
             }

@@ -151,7 +151,9 @@ struct DateTimeReader {
 
     private func offset(atLocal local: Int64) -> Int {
         if let namedZone { return Self.offset(of: namedZone, atLocal: local) }
-        if let dynamic = dynamicAbbreviation { return dynamic.zone.offset(ofAbbreviation: dynamic.name, atLocal: local) }
+        if let dynamic = dynamicAbbreviation {
+            return dynamic.zone.offset(ofAbbreviation: dynamic.name, atLocal: local)
+        }
         return found.contains(.zone) ? offset : Self.offset(of: settings.timeZone, atLocal: local)
     }
 

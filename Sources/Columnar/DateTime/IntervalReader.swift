@@ -304,8 +304,10 @@ struct IntervalSum {
         guard let first = rest.first, ASCII.isDigit(first) || first == 0x2D || first == 0x2E else { throw .syntax }
         var end = rest.startIndex + (first == 0x2D ? 1 : 0)
         while end < rest.endIndex, ASCII.isDigit(rest[end]) || rest[end] == 0x2E { end += 1 }
-        guard let number = Double(String(decoding: rest[..<end], as: UTF8.self)) ?? Double(
-            String(decoding: rest[..<end], as: UTF8.self) + "0")
+        guard
+            let number = Double(String(decoding: rest[..<end], as: UTF8.self))
+                ?? Double(
+                    String(decoding: rest[..<end], as: UTF8.self) + "0")
         else { throw .syntax }
         guard abs(number) <= 1e15 else { throw .range }
         rest = rest[end...]

@@ -47,9 +47,11 @@ package enum TextFormat {
         case .int32: NumericText.append(Int64(vector.values(Int32.self)[row]), into: &text)
         case .int64: NumericText.append(vector.values(Int64.self)[row], into: &text)
         case .float32:
-            NumericText.append(vector.values(Float.self)[row], extraDigits: settings.style.extraFloatDigits, into: &text)
+            NumericText.append(
+                vector.values(Float.self)[row], extraDigits: settings.style.extraFloatDigits, into: &text)
         case .float64:
-            NumericText.append(vector.values(Double.self)[row], extraDigits: settings.style.extraFloatDigits, into: &text)
+            NumericText.append(
+                vector.values(Double.self)[row], extraDigits: settings.style.extraFloatDigits, into: &text)
         case .decimal(_, let scale):
             let value =
                 vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]

@@ -171,7 +171,8 @@ package final class Session: Sendable {
         }
         return BindingSession(
             searchPath: path, parameterTypes: parameterTypes, timeZone: settings["timezone"],
-            textStyle: settings.textStyle, statementTimestamp: QueryEngine.now, user: user, database: database, settings: settings.all,
+            textStyle: settings.textStyle, statementTimestamp: QueryEngine.now, user: user, database: database,
+            settings: settings.all,
             version: EngineVersion.banner)
     }
 

@@ -133,7 +133,8 @@ package struct BindingSession: Sendable {
     package var version: String
 
     package init(
-        searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC", textStyle: TextStyle = TextStyle(),
+        searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC",
+        textStyle: TextStyle = TextStyle(),
         statementTimestamp: Int64 = 0, user: String = "martlet", database: String = "martlet",
         settings: [String: String] = [:], version: String = "PostgreSQL 15.0 (Martlet)"
     ) {

@@ -139,7 +139,11 @@ struct DateReader {
             let first = index
             var value: Int? = 0
             while index < text.endIndex, text[index].value >= 0x30, text[index].value <= 0x39 {
-                if let sum = value, sum < 1 << 40 { value = sum * 10 + Int(text[index].value - 0x30) } else { value = nil }
+                if let sum = value, sum < 1 << 40 {
+                    value = sum * 10 + Int(text[index].value - 0x30)
+                } else {
+                    value = nil
+                }
                 index += 1
             }
             if index == first { return (0, 0) }
@@ -257,12 +261,14 @@ struct DateReader {
             if zoneSign == 0 { zoneSign = 1 }
             try integer(.zoneMinutes, pattern, 2, index)
         case .monthName: try set(.month, word(DateTemplate.monthNames, pattern) + 1, pattern)
-        case .monthNameShort: try set(.month, word(DateTemplate.monthNames.map { String($0.prefix(3)) }, pattern) + 1, pattern)
+        case .monthNameShort:
+            try set(.month, word(DateTemplate.monthNames.map { String($0.prefix(3)) }, pattern) + 1, pattern)
         case .monthRoman:
             try set(.month, 12 - word(Array(DateTemplate.romans.reversed()), pattern), pattern)
         case .month: try integer(.month, pattern, 2, index)
         case .dayName: try set(.weekday, word(DateTemplate.dayNames, pattern) + 1, pattern)
-        case .dayNameShort: try set(.weekday, word(DateTemplate.dayNames.map { String($0.prefix(3)) }, pattern) + 1, pattern)
+        case .dayNameShort:
+            try set(.weekday, word(DateTemplate.dayNames.map { String($0.prefix(3)) }, pattern) + 1, pattern)
         case .dayOfYear: try integer(.dayOfYear, pattern, width, index)
         case .isoDayOfYear: try integer(.dayOfYear, pattern, 3, index)
         case .dayOfMonth: try integer(.day, pattern, width, index)
@@ -391,7 +397,9 @@ struct DateReader {
                 dayOfYear = (value(.week) - 1) * 7 + 1
             }
         }
-        if value(.weekOfMonth) != 0 { day = (value(.weekOfMonth) - 1) * 7 + 1 } else if value(.day) != 0 {
+        if value(.weekOfMonth) != 0 {
+            day = (value(.weekOfMonth) - 1) * 7 + 1
+        } else if value(.day) != 0 {
             day = value(.day)
         }
         if value(.month) != 0 { month = value(.month) }

@@ -165,7 +165,9 @@ enum Formatting {
                     digits[index] = 0x30
                     index -= 1
                 }
-                if index >= 0 { digits[index] += 1 } else {
+                if index >= 0 {
+                    digits[index] += 1
+                } else {
                     digits = [0x31] + digits.dropLast()
                     exponent += 1
                 }
@@ -214,7 +216,9 @@ enum Formatting {
                     if template.isScientific {
                         append(scientific: value, template, &output)
                     } else if template.isRoman {
-                        append(roman: value.isFinite ? Int(exactly: value.rounded(.toNearestOrEven)) ?? 0 : 0, template, &output)
+                        append(
+                            roman: value.isFinite ? Int(exactly: value.rounded(.toNearestOrEven)) ?? 0 : 0, template,
+                            &output)
                     } else {
                         let shifted = template.isShifted ? value * pow(10, Double(template.shiftDigits)) : value
                         let wholeLength = printed("%.*f", 0, abs(shifted)).count
@@ -258,10 +262,12 @@ enum Formatting {
             return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
                 let text = texts.string(row)
                 let read = try DateReader.read(text, DateTemplate(templates.string(row)))
-                let (midnight, overflow) = Int64(read.day).multipliedReportingOverflow(by: CivilCalendar.microsecondsPerDay)
+                let (midnight, overflow) = Int64(read.day).multipliedReportingOverflow(
+                    by: CivilCalendar.microsecondsPerDay)
                 let (local, carry) = midnight.addingReportingOverflow(read.time)
                 let moment =
-                    overflow || carry ? Int64.max
+                    overflow || carry
+                    ? Int64.max
                     : read.offset.map { local &- Int64($0) &* 1_000_000 } ?? zone.moment(ofLocal: local)
                 guard CivilCalendar.isValidTimestamp(moment) else {
                     throw QueryError(.datetimeFieldOverflow, "timestamp out of range: \"\(text)\"")

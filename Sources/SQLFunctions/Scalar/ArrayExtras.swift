@@ -74,7 +74,9 @@ enum ArrayExtras {
             }
             return result
         }
-        registry.scalar("array_dims", [.anyArray], .text, text("The bounds as text.", "array_dims(array[7, 8])", "[1:2]")) {
+        registry.scalar(
+            "array_dims", [.anyArray], .text, text("The bounds as text.", "array_dims(array[7, 8])", "[1:2]")
+        ) {
             arguments, type, count, _ in
             let element = arguments[0].type.elementType ?? .text
             return try Kernel.text(arguments, type, count) { row, output in

@@ -116,7 +116,9 @@ enum BinaryFunctions {
                 }
             }
         }
-        registry.scalar("substr", [.bytea, .int32, .int32], .bytea, canFail: true, text("As many bytes from a place on.")) {
+        registry.scalar(
+            "substr", [.bytea, .int32, .int32], .bytea, canFail: true, text("As many bytes from a place on.")
+        ) {
             arguments, type, count, _ in
             let values = ViewColumn(arguments[0])
             let (starts, lengths) = (ValueColumn<Int32>(arguments[1]), ValueColumn<Int32>(arguments[2]))
@@ -128,7 +130,8 @@ enum BinaryFunctions {
             }
         }
         registry.scalar(
-            "position", [.bytea, .bytea], .int32, text("Where the second value begins in the first, from 1; 0: nowhere.")
+            "position", [.bytea, .bytea], .int32,
+            text("Where the second value begins in the first, from 1; 0: nowhere.")
         ) { arguments, type, count, _ in
             let (values, needles) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]))
             return try DateTimeFunctions.rows(arguments, type, count) { row -> Int32 in

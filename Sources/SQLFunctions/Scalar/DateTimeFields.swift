@@ -277,8 +277,7 @@ enum DateTimeFields {
         return Int64(value) &* scale
     }
 
-    private static func fromTime(_ time: Int64, _ field: DateTimeUnit, _ scale: Int64, _ failed: inout UInt8) -> Int64
-    {
+    private static func fromTime(_ time: Int64, _ field: DateTimeUnit, _ scale: Int64, _ failed: inout UInt8) -> Int64 {
         // With a fraction the scale is microseconds.
         switch field {
         case .microseconds: return time % 60_000_000 &* scale

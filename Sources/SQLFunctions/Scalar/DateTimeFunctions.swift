@@ -207,7 +207,8 @@ enum DateTimeFunctions {
         for type in [DataType.timestamp, .timestampTZ] {
             let isLocal = type == .timestampTZ
             registry.scalar(
-                "age", [.exact(type), .exact(type)], .interval, volatility: isLocal ? .stable : .immutable, canFail: true,
+                "age", [.exact(type), .exact(type)], .interval, volatility: isLocal ? .stable : .immutable,
+                canFail: true,
                 text(
                     "Time between two moments in years, months, days and less.",
                     isLocal ? nil : "age(timestamp '2001-04-10', timestamp '1957-06-13')",
@@ -308,4 +309,3 @@ enum DateTimeFunctions {
             months: Int32(truncatingIfNeeded: months), days: Int32(truncatingIfNeeded: day), microseconds: time)
     }
 }
-

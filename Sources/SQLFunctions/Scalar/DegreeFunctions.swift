@@ -81,7 +81,8 @@ enum DegreeFunctions {
             isValid: @escaping @Sendable (Double) -> Bool
         ) {
             registry.scalar(
-                name, [.float64], .float64, canFail: true, text("The function of that name, in degrees.", example, result)
+                name, [.float64], .float64, canFail: true,
+                text("The function of that name, in degrees.", example, result)
             ) { arguments, type, count, _ in
                 try Kernel.checkedUnary(arguments, type, count) { (x: Double, failed: inout UInt8) -> Double in
                     if x.isNaN { return x }

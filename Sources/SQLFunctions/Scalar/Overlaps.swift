@@ -56,7 +56,8 @@ enum OverlapsFunctions {
         let (base, index) = end.position(row)
         let length = base.values(IntervalValue.self)[index]
         if type == .time {
-            var sum = (from &+ length.microseconds % CivilCalendar.microsecondsPerDay) % CivilCalendar.microsecondsPerDay
+            var sum =
+                (from &+ length.microseconds % CivilCalendar.microsecondsPerDay) % CivilCalendar.microsecondsPerDay
             if sum < 0 { sum &+= CivilCalendar.microsecondsPerDay }
             return (from, sum)
         }

@@ -23,7 +23,10 @@ enum RegexSearches {
         /// `nil` behind the end of the text.
         let start: Int?
 
-        init(_ text: UnsafeBufferPointer<UInt8>, _ pattern: String, _ flags: String, start number: Int, _ function: String)
+        init(
+            _ text: UnsafeBufferPointer<UInt8>, _ pattern: String, _ flags: String, start number: Int,
+            _ function: String
+        )
             throws
         {
             try RegexSearches.refuseGlobal(flags, function)

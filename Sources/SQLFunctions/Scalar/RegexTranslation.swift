@@ -77,7 +77,9 @@ struct RegexTranslation {
                     at += 1
                 case "*", "+", "?": try quantifier()
                 case "{":
-                    if let next = peek(1), next.value >= 0x30, next.value <= 0x39 { try quantifier() } else {
+                    if let next = peek(1), next.value >= 0x30, next.value <= 0x39 {
+                        try quantifier()
+                    } else {
                         put("\\{")
                         at += 1
                     }

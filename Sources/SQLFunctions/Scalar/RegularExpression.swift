@@ -22,7 +22,8 @@ final class Regex: @unchecked Sendable {
 
     /// `flags` are PostgreSQL's: i, c, g (the caller's business), n, m, s, p, w, x, q.
     init(_ pattern: String, flags: String) throws {
-        var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_DOTALL) | UInt32(PCRE2_DOLLAR_ENDONLY)
+        var options =
+            UInt32(PCRE2_UTF) | UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_DOTALL) | UInt32(PCRE2_DOLLAR_ENDONLY)
         for flag in flags {
             switch flag {
             case "i": options |= UInt32(PCRE2_CASELESS)

@@ -86,7 +86,9 @@ enum SecureHash {
             }
             for index in 0..<8 { state[index] &+= s[index] }
         }
-        return Array(state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(24 - $0 * 8)) } }.prefix(byteCount))
+        return Array(
+            state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(24 - $0 * 8)) } }.prefix(
+                byteCount))
     }
 
     private static func digest64(_ message: UnsafeBufferPointer<UInt8>, _ start: [UInt64], byteCount: Int) -> [UInt8] {
@@ -113,7 +115,9 @@ enum SecureHash {
             }
             for index in 0..<8 { state[index] &+= s[index] }
         }
-        return Array(state.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - $0 * 8)) } }.prefix(byteCount))
+        return Array(
+            state.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - $0 * 8)) } }.prefix(
+                byteCount))
     }
 
     static func sha256(_ message: UnsafeBufferPointer<UInt8>) -> [UInt8] {

@@ -84,7 +84,8 @@ enum TimeZoneFunctions {
 
     @inline(__always)
     private static func shifted(
-        _ arguments: [Vector], _ result: DataType, _ count: Int, toMoment: Bool, _ zoneOfRow: (Int) throws -> TimeZoneData
+        _ arguments: [Vector], _ result: DataType, _ count: Int, toMoment: Bool,
+        _ zoneOfRow: (Int) throws -> TimeZoneData
     ) throws -> Vector {
         let times = ValueColumn<Int64>(arguments[1])
         let constant = arguments[0].encoding == .constant && !arguments[0].isNull(0) ? try zoneOfRow(0) : nil

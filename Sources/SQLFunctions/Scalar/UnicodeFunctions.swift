@@ -120,7 +120,10 @@ enum UnicodeFunctions {
                 continue
             }
             guard code != 0, let scalar = Unicode.Scalar(code) else {
-                throw failure((0xDC00...0xDFFF).contains(code) ? "invalid Unicode surrogate pair" : "invalid Unicode code point: \(String(code, radix: 16, uppercase: true))")
+                throw failure(
+                    (0xDC00...0xDFFF).contains(code)
+                        ? "invalid Unicode surrogate pair"
+                        : "invalid Unicode code point: \(String(code, radix: 16, uppercase: true))")
             }
             result.append(scalar)
         }
@@ -160,15 +163,20 @@ enum UnicodeFunctions {
                 let isStart = text[at] == "_" || text[at].value >= 0x80 || text[at].properties.isAlphabetic
                 guard isStart else {
                     throw failure(
-                        text[at] == "." ? "No valid identifier before \".\"." : parts.isEmpty ? nil : "No valid identifier after \".\".")
+                        text[at] == "."
+                            ? "No valid identifier before \".\"."
+                            : parts.isEmpty ? nil : "No valid identifier after \".\".")
                 }
                 var name = ""
                 while at < text.count {
                     let scalar = text[at]
-                    guard scalar == "_" || scalar == "$" || scalar.value >= 0x80 || scalar.properties.isAlphabetic
-                        || (scalar.value >= 0x30 && scalar.value <= 0x39)
+                    guard
+                        scalar == "_" || scalar == "$" || scalar.value >= 0x80 || scalar.properties.isAlphabetic
+                            || (scalar.value >= 0x30 && scalar.value <= 0x39)
                     else { break }
-                    name.unicodeScalars.append(scalar.value >= 0x41 && scalar.value <= 0x5A ? Unicode.Scalar(UInt8(scalar.value + 32)) : scalar)
+                    name.unicodeScalars.append(
+                        scalar.value >= 0x41 && scalar.value <= 0x5A ? Unicode.Scalar(UInt8(scalar.value + 32)) : scalar
+                    )
                     at += 1
                 }
                 parts.append(name)

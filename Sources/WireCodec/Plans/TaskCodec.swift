@@ -25,12 +25,13 @@ package enum TaskCodec {
         try writer.list(task.catalogs) { (writer, catalog) throws(QueryError) in try writer.catalog(catalog) }
         writer.signed(task.statementTimestamp)
         writer.string(task.timeZone)
-        writer.data(task.textStyle.bytes)
         writer.int(task.memoryByteLimit)
-        // Only tests vary how tasks run: nothing is written for the rest.
-        if task.variation.changesBatches {
+        // Only tests vary how tasks run, and few sessions change how values look: nothing is written for the rest.
+        let hasStyle = task.textStyle != TextStyle()
+        if task.variation.changesBatches || hasStyle {
             writer.int(task.variation.batchRowCount ?? 0)
             writer.string(task.variation.encoding?.rawValue ?? "")
+            if hasStyle { writer.data(task.textStyle.bytes) }
         }
         return writer.bytes
     }
@@ -53,13 +54,17 @@ package enum TaskCodec {
         let catalogs = try reader.list { (reader) throws(QueryError) in try reader.catalog() }
         let statementTimestamp = try reader.signed()
         let timeZone = try reader.string()
-        guard let textStyle = TextStyle(bytes: try reader.data()) else { throw .corrupt("a text style") }
         let memoryByteLimit = try reader.position()
         var variation = ExecutionVariation()
+        var textStyle = TextStyle()
         if !reader.isAtEnd {
             let batchRowCount = try reader.position()
             variation.batchRowCount = batchRowCount == 0 ? nil : batchRowCount
             variation.encoding = ExecutionVariation.Encoding(rawValue: try reader.string())
+            if !reader.isAtEnd {
+                guard let style = TextStyle(bytes: try reader.data()) else { throw .corrupt("a text style") }
+                textStyle = style
+            }
         }
         try reader.finish()
         return TaskDescriptor(

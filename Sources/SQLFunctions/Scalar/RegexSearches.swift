@@ -174,7 +174,7 @@ enum RegexSearches {
                 text(
                     "The text with the n-th match behind a place replaced; 0 means all matches.",
                     optionCount == 2 ? "regexp_replace('A PostgreSQL function', 'a|e|i|o|u', 'X', 1, 3)" : nil,
-                    optionCount == 2 ? "A PostgrXSQL function" : nil)
+                    optionCount == 2 ? "A PostgreSQL fXnction" : nil)
             ) { arguments, type, count, _ in
                 let columns = arguments.prefix(3).map { ViewColumn($0) }
                 let options = Options(arguments, from: 3)

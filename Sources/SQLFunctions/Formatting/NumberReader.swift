@@ -127,7 +127,7 @@ struct NumberReader {
                 at += 1
                 sign = next
             }
-        } else if !isRead, !template.hasPlus, !template.hasMinus, next == 0x2D || next == 0x2B {
+        } else if !isRead, template.hasPlus || template.hasMinus, next == 0x2D || next == 0x2B {
             sign = next
         }
     }

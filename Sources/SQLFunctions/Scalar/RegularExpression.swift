@@ -48,6 +48,8 @@ final class Regex: @unchecked Sendable {
         } else if translation?.needsUnicodeClasses == true {
             options |= UInt32(PCRE2_UCP)
         }
+        // A repeat at the end that never gives back would hide the shorter matches.
+        if translation?.preference == .shortest { options |= UInt32(PCRE2_NO_AUTO_POSSESS) }
         preference = translation?.preference
         // A zero behind the end gives an empty pattern an address.
         let bytes = Array((translation?.pattern ?? pattern).utf8) + [0]

@@ -22,6 +22,9 @@ package indirect enum DataType: Hashable, Sendable {
     case float32, float64
     /// Exact numeric. Precision 1…38, scale 0…precision.
     case decimal(precision: Int, scale: Int)
+    /// Exact numeric of any size, where each value has a scale of its own: `numeric` without modifiers, and `numeric(p, s)`
+    /// that `decimal` does not reach. Values are blobs in `NumericBlob`'s layout, carried as views.
+    case numeric(NumericModifier?)
     case text
     /// `character varying(n)`; `nil` is without limit.
     case varchar(length: Int?)
@@ -88,7 +91,7 @@ extension DataType {
         case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
         case .interval: .interval
         case .uuid: .uuid
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath, .array, .record: .view
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath, .array, .record, .numeric: .view
         }
     }
 
@@ -107,7 +110,11 @@ extension DataType {
     }
     package var isFloat: Bool { self == .float32 || self == .float64 }
     package var isDecimal: Bool { if case .decimal = self { true } else { false } }
-    package var isNumeric: Bool { isInteger || isFloat || isDecimal }
+    /// Exact numeric whose scale belongs to its values.
+    package var isNumericBlob: Bool { if case .numeric = self { true } else { false } }
+    /// SQL's numeric, in either form.
+    package var isExactNumeric: Bool { isDecimal || isNumericBlob }
+    package var isNumeric: Bool { isInteger || isFloat || isDecimal || isNumericBlob }
     package var isTemporal: Bool {
         switch self {
         case .date, .time, .timeTZ, .timestamp, .timestampTZ, .interval: true
@@ -127,8 +134,10 @@ extension DataType {
     }
     package var elementType: DataType? { if case .array(let element) = self { element } else { nil } }
 
-    /// The largest exact numeric, for sums and for numeric without modifiers.
+    /// The largest exact numeric whose scale belongs to its type.
     package static let decimalPrecisionMax = 38
+    /// `numeric` without modifiers.
+    package static let anyNumeric = DataType.numeric(nil)
 
     /// The SQL name as PostgreSQL's `format_type` prints it.
     package var sqlName: String {
@@ -142,6 +151,7 @@ extension DataType {
         case .float32: "real"
         case .float64: "double precision"
         case .decimal(let precision, let scale): "numeric(\(precision),\(scale))"
+        case .numeric(let modifier): modifier.map { "numeric(\($0.precision),\($0.scale))" } ?? "numeric"
         case .text: "text"
         case .varchar(let length): length.map { "character varying(\($0))" } ?? "character varying"
         case .char(let length): "character(\(length))"

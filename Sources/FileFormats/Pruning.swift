@@ -66,6 +66,7 @@ package enum Pruning {
     private static func literal(_ expression: Expression, as type: DataType) -> ScalarValue? {
         switch expression {
         case .literal(let value, let own):
+            guard own.comparesByBytes else { return nil }
             let isSame =
                 own == type || (own.isInteger && type.isInteger) || (own.isString && type.isString)
                 || (own.isFloat && type.isFloat) || (own.isDecimal && type.isDecimal && own.scale == type.scale)

@@ -23,6 +23,10 @@ struct PostgresType: Sendable, Hashable {
             (oid, size) = (1700, -1)
             // The widest numeric stands for numeric without a modifier too.
             if precision < DataType.decimalPrecisionMax { modifier = Int32(precision << 16 | scale) + 4 }
+        case .numeric(let limits):
+            (oid, size) = (1700, -1)
+            // The scale has eleven bits, in two's complement.
+            if let limits { modifier = Int32(limits.precision << 16 | limits.scale & 0x7FF) + 4 }
         case .text, .unknown: (oid, size) = (25, -1)
         case .varchar(let length):
             (oid, size) = (1043, -1)
@@ -84,8 +88,7 @@ struct PostgresType: Sendable, Hashable {
         case 20, 26: .int64
         case 700: .float32
         case 701: .float64
-        // Without a modifier: wide enough on both sides of the point.
-        case 1700: .decimal(precision: 38, scale: 10)
+        case 1700: .anyNumeric
         case 25, 18, 19: .text
         case 1043: .varchar(length: nil)
         case 1042: .text
@@ -167,6 +170,7 @@ struct PostgresType: Sendable, Hashable {
             return .uuid(UUIDValue(high: half(0..<8), low: half(8..<16)))
         case .decimal(let precision, let scale): return try decimal(binary, precision: precision, scale: scale)
         case .record: throw QueryError.notSupported("a record as a binary parameter")
+        case .numeric: return try numeric(binary)
         case .array: throw QueryError.notSupported("an array as a binary parameter")
         }
     }
@@ -188,28 +192,42 @@ struct PostgresType: Sendable, Hashable {
     }
 
     /// Base-10,000 digits: count, weight of the first, sign, scale, digits.
-    private static func decimal(_ binary: [UInt8], precision: Int, scale: Int) throws -> ScalarValue {
+    private static func numeric(_ binary: [UInt8]) throws -> ScalarValue {
         func word(_ index: Int) -> Int { Int(binary[index * 2]) << 8 | Int(binary[index * 2 + 1]) }
-        guard binary.count >= 8, binary.count == 8 + word(0) * 2 else {
+        guard binary.count >= 8, binary.count == 8 + word(0) * 2, word(3) <= NumericValue.scaleMax else {
             throw QueryError(SQLState("22P03"), "incorrect binary data format in bind parameter")
         }
-        let weight = Int(Int16(truncatingIfNeeded: word(1)))
-        guard word(2) == 0 || word(2) == 0x4000 else {
-            throw QueryError(.numericValueOutOfRange, "numeric parameters cannot be NaN or infinite")
+        let value: NumericValue
+        switch word(2) {
+        case 0xC000: value = .nan
+        case 0xD000: value = .infinity
+        case 0xF000: value = .minusInfinity
+        case 0, 0x4000:
+            let weight = Int(Int16(truncatingIfNeeded: word(1)))
+            var magnitude = Magnitude.zero
+            for index in 0..<word(0) {
+                guard word(4 + index) < 10_000 else {
+                    throw QueryError(SQLState("22P03"), "invalid digit in external \"numeric\" value")
+                }
+                magnitude = magnitude * 10_000 + Magnitude(UInt64(word(4 + index)))
+            }
+            // The last group counts units of 10^(4 × exponent).
+            let exponent = (weight - word(0) + 1) * 4
+            let whole =
+                exponent >= 0
+                ? NumericValue(isNegative: word(2) != 0, magnitude.timesPowerOfTen(exponent), scale: 0)
+                : NumericValue(isNegative: word(2) != 0, magnitude, scale: -exponent)
+            value = try whole.truncated(toScale: word(3)).checked()
+        default: throw QueryError(SQLState("22P03"), "invalid sign in external \"numeric\" value")
         }
-        var text = word(2) == 0x4000 ? "-" : ""
-        if weight < 0 { text += "0" }
-        for position in stride(from: 0, through: max(weight, -1), by: 1) {
-            let digit = position < word(0) ? String(word(4 + position)) : "0"
-            text += position == 0 ? digit : String(repeating: "0", count: 4 - min(4, digit.count)) + digit
-        }
-        text += "."
-        if weight < -1 { text += String(repeating: "0000", count: min(10, -1 - weight)) }
-        for position in max(0, weight + 1)..<max(max(0, weight + 1), word(0)) {
-            let digit = String(word(4 + position))
-            text += String(repeating: "0", count: 4 - min(4, digit.count)) + digit
-        }
-        return try TextFormat.parse(text + "0", as: .decimal(precision: precision, scale: scale))
+        return .bytes(NumericBlob.bytes(value))
+    }
+
+    private static func decimal(_ binary: [UInt8], precision: Int, scale: Int) throws -> ScalarValue {
+        guard case .bytes(let blob) = try numeric(binary),
+            let unscaled = NumericBlob.value(blob).unscaled(precision: precision, scale: scale)
+        else { throw QueryError(.numericValueOutOfRange, "numeric field overflow") }
+        return .decimal(unscaled)
     }
 
     // MARK: - Results
@@ -243,7 +261,8 @@ struct PostgresType: Sendable, Hashable {
             }
         case .float(let value):
             if source.type == .float32 { put(Float(value).bitPattern) } else { put(value.bitPattern) }
-        case .decimal(let value): appendDecimal(value, scale: source.type.scale, into: &bytes)
+        case .decimal(let value): appendNumeric(NumericValue(value, scale: source.type.scale), into: &bytes)
+        case .bytes(let value) where source.type.isNumericBlob: appendNumeric(NumericBlob.value(value), into: &bytes)
         case .bytes(let value):
             switch source.type {
             case .jsonb:
@@ -264,38 +283,33 @@ struct PostgresType: Sendable, Hashable {
         }
     }
 
-    private static func appendDecimal(_ value: Int128, scale: Int, into bytes: inout [UInt8]) {
+    private static func appendNumeric(_ value: NumericValue, into bytes: inout [UInt8]) {
         func put(_ value: Int) {
             withUnsafeBytes(of: Int16(truncatingIfNeeded: value).bigEndian) { bytes.append(contentsOf: $0) }
         }
-        // Digits in groups of four on both sides of the point.
-        let fraction = (scale + 3) / 4
-        var rest = value.magnitude
-        var factor: UInt128 = 1
-        for _ in 0..<(fraction * 4 - scale) { factor *= 10 }
-        // The lowest group may be partly of zeros that the value does not have; it is split off first to stay in range.
-        var groups: [Int] = []
-        if factor > 1 {
-            let unit = UInt128(10_000) / factor
-            groups.append(Int(rest % unit * factor))
-            rest /= unit
+        guard value.isFinite else {
+            for word in [0, 0, value.isNaN ? 0xC000 : value.signum > 0 ? 0xD000 : 0xF000, 0] { put(word) }
+            return
         }
-        while rest > 0 {
-            groups.append(Int(rest % 10_000))
-            rest /= 10_000
+        // Decimal digits, filled up with zeros to whole groups of four on both sides of the point.
+        var digits: [UInt8] = []
+        let fraction = (value.scale + 3) / 4
+        value.magnitude.appendDigits(minimum: value.scale + 1, into: &digits)
+        digits.append(contentsOf: repeatElement(0x30, count: fraction * 4 - value.scale))
+        let missing = (4 - digits.count % 4) % 4
+        digits.insert(contentsOf: repeatElement(0x30, count: missing), at: 0)
+        var groups = stride(from: 0, to: digits.count, by: 4).map { at in
+            digits[at..<at + 4].reduce(0) { $0 * 10 + Int($1 - 0x30) }
         }
-        while groups.count < fraction { groups.append(0) }
         var weight = groups.count - fraction - 1
-        groups.reverse()
-        while let first = groups.first, first == 0 {
-            groups.removeFirst()
-            weight -= 1
-        }
-        while let last = groups.last, last == 0 { groups.removeLast() }
+        let leading = groups.prefix { $0 == 0 }.count
+        groups.removeFirst(leading)
+        weight -= leading
+        while groups.last == 0 { groups.removeLast() }
         put(groups.count)
         put(groups.isEmpty ? 0 : weight)
-        put(value < 0 ? 0x4000 : 0)
-        put(scale)
+        put(value.isNegative ? 0x4000 : 0)
+        put(value.scale)
         for group in groups { put(group) }
     }
 }

@@ -6,13 +6,19 @@ package indirect enum ViewKind: Sendable {
     case bytes
     /// `JSONNode`s.
     case jsonb
+    /// `NumericBlob`s.
+    case numeric
     /// `ArrayBlob`s of elements that bytes alone do not decide about.
     case array(DataType)
+    /// `RecordBlob`s with fields that bytes alone do not decide about.
+    case record([Field])
 
     package init(_ type: DataType) {
         switch type {
         case .jsonb: self = .jsonb
+        case .numeric: self = .numeric
         case .array(let element) where !element.comparesByBytes: self = .array(element)
+        case .record(let fields) where !type.comparesByBytes: self = .record(fields)
         default: self = .bytes
         }
     }
@@ -24,6 +30,7 @@ package indirect enum ViewKind: Sendable {
         switch self {
         case .bytes: return StringView.equal(a.pointee, b.pointee)
         case .jsonb: return JSONOrder.equal(a, b)
+        case .numeric: return NumericBlob.equal(a, b)
         case .array(let element):
             if StringView.equal(a.pointee, b.pointee) { return true }
             let (x, y) = (ViewKind.elements(a, element), ViewKind.elements(b, element))
@@ -34,11 +41,23 @@ package indirect enum ViewKind: Sendable {
                 if !x.isNull(row), !kind.equal(x.views + row, y.views + row) { return false }
             }
             return true
+        case .record(let fields):
+            return fields.indices.allSatisfy { index in
+                switch (ViewKind.field(a, index), ViewKind.field(b, index)) {
+                case (nil, nil): return true
+                case (let x?, let y?):
+                    let kind = ViewKind(fields[index].type)
+                    return withUnsafePointer(to: x) { x in withUnsafePointer(to: y) { kind.equal(x, $0) } }
+                default: return false
+                }
+            }
         }
     }
 
     /// Negative, zero or positive. Arrays are compared by what knows their elements' order; here their bytes decide.
+    @inline(__always)
     package func compare(_ a: UnsafePointer<StringView>, _ b: UnsafePointer<StringView>) -> Int {
+        if case .numeric = self { return NumericBlob.compare(a, b) }
         if case .jsonb = self { return JSONOrder.compare(JSONNode(at: a), JSONNode(at: b)) }
         return StringView.compare(a, b)
     }
@@ -47,6 +66,7 @@ package indirect enum ViewKind: Sendable {
         switch self {
         case .bytes: return Hashing.hash(view)
         case .jsonb: return JSONOrder.hash(view)
+        case .numeric: return NumericBlob.hash(view)
         case .array(let element):
             let elements = ViewKind.elements(view, element)
             let kind = ViewKind(element)
@@ -56,6 +76,22 @@ package indirect enum ViewKind: Sendable {
                     result, elements.isNull(row) ? Hashing.nullHash : kind.hash(elements.views + row))
             }
             return result
+        case .record(let fields):
+            var result = Hashing.mix(UInt64(fields.count))
+            for (index, field) in fields.enumerated() {
+                let hash = ViewKind.field(view, index).map { value in
+                    withUnsafePointer(to: value) { ViewKind(field.type).hash($0) }
+                }
+                result = Hashing.combine(result, hash ?? Hashing.nullHash)
+            }
+            return result
+        }
+    }
+
+    /// A field's bytes as a view; none if it is null.
+    private static func field(_ record: UnsafePointer<StringView>, _ index: Int) -> StringView? {
+        RecordBlob.field(index, of: StringView.bytes(at: record), byteCount: record.pointee.count).map { bytes in
+            bytes.baseAddress.map { StringView($0, count: bytes.count) } ?? StringView()
         }
     }
 
@@ -68,8 +104,9 @@ extension DataType {
     /// Whether equal values of this type, where views carry it, have equal bytes.
     package var comparesByBytes: Bool {
         switch self {
-        case .jsonb: false
+        case .jsonb, .numeric: false
         case .array(let element): element.comparesByBytes
+        case .record(let fields): fields.allSatisfy(\.type.comparesByBytes)
         default: true
         }
     }

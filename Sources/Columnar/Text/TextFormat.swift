@@ -56,6 +56,13 @@ package enum TextFormat {
             let value =
                 vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
             NumericText.append(decimal: value, scale: scale, into: &text)
+        case .numeric:
+            let view = vector.views + row
+            if let (unscaled, scale) = NumericBlob.small(view) {
+                NumericText.append(decimal: unscaled, scale: scale, into: &text)
+            } else {
+                NumericBlob.value(view).append(into: &text)
+            }
         case .text, .varchar, .unknown, .json, .jsonpath: appendView(vector.views + row, into: &text)
         case .jsonb: JSONText.append(JSONNode(at: vector.views + row), into: &text)
         case .char(let length):
@@ -123,6 +130,7 @@ package enum TextFormat {
             return .float(Double(narrow))
         case .float64: return .float(try parseFloat(text, type))
         case .decimal(let precision, let scale): return .decimal(try parseDecimal(text, precision, scale, type))
+        case .numeric(let modifier): return .bytes(NumericBlob.bytes(try parseNumeric(text, modifier, type)))
         case .unknown, .text: return .bytes(Array(text))
         case .varchar(let length): return .bytes(try limited(text, length, type))
         case .char(let length):
@@ -165,7 +173,18 @@ package enum TextFormat {
         return QueryError(.numericValueOutOfRange, "value \"\(shown)\" is out of range for type \(plainName(type))")
     }
 
-    private static func plainName(_ type: DataType) -> String { type.isDecimal ? "numeric" : type.sqlName }
+    private static func plainName(_ type: DataType) -> String { type.isExactNumeric ? "numeric" : type.sqlName }
+
+    private static func parseNumeric(
+        _ text: UnsafeBufferPointer<UInt8>, _ modifier: NumericModifier?, _ type: DataType
+    ) throws -> NumericValue {
+        let value: NumericValue
+        do { value = try NumericValue.parse(text) } catch .syntax { throw syntax(text, type) } catch .range {
+            throw NumericValue.overflow
+        }
+        if let modifier { return try value.constrained(to: modifier) }
+        return value
+    }
 
     package static func parseInteger(_ text: UnsafeBufferPointer<UInt8>, _ type: DataType) throws -> Int64 {
         do throws(NumericText.Failure) {

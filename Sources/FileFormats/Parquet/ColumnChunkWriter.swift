@@ -23,7 +23,7 @@ struct ParquetColumnType {
         case .uuid: (physical, typeLength) = (.fixedByteArray, 16)
         case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath:
             (physical, typeLength) = (.byteArray, 0)
-        case .interval, .timeTZ, .array, .record:
+        case .interval, .timeTZ, .array, .record, .numeric:
             throw QueryError.notSupported("writing a column of type \(field.type.sqlName) to a Parquet file")
         }
     }

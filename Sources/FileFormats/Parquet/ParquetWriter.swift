@@ -9,7 +9,10 @@ package final class ParquetWriter: TableWriter {
     private static let magic: [UInt8] = Array("PAR1".utf8)
 
     private let file: OutputFile
-    private let columns: [ColumnChunkWriter]
+    private let fields: [Field]
+    private let codec: CompressionCodec
+    /// Settled when the first rows are written.
+    private var columns: [ColumnChunkWriter] = []
     private let rowGroupRowCount: Int
     private var pending: [[Vector]]
     private var pendingRowCount = 0
@@ -41,7 +44,9 @@ package final class ParquetWriter: TableWriter {
         }
         guard !fields.isEmpty else { throw QueryError.notSupported("writing a Parquet file without columns") }
         rowGroupRowCount = rows
-        columns = try fields.map { ColumnChunkWriter(field: $0, type: try ParquetColumnType($0), codec: codec) }
+        self.fields = fields
+        self.codec = codec
+        for field in fields where !field.type.isNumericBlob { _ = try ParquetColumnType(field) }
         pending = fields.map { _ in [] }
         file = try OutputFile(path: path)
         try file.append(ParquetWriter.magic)
@@ -52,11 +57,11 @@ package final class ParquetWriter: TableWriter {
         while start < batch.rowCount {
             let count = min(batch.rowCount - start, rowGroupRowCount - pendingRowCount)
             let part = batch.slice(start, count)
-            for index in columns.indices {
+            for index in fields.indices {
                 let column = part.column(index)
-                guard column.physical == columns[index].field.type.physical else {
+                guard column.physical == fields[index].type.physical else {
                     throw QueryError.internalError(
-                        "a column of type \(column.type.sqlName) for \(columns[index].field.type.sqlName)")
+                        "a column of type \(column.type.sqlName) for \(fields[index].type.sqlName)")
                 }
                 pending[index].append(column)
             }
@@ -69,7 +74,11 @@ package final class ParquetWriter: TableWriter {
     private func flush() throws {
         guard pendingRowCount > 0 else { return }
         var chunks: [WrittenChunk] = []
+        try settleColumns()
         for index in columns.indices {
+            if fields[index].type.isNumericBlob {
+                pending[index] = try NumericColumn.decimals(pending[index], as: columns[index].field)
+            }
             chunks.append(try columns[index].write(pending[index], to: file))
             pending[index] = []
         }
@@ -78,8 +87,19 @@ package final class ParquetWriter: TableWriter {
         pendingRowCount = 0
     }
 
+    /// Decides how columns are written: those of type numeric by the values of the first row group.
+    private func settleColumns() throws {
+        if !columns.isEmpty { return }
+        columns = try zip(fields, pending).map { field, vectors in
+            var field = field
+            if field.type.isNumericBlob { field.type = try NumericColumn.decimalType(of: vectors, named: field.name) }
+            return ColumnChunkWriter(field: field, type: try ParquetColumnType(field), codec: codec)
+        }
+    }
+
     package func commit() throws {
         try flush()
+        try settleColumns()
         let footer = footer()
         try file.append(footer)
         var length: [UInt8] = []

@@ -79,7 +79,7 @@ extension StatementBinder {
                 return numeric
             }
         }
-        return expression.type.isInteger ? TypeConversion.decimalType(of: expression.type) : .unconstrainedNumeric
+        return expression.type.isInteger ? TypeConversion.decimalType(of: expression.type) : .anyNumeric
     }
 
     /// An expression whose type is still open becomes text.
@@ -101,14 +101,28 @@ extension StatementBinder {
 
     // MARK: - Common types
 
-    /// Operands of CASE, COALESCE, VALUES and so on as values of their common type; 42804 if there is none.
-    func unify(_ operands: [Operand], construct: String) throws -> (expressions: [Expression], type: DataType) {
-        let type = try commonType(operands, construct: construct)
+    /// Operands of CASE, COALESCE, VALUES and so on as values of their common type; 42804 if there is none. Decimals of
+    /// different scales become numerics, each with its own scale, unless nobody sees the scale (`isShown` is false): within
+    /// comparisons and the arguments of aggregates.
+    func unify(_ operands: [Operand], construct: String, isShown: Bool = true) throws
+        -> (expressions: [Expression], type: DataType)
+    {
+        let type =
+            isShown ? try shownType(operands, construct: construct) : try commonType(operands, construct: construct)
         let expressions = try operands.map { operand in
             if let exact = exactLiteral(operand.expression, as: type) { return exact }
             return try convert(operand.expression, to: type, at: operand.position)
         }
         return (expressions, type)
+    }
+
+    /// The common type under which every operand's values look as they do on their own.
+    func shownType(_ operands: [Operand], construct: String) throws -> DataType {
+        let type = try commonType(operands, construct: construct)
+        guard type.isDecimal else { return type }
+        let scales = operands.filter { $0.type != .unknown && $0.expression.literal != .null }.map(\.type.scale)
+        return Set(scales).count > 1 || operands.contains { $0.type == .unknown && $0.expression.literal != .null }
+            ? .anyNumeric : type
     }
 
     func commonType(_ operands: [Operand], construct: String) throws -> DataType {
@@ -190,10 +204,10 @@ extension StatementBinder {
                 return .literal(.string(String(text.reversed().drop { $0 == " " }.reversed())), type)
             }
             return .literal(value, type)
-        case (.literal(let value, _), .decimal):
+        case (.literal(let value, _), .decimal) where value != .null:
             // Keep all digits: the other side's scale is no limit.
             if let text = value.text, let number = Self.number(text.filter { $0 != " " }) { return number }
-            return try convert(operand.expression, to: type, at: operand.position)
+            return try convert(operand.expression, to: .anyNumeric, at: operand.position)
         case (.parameter, _): return try convert(operand.expression, to: type.withoutModifiers, at: operand.position)
         default: return try convert(operand.expression, to: type, at: operand.position)
         }

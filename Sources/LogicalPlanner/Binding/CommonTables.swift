@@ -91,6 +91,10 @@ extension StatementBinder {
         let baseScope = CommonTableScope(guarded, parent: environment)
         var base = try settled(bindBody(operation.left, parent: table.parent, commonTables: baseScope))
         base = try renamed(base, table.definition.columns, of: name.text)
+        // Decimals may grow with each step.
+        for index in base.columns.indices where base.columns[index].type.isDecimal {
+            base = try retyped(base, index, to: .anyNumeric, at: operation.position)
+        }
 
         let number = workingTableCount
         workingTableCount += 1

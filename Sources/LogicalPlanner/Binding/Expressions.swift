@@ -63,7 +63,7 @@ extension StatementBinder {
         case .unary(let name, let operand): return try bindUnary(name, operand, scope, at: position)
         case .coalesce(let operands):
             let bound = try operands.map { try operand($0, scope) }
-            let (expressions, type) = try unify(bound, construct: "COALESCE")
+            let (expressions, type) = try unify(bound, construct: "COALESCE", isShown: scope.aggregateDepth == 0)
             return expressions.count == 1 ? expressions[0] : .coalesce(expressions, type: type)
         case .nullIf(let left, let right): return try bindNullIf(left, right, scope, at: position)
         case .greatest(let operands): return try bindExtreme("greatest", operands, scope, at: position)
@@ -126,7 +126,7 @@ extension StatementBinder {
         }
         let otherwise = try syntax.otherwise.map { try operand($0, scope) }
         results.append(otherwise ?? Operand(expression: .null(.unknown), position: position))
-        let (values, type) = try unify(results, construct: "CASE")
+        let (values, type) = try unify(results, construct: "CASE", isShown: scope.aggregateDepth == 0)
         let branches = zip(conditions, values).map { ConditionalBranch(condition: $0, result: $1) }
         // Only a constant is folded here: GROUP BY compares expressions as they are written.
         let result = Expression.conditional(branches, otherwise: values[values.count - 1], type: type)
@@ -161,7 +161,7 @@ extension StatementBinder {
         _ name: String, _ operands: [SyntaxExpression], _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
         let bound = try operands.map { try operand($0, scope) }
-        let (expressions, _) = try unify(bound, construct: name.uppercased())
+        let (expressions, _) = try unify(bound, construct: name.uppercased(), isShown: scope.aggregateDepth == 0)
         let arguments = zip(expressions, bound).map { Operand(expression: $0, position: $1.position) }
         return try callScalar(name, arguments, at: position)
     }

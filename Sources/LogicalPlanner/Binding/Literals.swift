@@ -12,9 +12,15 @@ extension StatementBinder {
         case .null: .null(.unknown)
         case .boolean(let value): .literal(.boolean(value), .boolean)
         case .integer(let value): .literal(.integer(value), Int32(exactly: value) == nil ? .int64 : .int32)
-        case .decimal(let text): Self.number(text) ?? .literal(.float(Double(text) ?? .infinity), .float64)
+        case .decimal(let text): Self.number(text) ?? Self.largeNumber(text)
         case .string(let text): .literal(.string(text), .unknown)
         }
+    }
+
+    /// A number that no decimal holds. What no numeric holds either is beyond a double as well.
+    private static func largeNumber(_ text: String) -> Expression {
+        if let value = NumericValue(text) { return .literal(.bytes(NumericBlob.bytes(value)), .anyNumeric) }
+        return .literal(.float(Double(text) ?? .infinity), .float64)
     }
 
     /// A number's text as an exact numeric with as many digits as it needs; `nil` when it is none or has too many.
@@ -134,6 +140,8 @@ extension StatementBinder {
                 result.magnitude < Self.powersOfTen[precision].magnitude
             else { return nil }
             return .literal(Self.decimalValue(result), type)
+        case .numeric(nil):
+            return .literal(.bytes(NumericBlob.bytes(NumericValue(unscaled, scale: scale))), type)
         case .float64:
             if scale == 0, unscaled.magnitude <= 1 << 53 { return .literal(.float(Double(unscaled)), .float64) }
             // A numeric beside a double is converted to a double whatever it loses.

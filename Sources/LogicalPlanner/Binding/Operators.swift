@@ -283,7 +283,7 @@ extension StatementBinder {
                 return .inList(first.0, pairs.map { $0.1.literal ?? .null })
             }
             // Some literal needs a wider type than the needle's: all take the common one.
-            let (expressions, _) = try unify([needle] + items, construct: "IN")
+            let (expressions, _) = try unify([needle] + items, construct: "IN", isShown: false)
             if expressions.dropFirst().allSatisfy(\.isLiteral) {
                 return .inList(expressions[0], expressions.dropFirst().map { $0.literal ?? .null })
             }

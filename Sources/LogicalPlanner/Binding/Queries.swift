@@ -151,7 +151,7 @@ extension StatementBinder {
         let bound = try bind(syntax, scope)
         if bound.hasSubquery { throw QueryError.notSupported("a sub-query in \(clause)", at: syntax.position) }
         let result = fold(try coerce(bound, to: .int64, context: .assignment, at: syntax.position))
-        if let value = result.literal, value.isNegative {
+        if let value = result.literal, value.isNegative(.int64) {
             throw QueryError(state, "\(clause) must not be negative", at: syntax.position)
         }
         return result
@@ -220,7 +220,7 @@ extension StatementBinder {
             let operands = [left.openExpression(index), right.openExpression(index)].map {
                 Operand(expression: $0, position: syntax.position)
             }
-            let type = try commonType(operands, construct: construct)
+            let type = try shownType(operands, construct: construct)
             left = try retyped(left, index, to: type, at: syntax.position)
             right = try retyped(right, index, to: type, at: syntax.position)
         }

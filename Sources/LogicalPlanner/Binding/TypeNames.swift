@@ -14,13 +14,10 @@ struct NamedType {
 }
 
 extension DataType {
-    /// What `numeric` without modifiers stands for where nothing else decides.
-    static let unconstrainedNumeric = DataType.decimal(precision: decimalPrecisionMax, scale: 16)
-
     /// The type as a parameter of a statement has it.
     var withoutModifiers: DataType {
         switch self {
-        case .decimal: .unconstrainedNumeric
+        case .decimal, .numeric: .anyNumeric
         case .varchar: .varchar(length: nil)
         case .char: .text
         case .array(let element): .array(element.withoutModifiers)
@@ -116,20 +113,27 @@ extension StatementBinder {
 
     private func numeric(_ modifiers: [Int], at position: SourcePosition) throws -> NamedType {
         guard let precision = modifiers.first else {
-            return NamedType(type: .unconstrainedNumeric, isUnconstrainedNumeric: true)
+            return NamedType(type: .anyNumeric, isUnconstrainedNumeric: true)
         }
-        let limit = DataType.decimalPrecisionMax
+        let limit = NumericModifier.precisionMax
         guard (1...limit).contains(precision) else {
             throw QueryError(
                 .invalidParameterValue, "NUMERIC precision \(precision) must be between 1 and \(limit)", at: position)
         }
         let scale = modifiers.count > 1 ? modifiers[1] : 0
-        guard modifiers.count <= 2, (0...precision).contains(scale) else {
+        guard modifiers.count <= 2 else {
+            throw QueryError(.invalidParameterValue, "invalid NUMERIC type modifier", at: position)
+        }
+        guard abs(scale) <= NumericModifier.scaleMax else {
             throw QueryError(
-                .invalidParameterValue, "NUMERIC scale \(scale) must be between 0 and precision \(precision)",
+                .invalidParameterValue,
+                "NUMERIC scale \(scale) must be between -\(NumericModifier.scaleMax) and \(NumericModifier.scaleMax)",
                 at: position)
         }
-        return NamedType(type: .decimal(precision: precision, scale: scale))
+        if precision <= DataType.decimalPrecisionMax, (0...precision).contains(scale) {
+            return NamedType(type: .decimal(precision: precision, scale: scale))
+        }
+        return NamedType(type: .numeric(NumericModifier(precision: precision, scale: scale)))
     }
 
     private func length(_ modifiers: [Int], _ type: String, at position: SourcePosition) throws -> Int? {
@@ -144,6 +148,9 @@ extension StatementBinder {
     }
 
     private func integerModifier(_ expression: SyntaxExpression) throws -> Int {
+        if case .unary(let sign, let operand) = expression.kind, sign.symbol == "-" {
+            return -(try integerModifier(operand))
+        }
         guard case .literal(.integer(let value)) = expression.kind, let number = Int(exactly: value) else {
             throw QueryError(
                 .invalidParameterValue, "type modifiers must be simple constants", at: expression.position)

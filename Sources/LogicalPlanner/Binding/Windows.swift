@@ -200,9 +200,12 @@ extension StatementBinder {
             switch key.expression.type {
             case .date, .time, .timestamp, .timestampTZ, .interval: type = .interval
             case .int8, .int16, .int32, .int64: type = .int64
+            case .numeric: type = .anyNumeric
             case .decimal(_, let scale):
                 // A distance of more decimals would have to be rounded, up or down by the side of the frame.
-                if case .decimal(_, let own) = distance.type, own > scale {
+                var isFiner = distance.type.isNumericBlob
+                if case .decimal(_, let own) = distance.type, own > scale { isFiner = true }
+                if isFiner {
                     throw QueryError.notSupported(
                         "a RANGE offset with more decimals than its sort key", at: syntax.position)
                 }
@@ -224,7 +227,7 @@ extension StatementBinder {
         }
         let result = fold(
             try coerce(distance.expression, to: type, context: .assignment, at: syntax.position))
-        if let value = result.literal, value == .null || value.isNegative {
+        if let value = result.literal, value == .null || value.isNegative(result.type) {
             throw QueryError(
                 .invalidPrecedingOrFollowingSize, "frame starting or ending offset must not be null or negative",
                 at: syntax.position)
@@ -235,8 +238,9 @@ extension StatementBinder {
 
 extension ScalarValue {
     /// Whether a number or an interval is below zero.
-    var isNegative: Bool {
+    func isNegative(_ type: DataType) -> Bool {
         switch self {
+        case .bytes(let bytes) where type.isNumericBlob: NumericBlob.value(bytes).signum < 0
         case .integer(let value): value < 0
         case .decimal(let value): value < 0
         case .float(let value): value < 0

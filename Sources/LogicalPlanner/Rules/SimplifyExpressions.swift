@@ -186,6 +186,16 @@ struct ExpressionSimplifier {
             }
             for _ in fromScale..<max(scale, fromScale) { number *= 10 }
             return fits(number, precision) ? .decimal(number) : nil
+        case (.numeric, .decimal(let precision, let scale)):
+            guard case .bytes(let bytes) = value else { return nil }
+            let number = NumericBlob.value(bytes)
+            guard number.isFinite, number.scaleMin <= scale else { return nil }
+            return number.unscaled(precision: precision, scale: scale).map { .decimal($0) }
+        case (.numeric, _) where type.isInteger:
+            guard case .bytes(let bytes) = value else { return nil }
+            let number = NumericBlob.value(bytes)
+            guard number.isFinite, number.scaleMin == 0, let small = number.int64 else { return nil }
+            return convert(.integer(small), .int64, to: type)
         case (.decimal(_, let scale), _) where type.isInteger:
             guard case .decimal(var number) = value else { return nil }
             for _ in 0..<scale {

@@ -206,6 +206,15 @@ extension GroupLayout {
                 values[row].comparisonMicroseconds
                     == group.load(fromByteOffset: offset, as: IntervalValue.self).comparisonMicroseconds
             }
+        case .view where !types[column].comparesByBytes:
+            let views = key.views
+            let kind = ViewKind(types[column])
+            return run { row, group in
+                let view = StringView(
+                    head: group.load(fromByteOffset: offset, as: UInt64.self),
+                    tail: group.load(fromByteOffset: offset &+ 8, as: UInt64.self))
+                return withUnsafePointer(to: view) { kind.equal(views + row, $0) }
+            }
         case .view:
             let views = key.views
             let kind = ViewKind(key.type)

@@ -9,6 +9,8 @@ struct RowComparer {
     private struct Column {
         let vector: Vector
         let physical: PhysicalType
+        /// Whether views are equal only if their bytes are.
+        let comparesByBytes: Bool
         let nullsAreEqual: Bool
     }
     private let columns: [Column]
@@ -17,6 +19,7 @@ struct RowComparer {
         columns = layout.keyPositions.enumerated().map { index, position in
             Column(
                 vector: store.columns[position], physical: store.columns[position].physical,
+                comparesByBytes: store.columns[position].type.comparesByBytes,
                 nullsAreEqual: layout.plan.nullsAreEqual[index])
         }
     }
@@ -62,7 +65,7 @@ struct RowComparer {
             case .int128, .uuid:
                 return compact(
                     probe.values(UInt128.self), column.vector.values(UInt128.self), probeRows, buildRows, count)
-            case .view where ViewKind(column.vector.type).isBytes:
+            case .view where column.comparesByBytes:
                 return compactViews(probe.views, column.vector.views, probeRows, buildRows, count)
             case .float32, .float64, .interval, .view: break
             }

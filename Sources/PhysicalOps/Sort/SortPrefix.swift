@@ -9,6 +9,7 @@ import QueryPlan
 struct SortPrefixEncoder: Sendable {
     private struct Key: Sendable {
         let physical: PhysicalType
+        let isNumeric: Bool
         let isDescending: Bool
         let nullsFirst: Bool
         /// The value's bits and how many of them, from the top, are taken.
@@ -30,13 +31,14 @@ struct SortPrefixEncoder: Sendable {
                 isExact = false
                 break
             }
-            let physical = sortKey.expression.type.physical
-            let (bits, isLossless) = SortPrefixEncoder.width(sortKey.expression.type)
+            let type = sortKey.expression.type
+            let physical = type.physical
+            let (bits, isLossless) = SortPrefixEncoder.width(type)
             let taken = min(bits, left - 1)
             keys.append(
                 Key(
-                    physical: physical, isDescending: sortKey.isDescending, nullsFirst: sortKey.nullsFirst, bits: bits,
-                    taken: taken, shift: left - 1 - taken))
+                    physical: physical, isNumeric: type.isNumericBlob, isDescending: sortKey.isDescending,
+                    nullsFirst: sortKey.nullsFirst, bits: bits, taken: taken, shift: left - 1 - taken))
             left -= 1 + taken
             if taken < bits || !isLossless {
                 isExact = false
@@ -104,6 +106,9 @@ struct SortPrefixEncoder: Sendable {
         case .uuid:
             let values = vector.values(UUIDValue.self) + start
             put(key, vector, start, count, prefixes) { row in values[row].high }
+        case .view where key.isNumeric:
+            let views = vector.views + start
+            put(key, vector, start, count, prefixes) { row in NumericBlob.sortPrefix(views + row) }
         case .view where key.bits == 0: put(key, vector, start, count, prefixes) { _ in 0 }
         case .view:
             // What other than bytes decides about has no prefix: all rows are equal so far.

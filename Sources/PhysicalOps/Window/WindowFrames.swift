@@ -133,6 +133,8 @@ struct RangeKey {
     /// Per row: the key, negated for descending order; rows with NULL are not looked at.
     private let values: [Double]
     private let exact: [Int128]?
+    /// Keys of type numeric.
+    private let numerics: [NumericValue]
     private let isNull: [Bool]
     private let isNaN: [Bool]
     private let type: DataType
@@ -145,8 +147,14 @@ struct RangeKey {
         var exact: [Int128]? = []
         var values: [Double] = []
         var isNull: [Bool] = []
+        var numerics: [NumericValue] = []
         for row in 0..<vector.count {
             isNull.append(vector.isNull(row))
+            if type.isNumericBlob {
+                let value = vector.isNull(row) ? .zero : NumericBlob.value(vector.views + row)
+                numerics.append(isDescending ? value.negated : value)
+                continue
+            }
             switch vector.value(at: row) {
             case .integer(let number): exact?.append(isDescending ? -Int128(number) : Int128(number))
             case .decimal(let number): exact?.append(isDescending ? -number : number)
@@ -160,6 +168,7 @@ struct RangeKey {
                 throw QueryError.notSupported("RANGE with an offset over a key of type \(vector.type.sqlName)")
             }
         }
+        self.numerics = numerics
         self.exact = values.count == vector.count && vector.type.isFloat ? nil : exact
         self.values = values
         self.isNull = isNull
@@ -169,6 +178,7 @@ struct RangeKey {
     func position(row: Int, offset: ScalarValue?, isFollowing: Bool, isStart: Bool, peers: WindowPeers) throws -> Int {
         // NULLs are only peers of each other.
         if isNull[row] { return Int(isStart ? peers.start[row] : peers.end[row]) }
+        if type.isNumericBlob { return try numericPosition(row, offset, isFollowing, isStart) }
         if let exact {
             let distance = try exactOffset(offset)
             let (sum, overflow) =
@@ -191,6 +201,21 @@ struct RangeKey {
         return search(isStart) {
             isNaN[$0] ? (isDescending ? -1 : 1) : values[$0] < target ? -1 : values[$0] == target ? 0 : 1
         }
+    }
+
+    private func numericPosition(_ row: Int, _ offset: ScalarValue?, _ isFollowing: Bool, _ isStart: Bool) throws -> Int
+    {
+        guard case .bytes(let bytes) = offset ?? .null else {
+            throw QueryError(.nullValueNotAllowed, "frame offset must not be null")
+        }
+        let distance = NumericBlob.value(bytes)
+        guard distance.signum >= 0, !distance.isNaN else {
+            throw QueryError(.invalidPrecedingOrFollowingSize, "invalid preceding or following size in window function")
+        }
+        let key = numerics[row]
+        let target = isFollowing ? NumericValue.sum(key, distance) : NumericValue.difference(key, distance)
+        // NaN is a peer of NaN alone; in descending order it comes first, and it has no sign to turn.
+        return search(isStart) { NumericValue.compare(numerics[$0], target) }
     }
 
     private func exactOffset(_ offset: ScalarValue?) throws -> Int128 {

@@ -65,6 +65,8 @@ extension DataType {
             return true
         case (.decimal(let fromPrecision, let fromScale), .decimal(let precision, let scale)):
             return scale >= fromScale && precision - scale >= fromPrecision - fromScale
+        case (.numeric, .numeric(nil)), (.decimal, .numeric(nil)): return true
+        case (_, .numeric(nil)) where isInteger: return true
         case (.int8, .decimal(let precision, let scale)): return precision - scale >= 3
         case (.int16, .decimal(let precision, let scale)): return precision - scale >= 5
         case (.int32, .decimal(let precision, let scale)): return precision - scale >= 10

@@ -155,6 +155,9 @@ extension ScalarValue {
         case .bytes(let bytes):
             switch type {
             case .bytea: return "'\\x" + bytes.map(Self.hexadecimal).joined() + "'"
+            case .numeric:
+                let value = NumericBlob.value(bytes)
+                return value.isFinite ? value.text : "'\(value.text)'::numeric"
             case .array, .record: return "\(type.sqlName) value of \(bytes.count) bytes"
             default:
                 let text = String(decoding: bytes, as: UTF8.self)

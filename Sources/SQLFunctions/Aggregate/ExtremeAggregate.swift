@@ -6,7 +6,7 @@ import Diagnostics
 enum ExtremeAggregates {
     static func register(in registry: FunctionRegistry) {
         let types: [ParameterType] = [
-            .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date,
+            .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .numeric, .text, .bytea, .date,
             .time, .timeTZ,
             .timestamp,
             .timestampTZ, .interval, .exact(.uuid), .boolean, .anyArray,
@@ -259,6 +259,12 @@ struct ViewExtreme: AggregateLogic {
     enum Mode: Sendable { case min, max, first }
     let resultType: DataType
     let mode: Mode
+    private let kind: ViewKind
+    init(resultType: DataType, mode: Mode) {
+        self.resultType = resultType
+        self.mode = mode
+        kind = ViewKind(resultType)
+    }
     var initial: OwnedViewState { OwnedViewState() }
     var exportedTypes: [DataType] { [resultType] }
     var needsDestroy: Bool { true }
@@ -268,7 +274,7 @@ struct ViewExtreme: AggregateLogic {
     private func consider(_ state: UnsafeMutablePointer<OwnedViewState>, _ candidate: UnsafePointer<StringView>) {
         if state.pointee.isPresent {
             if mode == .first { return }
-            let order = withUnsafePointer(to: state.pointee.view) { StringView.compare(candidate, $0) }
+            let order = withUnsafePointer(to: state.pointee.view) { kind.compare(candidate, $0) }
             if mode == .min ? order >= 0 : order <= 0 { return }
         }
         state.pointee.set(candidate.pointee)

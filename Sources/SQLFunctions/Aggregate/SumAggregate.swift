@@ -20,14 +20,11 @@ enum SumAggregates {
             try exact($0[0], $1, isAverage: false)
         }
         for type in [DataType.int16, .int32, .int64] {
-            registry.aggregate(
-                "avg", [.exact(type)], .decimal(precision: 38, scale: DecimalTyping.quotientScaleMin), averageText
-            ) { try exact($0[0], $1, isAverage: true) }
+            registry.aggregate("avg", [.exact(type)], .anyNumeric, averageText) {
+                try exact($0[0], $1, isAverage: true)
+            }
         }
-        registry.aggregate(
-            "avg", [.anyDecimal],
-            typed: { .decimal(precision: 38, scale: max(DecimalTyping.quotientScaleMin, $0[0].scale)) }, averageText
-        ) { try exact($0[0], $1, isAverage: true) }
+        registry.aggregate("avg", [.anyDecimal], .anyNumeric, averageText) { try exact($0[0], $1, isAverage: true) }
         registry.aggregate("sum", [.float32], .float32, sumText) { _, type in
             StateAggregate(FloatSum<Float>(resultType: type, isAverage: false))
         }
@@ -58,7 +55,8 @@ enum SumAggregates {
     }
 }
 
-/// A 128-bit sum in two halves (a state is aligned to 8 bytes only) and the number of values in it.
+/// A 128-bit sum in two halves (a state is aligned to 8 bytes only) and the number of values in it; negative once a sum did
+/// not fit.
 struct ExactSumState {
     var low: UInt64 = 0
     var high: Int64 = 0
@@ -72,8 +70,13 @@ struct ExactSumState {
     @inline(__always) mutating func add(low otherLow: UInt64, high otherHigh: Int64) {
         let (sum, carry) = low.addingReportingOverflow(otherLow)
         low = sum
-        high &+= otherHigh &+ Int64(flag(carry))
+        let (half, first) = high.addingReportingOverflow(otherHigh)
+        let (whole, second) = half.addingReportingOverflow(Int64(flag(carry)))
+        high = whole
+        if first != second { count = Self.overflowCount }
     }
+    /// So far below zero that no number of further values brings it back.
+    static let overflowCount = Int64.min / 2
     var total: Int128 {
         get { Int128(high) &<< 64 | Int128(low) }
         set {
@@ -90,6 +93,11 @@ protocol ExactSumLogic: AggregateLogic where State == ExactSumState {
 }
 
 extension ExactSumLogic {
+    private static var overflow: QueryError {
+        QueryError(
+            .numericValueOutOfRange, "numeric field overflow", detail: "A sum of decimals has at most 38 digits.",
+            hint: "Cast the argument to numeric.")
+    }
     var initial: ExactSumState { ExactSumState() }
     var exportedTypes: [DataType] { [.decimal(precision: 38, scale: scale), .int64] }
 
@@ -109,19 +117,17 @@ extension ExactSumLogic {
     }
     func finish(_ state: UnsafePointer<ExactSumState>, to result: Vector, row: Int) throws {
         if state.pointee.count == 0 { return result.setNull(row) }
-        var value = state.pointee.total
+        if state.pointee.count < 0 { throw Self.overflow }
+        let value = state.pointee.total
         if isAverage {
-            let factor = PowerOfTen.value(resultType.scale - scale)
-            guard let mean = DecimalMath.multiplyDivide(value, factor, Int128(state.pointee.count)) else {
-                throw Casting.outOfRange(resultType)
-            }
-            value = mean
+            let sum = NumericValue(value, scale: scale)
+            return result.setNumeric(try NumericValue.quotient(sum, NumericValue(state.pointee.count)), row)
         }
         if result.physical == .int64 {
             guard let narrow = Int64(exactly: value) else { throw Casting.outOfRange(resultType) }
             result.values(Int64.self)[row] = narrow
         } else {
-            guard PowerOfTen.fits(value, precision: 38) else { throw Casting.outOfRange(resultType) }
+            guard PowerOfTen.fits(value, precision: 38) else { throw Self.overflow }
             result.values(Int128.self)[row] = value
         }
     }
@@ -196,11 +202,15 @@ struct WideSum: ExactSumLogic {
     ) -> Bool {
         if validity != nil { return false }
         var sum: Int128 = 0
+        var overflows = false
         var row = 0
         while row < count {
-            sum &+= input[row]
+            let (next, overflow) = sum.addingReportingOverflow(input[row])
+            sum = next
+            overflows = overflows || overflow
             row &+= 1
         }
+        if overflows { return false }
         state.pointee.add(low: UInt64(truncatingIfNeeded: sum), high: Int64(truncatingIfNeeded: sum &>> 64))
         state.pointee.count &+= Int64(count)
         return true

@@ -60,6 +60,7 @@ package enum Casting {
             return digits > precision - scale
         case _ where source.isInteger && target.isInteger: return source.physical.width > target.physical.width
         case _ where source.isInteger && target.isFloat: return false
+        case (_, .numeric(nil)): return false
         case (.boolean, _), (_, .boolean): return false
         case (.decimal, .float64), (.float32, .float64): return false
         case (.timestamp, .date), (.timestamp, .time), (.timestampTZ, .date), (.timestampTZ, .time),
@@ -137,6 +138,8 @@ struct FlatCast {
         case (.json, .jsonb), (.jsonb, .json): return try betweenJSON()
         case (.jsonb, _) where target == .boolean || target.isNumeric: return try fromJSON()
         case (.boolean, _) where target.isInteger: return try NumericCast(cast: self).run()
+        case _ where from.isNumeric && target.isNumeric && (from.isNumericBlob || target.isNumericBlob):
+            return try NumericBlobCast(cast: self).run()
         case _ where from.isNumeric && (target.isNumeric || target == .boolean):
             return try NumericCast(cast: self).run()
         case _ where from.isTemporal && target.isTemporal: return try TemporalCast(cast: self).run()

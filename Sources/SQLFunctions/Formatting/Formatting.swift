@@ -13,6 +13,7 @@ enum Formatting {
         registerMoments(in: registry)
         registerIntegers(in: registry)
         registerDecimals(in: registry)
+        registerNumerics(in: registry)
         registerFloats(in: registry)
         registerParsing(in: registry)
         registerToNumber(in: registry)
@@ -104,6 +105,32 @@ enum Formatting {
                     append(roman: Int(DecimalMath.rescaled(value, from: scale, to: 0) ?? 0), template, &output)
                 } else {
                     try append(decimal: value, scale: scale, template, &output)
+                }
+                return true
+            }
+        }
+    }
+
+    private static func registerNumerics(in registry: FunctionRegistry) {
+        registry.scalar(
+            "to_char", [.numeric, .text], .text, canFail: true,
+            text("A number by a template.", "to_char(100.0 / 3, '999D99')", "  33.33")
+        ) { arguments, result, count, _ in
+            let values = ViewColumn(arguments[0])
+            return try rows(arguments, result, count, { try NumberTemplate($0) }) { row, template, output in
+                let value = NumericBlob.value(values.view(row))
+                // Templates show less than 30 digits behind the point.
+                let shown = value.scale > 30 ? value.rounded(toScale: 30) : value
+                guard let unscaled = shown.unscaled(precision: 38, scale: shown.scale) else {
+                    throw QueryError.notSupported(
+                        value.isFinite ? "to_char of more than 38 digits" : "to_char of a number that is not finite")
+                }
+                if template.isScientific {
+                    append(scientific: unscaled, scale: shown.scale, template, &output)
+                } else if template.isRoman {
+                    append(roman: Int(shown.int64 ?? 0), template, &output)
+                } else {
+                    try append(decimal: unscaled, scale: shown.scale, template, &output)
                 }
                 return true
             }
@@ -279,7 +306,7 @@ enum Formatting {
 
     private static func registerToNumber(in registry: FunctionRegistry) {
         registry.scalar(
-            "to_number", [.text, .text], typed: { _ in .decimal(precision: 38, scale: 16) }, canFail: true,
+            "to_number", [.text, .text], typed: { _ in .anyNumeric }, canFail: true,
             literalResultType: { _, literals in
                 guard literals.count == 2, let template = try literals[1]?.text.map({ try NumberTemplate($0) }) else {
                     return nil
@@ -290,9 +317,8 @@ enum Formatting {
         ) { arguments, result, count, _ in
             let (texts, templates) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]))
             let output = Vector(flat: result, capacity: count)
-            let target = output.values(Int128.self)
             for row in 0..<count {
-                target[row] = 0
+                (output.data + row * 16).initializeMemory(as: UInt8.self, repeating: 0, count: 16)
                 if !ValidityMask.isValid(arguments, row) { continue }
                 let template = try NumberTemplate(templates.string(row))
                 if template.nodes.isEmpty {
@@ -305,11 +331,15 @@ enum Formatting {
                     throw QueryError(
                         .invalidTextRepresentation, "invalid input syntax for type numeric: \"\(shown)\"")
                 }
+                if result.isNumericBlob {
+                    output.setNumeric(NumericValue(value, scale: max(0, valueScale + template.shiftDigits)), row)
+                    continue
+                }
                 guard
                     let scaled = DecimalMath.rescaled(
                         value, from: valueScale + template.shiftDigits, to: result.scale)
                 else { throw QueryError(.numericValueOutOfRange, "numeric field overflow") }
-                target[row] = scaled
+                output.values(Int128.self)[row] = scaled
             }
             return output
         }

@@ -241,6 +241,7 @@ private struct OverloadResolver<Function: Overload> {
     private static func isExact(_ parameter: ParameterType, _ type: DataType) -> Bool {
         switch parameter {
         case .exact(.text): type.isString && type != .unknown
+        case .numeric: type.isExactNumeric
         case .exact(let wanted): wanted == type
         case .anyDecimal: type.isDecimal
         case .anyArray: type.elementType != nil
@@ -311,7 +312,6 @@ private struct OverloadResolver<Function: Overload> {
             guard let common = TypeConversion.commonType(elements) else { return nil }
             element = common
         }
-        let otherDecimal = types.first { $0.isDecimal }
         var result: [DataType] = []
         for (index, (parameter, type)) in zip(parameters, types).enumerated() {
             switch parameter {
@@ -319,7 +319,7 @@ private struct OverloadResolver<Function: Overload> {
             case .exact(let wanted): result.append(wanted)
             case .anyDecimal:
                 result.append(
-                    decimalParameter(type, literal: index < literals.count ? literals[index] : nil, other: otherDecimal)
+                    decimalParameter(type, literal: index < literals.count ? literals[index] : nil)
                 )
             case .anyArray: result.append(.array(element))
             case .anyElement: result.append(element)
@@ -329,14 +329,13 @@ private struct OverloadResolver<Function: Overload> {
         return result
     }
 
-    private static func decimalParameter(_ type: DataType, literal: ScalarValue?, other: DataType?) -> DataType {
+    private static func decimalParameter(_ type: DataType, literal: ScalarValue?) -> DataType {
         if type.isDecimal { return type }
         if case .integer(let value) = literal { return TypeConversion.minimalDecimal(Int128(value), scale: 0) }
         if type.isInteger { return TypeConversion.decimalType(of: type) }
         if let text = literal?.text, let (value, scale) = NumericText.parseDecimal(Array(text.utf8)) {
             return TypeConversion.minimalDecimal(value, scale: scale)
         }
-        return .decimal(
-            precision: DataType.decimalPrecisionMax, scale: max(DecimalTyping.quotientScaleMin, other?.scale ?? 0))
+        return .anyNumeric
     }
 }

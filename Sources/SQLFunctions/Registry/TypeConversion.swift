@@ -20,7 +20,7 @@ package enum TypeConversion {
         switch type {
         case .unknown: .unknown
         case .boolean: .boolean
-        case .int8, .int16, .int32, .int64, .float32, .float64, .decimal: .numeric
+        case .int8, .int16, .int32, .int64, .float32, .float64, .decimal, .numeric: .numeric
         case .text, .varchar, .char: .string
         case .date, .time, .timeTZ, .timestamp, .timestampTZ: .dateTime
         case .interval: .timeSpan
@@ -53,14 +53,14 @@ package enum TypeConversion {
         }
         if target.isString { return .assignment }
         switch (source, target) {
-        case (.decimal, .decimal): return .implicit
+        case _ where source.isExactNumeric && target.isExactNumeric: return .implicit
         case (.boolean, _) where target.isInteger: return .explicit
         case (_, .boolean) where source.isInteger: return .explicit
-        case (_, .float32) where source.isInteger || source.isDecimal: return .assignment
+        case (_, .float32) where source.isInteger || source.isExactNumeric: return .assignment
         case (_, .float64) where source.isNumeric: return .implicit
         case (_, .float32) where source.isNumeric: return .assignment
-        case (_, .decimal) where source.isInteger: return .implicit
-        case (_, .decimal) where source.isFloat: return .assignment
+        case _ where target.isExactNumeric && source.isInteger: return .implicit
+        case _ where target.isExactNumeric && source.isFloat: return .assignment
         case _ where source.isInteger && target.isInteger:
             return source.physical.width <= target.physical.width ? .implicit : .assignment
         case _ where source.isNumeric && target.isInteger: return .assignment
@@ -145,9 +145,10 @@ package enum TypeConversion {
     private static func commonNumeric(_ a: DataType, _ b: DataType) -> DataType {
         if a == .float64 || b == .float64 { return .float64 }
         if a == .float32 || b == .float32 { return .float32 }
+        if a.isNumericBlob || b.isNumericBlob { return .anyNumeric }
         if case .decimal(let p1, let s1) = decimalIfAny(a, b), case .decimal(let p2, let s2) = decimalIfAny(b, a) {
             let scale = max(s1, s2)
-            return .decimal(precision: min(DataType.decimalPrecisionMax, max(p1 - s1, p2 - s2) + scale), scale: scale)
+            return DecimalTyping.decimal(precision: max(p1 - s1, p2 - s2) + scale, scale: scale)
         }
         return a.physical.width >= b.physical.width ? a : b
     }
@@ -159,7 +160,7 @@ package enum TypeConversion {
     /// A type's name without modifiers, as messages print it.
     package static func displayName(_ type: DataType) -> String {
         switch type {
-        case .decimal: "numeric"
+        case .decimal, .numeric: "numeric"
         case .varchar: "character varying"
         case .char: "character"
         case .array(let element): displayName(element) + "[]"
@@ -171,10 +172,13 @@ package enum TypeConversion {
 /// Result types of exact numeric arithmetic.
 package enum DecimalTyping {
     private static let precisionMax = DataType.decimalPrecisionMax
-    /// Fraction digits that a quotient or an average has at least.
-    package static let quotientScaleMin = 16
-    /// Fraction digits beyond which a product gives way to integer digits when both do not fit.
-    private static let productScaleMax = 20
+    /// A product stays a decimal, checked for overflow, if one factor has at most this many digits and the product at most
+    /// that many behind the point: money times rates. Any other that might not fit has values of any size.
+    private static let productPrecisionMax = 18
+    private static let productScaleMax = 12
+
+    /// Whether one of them has values of any size; then so has whatever is computed from both.
+    private static func isUnbounded(_ a: DataType, _ b: DataType) -> Bool { a.isNumericBlob || b.isNumericBlob }
 
     private static func parts(_ type: DataType) -> (precision: Int, scale: Int) {
         if case .decimal(let precision, let scale) = TypeConversion.decimalType(of: type) { return (precision, scale) }
@@ -183,33 +187,36 @@ package enum DecimalTyping {
 
     /// Of a sum or a difference.
     package static func sum(_ a: DataType, _ b: DataType) -> DataType {
+        if isUnbounded(a, b) { return .anyNumeric }
         let (p1, s1) = parts(a)
         let (p2, s2) = parts(b)
         let scale = max(s1, s2)
-        return .decimal(precision: min(precisionMax, max(p1 - s1, p2 - s2) + scale + 1), scale: scale)
+        return decimal(precision: max(p1 - s1, p2 - s2) + scale + 1, scale: scale)
     }
 
     /// Of a product.
     package static func product(_ a: DataType, _ b: DataType) -> DataType {
+        if isUnbounded(a, b) { return .anyNumeric }
         let (p1, s1) = parts(a)
         let (p2, s2) = parts(b)
-        if p1 + p2 <= precisionMax || s1 + s2 <= productScaleMax {
-            return .decimal(precision: min(precisionMax, p1 + p2), scale: s1 + s2)
-        }
-        return .decimal(precision: precisionMax, scale: max(productScaleMax, s1, s2))
+        let isBounded = min(p1, p2) <= productPrecisionMax && s1 + s2 <= productScaleMax
+        return isBounded
+            ? .decimal(precision: min(precisionMax, p1 + p2), scale: s1 + s2)
+            : decimal(precision: p1 + p2, scale: s1 + s2)
     }
 
-    /// Of a quotient.
-    package static func quotient(_ a: DataType, _ b: DataType) -> DataType {
-        .decimal(precision: precisionMax, scale: max(quotientScaleMin, parts(a).scale, parts(b).scale))
+    /// A type of so many digits: a decimal, as long as its digits suffice.
+    package static func decimal(precision: Int, scale: Int) -> DataType {
+        precision <= precisionMax ? .decimal(precision: precision, scale: scale) : .anyNumeric
     }
 
     /// Of a remainder.
     package static func remainder(_ a: DataType, _ b: DataType) -> DataType {
+        if isUnbounded(a, b) { return .anyNumeric }
         let (p1, s1) = parts(a)
         let (p2, s2) = parts(b)
         let scale = max(s1, s2)
-        return .decimal(precision: min(precisionMax, max(p1 - s1, p2 - s2) + scale), scale: scale)
+        return decimal(precision: max(p1 - s1, p2 - s2) + scale, scale: scale)
     }
 
     /// Whether a sum or product of these types may exceed the precision of its type.

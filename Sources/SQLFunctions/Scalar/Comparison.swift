@@ -19,7 +19,8 @@ enum ComparisonFunctions {
 
     static func register(in registry: FunctionRegistry) {
         let types: [ParameterType] = [
-            .boolean, .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .text, .bytea, .date,
+            .boolean, .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .numeric, .text, .bytea,
+            .date,
             .time, .timeTZ,
             .timestamp, .timestampTZ, .interval, .exact(.uuid), .exact(.jsonb), .anyArray,
         ]

@@ -1,4 +1,4 @@
-// + - * / % and sign of exact numerics.
+// + - * % and sign of decimals, whose scale belongs to their types. Quotients are numerics of any size.
 
 import Columnar
 import Diagnostics
@@ -25,10 +25,6 @@ enum DecimalArithmetic {
             canFailForTypes: { DecimalTyping.productMayOverflow($0[0], $0[1]) },
             documentation("Product.", "1.5 * 2.25", "3.375")
         ) { arguments, type, count, _ in try multiply(arguments[0], arguments[1], type, count) }
-        registry.scalar(
-            "/", pair, typed: { DecimalTyping.quotient($0[0], $0[1]) }, canFail: true,
-            documentation("Quotient.", "7.0 / 2", "3.5000000000000000")
-        ) { arguments, type, count, _ in try divide(arguments[0], arguments[1], type, count) }
         for name in ["%", "mod"] {
             registry.scalar(
                 name, pair, typed: { DecimalTyping.remainder($0[0], $0[1]) }, canFail: true,
@@ -56,6 +52,9 @@ enum DecimalArithmetic {
     private static func add(
         _ a: Vector, _ b: Vector, _ type: DataType, _ count: Int, subtracts: Bool
     ) throws -> Vector {
+        if type.isNumericBlob {
+            return try NumericArithmetic.evaluate(subtracts ? .difference : .sum, a, b, type, count)
+        }
         var x = a.type.scale == type.scale ? a : DecimalVector.scaledUp(a, to: type.scale)
         var y = b.type.scale == type.scale ? b : DecimalVector.scaledUp(b, to: type.scale)
         if type.physical == .int64 && x.physical == .int64 && y.physical == .int64 {
@@ -113,11 +112,9 @@ enum DecimalArithmetic {
     // MARK: Products
 
     private static func multiply(_ a: Vector, _ b: Vector, _ type: DataType, _ count: Int) throws -> Vector {
-        guard case .decimal(let precision, let scale) = type else {
-            throw QueryError.internalError("a product without scale")
+        guard case .decimal(let precision, _) = type else {
+            return try NumericArithmetic.evaluate(.product, a, b, type, count)
         }
-        let excess = a.type.scale + b.type.scale - scale
-        if excess > 0 { return try multiplyAndRound(a, b, type, count, excess) }
         if type.physical == .int64 && a.physical == .int64 && b.physical == .int64 {
             return Kernel.binary(a, b, type, count) { (x: Int64, y: Int64) in x &* y }
         }
@@ -182,50 +179,10 @@ enum DecimalArithmetic {
         }
     }
 
-    /// Products whose exact scale is cut: a × b / 10^excess.
-    private static func multiplyAndRound(
-        _ a: Vector, _ b: Vector, _ type: DataType, _ count: Int, _ excess: Int
-    ) throws -> Vector {
-        let divisor = PowerOfTen.value(min(38, excess))
-        return try Kernel.checkedBinary(DecimalVector.widened(a), DecimalVector.widened(b), type, count) {
-            (x: Int128, y: Int128, failed: inout UInt8) -> Int128 in
-            guard let value = DecimalMath.multiplyDivide(x, y, divisor) else {
-                failed |= 1
-                return 0
-            }
-            return y < 0 ? 0 &- value : value
-        } error: { _ in
-            overflow(type)
-        }
-    }
-
-    // MARK: Quotients
-
-    private static func divide(_ a: Vector, _ b: Vector, _ type: DataType, _ count: Int) throws -> Vector {
-        let shift = type.scale - a.type.scale + b.type.scale
-        let factor = PowerOfTen.value(min(38, shift))
-        let extra = PowerOfTen.value(max(0, shift - 38))
-        return try Kernel.checkedBinary(DecimalVector.widened(a), DecimalVector.widened(b), type, count) {
-            (x: Int128, y: Int128, failed: inout UInt8) -> Int128 in
-            if y == 0 {
-                failed |= 2
-                return 0
-            }
-            // Most quotients fit 64-bit operands with a 128-bit product.
-            guard let quotient = DecimalMath.multiplyDivide(x, factor, y) else {
-                failed |= 1
-                return 0
-            }
-            if extra == 1 { return quotient }
-            let (product, overflow) = quotient.multipliedReportingOverflow(by: extra)
-            failed |= flag(overflow) | flag(!PowerOfTen.fits(product, precision: 38))
-            return product
-        } error: {
-            $0 & 2 != 0 ? QueryError(.divisionByZero, "division by zero") : overflow(type)
-        }
-    }
+    // MARK: Remainders
 
     private static func remainder(_ a: Vector, _ b: Vector, _ type: DataType, _ count: Int) throws -> Vector {
+        if type.isNumericBlob { return try NumericArithmetic.evaluate(.remainder, a, b, type, count) }
         let (x, y) = DecimalVector.aligned(a, b)
         let wide = DataType.decimal(precision: 38, scale: type.scale)
         let result = try Kernel.checkedBinary(DecimalVector.widened(x), DecimalVector.widened(y), wide, count) {

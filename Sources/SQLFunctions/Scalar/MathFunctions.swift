@@ -109,7 +109,7 @@ enum MathFunctions {
             ("trunc", .towardZero, "trunc(42.4382, 2)", "42.43"),
         ] {
             registry.scalar(
-                name, [.anyDecimal, .int32], typed: { roundedType($0[0], places: $0[0].scale) }, canFail: true,
+                name, [.anyDecimal, .int32], typed: { _ in .anyNumeric }, canFail: true,
                 literalResultType: { types, literals in
                     guard literals.count > 1, case .integer(let places) = literals[1] else { return nil }
                     return roundedType(types[0], places: Int(places))
@@ -129,13 +129,17 @@ enum MathFunctions {
     }
     /// The type of a number with so many places.
     private static func roundedType(_ type: DataType, places: Int) -> DataType {
-        let scale = max(0, min(places, 30))
-        return .decimal(precision: min(38, max(1, precision(type) - type.scale + 1 + scale)), scale: scale)
+        let scale = max(0, places)
+        return DecimalTyping.decimal(precision: max(1, precision(type) - type.scale + 1 + scale), scale: scale)
     }
 
     private static func decimalRounded(
         _ source: Vector, places: Vector?, _ rounding: Rounding, _ type: DataType, _ count: Int
     ) throws -> Vector {
+        if let places, type.isNumericBlob {
+            let isRounding = rounding == .nearest
+            return try NumericFunctions.rounded(source, places: places, isRounding: isRounding, type, count)
+        }
         let scale = source.type.scale
         let wide = DecimalVector.widened(source)
         let values = ValueColumn<Int128>(wide)
@@ -369,34 +373,6 @@ enum MathFunctions {
                         return Int64(a)
                     }.narrowed(to: result, count)
                 }
-            }
-        }
-        registry.scalar(
-            "factorial", [.int64], .decimal(precision: 38, scale: 0), canFail: true,
-            text("The factorial.", "factorial(5)", "120")
-        ) { arguments, type, count, _ in
-            let values = ValueColumn<Int64>(arguments[0])
-            return try DateTimeFunctions.rows(arguments, type, count) { row -> Int128 in
-                if values[row] < 0 {
-                    throw QueryError(.numericValueOutOfRange, "factorial of a negative number is undefined")
-                }
-                if values[row] > 33 { throw QueryError(.numericValueOutOfRange, "value overflows numeric format") }
-                var product: Int128 = 1
-                for factor in 0..<Int128(values[row]) { product *= factor + 1 }
-                return product
-            }
-        }
-        registry.scalar(
-            "div", [.anyDecimal, .anyDecimal], typed: { _ in .decimal(precision: 38, scale: 0) }, canFail: true,
-            text("The whole part of a quotient.", "div(9.0, 4)", "2")
-        ) { arguments, type, count, _ in
-            let (a, b) = DecimalVector.aligned(arguments[0], arguments[1])
-            return try Kernel.checkedBinary(DecimalVector.widened(a), DecimalVector.widened(b), type, count) {
-                (x: Int128, y: Int128, failed: inout UInt8) -> Int128 in
-                failed |= flag(y == 0)
-                return x / (y == 0 ? 1 : y)
-            } error: { _ in
-                QueryError(.divisionByZero, "division by zero")
             }
         }
     }

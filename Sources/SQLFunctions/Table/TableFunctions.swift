@@ -51,13 +51,6 @@ enum TableFunctions {
     private static func integer(_ value: ScalarValue) -> Int64 {
         if case .integer(let number) = value { number } else { 0 }
     }
-    private static func decimal(_ value: ScalarValue) -> Int128 {
-        switch value {
-        case .decimal(let number): number
-        case .integer(let number): Int128(number)
-        default: 0
-        }
-    }
     private static let zeroStep = QueryError(.invalidParameterValue, "step size cannot equal zero")
 
     private static func registerIntegerSeries(in registry: FunctionRegistry) {
@@ -104,29 +97,25 @@ enum TableFunctions {
     private static func registerDecimalSeries(in registry: FunctionRegistry) {
         for hasStep in [false, true] {
             add(
-                registry, "generate_series", Array(repeating: .anyDecimal, count: hasStep ? 3 : 2), "generate_series",
-                typed: { .decimal(precision: 38, scale: $0.map(\.scale).max() ?? 0) },
-                "Numbers from the first to the second, both included."
-            ) { arguments, type, types, emit in
-                func scaled(_ index: Int) throws -> Int128 {
-                    guard
-                        let value = DecimalMath.rescaled(
-                            decimal(arguments[index]), from: types[index].scale, to: type.scale)
-                    else {
-                        throw Casting.outOfRange(type)
-                    }
-                    return value
+                registry, "generate_series", Array(repeating: .numeric, count: hasStep ? 3 : 2), "generate_series",
+                typed: { _ in .anyNumeric }, "Numbers from the first to the second, both included."
+            ) { arguments, type, _, emit in
+                let names = ["start value", "stop value", "step size"]
+                let values = arguments.map { argument in
+                    if case .bytes(let bytes) = argument { NumericBlob.value(bytes) } else { NumericValue.zero }
                 }
-                let to = try scaled(1)
-                let step = hasStep ? try scaled(2) : PowerOfTen.value(type.scale)
-                if step == 0 { throw zeroStep }
-                var next = try scaled(0)
-                var isDone = false
+                for (name, value) in zip(names, values) where !value.isFinite {
+                    throw QueryError(
+                        .invalidParameterValue, "\(name) cannot be \(value.isNaN ? "NaN" : "infinity")")
+                }
+                let step = hasStep ? values[2] : .one
+                if step.isZero { throw zeroStep }
+                var next = values[0]
                 try emitAll(type, emit) {
-                    if isDone || (step > 0 ? next > to : next < to) { return nil }
-                    let current = next
-                    (next, isDone) = current.addingReportingOverflow(step)
-                    return .decimal(current)
+                    let order = NumericValue.compare(next, values[1])
+                    if step.signum > 0 ? order > 0 : order < 0 { return nil }
+                    defer { next = NumericValue.sum(next, step) }
+                    return .bytes(NumericBlob.bytes(next))
                 }
             }
         }

@@ -50,6 +50,9 @@ struct TypeTag {
             tag = 8
             self.precision = UInt8(truncatingIfNeeded: precision)
             self.scale = UInt8(truncatingIfNeeded: scale)
+        case .numeric(let modifier):
+            tag = 23
+            if let modifier { length = Int32(modifier.precision << 16 | modifier.scale & 0xFFFF) }
         case .text: tag = 9
         case .varchar(let length):
             tag = 10
@@ -126,6 +129,14 @@ struct TypeTag {
         case 20: return .jsonb
         case 22: return .record([])
         case 40: return .jsonpath
+        case 23:
+            if length < 0 { return .anyNumeric }
+            let modifier = NumericModifier(
+                precision: Int(length >> 16), scale: Int(Int16(truncatingIfNeeded: length)))
+            guard (1...NumericModifier.precisionMax).contains(modifier.precision),
+                abs(modifier.scale) <= NumericModifier.scaleMax
+            else { throw .corrupt("a numeric's precision") }
+            return .numeric(modifier)
         default: throw .corrupt("an unknown type")
         }
     }

@@ -36,6 +36,12 @@ extension ByteWriter {
         case .json: byte(19)
         case .jsonb: byte(20)
         case .jsonpath: byte(40)
+        case .numeric(let modifier):
+            byte(23)
+            try optional(modifier) { (writer, modifier) throws(QueryError) in
+                writer.int(modifier.precision)
+                writer.int(modifier.scale)
+            }
         case .array(let element):
             byte(21)
             try nested { (writer) throws(QueryError) in try writer.type(element) }
@@ -127,8 +133,18 @@ extension ByteReader {
                 try nested { (reader) throws(QueryError) in
                     try reader.list { (reader) throws(QueryError) in try reader.field() }
                 })
+        case 23: return .numeric(try optional { (reader) throws(QueryError) in try reader.numericModifier() })
         default: throw .corrupt("an unknown type")
         }
+    }
+
+    private mutating func numericModifier() throws(QueryError) -> NumericModifier {
+        let precision = try int()
+        let scale = try int()
+        guard (1...NumericModifier.precisionMax).contains(precision), abs(scale) <= NumericModifier.scaleMax else {
+            throw .corrupt("numeric(\(precision),\(scale))")
+        }
+        return NumericModifier(precision: precision, scale: scale)
     }
 
     private mutating func textLength() throws(QueryError) -> Int {

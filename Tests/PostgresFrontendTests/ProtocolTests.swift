@@ -157,7 +157,30 @@ private func started() throws -> MessageFraming {
         #expect(try PostgresType.value(binary: bytes, as: type) == value)
     }
 
+    @Test(arguments: [
+        "0", "0.00", "1.5", "-12345.680", "10000", "0.00010", "NaN", "Infinity", "-Infinity",
+        "123456789012345678901234567890123456789012345678.000000001", "-0.00000000000000000001", "1e200", "99999999",
+    ])
+    func binaryNumericsOfAnySizeRoundTrip(_ text: String) throws {
+        let value = try TextFormat.parse(text, as: .anyNumeric)
+        var bytes: [UInt8] = []
+        PostgresType.appendBinary(Vector.constant(value, type: .anyNumeric, count: 1), row: 0, into: &bytes)
+        #expect(try PostgresType.value(binary: bytes, as: .anyNumeric) == value)
+    }
+
+    @Test func brokenBinaryNumerics() {
+        let broken: [[UInt8]] = [
+            [], [0, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0x80, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10],
+            [0, 0, 0, 0, 0, 0, 0x7F, 0xFF],
+        ]
+        for bytes in broken {
+            #expect(throws: QueryError.self) { try PostgresType.value(binary: bytes, as: .anyNumeric) }
+        }
+    }
+
     @Test func modifiers() {
+        #expect(PostgresType(.anyNumeric).modifier == -1)
+        #expect(PostgresType(.numeric(NumericModifier(precision: 3, scale: -2))).modifier == (3 << 16 | 0x7FE) + 4)
         #expect(PostgresType(.decimal(precision: 15, scale: 2)).modifier == (15 << 16 | 2) + 4)
         #expect(PostgresType(.char(length: 25)).modifier == 29)
         #expect(PostgresType(.array(.int32)).oid == 1007)

@@ -91,7 +91,7 @@ enum AggregateFixture {
         let decimals = AggregateFixture.vector(
             [.decimal(150), .decimal(-225), .null], .decimal(precision: 15, scale: 2))
         try expect("sum", [decimals], "-0.75")
-        try expect("avg", [decimals], "-0.3750000000000000")
+        try expect("avg", [decimals], "-0.37500000000000000000")
         let wide = AggregateFixture.vector(
             [.decimal(PowerOfTen.value(30)), .decimal(1)], .decimal(precision: 38, scale: 4))
         try expect("sum", [wide], "100000000000000000000000000.0001")

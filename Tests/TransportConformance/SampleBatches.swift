@@ -8,6 +8,7 @@ package enum SampleBatches {
         .boolean, .int8, .int16, .int32, .int64, .float32, .float64, .decimal(precision: 12, scale: 2),
         .decimal(precision: 38, scale: 10), .text, .varchar(length: 300), .varchar(length: nil), .char(length: 7),
         .bytea, .date, .time, .timestamp, .timestampTZ, .interval, .uuid, .json, .jsonb, .array(.int32), .unknown,
+        .anyNumeric, .numeric(NumericModifier(precision: 210, scale: -3)), .array(.anyNumeric),
     ]
 
     package static func value(_ type: DataType, _ seed: Int) -> ScalarValue {

@@ -51,7 +51,6 @@ extension NumericValue {
         var exponent = 0
         if at < text.count, text[at] | 0x20 == 0x65 {
             at += 1
-            guard at < text.count, !NumericText.isSpace(text[at]) else { throw .syntax }
             let value = try NumericText.parseInteger(UnsafeBufferPointer(rebasing: text[at...]))
             guard value.magnitude <= 1 << 30 else { throw .range }
             exponent = Int(value)

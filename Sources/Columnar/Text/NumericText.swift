@@ -31,9 +31,11 @@ package enum NumericText {
 
     /// Decimal digits with leading zeros up to `minimum`.
     package static func appendDigits(_ value: UInt64, minimum: Int, into text: inout [UInt8]) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+        // 64 bits have at most 20 digits.
+        let capacity = max(20, minimum)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { digits in
             var rest = value
-            var at = 20
+            var at = capacity
             while rest >= 10 {
                 let quotient = rest / 10
                 at &-= 1
@@ -42,11 +44,11 @@ package enum NumericText {
             }
             at &-= 1
             digits[at] = UInt8(truncatingIfNeeded: rest) &+ 0x30
-            while 20 - at < minimum {
+            while capacity - at < minimum {
                 at &-= 1
                 digits[at] = 0x30
             }
-            text.append(contentsOf: UnsafeBufferPointer(rebasing: digits[at..<20]))
+            text.append(contentsOf: UnsafeBufferPointer(rebasing: digits[at..<capacity]))
         }
     }
 

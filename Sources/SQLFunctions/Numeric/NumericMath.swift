@@ -239,10 +239,9 @@ enum NumericMath {
             weight = Double(exponent) * leading
         }
         if weight > Double(NumericValue.wholeDigitsMax) { throw NumericValue.overflow }
-        if weight + 1 < -Double(NumericValue.resultScaleMax) {
-            return NumericValue(.zero, scale: NumericValue.resultScaleMax)
-        }
-        let scale = resultScale(Int(weight), x.scale, exponentScale)
+        // Whole exponents do not look at the result's size.
+        let scale = resultScale(0, x.scale, exponentScale)
+        if weight + 1 < -Double(scale) { return NumericValue(.zero, scale: scale) }
         switch exponent {
         case 0: return NumericValue.one.rounded(toScale: scale)
         case 1: return x.rounded(toScale: scale)

@@ -187,6 +187,9 @@ private struct OverloadResolver<Function: Overload> {
         if candidates.count == 1 { return outcome }
         keepBest { [types] in Self.preferredCount($0.parameters, types) }
         if candidates.count == 1 { return outcome }
+        // Of numeric's two forms the one whose types know the scale.
+        keepBest { candidate in candidate.parameters.count { $0 == .anyDecimal } }
+        if candidates.count == 1 { return outcome }
         chooseForUnknown()
         if candidates.count == 1 { return outcome }
         let known = Set(types.filter { $0 != .unknown })

@@ -168,7 +168,7 @@ struct PlanTests {
             """
             Sort [a#6]
               Union all [a#6]
-                Project [a#5 := cast(a#1 as numeric(11,1))]
+                Project [a#5 := cast(a#1 as numeric)]
                   Project [a#1]
                     Scan martlet.public.t [a#1, b#2, c#3]
                 Project [?column?#4 := 1.5]

@@ -212,7 +212,18 @@ package enum TextFormat {
         _ text: UnsafeBufferPointer<UInt8>, _ precision: Int, _ scale: Int, _ type: DataType
     ) throws -> Int128 {
         do { return try NumericText.parseDecimal(text, precision: precision, scale: scale) } catch .syntax {
-            throw syntax(text, type)
+            // What no decimal holds says so in other words than what is no number.
+            guard let value = try? NumericValue.parse(text) else { throw syntax(text, type) }
+            if value.isNaN {
+                throw QueryError(
+                    .featureNotSupported, "NaN does not fit numeric(\(precision),\(scale))",
+                    hint: "Columns of type numeric without modifiers hold NaN.")
+            }
+            guard
+                let unscaled = try value.constrained(to: NumericModifier(precision: precision, scale: scale))
+                    .unscaled(precision: precision, scale: scale)
+            else { throw decimalOverflow(precision: precision, scale: scale) }
+            return unscaled
         } catch .range {
             throw decimalOverflow(precision: precision, scale: scale)
         }

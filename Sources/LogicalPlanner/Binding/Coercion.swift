@@ -121,7 +121,8 @@ extension StatementBinder {
         let type = try commonType(operands, construct: construct)
         guard type.isDecimal else { return type }
         let scales = operands.filter { $0.type != .unknown && $0.expression.literal != .null }.map(\.type.scale)
-        return Set(scales).count > 1 || operands.contains { $0.type == .unknown && $0.expression.literal != .null }
+        return !Set(scales).isSubset(of: [type.scale])
+            || operands.contains { $0.type == .unknown && $0.expression.literal != .null }
             ? .anyNumeric : type
     }
 

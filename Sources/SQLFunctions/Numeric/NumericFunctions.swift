@@ -87,18 +87,21 @@ enum NumericFunctions {
         }
     }
 
-    /// Places beyond ±2,000 are as good as these.
-    private static let placesMax: Int32 = 2_000
+    /// More places than a numeric has on either side of the point are as good as these.
+    private static let placesMin: Int32 = -131_072
+    private static let placesMax: Int32 = 16_383
 
     /// Numerics or decimals at the number of places that each row asks for.
     static func rounded(_ source: Vector, places: Vector, isRounding: Bool, _ type: DataType, _ count: Int) throws
         -> Vector
     {
-        let values = ViewColumn(try NumericArithmetic.widened(source))
+        let wide = try NumericArithmetic.widened(source)
+        defer { withExtendedLifetime(wide) {} }
+        let values = ViewColumn(wide)
         let digits = ValueColumn<Int32>(places)
         return try NumericKernel.rows([source, places], type, count) { row in
             let value = NumericBlob.value(values.view(row))
-            let target = Int(max(-placesMax, min(placesMax, digits[row])))
+            let target = Int(max(placesMin, min(placesMax, digits[row])))
             return isRounding ? value.rounded(toScale: target) : value.truncated(toScale: target)
         }
     }

@@ -158,7 +158,7 @@ enum NumericKernel {
 
     private static func digitCount(_ value: UInt128) -> Int {
         // log10(2) is a little more than 1233 / 4096.
-        let estimate = (128 - value.leadingZeroBitCount) * 1_233 >> 12
+        let estimate = ((128 - value.leadingZeroBitCount) * 1_233) >> 12
         return estimate < 39 && value >= UInt128(PowerOfTen.value(min(38, estimate))) ? estimate + 1 : estimate
     }
 

@@ -200,7 +200,7 @@ enum NumericMath {
         if x.signum < 0, !isWhole { throw complexResult() }
         if x.isInfinite || y.isInfinite { return infinitePower(x, y) }
         if isWhole, let exponent = y.int64, let exponent = Int32(exactly: exponent) {
-            return try wholePower(x, Int(exponent), y.scale)
+            return try wholePower(x, Int(exponent))
         }
         if x.isZero { return NumericValue(.zero, scale: NumericValue.significantDigitsMin) }
         // A negative base has a whole exponent here, too large for the way above.
@@ -231,7 +231,7 @@ enum NumericMath {
         return x.signum < 0 && y.truncated(toScale: 0).magnitude.isOdd ? .minusInfinity : .infinity
     }
 
-    private static func wholePower(_ x: NumericValue, _ exponent: Int, _ exponentScale: Int) throws -> NumericValue {
+    private static func wholePower(_ x: NumericValue, _ exponent: Int) throws -> NumericValue {
         var weight = 0.0
         if !x.isZero {
             let digits = min(16, x.magnitude.digitCount)
@@ -240,7 +240,7 @@ enum NumericMath {
         }
         if weight > Double(NumericValue.wholeDigitsMax) { throw NumericValue.overflow }
         // Whole exponents do not look at the result's size.
-        let scale = resultScale(0, x.scale, exponentScale)
+        let scale = resultScale(0, x.scale)
         if weight + 1 < -Double(scale) { return NumericValue(.zero, scale: scale) }
         switch exponent {
         case 0: return NumericValue.one.rounded(toScale: scale)

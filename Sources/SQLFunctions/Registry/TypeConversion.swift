@@ -172,9 +172,10 @@ package enum TypeConversion {
 /// Result types of exact numeric arithmetic.
 package enum DecimalTyping {
     private static let precisionMax = DataType.decimalPrecisionMax
-    /// A product stays a decimal, checked for overflow, if one factor has at most this many digits and the product at most
-    /// that many behind the point: money times rates. Any other that might not fit has values of any size.
-    private static let productPrecisionMax = 18
+    /// A product that might not fit stays a decimal, checked for overflow, if the factors have at most this many digits and
+    /// the product at most that many behind the point: money times rates. Any other has values of any size.
+    private static let narrowPrecisionMax = 18
+    private static let widePrecisionMax = 32
     private static let productScaleMax = 12
 
     /// Whether one of them has values of any size; then so has whatever is computed from both.
@@ -199,7 +200,8 @@ package enum DecimalTyping {
         if isUnbounded(a, b) { return .anyNumeric }
         let (p1, s1) = parts(a)
         let (p2, s2) = parts(b)
-        let isBounded = min(p1, p2) <= productPrecisionMax && s1 + s2 <= productScaleMax
+        let isBounded =
+            min(p1, p2) <= narrowPrecisionMax && max(p1, p2) <= widePrecisionMax && s1 + s2 <= productScaleMax
         return isBounded
             ? .decimal(precision: min(precisionMax, p1 + p2), scale: s1 + s2)
             : decimal(precision: p1 + p2, scale: s1 + s2)

@@ -252,21 +252,6 @@ enum MathFunctions {
                 }
             }
         }
-        registry.scalar(
-            "log", [.float64, .float64], .float64, canFail: true,
-            text("The logarithm of the second argument to the base of the first.", "log(2.0, 64.0)", "6")
-        ) {
-            arguments, type, count, _ in
-            try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
-                (b: Double, x: Double, failed: inout UInt8) -> Double in
-                failed |= flag(x <= 0) | flag(b <= 0) | flag(b == 1) &<< 1
-                return (log(x) / log(b))
-            } error: {
-                $0 & 2 != 0
-                    ? QueryError(.divisionByZero, "division by zero")
-                    : QueryError(.invalidArgumentForLogarithm, "cannot take logarithm of zero or a negative number")
-            }
-        }
         for name in ["power", "pow", "^"] {
             registry.scalar(
                 name, [.float64, .float64], .float64, canFail: true,

@@ -188,7 +188,7 @@ private struct OverloadResolver<Function: Overload> {
         keepBest { [types] in Self.preferredCount($0.parameters, types) }
         if candidates.count == 1 { return outcome }
         // Of numeric's two forms the one whose types know the scale.
-        keepBest { candidate in candidate.parameters.count { $0 == .anyDecimal } }
+        keepBest { [types] in zip($0.parameters, types).count { $0 == .anyDecimal && $1 != .unknown } }
         if candidates.count == 1 { return outcome }
         chooseForUnknown()
         if candidates.count == 1 { return outcome }

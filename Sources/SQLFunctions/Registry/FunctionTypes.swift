@@ -173,10 +173,11 @@ package struct WindowFunction: Sendable {
         /// For each row, its frame: first row and the one behind the last. Only if `usesFrame`.
         package var frameStart: [Int32]
         package var frameEnd: [Int32]
+        package var exclusion: WindowFrame.Exclusion
         package var ignoresNulls: Bool
         package init(
             rowCount: Int, arguments: [Vector], peerStart: [Int32], peerEnd: [Int32], frameStart: [Int32],
-            frameEnd: [Int32], ignoresNulls: Bool
+            frameEnd: [Int32], exclusion: WindowFrame.Exclusion = .none, ignoresNulls: Bool
         ) {
             self.rowCount = rowCount
             self.arguments = arguments
@@ -184,6 +185,7 @@ package struct WindowFunction: Sendable {
             self.peerEnd = peerEnd
             self.frameStart = frameStart
             self.frameEnd = frameEnd
+            self.exclusion = exclusion
             self.ignoresNulls = ignoresNulls
         }
     }

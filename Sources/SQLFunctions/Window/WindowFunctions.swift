@@ -166,16 +166,7 @@ enum WindowFunctions {
                     let values = partition.arguments[0].flattened()
                     var positions = [Int](repeating: -1, count: partition.rowCount)
                     for row in 0..<partition.rowCount {
-                        let start = Int(partition.frameStart[row])
-                        let end = Int(partition.frameEnd[row])
-                        if start >= end { continue }
-                        if !partition.ignoresNulls {
-                            positions[row] = isFirst ? start : end - 1
-                        } else if isFirst {
-                            positions[row] = (start..<end).first { !values.isNull($0) } ?? -1
-                        } else {
-                            positions[row] = (start..<end).last { !values.isNull($0) } ?? -1
-                        }
+                        positions[row] = partition.frameRow(row, number: isFirst ? 1 : -1, values: values) ?? -1
                     }
                     return pick(values, positions, fallback: nil, type)
                 })
@@ -193,20 +184,7 @@ enum WindowFunctions {
                     guard number > 0 else {
                         throw QueryError(.invalidArgumentForNthValue, "argument of nth_value must be greater than zero")
                     }
-                    let start = Int(partition.frameStart[row])
-                    let end = Int(partition.frameEnd[row])
-                    if !partition.ignoresNulls {
-                        if start + number - 1 < end { positions[row] = start + number - 1 }
-                    } else if start < end {
-                        var seen = 0
-                        for position in start..<end where !values.isNull(position) {
-                            seen += 1
-                            if seen == number {
-                                positions[row] = position
-                                break
-                            }
-                        }
-                    }
+                    positions[row] = partition.frameRow(row, number: number, values: values) ?? -1
                 }
                 return pick(values, positions, fallback: nil, type)
             })

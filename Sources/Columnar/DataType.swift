@@ -127,6 +127,15 @@ extension DataType {
     }
     package var elementType: DataType? { if case .array(let element) = self { element } else { nil } }
 
+    /// Characters that a value may have.
+    package var lengthLimit: Int? {
+        switch self {
+        case .varchar(let length): length
+        case .char(let length): length
+        default: nil
+        }
+    }
+
     /// The largest exact numeric, for sums and for numeric without modifiers.
     package static let decimalPrecisionMax = 38
 

@@ -182,6 +182,9 @@ extension Session {
         case .fetch(let fetch):
             if fetch.isMove { return nil }
             return state.withLock { $0.cursors[fetch.cursor.text]?.result.fields }
+        case .modify(let modification):
+            guard modification.returnsRows else { return nil }
+            return zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
         default: return nil
         }
     }

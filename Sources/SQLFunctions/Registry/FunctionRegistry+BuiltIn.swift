@@ -35,6 +35,7 @@ extension FunctionRegistry {
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
         MathFunctions.register(in: self)
+        SequenceFunctions.register(in: self)
         Formatting.register(in: self)
         FormatFunctions.register(in: self)
         CountAggregates.register(in: self)

@@ -28,7 +28,9 @@ enum BatchCopy {
         let count = batches.reduce(0) { $0 + $1.rowCount }
         let builders = types.map { VectorBuilder(type: $0, capacity: count) }
         for batch in batches {
-            for (index, builder) in builders.enumerated() { append(batch.column(index), 0..<batch.rowCount, to: builder) }
+            for (index, builder) in builders.enumerated() {
+                append(batch.column(index), 0..<batch.rowCount, to: builder)
+            }
         }
         return Batch(columns: builders.map { $0.finish() }, rowCount: count)
     }

@@ -137,3 +137,14 @@ package protocol FileWritingBackend: StorageBackend {
     func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
         -> any TableWriter
 }
+
+/// A backend that can read single files as they are: COPY … FROM.
+package protocol FileReadingBackend: StorageBackend {
+    func openFile(path: String) throws -> any FileStream
+}
+
+/// A file, piece by piece.
+package protocol FileStream: AnyObject {
+    /// The next bytes, `nil` at the end.
+    func next() throws -> [UInt8]?
+}

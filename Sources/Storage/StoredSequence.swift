@@ -11,8 +11,9 @@ package struct SequenceOptions: Hashable, Sendable {
     package var maximum: Int64
     package var start: Int64
     package var cycles: Bool
-    package init(increment: Int64 = 1, minimum: Int64? = nil, maximum: Int64? = nil, start: Int64? = nil, cycles: Bool = false)
-    {
+    package init(
+        increment: Int64 = 1, minimum: Int64? = nil, maximum: Int64? = nil, start: Int64? = nil, cycles: Bool = false
+    ) {
         self.increment = increment
         self.minimum = minimum ?? (increment > 0 ? 1 : .min)
         self.maximum = maximum ?? (increment > 0 ? .max : -1)
@@ -41,8 +42,10 @@ package final class StoredSequence: Sendable {
     }
 
     /// With other options or another owner, at the same number.
-    package convenience init(_ other: StoredSequence, name: String? = nil, options: SequenceOptions? = nil, owner: (table: TableName, column: String)?)
-    {
+    package convenience init(
+        _ other: StoredSequence, name: String? = nil, options: SequenceOptions? = nil,
+        owner: (table: TableName, column: String)?
+    ) {
         self.init(name: name ?? other.name, options: options ?? other.options, owner: owner)
         let (last, isCalled) = other.current
         state.withLock { $0 = State(last: last, isCalled: isCalled) }

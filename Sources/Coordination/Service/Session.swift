@@ -29,6 +29,7 @@ package final class Session: Sendable {
         /// The open transaction block.
         var block: TransactionBlock?
         var sequences = SequenceValues()
+        var copyChannel: (any CopyChannel)?
         var prepared: [String: PreparedStatement] = [:]
         var cursors: [String: Cursor] = [:]
         var current: QueryExecution?
@@ -70,6 +71,12 @@ package final class Session: Sendable {
             return state.current
         }
         execution?.cancel()
+    }
+
+    /// How the client sends the data of COPY FROM STDIN; without it, COPY with the client is refused.
+    package var copyChannel: (any CopyChannel)? {
+        get { state.withLock { $0.copyChannel } }
+        set { state.withLock { $0.copyChannel = newValue } }
     }
 
     // MARK: - Text

@@ -22,7 +22,8 @@ extension StatementRunner {
             let dependent = try await references(to: name).first { _, foreign in
                 Set(foreign.targetColumns.compactMap { alteration.definition.ordinal(of: $0) }) == columns
                     || !alteration.definition.keys.contains { other in
-                        Set(other.columns) == Set(foreign.targetColumns.compactMap { alteration.definition.ordinal(of: $0) })
+                        Set(other.columns)
+                            == Set(foreign.targetColumns.compactMap { alteration.definition.ordinal(of: $0) })
                     }
             }
             if let dependent {
@@ -195,7 +196,8 @@ extension StatementRunner {
             let words = Set(
                 definition.query.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
             let touched = alteration.droppedColumns + alteration.renamedColumns.keys
-            guard let column = touched.first(where: { words.contains($0.lowercased()) || definition.query.contains("*") })
+            guard
+                let column = touched.first(where: { words.contains($0.lowercased()) || definition.query.contains("*") })
             else { continue }
             guard alteration.cascade else {
                 if alteration.renamedColumns[column] != nil {

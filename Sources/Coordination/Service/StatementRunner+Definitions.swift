@@ -62,7 +62,7 @@ extension StatementRunner {
     }
 
     /// The schema of temporary tables is made with the first of them.
-    private func makeTemporarySchema(for name: TableName) async throws {
+    func makeTemporarySchema(for name: TableName) async throws {
         guard name.schema == session.temporarySchema else { return }
         let target = try backend(name.catalog)
         if try await !target.schemaNames().contains(name.schema) { try await target.createSchema(name.schema) }

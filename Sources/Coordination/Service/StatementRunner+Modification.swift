@@ -31,7 +31,8 @@ extension StatementRunner {
                 try await followReferences(to: modification.table, isDelete: modification.kind == .delete)
             }
         }
-        let tag = modification.kind == .insert ? "INSERT 0 \(count)" : "\(modification.kind.rawValue.uppercased()) \(count)"
+        let tag =
+            modification.kind == .insert ? "INSERT 0 \(count)" : "\(modification.kind.rawValue.uppercased()) \(count)"
         guard modification.returnsRows else { return StatementResult(tag: tag) }
         let fields = zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
         return StatementResult(fields: fields, batches: changes.returned, tag: tag)
@@ -118,7 +119,8 @@ private final class RowChanges {
             guard modification.conflict == .fail else { return false }
             throw QueryError(
                 .cardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time",
-                hint: "Ensure that no rows proposed for insertion within the same command have duplicate constrained values."
+                hint:
+                    "Ensure that no rows proposed for insertion within the same command have duplicate constrained values."
             )
         }
         for (index, key) in keys.enumerated() { if let key { proposed[index].insert(key) } }

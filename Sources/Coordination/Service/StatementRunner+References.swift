@@ -31,7 +31,8 @@ extension StatementRunner {
                 throw QueryError(
                     .foreignKeyViolation,
                     "update or delete on table \"\(name.table)\" violates foreign key constraint \"\(key.name)\" on table \"\(child.table)\"",
-                    detail: "Key (\(key.targetColumns.joined(separator: ", "))) is still referenced from table \"\(child.table)\".",
+                    detail:
+                        "Key (\(key.targetColumns.joined(separator: ", "))) is still referenced from table \"\(child.table)\".",
                     object: key.name)
             case .cascade:
                 try await runInternal("DELETE FROM \(Self.text(child)) AS child WHERE \(Self.orphans(key))")

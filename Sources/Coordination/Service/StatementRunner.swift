@@ -25,10 +25,10 @@ struct StatementRunner {
         case .explain(let inner, let options): return try await explain(inner, options)
         case .insert(let plan): return StatementResult(tag: "INSERT 0 \(try await runWrite(plan))")
         case .modify(let modification): return try await runModification(modification)
-        case .copyTo(let plan, _, _, let target, _): return try await copyTo(plan, target)
-        case .copyFrom(_, _, _, .client, _): throw QueryError.notSupported("COPY FROM STDIN")
-        case .copyFrom:
-            throw QueryError.notSupported("COPY FROM a file", hint: "Use INSERT INTO … SELECT * FROM 'file'.")
+        case .copyTo(let plan, let names, let types, let target, let options):
+            return try await copyTo(plan, Self.fields(names, types, plan), target, options)
+        case .copyFrom(let table, let columns, let target, let options, let condition):
+            return try await copyFrom(table, columns, target, options, condition: condition)
         case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate, .alterTable, .alterView,
             .createIndex, .sequence, .comment, .nothing:
             return try await runDefinition(statement)
@@ -92,12 +92,6 @@ struct StatementRunner {
         }
         await execution.waitForEnd()
         return count
-    }
-
-    /// The binder has put the write on top of the plan for a file.
-    private func copyTo(_ plan: LogicalPlan, _ target: CopyTarget) async throws -> StatementResult {
-        guard case .file = target else { throw QueryError.notSupported("COPY TO STDOUT") }
-        return StatementResult(tag: "COPY \(try await runWrite(plan))")
     }
 
     // MARK: - EXPLAIN

@@ -130,7 +130,8 @@ extension StatementBinder {
             altered.builder.definition.columns[try ordinal(column, altered)].field.isNullable = false
         case .dropNotNull(let column):
             let ordinal = try ordinal(column, altered)
-            if altered.builder.definition.keys.contains(where: { $0.kind == .primary && $0.columns.contains(ordinal) }) {
+            if altered.builder.definition.keys.contains(where: { $0.kind == .primary && $0.columns.contains(ordinal) })
+            {
                 throw QueryError(
                     SQLState("42P16"), "column \"\(column)\" is in a primary key", at: column.position,
                     object: column.text)

@@ -34,7 +34,7 @@ package indirect enum BoundStatement: Sendable {
     case modify(BoundModification)
     case copyTo(LogicalPlan, outputNames: [String], outputTypes: [DataType], CopyTarget, CopyOptions)
     /// The client or file supplies text for `columns` of the table, in this order.
-    case copyFrom(table: TableName, columns: [Field], ordinals: [Int], CopyTarget, CopyOptions)
+    case copyFrom(table: TableName, columns: [Field], CopyTarget, CopyOptions, condition: String?)
     case truncate([TableName], restartsIdentity: Bool, cascade: Bool)
 
     /// No values: back to the default.

@@ -47,12 +47,14 @@ extension StatementBinder {
         throws
     {
         guard relations.identified.contains(target.table) else {
-            throw QueryError.notSupported("\(statement) of a table in catalog \"\(target.table.catalog)\"", at: position)
+            throw QueryError.notSupported(
+                "\(statement) of a table in catalog \"\(target.table.catalog)\"", at: position)
         }
     }
 
     /// A scan of the target with its row identifiers.
-    func identifiedScan(_ target: ModificationTarget) -> (plan: LogicalPlan, identifier: PlanColumn, row: [PlanColumn]) {
+    func identifiedScan(_ target: ModificationTarget) -> (plan: LogicalPlan, identifier: PlanColumn, row: [PlanColumn])
+    {
         let row = target.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
         let identifier = ids.column("row identifier", .int64, isNullable: false)
         let scan = LogicalScan(

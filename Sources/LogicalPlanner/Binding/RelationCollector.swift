@@ -47,6 +47,7 @@ struct RelationCollector {
             case .table(let name, _): add(name)
             case .query(let query): visit(query)
             }
+            visit(copy.whereClause)
         case .createTable(let create):
             add(create.name)
             for case .like(let name, _) in create.elements { add(name) }

@@ -31,7 +31,8 @@ extension StatementBinder {
         let isTemporary = create.persistence == .temporary
         let name = try creationName(create.name, isTemporary: isTemporary)
         if create.onCommit == .drop || create.onCommit == .deleteRows {
-            throw QueryError.notSupported("ON COMMIT \(create.onCommit?.rawValue.uppercased() ?? "")", at: create.position)
+            throw QueryError.notSupported(
+                "ON COMMIT \(create.onCommit?.rawValue.uppercased() ?? "")", at: create.position)
         }
         if let option = create.options.first(where: { !["fillfactor", "autovacuum_enabled"].contains($0.name) }) {
             throw QueryError.notSupported("storage parameter \"\(option.name)\"", at: option.position)
@@ -167,7 +168,9 @@ extension StatementBinder {
             default: (.min, .max)
             }
         let increment = settings.increment ?? 1
-        func value(_ bound: SequenceSettings.Bound?) -> Int64? { if case .value(let value)? = bound { value } else { nil } }
+        func value(_ bound: SequenceSettings.Bound?) -> Int64? {
+            if case .value(let value)? = bound { value } else { nil }
+        }
         return SequenceOptions(
             increment: increment, minimum: value(settings.minimum) ?? (increment > 0 ? 1 : range.low),
             maximum: value(settings.maximum) ?? (increment > 0 ? range.high : -1), start: settings.start,
@@ -213,7 +216,8 @@ extension StatementBinder {
             case .identity(let always, _):
                 column.source = .given
                 if included.contains("identity") {
-                    let sequence = addSequence(for: column.field.name, column.field.type, SequenceSettings(), to: &builder)
+                    let sequence = addSequence(
+                        for: column.field.name, column.field.type, SequenceSettings(), to: &builder)
                     column.source = .identity(always: always, sequence: sequence)
                 }
             }
@@ -256,7 +260,8 @@ extension StatementBinder {
     }
 
     private func addConstraint(
-        _ kind: TableConstraint.Kind, name: Identifier?, at position: SourcePosition, to builder: inout DefinitionBuilder
+        _ kind: TableConstraint.Kind, name: Identifier?, at position: SourcePosition,
+        to builder: inout DefinitionBuilder
     ) throws {
         if let name, builder.definition.constraintNames.contains(name.text) {
             throw QueryError(
@@ -367,7 +372,9 @@ extension StatementBinder {
                     at: position)
             }
         }
-        func action(_ text: String?) -> ForeignKey.Action { text.flatMap(ForeignKey.Action.init(rawValue:)) ?? .noAction }
+        func action(_ text: String?) -> ForeignKey.Action {
+            text.flatMap(ForeignKey.Action.init(rawValue:)) ?? .noAction
+        }
         let key = ForeignKey(
             name: name?.text ?? builder.constraintName(columns.map(\.text), "fkey"), columns: columns.map(\.text),
             target: table, targetColumns: keyColumns.map { other.columns[$0].field.name },
@@ -430,7 +437,8 @@ extension StatementBinder {
         let used = value.columns
         for (other, plan) in zip(target.definition.columns, row) where other.isGenerated && used.contains(plan.id) {
             throw QueryError(
-                SQLState("42P17"), "cannot use generated column \"\(other.field.name)\" in column generation expression",
+                SQLState("42P17"),
+                "cannot use generated column \"\(other.field.name)\" in column generation expression",
                 detail: "A generated column cannot reference another generated column.")
         }
         let isMutable = value.contains { if case .call(let call) = $0 { call.volatility != .immutable } else { false } }

@@ -137,7 +137,9 @@ package struct AlterTable: Hashable, Sendable {
 }
 
 package struct Comment: Hashable, Sendable {
-    package enum Object: String, Hashable, Sendable { case table, view, column, schema, database, index, sequence, constraint }
+    package enum Object: String, Hashable, Sendable {
+        case table, view, column, schema, database, index, sequence, constraint
+    }
     package let object: Object
     package let name: ObjectName
     /// Nil for `IS NULL`: the comment is removed.

@@ -83,7 +83,7 @@ final class PostgresConnection {
 
     func end() {
         for portal in portals.values { portal.result?.cancel() }
-        session?.cancelCurrent()
+        session?.close()
         server.removeSession(key)
     }
 

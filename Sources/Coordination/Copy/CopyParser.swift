@@ -17,6 +17,8 @@ final class CopyParser {
     private(set) var rowCount = 0
     private var pending: [UInt8] = []
     private var lineNumber: Int64 = 0
+    /// What errors show of the line.
+    private var lineStart: [UInt8] = []
     private var isAtHeader: Bool
     /// `\.` was read: what follows is ignored.
     private var hasEnded = false
@@ -55,9 +57,9 @@ final class CopyParser {
         if !hasEnded, !pending.isEmpty {
             let rest = pending
             pending = []
-            lineNumber += 0
             if format.isCSV, try quotesAreOpen(rest[...]) {
                 lineNumber += 1
+                lineStart = Array(rest.prefix(100))
                 throw failure("unterminated CSV quoted field")
             }
             try line(rest.last == 13 ? rest[..<(rest.count - 1)] : rest[...])
@@ -111,6 +113,7 @@ final class CopyParser {
 
     private func line(_ bytes: ArraySlice<UInt8>) throws {
         lineNumber += 1
+        lineStart = Array(bytes.prefix(100))
         if bytes.elementsEqual([UInt8(ascii: "\\"), UInt8(ascii: ".")]) {
             hasEnded = true
             return
@@ -183,7 +186,7 @@ final class CopyParser {
 
     private func failure(_ message: String) -> QueryError {
         var error = QueryError(.badCopyFileFormat, message)
-        error.context = "COPY \(table), line \(lineNumber)"
+        error.context = "COPY \(table), line \(lineNumber): \"\(String(decoding: lineStart, as: UTF8.self))\""
         return error
     }
 

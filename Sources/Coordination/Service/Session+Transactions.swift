@@ -165,11 +165,26 @@ extension Session {
     }
 
     /// Remembers the value that a setting had before SET LOCAL.
-    func noteLocalSetting(_ name: String) {
+    /// False outside of a block.
+    func noteLocalSetting(_ name: String) -> Bool {
         let canonical = SessionSettings.canonicalName(name)
-        state.withLock { state in
+        return state.withLock { state in
             let value = state.settings[canonical]
             if state.block?.localSettings[canonical] == nil { state.block?.localSettings[canonical] = value }
+            return state.block != nil
+        }
+    }
+
+    /// The client has gone: its transaction is rolled back, its temporary tables go. No statement runs any more.
+    package func close() {
+        cancelCurrent()
+        end(commits: false)
+        Task {
+            try? await inTransaction { [self] in
+                let runner = StatementRunner(
+                    session: self, sql: "", context: EvaluationContext(), ids: ColumnIDGenerator())
+                try await runner.dropTemporaryObjects()
+            }
         }
     }
 

@@ -11,12 +11,10 @@ import Synchronization
 /// Finds sequences by the names that functions are given, in the session's search path.
 struct SessionSequences: SequenceAccess {
     let session: Session
-    private let objects: CatalogObjects
+    /// Of the statement: threads that compute do not know it.
+    private let scope = StorageScope.current
 
-    init(session: Session) {
-        self.session = session
-        objects = session.engine.catalog.objects
-    }
+    init(session: Session) { self.session = session }
 
     func next(_ name: String) throws -> Int64 {
         let (full, sequence) = try find(name)
@@ -54,10 +52,9 @@ struct SessionSequences: SequenceAccess {
 
     private func find(_ text: String) throws -> (TableName, StoredSequence) {
         let parts = try StatementParser.parseName(text)
+        let sequences = StorageScope.$current.withValue(scope) { session.engine.catalog.objects.sequences }
         for candidate in session.candidates(parts) {
-            if let sequence = objects.sequences[candidate] ?? session.engine.catalog.sequence(candidate) {
-                return (candidate, sequence)
-            }
+            if let sequence = sequences[candidate] { return (candidate, sequence) }
         }
         throw QueryError(.undefinedTable, "relation \"\(text)\" does not exist", object: text)
     }

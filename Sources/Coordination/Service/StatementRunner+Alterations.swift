@@ -37,13 +37,12 @@ extension StatementRunner {
                 try await dropForeignKeys(to: name)
             }
         }
-        if let plan = alteration.plan {
-            try await rewrite(alteration, plan)
-        }
+        // First the sequences: the new rows may take their numbers from them.
+        createSequences(alteration.sequences, of: name)
+        if let plan = alteration.plan { try await rewrite(alteration, plan) }
         if !alteration.rewrites, alteration.definition != (try await catalog.table(name)).definition {
             try await target.changeDefinition(schema: name.schema, name: name.table, to: alteration.definition)
         }
-        createSequences(alteration.sequences, of: name)
         renameReferences(alteration)
         if alteration.addsForeignKeys { try await checkReferences(of: name) }
         if let new = alteration.newName { try await move(name, to: new) }
@@ -323,6 +322,12 @@ extension StatementRunner {
                 schema: owner.table.schema, name: owner.table.table, to: definition)
         }
         catalog.change { $0.sequences[name] = .some(nil) }
+    }
+
+    /// Everything temporary of the session.
+    func dropTemporaryObjects() async throws {
+        let schema = TableName(catalog: catalog.defaultCatalog, schema: session.temporarySchema, table: "")
+        _ = try await dropSchema(schema, ifExists: true, cascade: true)
     }
 
     private func dropSchema(_ name: TableName, ifExists: Bool, cascade: Bool) async throws -> [QueryError] {

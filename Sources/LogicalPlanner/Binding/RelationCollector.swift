@@ -12,7 +12,13 @@ struct RelationCollector {
     private(set) var rowNames: Set<String> = []
     private var seen: Set<[String]> = []
 
+    /// Every place where a relation is named.
+    private(set) var occurrences: [ObjectName] = []
+    /// Names that WITH gives somewhere.
+    private(set) var commonTableNames: Set<[String]> = []
+
     mutating func add(_ name: ObjectName) {
+        occurrences.append(name)
         if seen.insert(name.parts).inserted { names.append(name) }
     }
 
@@ -99,7 +105,10 @@ struct RelationCollector {
     }
 
     mutating func visit(_ with: WithClause?) {
-        with?.tables.forEach { visit($0.query) }
+        with?.tables.forEach { table in
+            commonTableNames.insert([table.name.text])
+            visit(table.query)
+        }
     }
 
     private mutating func visit(_ body: QueryBody) {

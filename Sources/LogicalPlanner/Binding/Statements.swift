@@ -248,11 +248,16 @@ extension StatementBinder {
         if let parameter = parameterTypes.indices.first {
             throw QueryError(.undefinedParameter, "there is no parameter $\(parameter + 1)", at: create.position)
         }
+        if create.columns.count > bound.columns.count {
+            throw QueryError(
+                .syntaxError, "CREATE VIEW specifies more column names than columns",
+                at: create.columns[bound.columns.count].position)
+        }
         let renamed = try self.renamed(bound, create.columns, of: name.table)
         let names = renamed.columns.map(\.name)
         try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
         let definition = ViewDefinition(
-            query: SyntaxPrinter.text(of: create.query), columnNames: names, references: references)
+            query: try viewText(create.query), columnNames: names, references: references)
         return .createView(
             name: name, definition, columns: fields(renamed), orReplace: create.orReplace, isTemporary: isTemporary)
     }

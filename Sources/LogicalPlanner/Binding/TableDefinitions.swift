@@ -428,6 +428,10 @@ extension StatementBinder {
     func checkDefault(_ column: TableColumn) throws {
         do { _ = try defaultValue(column) } catch let error as QueryError where error.state == .undefinedColumn {
             throw QueryError(.featureNotSupported, "cannot use column reference in DEFAULT expression")
+        } catch let error as QueryError
+            where error.state == .stringDataRightTruncation || error.state == .numericValueOutOfRange
+        {
+            // A value that does not fit is an error of the statement that uses it.
         }
     }
 
@@ -441,7 +445,11 @@ extension StatementBinder {
                 "cannot use generated column \"\(other.field.name)\" in column generation expression",
                 detail: "A generated column cannot reference another generated column.")
         }
-        let isMutable = value.contains { if case .call(let call) = $0 { call.volatility != .immutable } else { false } }
+        let isMutable = value.contains { expression in
+            guard case .call(let call) = expression, call.volatility != .immutable else { return false }
+            // Texts of dates and times depend on the session, those of other types do not.
+            return call.name != "||" || call.arguments.contains { $0.type.isTemporal }
+        }
         if isMutable { throw QueryError(SQLState("42P17"), "generation expression is not immutable") }
     }
 }

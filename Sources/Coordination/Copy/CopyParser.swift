@@ -24,7 +24,10 @@ final class CopyParser {
     private var hasEnded = false
     private var values: [[UInt8]?] = []
 
-    init(_ format: CopyFormat, table: String, fields: [Field], settings: TextSettings) throws {
+    /// `columns`: all of the table's, by name.
+    init(
+        _ format: CopyFormat, table: String, columns: [String], fields: [Field], settings: TextSettings
+    ) throws {
         self.format = format
         self.table = table
         self.fields = fields
@@ -33,7 +36,8 @@ final class CopyParser {
         for name in format.forceNotNull.union(format.forceNull)
         where name != "*" && !fields.contains(where: { $0.name == name }) {
             throw QueryError(
-                .invalidColumnReference, "column \"\(name)\" of FORCE_NULL or FORCE_NOT_NULL is not referenced by COPY",
+                columns.contains(name) ? .invalidColumnReference : .undefinedColumn,
+                "column \"\(name)\" of FORCE_NULL or FORCE_NOT_NULL is not referenced by COPY",
                 object: name)
         }
         forcesNotNull = fields.map { format.forceNotNull.contains($0.name) || format.forceNotNull.contains("*") }

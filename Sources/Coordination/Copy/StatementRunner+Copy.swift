@@ -44,7 +44,8 @@ extension StatementRunner {
                 "INSERT INTO \(into) OVERRIDING SYSTEM VALUE SELECT * FROM \(source)\(filter)")
         }
         let parser = try CopyParser(
-            CopyFormat(options, isFrom: true), table: table.table, fields: columns,
+            CopyFormat(options, isFrom: true), table: table.table,
+            columns: try await catalog.table(table).schema.fields.map(\.name), fields: columns,
             settings: TextSettings(timeZoneNamed: context.timeZone, now: context.statementTimestamp))
         try await read(target, into: parser, columnCount: columns.count)
         let batches = try parser.finish()

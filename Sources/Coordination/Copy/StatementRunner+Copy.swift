@@ -46,7 +46,7 @@ extension StatementRunner {
         let parser = try CopyParser(
             CopyFormat(options, isFrom: true), table: table.table,
             columns: try await catalog.table(table).schema.fields.map(\.name), fields: columns,
-            settings: TextSettings(timeZoneNamed: context.timeZone, now: context.statementTimestamp))
+            settings: context.textSettings)
         try await read(target, into: parser, columnCount: columns.count)
         let batches = try parser.finish()
         if columns.isEmpty {

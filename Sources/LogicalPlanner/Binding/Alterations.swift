@@ -225,7 +225,7 @@ extension StatementBinder {
         _ row: [PlanColumn], _ altered: inout AlteredTable
     ) throws {
         let ordinal = try ordinal(column, altered)
-        let type = try resolveType(typeName).type
+        let type = try columnType(typeName)
         var field = altered.builder.definition.columns[ordinal].field
         field.type = type
         let value: Operand

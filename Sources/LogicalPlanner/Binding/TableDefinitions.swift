@@ -91,7 +91,7 @@ extension StatementBinder {
     func addColumn(_ syntax: ColumnDefinition, to builder: inout DefinitionBuilder) throws {
         let name = syntax.name.text
         let serial = syntax.type.arrayDimensions.isEmpty ? Self.serialTypes[syntax.type.name.last] : nil
-        let type = try serial ?? resolveType(syntax.type).type
+        let type = try serial ?? columnType(syntax.type)
         var column = TableColumn(field: Field(name: name, type: type, isNullable: serial == nil))
         if serial != nil {
             let sequence = addSequence(for: name, type, SequenceSettings(), to: &builder)
@@ -140,6 +140,15 @@ extension StatementBinder {
         }
         builder.positions[name] = syntax.name.position
         builder.definition.columns.append(column)
+    }
+
+    /// A type that columns can have.
+    func columnType(_ name: TypeName) throws -> DataType {
+        let named = try resolveType(name)
+        if let modifier = named.modifier, modifier.qualifier != nil || (modifier.precision ?? 6) < 6 {
+            throw QueryError.notSupported("a column of type \(named.type.sqlName) with a precision", at: name.position)
+        }
+        return named.type
     }
 
     func addSequence(

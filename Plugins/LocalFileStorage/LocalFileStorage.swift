@@ -130,7 +130,7 @@ package final class DirectoryBackend: StorageBackend {
 }
 
 /// Files named in FROM: one file, a directory, or a pattern.
-package final class PathBackend: PathResolvingBackend, FileWritingBackend {
+package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileReadingBackend {
     private static let schema = "path"
     private let tables = OpenTables()
 
@@ -172,6 +172,10 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend {
             path: try DirectoryListing.absolute(path), format: format, options: options, columns: columns)
     }
 
+    package func openFile(path: String) throws -> any FileStream {
+        LocalFileStream(try LocalFile(path: try DirectoryListing.absolute(path)))
+    }
+
     private static func format(_ path: String) throws -> FileFormat {
         let fileName = path.split(separator: "/").last.map(String.init) ?? path
         guard let (format, _) = FileFormat.of(fileName: fileName) else {
@@ -193,5 +197,23 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend {
         }
         _ = try FileIdentity(path: path)
         return [path]
+    }
+}
+
+/// Reads a file from its beginning to its end.
+private final class LocalFileStream: FileStream {
+    private let file: LocalFile
+    private var offset = 0
+    private static let pieceByteCount = 1 << 20
+
+    init(_ file: LocalFile) { self.file = file }
+
+    func next() throws -> [UInt8]? {
+        let bytes = try [UInt8](unsafeUninitializedCapacity: Self.pieceByteCount) { buffer, count in
+            guard let base = buffer.baseAddress else { return }
+            count = try file.readSome(into: base, count: Self.pieceByteCount, at: offset)
+        }
+        offset += bytes.count
+        return bytes.isEmpty ? nil : bytes
     }
 }

@@ -1,4 +1,8 @@
 // MemoryStorage: tables held in the memory of the coordinator's process.
+//
+//   MemoryBackend   schemas and tables, committed and of open transactions
+//   MemoryTable     one version of a table; MemoryWriter makes the next one, MemoryReader reads it
+//   KeyIndex        keys that must be unique
 
 import Columnar
 import Diagnostics
@@ -19,70 +23,240 @@ package struct MemoryStoragePlugin: EnginePlugin {
     }
 }
 
+/// All schemas with their tables. A value: a transaction's copy costs nothing until it is changed.
+struct MemoryCatalogue: Sendable {
+    var schemas: [String: [String: MemoryTable]] = ["public": [:]]
+}
+
+/// What a transaction changed: `nil` stands for what is gone.
+struct MemoryChanges: Sendable {
+    struct Path: Hashable, Sendable {
+        var schema: String
+        var name: String
+    }
+    var schemas: [String: Bool] = [:]
+    var tables: [Path: MemoryTable?] = [:]
+
+    func apply(to catalogue: inout MemoryCatalogue) {
+        for (schema, exists) in schemas {
+            if exists {
+                if catalogue.schemas[schema] == nil { catalogue.schemas[schema] = [:] }
+            } else {
+                catalogue.schemas[schema] = nil
+            }
+        }
+        for (path, table) in tables { catalogue.schemas[path.schema]?[path.name] = table }
+    }
+}
+
 /// A catalogue of tables in memory.
-package final class MemoryBackend: StorageBackend {
-    private let state = Mutex<[String: [String: MemoryTable]]>(["public": [:]])
+package final class MemoryBackend: TransactionalBackend {
+    private struct State {
+        var committed = MemoryCatalogue()
+        var open: [UInt64: MemoryChanges] = [:]
+    }
+    private let state = Mutex(State())
 
     package init() {}
 
     package var isCoordinatorOnly: Bool { true }
 
-    package func schemaNames() async throws -> [String] { state.withLock { $0.keys.sorted() } }
+    // MARK: What a statement sees
+
+    private func catalogue() -> MemoryCatalogue {
+        guard let scope = StorageScope.current else { return state.withLock { $0.committed } }
+        var result = scope.snapshot.value(of: self) { state.withLock { $0.committed } }
+        state.withLock { $0.open[scope.transaction.id] }?.apply(to: &result)
+        return result
+    }
+
+    package func schemaNames() async throws -> [String] { catalogue().schemas.keys.sorted() }
 
     package func tableNames(schema: String) async throws -> [String] {
-        state.withLock { $0[schema]?.keys.sorted() ?? [] }
+        catalogue().schemas[schema]?.keys.sorted() ?? []
     }
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
-        state.withLock { $0[schema]?[name] }
+        catalogue().schemas[schema]?[name]
+    }
+
+    // MARK: Changes
+
+    /// Changes the newest state: the transaction's own on top of what is committed, or without a transaction the committed
+    /// one itself. A table that is locked by its transaction cannot change between the snapshot and this.
+    private func change<Result: Sendable>(
+        _ scope: StorageScope?, _ body: (MemoryCatalogue, inout MemoryChanges) throws -> Result
+    ) throws -> Result {
+        if let scope { scope.transaction.join(self) }
+        return try state.withLock { state in
+            var changes = scope.flatMap { state.open[$0.transaction.id] } ?? MemoryChanges()
+            var current = state.committed
+            changes.apply(to: &current)
+            let result = try body(current, &changes)
+            if let scope {
+                state.open[scope.transaction.id] = changes
+            } else {
+                changes.apply(to: &state.committed)
+            }
+            return result
+        }
+    }
+
+    fileprivate func changeTable(
+        _ schema: String, _ name: String, _ scope: StorageScope?, _ body: (MemoryTable) throws -> MemoryTable
+    ) throws {
+        try change(scope) { current, changes in
+            guard let table = current.schemas[schema]?[name] else { throw Self.noTable(name) }
+            changes.tables[.init(schema: schema, name: name)] = .some(try body(table))
+        }
     }
 
     package func createTable(schema: String, name: String, columns: [Field]) async throws {
+        try await createTable(schema: schema, name: name, definition: TableDefinition(Schema(columns)))
+    }
+
+    package func createTable(schema: String, name: String, definition: TableDefinition) async throws {
         var seen: Set<String> = []
-        for column in columns where !seen.insert(column.name).inserted {
+        for column in definition.columns where !seen.insert(column.field.name).inserted {
             throw QueryError(
-                .duplicateColumn, "column \"\(column.name)\" specified more than once", object: column.name)
+                .duplicateColumn, "column \"\(column.field.name)\" specified more than once",
+                object: column.field.name)
         }
-        try state.withLock { state in
-            guard state[schema] != nil else { throw MemoryBackend.noSchema(schema) }
-            guard state[schema]?[name] == nil else {
-                throw QueryError(.duplicateTable, "relation \"\(name)\" already exists", object: name)
-            }
-            state[schema]?[name] = MemoryTable(name: name, schema: Schema(columns))
+        try change(StorageScope.current) { current, changes in
+            guard let tables = current.schemas[schema] else { throw Self.noSchema(schema) }
+            guard tables[name] == nil else { throw Self.duplicate(name) }
+            let place = MemoryPlace(backend: self, schema: schema, name: name)
+            changes.tables[.init(schema: schema, name: name)] = .some(MemoryTable(place: place, definition: definition))
         }
     }
 
     package func dropTable(schema: String, name: String) async throws {
-        try state.withLock { state in
-            guard let table = state[schema]?.removeValue(forKey: name) else {
+        try change(StorageScope.current) { current, changes in
+            guard current.schemas[schema]?[name] != nil else {
                 throw QueryError(.undefinedTable, "table \"\(name)\" does not exist", object: name)
             }
-            table.drop()
+            changes.tables[.init(schema: schema, name: name)] = .some(nil)
+        }
+    }
+
+    package func makeReplacement(schema: String, name: String, definition: TableDefinition) async throws
+        -> any TableWriter
+    {
+        guard let table = catalogue().schemas[schema]?[name] else { throw Self.noTable(name) }
+        return MemoryWriter(table, mode: .replace(definition), scope: StorageScope.current)
+    }
+
+    package func changeDefinition(schema: String, name: String, to definition: TableDefinition) async throws {
+        try changeTable(schema, name, StorageScope.current) { table in
+            guard table.schema.types == definition.schema.types else {
+                throw QueryError.internalError("a change of types without a change of rows")
+            }
+            for (index, column) in definition.columns.enumerated()
+            where !column.field.isNullable && table.rows.columns[index].nullCount > 0 {
+                throw QueryError(
+                    .notNullViolation,
+                    "column \"\(column.field.name)\" of relation \"\(name)\" contains null values",
+                    object: column.field.name)
+            }
+            var rows = table.rows
+            rows.indexes = try definition.keys.map { key in
+                do {
+                    return try KeyIndex().adding(rows.batches, key, of: definition)
+                } catch var error as QueryError where error.state == .uniqueViolation {
+                    error.message = "could not create unique index \"\(key.name)\""
+                    error.detail = error.detail?.replacingSuffix(" already exists.", with: " is duplicated.")
+                    throw error
+                }
+            }
+            return MemoryTable(place: table.place, definition: definition, rows: rows)
+        }
+    }
+
+    package func moveTable(schema: String, name: String, toSchema: String, toName: String) async throws {
+        try change(StorageScope.current) { current, changes in
+            guard let table = current.schemas[schema]?[name] else { throw Self.noTable(name) }
+            guard let target = current.schemas[toSchema] else { throw Self.noSchema(toSchema) }
+            guard target[toName] == nil else { throw Self.duplicate(toName) }
+            let place = MemoryPlace(backend: self, schema: toSchema, name: toName)
+            changes.tables[.init(schema: schema, name: name)] = .some(nil)
+            changes.tables[.init(schema: toSchema, name: toName)] = .some(
+                MemoryTable(place: place, definition: table.definition, rows: table.rows))
         }
     }
 
     package func createSchema(_ name: String) async throws {
-        try state.withLock { state in
-            guard state[name] == nil else {
+        try change(StorageScope.current) { current, changes in
+            guard current.schemas[name] == nil else {
                 throw QueryError(.duplicateSchema, "schema \"\(name)\" already exists", object: name)
             }
-            state[name] = [:]
+            changes.schemas[name] = true
         }
     }
 
     package func dropSchema(_ name: String) async throws {
-        try state.withLock { state in
-            guard let tables = state[name] else { throw MemoryBackend.noSchema(name) }
+        try change(StorageScope.current) { current, changes in
+            guard let tables = current.schemas[name] else { throw Self.noSchema(name) }
             guard tables.isEmpty else {
                 throw QueryError(
-                    SQLState("2BP01"), "cannot drop schema \"\(name)\" because other objects depend on it",
+                    .dependentObjectsStillExist, "cannot drop schema \(name) because other objects depend on it",
                     detail: "Tables: \(tables.keys.sorted().joined(separator: ", ")).", object: name)
             }
-            state[name] = nil
+            changes.schemas[name] = false
+            for path in changes.tables.keys where path.schema == name { changes.tables[path] = nil }
         }
     }
 
     private static func noSchema(_ name: String) -> QueryError {
         QueryError(.invalidSchemaName, "schema \"\(name)\" does not exist", object: name)
+    }
+    private static func noTable(_ name: String) -> QueryError {
+        QueryError(.undefinedTable, "relation \"\(name)\" does not exist", object: name)
+    }
+    private static func duplicate(_ name: String) -> QueryError {
+        QueryError(.duplicateTable, "relation \"\(name)\" already exists", object: name)
+    }
+
+    // MARK: Transactions
+
+    package func commit(_ transaction: StorageTransaction) {
+        state.withLock { state in
+            guard let changes = state.open.removeValue(forKey: transaction.id) else { return }
+            changes.apply(to: &state.committed)
+        }
+    }
+
+    package func rollback(_ transaction: StorageTransaction) {
+        state.withLock { state in _ = state.open.removeValue(forKey: transaction.id) }
+    }
+
+    package func checkpoint(_ transaction: StorageTransaction) -> any Sendable {
+        state.withLock { $0.open[transaction.id] ?? MemoryChanges() }
+    }
+
+    package func restore(_ transaction: StorageTransaction, to checkpoint: (any Sendable)?) {
+        state.withLock { $0.open[transaction.id] = checkpoint as? MemoryChanges }
+    }
+}
+
+/// Where a table is: how writers reach the newest version.
+final class MemoryPlace: Sendable {
+    private let backend: MemoryBackend
+    let schema: String
+    let name: String
+
+    init(backend: MemoryBackend, schema: String, name: String) {
+        self.backend = backend
+        self.schema = schema
+        self.name = name
+    }
+
+    func change(_ scope: StorageScope?, _ body: (MemoryTable) throws -> MemoryTable) throws {
+        try backend.changeTable(schema, name, scope, body)
+    }
+}
+
+extension String {
+    fileprivate func replacingSuffix(_ suffix: String, with other: String) -> String {
+        hasSuffix(suffix) ? String(dropLast(suffix.count)) + other : self
     }
 }

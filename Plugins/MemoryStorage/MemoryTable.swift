@@ -1,4 +1,4 @@
-// A table in memory: batches that are only ever appended.
+// One version of a table in memory: batches that never change.
 
 import Columnar
 import Diagnostics
@@ -6,107 +6,90 @@ import QueryPlan
 import Storage
 import Synchronization
 
-/// A table. Committed batches never change, so a scan that knows how many there were when it began sees a snapshot.
+/// A version of a table. Every committed change makes another object; whoever holds one sees a snapshot. Versions share
+/// the batches that they have in common.
 final class MemoryTable: TableProvider {
-    /// What was committed.
-    private struct State {
+    /// The rows with what is known about them.
+    struct Rows: Sendable {
         var batches: [Batch] = []
         var rowCount = 0
         var byteCount = 0
         var columns: [ColumnSummary]
-        var isDropped = false
-    }
+        /// For every key of the definition, in order; `nil` where it is built when next needed.
+        var indexes: [KeyIndex?]
 
-    /// Exact facts about one column, kept up to date by commits.
-    struct ColumnSummary {
-        var minimum: ScalarValue?
-        var maximum: ScalarValue?
-        var nullCount = 0
-        var textByteCount = 0
+        init(_ definition: TableDefinition) {
+            columns = definition.columns.map { _ in ColumnSummary() }
+            indexes = definition.keys.map { _ in KeyIndex() }
+        }
     }
 
     let name: String
+    let definition: TableDefinition
     let schema: Schema
-    /// Tells this table from one of the same name that was dropped.
-    private let number = MemoryTable.nextNumber.wrappingAdd(1, ordering: .relaxed).oldValue
-    private let state: Mutex<State>
+    let rows: Rows
+    /// Where writers put the next version.
+    let place: MemoryPlace
+    private let number = MemoryTable.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
 
-    private static let nextNumber = Atomic<UInt64>(1)
+    private static let lastNumber = Atomic<UInt64>(0)
 
-    init(name: String, schema: Schema) {
-        self.name = name
-        self.schema = schema
-        state = Mutex(State(columns: schema.fields.map { _ in ColumnSummary() }))
+    init(place: MemoryPlace, definition: TableDefinition, rows: Rows? = nil) {
+        self.place = place
+        name = place.name
+        self.definition = definition
+        schema = definition.schema
+        self.rows = rows ?? Rows(definition)
     }
 
-    func drop() {
-        state.withLock { state in
-            state.isDropped = true
-            state.batches = []
-        }
-    }
+    var identifiesRows: Bool { true }
 
     func statistics() async throws -> TableStatistics {
-        state.withLock { state in
-            let rows = Double(state.rowCount)
-            return TableStatistics(
-                rowCount: rows, byteCount: Double(state.byteCount),
-                columns: state.columns.map { column in
-                    let notNull = state.rowCount - column.nullCount
-                    return ColumnStatistics(
-                        minimum: column.minimum, maximum: column.maximum,
-                        nullFraction: state.rowCount > 0 ? Double(column.nullCount) / rows : nil,
-                        averageByteCount: notNull > 0 && column.textByteCount > 0
-                            ? Double(column.textByteCount) / Double(notNull) : nil)
-                })
-        }
+        let count = Double(rows.rowCount)
+        return TableStatistics(
+            rowCount: count, byteCount: Double(rows.byteCount),
+            columns: rows.columns.map { column in
+                let notNull = rows.rowCount - column.nullCount
+                return ColumnStatistics(
+                    minimum: column.minimum, maximum: column.maximum,
+                    nullFraction: rows.rowCount > 0 ? Double(column.nullCount) / count : nil,
+                    averageByteCount: notNull > 0 && column.textByteCount > 0
+                        ? Double(column.textByteCount) / Double(notNull) : nil)
+            })
     }
 
     /// Batches a split.
     private static let batchesPerSplit = 50
 
     func splits(for request: ScanRequest) async throws -> [Split] {
-        let rows = state.withLock { $0.batches.map(\.rowCount) }
-        return stride(from: 0, to: rows.count, by: MemoryTable.batchesPerSplit).map { start in
-            let end = min(start + MemoryTable.batchesPerSplit, rows.count)
+        let counts = rows.batches.map(\.rowCount)
+        return stride(from: 0, to: counts.count, by: MemoryTable.batchesPerSplit).map { start in
+            let end = min(start + MemoryTable.batchesPerSplit, counts.count)
             return Split(
                 payload: MemorySplit(table: number, start: start, end: end).payload,
-                estimatedRowCount: rows[start..<end].reduce(0, +))
+                estimatedRowCount: counts[start..<end].reduce(0, +))
         }
     }
 
     func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
         let part = try MemorySplit(payload: split.payload)
-        let batches = try state.withLock { state in
-            guard !state.isDropped else {
-                throw QueryError(.undefinedTable, "relation \"\(name)\" does not exist", object: name)
-            }
-            guard part.table == number, part.start >= 0, part.start <= part.end,
-                part.end <= state.batches.count
-            else {
-                throw QueryError(
-                    .undefinedTable, "relation \"\(name)\" was dropped and made again while the query ran",
-                    object: name)
-            }
-            return Array(state.batches[part.start..<part.end])
+        guard part.table == number, part.start >= 0, part.start <= part.end, part.end <= rows.batches.count else {
+            throw QueryError(
+                .undefinedTable, "relation \"\(name)\" was changed while the query started", object: name)
         }
-        return MemoryReader(batches, request: request, context: context)
+        return MemoryReader(
+            rows.batches[part.start..<part.end], schemaCount: schema.count, request: request, context: context)
     }
 
-    func makeWriter() async throws -> any TableWriter { MemoryWriter(self) }
+    func makeWriter() async throws -> any TableWriter { MemoryWriter(self, scope: StorageScope.current) }
+    func makeModifier() async throws -> any TableModifier { MemoryWriter(self, scope: StorageScope.current) }
+}
 
-    /// Makes batches visible at once. Summaries come from the writer.
-    func append(_ batches: [Batch], rowCount: Int, byteCount: Int, columns: [ColumnSummary]) throws {
-        try state.withLock { state in
-            guard !state.isDropped else {
-                throw QueryError(.undefinedTable, "relation \"\(name)\" does not exist", object: name)
-            }
-            state.batches += batches
-            state.rowCount += rowCount
-            state.byteCount += byteCount
-            for index in columns.indices { state.columns[index].merge(columns[index]) }
-        }
-    }
+/// A row's place within one version of a table.
+enum RowIdentifier {
+    static func make(batch: Int, row: Int) -> Int64 { Int64(batch) << 16 | Int64(row) }
+    static func batch(_ identifier: Int64) -> Int { Int(identifier >> 16) }
+    static func row(_ identifier: Int64) -> Int { Int(identifier & 0xFFFF) }
 }
 
 /// A range of batches of one table object.
@@ -142,72 +125,60 @@ private struct MemorySplit {
     }
 }
 
-extension MemoryTable.ColumnSummary {
-    mutating func merge(_ other: MemoryTable.ColumnSummary) {
-        if let low = other.minimum, minimum.map({ Self.precedes(low, $0) }) ?? true { minimum = low }
-        if let high = other.maximum, maximum.map({ Self.precedes($0, high) }) ?? true { maximum = high }
-        nullCount += other.nullCount
-        textByteCount += other.textByteCount
-    }
-
-    private static func precedes(_ a: ScalarValue, _ b: ScalarValue) -> Bool {
-        switch (a, b) {
-        case (.integer(let x), .integer(let y)): x < y
-        case (.decimal(let x), .decimal(let y)): x < y
-        case (.float(let x), .float(let y)): x < y
-        default: false
-        }
-    }
-
-    /// Adds the values of a flat vector.
-    mutating func add(_ vector: Vector) {
-        let count = vector.count
-        if let validity = vector.validity { nullCount += count - Validity.validCount(validity, rows: count) }
-        switch vector.physical {
-        case .int16: addIntegers(vector, Int16.self) { .integer(Int64($0)) }
-        case .int32: addIntegers(vector, Int32.self) { .integer(Int64($0)) }
-        case .int64:
-            let isDecimal = vector.type.isDecimal
-            addIntegers(vector, Int64.self) { isDecimal ? .decimal(Int128($0)) : .integer($0) }
-        case .int128: addIntegers(vector, Int128.self) { .decimal($0) }
-        case .float64: addFloats(vector)
-        case .view:
-            let views = vector.views
-            for row in 0..<count where vector.validity.map({ Validity.isValid($0, row) }) ?? true {
-                textByteCount += views[row].count
+extension MemoryTable.Rows {
+    /// Adds sealed batches. Small batches at the end are put together, so that many small inserts do not leave as many
+    /// batches: each row is copied a logarithmic number of times before its batch is full.
+    mutating func append(_ added: [Batch], types: [DataType]) {
+        for batch in added {
+            var merged = batch
+            if !types.isEmpty {
+                while let last = batches.last, last.rowCount <= merged.rowCount,
+                    last.rowCount + merged.rowCount <= Batch.standardRowCount
+                {
+                    batches.removeLast()
+                    merged = BatchCopy.concatenated([last, merged], types: types)
+                }
             }
-        default: break
+            batches.append(merged)
+        }
+        for batch in added {
+            rowCount += batch.rowCount
+            for index in columns.indices {
+                columns[index].add(batch.columns[index])
+                byteCount += batch.rowCount * batch.columns[index].physical.width
+                if batch.columns[index].physical == .view { byteCount += batch.columns[index].longStringByteCount }
+            }
         }
     }
 
-    private mutating func addIntegers<T: FixedWidthInteger>(
-        _ vector: Vector, _: T.Type, _ wrap: (T) -> ScalarValue
-    ) {
-        let values = vector.values(T.self)
-        var low = T.max
-        var high = T.min
-        var found = false
-        for row in 0..<vector.count where vector.validity.map({ Validity.isValid($0, row) }) ?? true {
-            low = min(low, values[row])
-            high = max(high, values[row])
-            found = true
+    /// Without the rows that the identifiers name.
+    func deleting(_ identifiers: Set<Int64>, definition: TableDefinition) -> MemoryTable.Rows {
+        var byBatch: [Int: Set<Int>] = [:]
+        for identifier in identifiers {
+            byBatch[RowIdentifier.batch(identifier), default: []].insert(RowIdentifier.row(identifier))
         }
-        guard found else { return }
-        merge(MemoryTable.ColumnSummary(minimum: wrap(low), maximum: wrap(high)))
-    }
-
-    private mutating func addFloats(_ vector: Vector) {
-        let values = vector.values(Double.self)
-        var low = Double.infinity
-        var high = -Double.infinity
-        var found = false
-        for row in 0..<vector.count where vector.validity.map({ Validity.isValid($0, row) }) ?? true {
-            // NaN sorts above all numbers.
-            high = values[row].isNaN ? .infinity : max(high, values[row])
-            low = values[row].isNaN ? low : min(low, values[row])
-            found = true
+        var result = MemoryTable.Rows(definition)
+        let types = definition.schema.types
+        for (index, batch) in batches.enumerated() {
+            guard let deleted = byBatch[index] else {
+                result.batches.append(batch)
+                continue
+            }
+            let kept = (0..<batch.rowCount).filter { !deleted.contains($0) }
+            if !kept.isEmpty { result.batches.append(BatchCopy.rows(kept, of: batch, types: types)) }
         }
-        guard found else { return }
-        merge(MemoryTable.ColumnSummary(minimum: .float(low), maximum: .float(high)))
+        // Summaries are recomputed: minima and maxima may be gone.
+        for batch in result.batches {
+            result.rowCount += batch.rowCount
+            for index in result.columns.indices {
+                result.columns[index].add(batch.columns[index])
+                result.byteCount += batch.rowCount * batch.columns[index].physical.width
+                if batch.columns[index].physical == .view {
+                    result.byteCount += batch.columns[index].longStringByteCount
+                }
+            }
+        }
+        result.indexes = definition.keys.map { _ in nil }
+        return result
     }
 }

@@ -134,6 +134,15 @@ extension DataType {
     }
     package var elementType: DataType? { if case .array(let element) = self { element } else { nil } }
 
+    /// Characters that a value may have.
+    package var lengthLimit: Int? {
+        switch self {
+        case .varchar(let length): length
+        case .char(let length): length
+        default: nil
+        }
+    }
+
     /// The largest exact numeric whose scale belongs to its type.
     package static let decimalPrecisionMax = 38
     /// `numeric` without modifiers.

@@ -12,6 +12,8 @@ package struct QueryError: Error, Sendable, CustomStringConvertible {
     package var position: SourcePosition?
     /// The table, column, function, file or setting concerned.
     package var object: String?
+    /// Where in the data of a statement the error lies: the line and column of COPY.
+    package var context: String?
     /// What led to this error; an error of an operating-system call or of a peer.
     package var cause: (any Error)?
 

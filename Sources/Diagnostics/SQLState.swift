@@ -58,6 +58,8 @@ extension SQLState {
     package static let notNullViolation = SQLState("23502")
     package static let uniqueViolation = SQLState("23505")
     package static let checkViolation = SQLState("23514")
+    package static let foreignKeyViolation = SQLState("23503")
+    package static let dependentObjectsStillExist = SQLState("2BP01")
     // Class 25: transaction state
     package static let activeSQLTransaction = SQLState("25001")
     package static let readOnlySQLTransaction = SQLState("25006")

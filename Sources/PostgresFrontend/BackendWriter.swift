@@ -134,6 +134,23 @@ struct BackendWriter: Sendable {
         end(start)
     }
 
+    // MARK: - COPY
+
+    /// CopyInResponse ("G") or CopyOutResponse ("H"): text in every column.
+    mutating func copyResponse(isInput: Bool, columnCount: Int) {
+        let start = begin(isInput ? "G" : "H")
+        bytes.append(0)
+        put(Int16(truncatingIfNeeded: columnCount))
+        for _ in 0..<columnCount { put(Int16(0)) }
+        end(start)
+    }
+    mutating func copyData(_ write: (inout [UInt8]) -> Void) {
+        let start = begin("d")
+        write(&bytes)
+        end(start)
+    }
+    mutating func copyDone() { simple("c") }
+
     // MARK: - Errors
 
     mutating func error(_ error: QueryError, severity: String = "ERROR") { report("E", error, severity) }
@@ -157,6 +174,7 @@ struct BackendWriter: Sendable {
         field("M", error.message, &bytes)
         if let detail = error.detail { field("D", detail, &bytes) }
         if let hint = error.hint { field("H", hint, &bytes) }
+        if let context = error.context { field("W", context, &bytes) }
         if let position = error.position { field("P", String(position.offset + 1), &bytes) }
         bytes.append(0)
         end(start)

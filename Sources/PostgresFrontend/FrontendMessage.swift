@@ -28,7 +28,8 @@ enum FrontendMessage: Sendable, Equatable {
     case closePortal(String)
     case sync, flush, terminate
     case functionCall
-    case copyData, copyDone
+    case copyData([UInt8])
+    case copyDone
     case copyFail(String)
 }
 
@@ -135,7 +136,7 @@ struct MessageFraming: Sendable {
         case "X": return .terminate
         case "F": return .functionCall
         case "p": return .password
-        case "d": return .copyData
+        case "d": return .copyData(Array(body.readableBytesView))
         case "c": return .copyDone
         case "f": return .copyFail(try string(&body))
         default: throw violation("invalid frontend message type \(type)")

@@ -48,10 +48,16 @@ final class PostgresConnection {
     private let key: ConnectionKey
     private var statements: [String: NamedStatement] = [:]
     private var portals: [String: Portal] = [:]
+    /// Gives the client's next message while a statement waits for data; `nil` at the end of the connection.
+    private let nextMessage: () async throws -> FrontendMessage?
     /// Settings that changed and that the client is to be told of.
     private let changes = ChangedSettings()
 
-    init(server: PostgresServer, key: ConnectionKey, output: any ConnectionOutput) {
+    init(
+        server: PostgresServer, key: ConnectionKey, output: any ConnectionOutput,
+        nextMessage: @escaping () async throws -> FrontendMessage? = { nil }
+    ) {
+        self.nextMessage = nextMessage
         self.server = server
         self.key = key
         self.output = output
@@ -77,7 +83,7 @@ final class PostgresConnection {
 
     func end() {
         for portal in portals.values { portal.result?.cancel() }
-        session?.cancelCurrent()
+        session?.close()
         server.removeSession(key)
     }
 
@@ -131,6 +137,7 @@ final class PostgresConnection {
             user: user, database: value("database").flatMap { $0.isEmpty ? nil : $0 } ?? user,
             applicationName: value("application_name") ?? "")
         self.session = session
+        session.copyChannel = ConnectionCopyChannel(self)
         var settings = parameters.filter {
             !["user", "database", "application_name", "options", "replication"].contains($0.name)
         }
@@ -182,7 +189,9 @@ final class PostgresConnection {
             try await session.run(sql) { result in
                 isEmpty = false
                 for notice in result.notices { writer.notice(notice) }
-                if let fields = result.fields {
+                if let copy = result.copyWriter {
+                    try await sendCopy(result, copy, session)
+                } else if let fields = result.fields {
                     writer.rowDescription(fields, formats: [])
                     try await sendAll(result, fields: fields, session: session)
                 }
@@ -208,6 +217,51 @@ final class PostgresConnection {
         } catch {
             result.cancel()
             throw error
+        }
+    }
+
+    private func sendCopy(_ result: StatementResult, _ copy: CopyWriter, _ session: Session) async throws {
+        writer.copyResponse(isInput: false, columnCount: copy.columnCount)
+        if let header = copy.header() { writer.copyData { $0 += header } }
+        let settings = textSettings(session)
+        do {
+            while let batch = try await result.next() {
+                let vectors = batch.columns.indices.map { batch.column($0) }
+                for row in 0..<batch.rowCount {
+                    writer.copyData { copy.append(vectors, row: row, settings: settings, to: &$0) }
+                    if writer.bytes.count >= Self.flushByteCount { try await flush() }
+                }
+            }
+        } catch {
+            result.cancel()
+            throw error
+        }
+        writer.copyDone()
+    }
+
+    // MARK: - COPY from the client
+
+    fileprivate func beginCopyInput(columnCount: Int) async throws {
+        writer.copyResponse(isInput: true, columnCount: columnCount)
+        try await flush()
+    }
+
+    fileprivate func nextCopyData() async throws -> [UInt8]? {
+        while true {
+            guard let message = try await nextMessage() else {
+                throw QueryError(.connectionFailure, "the client went away during COPY", cause: ClientGone())
+            }
+            switch message {
+            case .copyData(let bytes): return bytes
+            case .copyDone: return nil
+            case .copyFail(let reason):
+                throw QueryError(.queryCanceled, "COPY from stdin failed: \(reason)")
+            case .flush, .sync: continue
+            case .terminate:
+                throw QueryError(.connectionFailure, "the client went away during COPY", cause: ClientGone())
+            default:
+                throw QueryError(.protocolViolation, "unexpected message during COPY from stdin")
+            }
         }
     }
 
@@ -341,6 +395,11 @@ final class PostgresConnection {
             portal.result = result
             for notice in result.notices { writer.notice(notice) }
         }
+        if let copy = result.copyWriter {
+            try await sendCopy(result, copy, session)
+            portal.isAtEnd = true
+            return writer.commandComplete(result.tag)
+        }
         guard let fields = result.fields else {
             portal.isAtEnd = true
             reportChanges()
@@ -369,6 +428,19 @@ final class PostgresConnection {
         }
         writer.portalSuspended()
     }
+}
+
+/// The data of COPY on a connection. A statement runs within the connection's own task, which waits for it, so nobody else
+/// uses the connection meanwhile.
+private final class ConnectionCopyChannel: CopyChannel, @unchecked Sendable {
+    private weak var connection: PostgresConnection?
+    init(_ connection: PostgresConnection) { self.connection = connection }
+
+    func beginInput(columnCount: Int) async throws {
+        try await connection?.beginCopyInput(columnCount: columnCount)
+    }
+
+    func next() async throws -> [UInt8]? { try await connection?.nextCopyData() }
 }
 
 /// The client does not take what is written.

@@ -114,10 +114,13 @@ package final class PostgresServer: Sendable {
     {
         do {
             try await channel.executeThenClose { inbound, outbound in
-                let connection = PostgresConnection(server: self, key: key, output: ChannelOutput(writer: outbound))
+                let messages = MessageSource(inbound)
+                let connection = PostgresConnection(
+                    server: self, key: key, output: ChannelOutput(writer: outbound),
+                    nextMessage: { try await messages.next() })
                 defer { connection.end() }
                 do {
-                    for try await message in inbound {
+                    while let message = try await messages.next() {
                         if isRefused, case .startup = message {
                             await connection.abort(QueryError(.tooManyConnections, "sorry, too many clients already"))
                             return
@@ -132,6 +135,13 @@ package final class PostgresServer: Sendable {
             logger.debug("connection ended", metadata: ["error": "\(error)"])
         }
     }
+}
+
+/// The client's messages, one after the other. Confined to the connection's task.
+private final class MessageSource {
+    private var iterator: NIOAsyncChannelInboundStream<FrontendMessage>.AsyncIterator
+    init(_ stream: NIOAsyncChannelInboundStream<FrontendMessage>) { iterator = stream.makeAsyncIterator() }
+    func next() async throws -> FrontendMessage? { try await iterator.next() }
 }
 
 /// Writes to a channel; an error means that the client is gone.

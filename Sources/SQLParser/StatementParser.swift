@@ -47,6 +47,15 @@ package enum StatementParser {
         }
     }
 
+    /// A text that is a name of one to three parts, such as `public."My sequence"`.
+    package static func parseName(_ sql: String, limits: ParserLimits = ParserLimits()) throws(QueryError) -> [String] {
+        try withParser(sql, limits) { (parser: inout Parser) throws(ParseFailure) in
+            let name = try parser.parseAnyName()
+            try parser.expectEnd()
+            return name.parts
+        }
+    }
+
     /// A text that is the name of a type, such as `numeric(10, 2)[]`.
     package static func parseTypeName(_ sql: String, limits: ParserLimits = ParserLimits()) throws(QueryError)
         -> TypeName

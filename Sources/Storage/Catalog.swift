@@ -12,9 +12,12 @@ package final class Catalog: Sendable {
         var origins: [String: CatalogOrigin] = [:]
         /// In the order in which they were added.
         var names: [String] = []
-        var views: [TableName: ViewDefinition] = [:]
+        var committed = CatalogObjects()
+        var open: [UInt64: CatalogObjects.Changes] = [:]
     }
     private let state = Mutex(State())
+    /// Of transactions on the tables and objects that they change.
+    package let locks = TransactionLocks()
 
     /// Where unqualified names are looked up, in this order, after the session's own search path.
     package let defaultCatalog: String
@@ -50,12 +53,50 @@ package final class Catalog: Sendable {
         return table
     }
 
-    package func view(_ name: TableName) -> ViewDefinition? { state.withLock { $0.views[name] } }
-    package func setView(_ view: ViewDefinition?, for name: TableName) { state.withLock { $0.views[name] = view } }
-    package func views() -> [(name: TableName, view: ViewDefinition)] {
-        state.withLock { state in
-            state.views.map { ($0.key, $0.value) }.sorted { $0.0.description < $1.0.description }
+    // MARK: Views, sequences, indexes, comments
+
+    /// What the running statement sees.
+    package var objects: CatalogObjects {
+        guard let scope = StorageScope.current else { return state.withLock { $0.committed } }
+        var result = scope.snapshot.value(of: self) { state.withLock { $0.committed } }
+        state.withLock { $0.open[scope.transaction.id] }?.apply(to: &result)
+        return result
+    }
+
+    /// Changes objects in the running transaction, or for good without one.
+    package func change(_ body: (inout CatalogObjects.Changes) -> Void) {
+        guard let scope = StorageScope.current else {
+            state.withLock { state in
+                var changes = CatalogObjects.Changes()
+                body(&changes)
+                changes.apply(to: &state.committed)
+            }
+            return
         }
+        scope.transaction.join(self)
+        state.withLock { state in body(&state.open[scope.transaction.id, default: CatalogObjects.Changes()]) }
+    }
+
+    package func view(_ name: TableName) -> ViewDefinition? { objects.views[name] }
+    package func setView(_ view: ViewDefinition?, for name: TableName) { change { $0.views[name] = .some(view) } }
+    package func views() -> [(name: TableName, view: ViewDefinition)] {
+        objects.views.map { ($0.key, $0.value) }.sorted { $0.0.description < $1.0.description }
+    }
+    package func sequence(_ name: TableName) -> StoredSequence? { objects.sequences[name] }
+}
+
+extension Catalog: TransactionParticipant {
+    package func commit(_ transaction: StorageTransaction) {
+        state.withLock { state in state.open.removeValue(forKey: transaction.id)?.apply(to: &state.committed) }
+    }
+    package func rollback(_ transaction: StorageTransaction) {
+        state.withLock { state in _ = state.open.removeValue(forKey: transaction.id) }
+    }
+    package func checkpoint(_ transaction: StorageTransaction) -> any Sendable {
+        state.withLock { $0.open[transaction.id] ?? CatalogObjects.Changes() }
+    }
+    package func restore(_ transaction: StorageTransaction, to checkpoint: (any Sendable)?) {
+        state.withLock { $0.open[transaction.id] = checkpoint as? CatalogObjects.Changes }
     }
 }
 
@@ -74,9 +115,13 @@ package struct CatalogOrigin: Hashable, Sendable {
 package struct ViewDefinition: Sendable, Hashable {
     package var query: String
     package var columnNames: [String]?
-    package init(query: String, columnNames: [String]? = nil) {
+    /// The tables and views that the query names, for DROP.
+    package var references: [TableName]
+    package var columnTypes: [DataType] = []
+    package init(query: String, columnNames: [String]? = nil, references: [TableName] = []) {
         self.query = query
         self.columnNames = columnNames
+        self.references = references
     }
 }
 
@@ -91,4 +136,15 @@ package protocol FileWritingBackend: StorageBackend {
     /// A writer for a new or replaced file; it appears whole when the writer commits.
     func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
         -> any TableWriter
+}
+
+/// A backend that can read single files as they are: COPY … FROM.
+package protocol FileReadingBackend: StorageBackend {
+    func openFile(path: String) throws -> any FileStream
+}
+
+/// A file, piece by piece.
+package protocol FileStream: AnyObject {
+    /// The next bytes, `nil` at the end.
+    func next() throws -> [UInt8]?
 }

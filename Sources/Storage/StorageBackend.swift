@@ -3,6 +3,8 @@
 //   StorageBackend   one opened catalogue: schemas and tables, DDL if it can
 //   TableProvider    one table: schema, statistics, splits, readers, writers
 //   ScanRequest      what a scan wants; Split: one piece of it, as plain data; BatchReader: the rows of a split
+//   TableDefinition  defaults, keys, checks and references, as text
+//   StorageTransaction, StorageScope, TransactionLocks   who reads what, and when changes are seen
 //   Catalog          all opened catalogues by name, and name resolution
 
 import Columnar
@@ -22,7 +24,15 @@ package protocol StorageBackend: AnyObject, Sendable {
     func table(schema: String, name: String) async throws -> (any TableProvider)?
 
     func createTable(schema: String, name: String, columns: [Field]) async throws
+    /// A table with defaults, keys and checks. A back end that only has columns refuses the rest.
+    func createTable(schema: String, name: String, definition: TableDefinition) async throws
     func dropTable(schema: String, name: String) async throws
+    /// A writer whose commit gives the table another definition and just the rows that were written: ALTER TABLE and
+    /// TRUNCATE.
+    func makeReplacement(schema: String, name: String, definition: TableDefinition) async throws -> any TableWriter
+    /// Another definition for the same rows: columns keep their types and places. Throws if rows break a new rule.
+    func changeDefinition(schema: String, name: String, to definition: TableDefinition) async throws
+    func moveTable(schema: String, name: String, toSchema: String, toName: String) async throws
     func createSchema(_ name: String) async throws
     func dropSchema(_ name: String) async throws
 }
@@ -31,6 +41,23 @@ extension StorageBackend {
     package var isCoordinatorOnly: Bool { false }
     package func createTable(schema: String, name: String, columns: [Field]) async throws {
         throw QueryError.notSupported("CREATE TABLE in this catalogue")
+    }
+    package func createTable(schema: String, name: String, definition: TableDefinition) async throws {
+        guard definition.isPlain else {
+            throw QueryError.notSupported("defaults and constraints of tables in this catalogue")
+        }
+        try await createTable(schema: schema, name: name, columns: definition.schema.fields)
+    }
+    package func makeReplacement(schema: String, name: String, definition: TableDefinition) async throws
+        -> any TableWriter
+    {
+        throw QueryError.notSupported("changing all rows of a table in this catalogue")
+    }
+    package func changeDefinition(schema: String, name: String, to definition: TableDefinition) async throws {
+        throw QueryError.notSupported("changing tables in this catalogue")
+    }
+    package func moveTable(schema: String, name: String, toSchema: String, toName: String) async throws {
+        throw QueryError.notSupported("renaming tables in this catalogue")
     }
     package func dropTable(schema: String, name: String) async throws {
         throw QueryError.notSupported("DROP TABLE in this catalogue")
@@ -43,9 +70,15 @@ extension StorageBackend {
     }
 }
 
-/// A table. Its schema does not change while the object lives.
+/// A table as a statement sees it. Its definition does not change while the object lives; a back end with transactions gives
+/// another object for every committed state.
 package protocol TableProvider: AnyObject, Sendable {
     var schema: Schema { get }
+    /// Defaults, keys and checks; the binder applies defaults and checks, `commit` of a writer refuses duplicate keys.
+    var definition: TableDefinition { get }
+    /// Whether scans give row identifiers (int64) under the ordinal `schema.count`, for UPDATE and DELETE. They are valid for
+    /// this object.
+    var identifiesRows: Bool { get }
     /// What is known without reading the data; asked once a plan.
     func statistics() async throws -> TableStatistics
     /// The pieces that a scan consists of, pruned by the request's predicates where that is cheap. Runs on the coordinator.
@@ -54,9 +87,16 @@ package protocol TableProvider: AnyObject, Sendable {
     func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader
     /// A writer that appends; rows become visible when it commits.
     func makeWriter() async throws -> any TableWriter
+    /// A writer that also deletes rows.
+    func makeModifier() async throws -> any TableModifier
 }
 
 extension TableProvider {
+    package var definition: TableDefinition { TableDefinition(schema) }
+    package var identifiesRows: Bool { false }
+    package func makeModifier() async throws -> any TableModifier {
+        throw QueryError.notSupported("changing rows of this table")
+    }
     package func statistics() async throws -> TableStatistics {
         TableStatistics(columns: schema.fields.map { _ in .init() })
     }
@@ -70,6 +110,12 @@ package protocol TableWriter: AnyObject {
     /// Makes the rows visible, all or nothing.
     func commit() throws
     func abort()
+}
+
+/// Deletes rows and appends others: UPDATE is both. All or nothing, as `TableWriter`.
+package protocol TableModifier: TableWriter {
+    /// Rows by the identifiers that scans of the same provider gave; each at most once.
+    func delete(_ identifiers: [Int64]) throws
 }
 
 /// What a scan wants from a table.

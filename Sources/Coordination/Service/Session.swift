@@ -6,6 +6,7 @@ import LogicalPlanner
 import QueryPlan
 import SQLFunctions
 import SQLParser
+import Storage
 import Synchronization
 
 package enum TransactionStatus: Sendable, Hashable { case idle, inTransaction, failed }
@@ -25,6 +26,10 @@ package final class Session: Sendable {
     struct State {
         var settings = SessionSettings()
         var transaction = TransactionStatus.idle
+        /// The open transaction block.
+        var block: TransactionBlock?
+        var sequences = SequenceValues()
+        var copyChannel: (any CopyChannel)?
         var prepared: [String: PreparedStatement] = [:]
         var cursors: [String: Cursor] = [:]
         var current: QueryExecution?
@@ -32,6 +37,9 @@ package final class Session: Sendable {
     }
 
     let engine: QueryEngine
+    /// Tells sessions of this process apart.
+    let number = Session.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
+    private static let lastNumber = Atomic<UInt64>(0)
     package let user: String
     package let database: String
     let state: Mutex<State>
@@ -65,21 +73,31 @@ package final class Session: Sendable {
         execution?.cancel()
     }
 
+    /// How the client sends the data of COPY FROM STDIN; without it, COPY with the client is refused.
+    package var copyChannel: (any CopyChannel)? {
+        get { state.withLock { $0.copyChannel } }
+        set { state.withLock { $0.copyChannel = newValue } }
+    }
+
     // MARK: - Text
 
     /// Runs every statement of a text in order. After an error the rest is not run.
     package func run(_ sql: String, onResult: (StatementResult) async throws -> Void) async throws {
         let statements = try failingTransaction { try StatementParser.parse(sql) }
         let bytes = Array(sql.utf8)
-        for parsed in statements {
-            let text = String(decoding: bytes[parsed.byteRange], as: UTF8.self)
-            do {
+        do {
+            for (index, parsed) in statements.enumerated() {
+                let text = String(decoding: bytes[parsed.byteRange], as: UTF8.self)
+                // Several statements sent together are one transaction.
+                if statements.count > 1, index < statements.count - 1 || hasImplicitBlock { beginImplicitBlock() }
                 let result = try await execute(parsed.statement, sql: text, parameters: [])
                 try await onResult(result)
-            } catch {
-                noteFailure()
-                throw QueryError.wrapping(error)
             }
+            endImplicitBlock(commits: true)
+        } catch {
+            noteFailure()
+            endImplicitBlock(commits: false)
+            throw QueryError.wrapping(error)
         }
     }
 
@@ -154,26 +172,41 @@ package final class Session: Sendable {
     {
         try checkTransaction(statement)
         state.withLock { $0.isCancelled = false }
-        let bound = try await bind(statement, parameterTypes: parameters.map(\.type))
+        return try await inTransaction { try await self.runBound(statement, sql: sql, parameters: parameters) }
+    }
+
+    func runBound(_ statement: Statement, sql: String, parameters: [QueryPlan.Expression]) async throws
+        -> StatementResult
+    {
+        let bound = try await bindForExecution(statement, parameterTypes: parameters.map(\.type))
         return try await StatementRunner(session: self, sql: sql, context: context(), ids: bound.columnIDs)
             .run(bound.statement.substituting(parameters))
     }
 
     func bind(_ statement: Statement, parameterTypes: [DataType?]) async throws -> BindingResult {
+        if StorageScope.current != nil { return try await bindInScope(statement, parameterTypes: parameterTypes) }
+        return try await inTransaction { try await self.bindInScope(statement, parameterTypes: parameterTypes) }
+    }
+
+    func bindInScope(_ statement: Statement, parameterTypes: [DataType?]) async throws -> BindingResult {
         let binder = Binder(catalog: engine.catalog, registry: engine.registry, session: bindingSession(parameterTypes))
         return try await binder.bind(statement)
     }
 
     private func bindingSession(_ parameterTypes: [DataType?]) -> BindingSession {
         let settings = self.settings
-        let path = settings.searchPath.flatMap { schema in
+        var path = settings.searchPath.flatMap { schema in
             engine.catalog.catalogNames.map { BindingSession.PathEntry(catalog: $0, schema: schema) }
         }
-        return BindingSession(
+        // Temporary tables hide others of the same name.
+        path.insert(.init(catalog: engine.catalog.defaultCatalog, schema: temporarySchema), at: 0)
+        var result = BindingSession(
             searchPath: path, parameterTypes: parameterTypes, timeZone: settings["timezone"],
             textStyle: settings.textStyle, statementTimestamp: QueryEngine.now, user: user, database: database,
             settings: settings.all,
             version: EngineVersion.banner)
+        result.temporarySchema = temporarySchema
+        return result
     }
 
     private func context() -> EvaluationContext {

@@ -22,6 +22,8 @@ package final class StatementResult: Sendable {
     /// Columns of the rows; `nil` for statements without rows.
     package let fields: [Field]?
     package let notices: [QueryError]
+    /// Set for COPY TO STDOUT: the rows are to be sent as its lines.
+    package let copyWriter: CopyWriter?
     private let state: Mutex<State>
     private let execution: QueryExecution?
 
@@ -29,6 +31,7 @@ package final class StatementResult: Sendable {
     package init(tag: String, notices: [QueryError] = []) {
         fields = nil
         self.notices = notices
+        copyWriter = nil
         execution = nil
         state = Mutex(State(source: .none, tag: tag))
     }
@@ -37,15 +40,20 @@ package final class StatementResult: Sendable {
     package init(fields: [Field], batches: [Batch], tag: String? = nil, notices: [QueryError] = []) {
         self.fields = fields
         self.notices = notices
+        copyWriter = nil
         execution = nil
         let count = batches.reduce(0) { $0 + $1.rowCount }
         state = Mutex(State(source: .batches(batches), tag: tag ?? "SELECT \(count)"))
     }
 
     /// With the rows of a running query.
-    init(fields: [Field], execution: QueryExecution, tag: @escaping @Sendable (Int) -> String) {
+    init(
+        fields: [Field], execution: QueryExecution, copyWriter: CopyWriter? = nil,
+        tag: @escaping @Sendable (Int) -> String
+    ) {
         self.fields = fields
         notices = []
+        self.copyWriter = copyWriter
         self.execution = execution
         state = Mutex(State(source: .query(execution, limitTag: tag), tag: tag(0)))
     }

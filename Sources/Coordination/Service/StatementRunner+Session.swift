@@ -46,7 +46,14 @@ extension StatementRunner {
     func runSessionStatement(_ statement: BoundStatement) async throws -> StatementResult {
         let catalog = session.engine.catalog
         switch statement {
-        case .setVariable(let name, let values, _):
+        case .setVariable(let name, let values, let isLocal):
+            if isLocal, !session.noteLocalSetting(name) {
+                return StatementResult(
+                    tag: "SET",
+                    notices: [
+                        QueryError(.noActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
+                    ])
+            }
             try session.changeSetting(name, to: values.isEmpty ? nil : values.joined(separator: ", "))
             return StatementResult(tag: "SET")
         case .resetVariable(let name):
@@ -66,13 +73,20 @@ extension StatementRunner {
         case .describe(let columns):
             let rows = columns.map { [$0.name, $0.type.sqlName, $0.isNullable ? "YES" : "NO"] }
             return Self.table(["column_name", "column_type", "null"], rows, tag: "SHOW")
-        case .discard:
-            session.state.withLock { state in
-                state.prepared = [:]
-                state.cursors = [:]
+        case .discard(let what):
+            if what == .all, session.transactionStatus != .idle {
+                throw QueryError(
+                    .activeSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
             }
-            try session.resetSettings()
-            return StatementResult(tag: "DISCARD ALL")
+            if what == .all || what == .temporary { try await dropTemporaryObjects() }
+            session.state.withLock { state in
+                if what == .all || what == .plans { state.prepared = [:] }
+                if what == .all { state.cursors = [:] }
+                if what == .all || what == .sequences { state.sequences = SequenceValues() }
+            }
+            if what == .all { try session.resetSettings() }
+            let word = what == .temporary ? "TEMP" : what.rawValue.uppercased()
+            return StatementResult(tag: "DISCARD \(word)")
         default: throw QueryError.internalError("not a session statement")
         }
     }
@@ -182,6 +196,9 @@ extension Session {
         case .fetch(let fetch):
             if fetch.isMove { return nil }
             return state.withLock { $0.cursors[fetch.cursor.text]?.result.fields }
+        case .modify(let modification):
+            guard modification.returnsRows else { return nil }
+            return zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
         default: return nil
         }
     }

@@ -24,11 +24,13 @@ struct StatementRunner {
             return try await runQuery(plan, fields: Self.fields(names, types, plan)) { "SELECT \($0)" }
         case .explain(let inner, let options): return try await explain(inner, options)
         case .insert(let plan): return StatementResult(tag: "INSERT 0 \(try await runWrite(plan))")
-        case .copyTo(let plan, _, _, let target, _): return try await copyTo(plan, target)
-        case .copyFrom(_, _, _, .client, _): throw QueryError.notSupported("COPY FROM STDIN")
-        case .copyFrom:
-            throw QueryError.notSupported("COPY FROM a file", hint: "Use INSERT INTO … SELECT * FROM 'file'.")
-        case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate:
+        case .modify(let modification): return try await runModification(modification)
+        case .copyTo(let plan, let names, let types, let target, let options):
+            return try await copyTo(plan, Self.fields(names, types, plan), target, options)
+        case .copyFrom(let table, let columns, let target, let options, let condition):
+            return try await copyFrom(table, columns, target, options, condition: condition)
+        case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate, .alterTable, .alterView,
+            .createIndex, .sequence, .comment, .nothing:
             return try await runDefinition(statement)
         case .setVariable, .resetVariable, .showVariable, .showTables, .showSchemas, .showDatabases, .showFunctions,
             .describe, .discard:
@@ -37,7 +39,7 @@ struct StatementRunner {
             return try await prepare(name, parameterTypes, statement)
         case .execute(let name, let arguments): return try await execute(name, arguments)
         case .deallocate(let name): return try deallocate(name)
-        case .transaction(let transaction): return try runTransaction(transaction)
+        case .transaction(let transaction): return try session.runTransaction(transaction)
         case .analyze: return StatementResult(tag: "ANALYZE")
         case .declareCursor(let name, let plan, let names, let types, let syntax):
             return try await declareCursor(name, plan, Self.fields(names, types, plan), syntax)
@@ -92,12 +94,6 @@ struct StatementRunner {
         return count
     }
 
-    /// The binder has put the write on top of the plan for a file.
-    private func copyTo(_ plan: LogicalPlan, _ target: CopyTarget) async throws -> StatementResult {
-        guard case .file = target else { throw QueryError.notSupported("COPY TO STDOUT") }
-        return StatementResult(tag: "COPY \(try await runWrite(plan))")
-    }
-
     // MARK: - EXPLAIN
 
     private func explain(_ statement: BoundStatement, _ options: ExplainOptions) async throws -> StatementResult {
@@ -106,6 +102,9 @@ struct StatementRunner {
         case .query(let query, _, _), .insert(let query), .createTableAs(_, let query, _, _, _),
             .declareCursor(_, let query, _, _, _):
             plan = query
+        case .modify(let modification):
+            if options.analyze { throw QueryError.notSupported("EXPLAIN ANALYZE of a statement that changes rows") }
+            plan = modification.plan
         default: throw QueryError.notSupported("EXPLAIN of this statement")
         }
         guard options.format == .text else { throw QueryError.notSupported("EXPLAIN (FORMAT JSON)") }
@@ -190,40 +189,6 @@ struct StatementRunner {
                 throw QueryError(.invalidSQLStatementName, "prepared statement \"\(name)\" does not exist")
             }
             return StatementResult(tag: "DEALLOCATE")
-        }
-    }
-
-    // MARK: - Transactions
-
-    /// Writes commit statement by statement; a transaction block only groups what the client sees of errors.
-    private func runTransaction(_ transaction: TransactionStatement) throws -> StatementResult {
-        func notice(_ state: SQLState, _ message: String) -> [QueryError] { [QueryError(state, message)] }
-        return session.state.withLock { state in
-            switch transaction {
-            case .begin:
-                let notices =
-                    state.transaction == .idle
-                    ? [] : notice(.activeSQLTransaction, "there is already a transaction in progress")
-                if state.transaction == .idle { state.transaction = .inTransaction }
-                return StatementResult(tag: "BEGIN", notices: notices)
-            case .commit, .rollback:
-                let wasFailed = state.transaction == .failed
-                let notices =
-                    state.transaction == .idle
-                    ? notice(.noActiveSQLTransaction, "there is no transaction in progress") : []
-                state.transaction = .idle
-                state.cursors = [:]
-                if case .commit = transaction {
-                    return StatementResult(tag: wasFailed ? "ROLLBACK" : "COMMIT", notices: notices)
-                }
-                return StatementResult(tag: "ROLLBACK", notices: notices)
-            case .savepoint: return StatementResult(tag: "SAVEPOINT")
-            case .release: return StatementResult(tag: "RELEASE")
-            case .rollbackTo:
-                if state.transaction == .failed { state.transaction = .inTransaction }
-                return StatementResult(tag: "ROLLBACK")
-            case .setModes: return StatementResult(tag: "SET")
-            }
         }
     }
 }

@@ -156,6 +156,12 @@ extension BoundStatement {
             .createTableAs(
                 name: name, plan: try transform(plan), columns: columns, ifNotExists: ifNotExists, withData: withData)
         case .insert(let plan): .insert(try transform(plan))
+        case .alterTable(var alteration):
+            try {
+                alteration.plan = try alteration.plan.map(transform)
+                return .alterTable(alteration)
+            }()
+        case .modify(let modification): .modify(try modification.mapPlan(transform))
         case .copyTo(let plan, let names, let types, let target, let options):
             .copyTo(try transform(plan), outputNames: names, outputTypes: types, target, options)
         case .declareCursor(let name, let plan, let names, let types, let syntax):

@@ -12,20 +12,30 @@ package indirect enum BoundStatement: Sendable {
     case query(LogicalPlan, outputNames: [String], outputTypes: [DataType])
     case explain(BoundStatement, ExplainOptions)
 
-    case createTable(name: TableName, columns: [Field], ifNotExists: Bool)
+    case createTable(BoundTable)
+    case alterTable(BoundAlteration)
+    /// Only names change.
+    case alterView(BoundAlteration)
+    case createIndex(BoundIndex)
+    case sequence(BoundSequenceChange)
+    /// No text: the comment is removed.
+    case comment(CommentTarget, String?)
+    /// IF EXISTS met nothing.
+    case nothing(tag: String, missing: String)
     /// The plan's columns have the order and types of `columns`.
     case createTableAs(name: TableName, plan: LogicalPlan, columns: [Field], ifNotExists: Bool, withData: Bool)
-    case createView(name: TableName, ViewDefinition, orReplace: Bool)
+    case createView(name: TableName, ViewDefinition, columns: [Field], orReplace: Bool, isTemporary: Bool)
     case createSchema(catalog: String, schema: String, ifNotExists: Bool)
     /// Names that exist; with IF EXISTS the missing ones are left out. For a schema `table` is empty.
     case drop(DropKind, names: [TableName], ifExists: Bool, cascade: Bool)
 
     /// The plan's root is a `LogicalWrite`; its one row is the number of rows.
     case insert(LogicalPlan)
+    case modify(BoundModification)
     case copyTo(LogicalPlan, outputNames: [String], outputTypes: [DataType], CopyTarget, CopyOptions)
     /// The client or file supplies text for `columns` of the table, in this order.
-    case copyFrom(table: TableName, columns: [Field], ordinals: [Int], CopyTarget, CopyOptions)
-    case truncate([TableName])
+    case copyFrom(table: TableName, columns: [Field], CopyTarget, CopyOptions, condition: String?)
+    case truncate([TableName], restartsIdentity: Bool, cascade: Bool)
 
     /// No values: back to the default.
     case setVariable(name: String, values: [String], isLocal: Bool)
@@ -69,7 +79,7 @@ package struct BindingResult: Sendable {
     package var tables: [TableName]
 }
 
-package enum DropKind: String, Hashable, Sendable { case table, view, schema }
+package enum DropKind: String, Hashable, Sendable { case table, view, schema, index, sequence }
 
 package enum TransactionStatement: Hashable, Sendable {
     case begin([TransactionMode])
@@ -131,6 +141,8 @@ package struct BindingSession: Sendable {
     package var settings: [String: String]
     /// What `version()` gives.
     package var version: String
+    /// The schema of the session's temporary tables; `pg_temp` in names.
+    package var temporarySchema = "pg_temp"
 
     package init(
         searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC",

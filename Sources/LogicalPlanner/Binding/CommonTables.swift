@@ -183,6 +183,12 @@ extension StatementBinder {
                 for (index, name) in columnNames.enumerated() where index < bound.columns.count {
                     bound.columns[index].name = name
                 }
+                // Columns that the view's tables got later are none of the view's.
+                if bound.columns.count > columnNames.count, !columnNames.isEmpty {
+                    let kept = Array(bound.plan.columns.prefix(columnNames.count))
+                    bound.plan = projected(bound.plan, kept, kept.map(\.reference))
+                    bound.columns = Array(bound.columns.prefix(columnNames.count))
+                }
             }
             return bound
         } catch var error as QueryError {

@@ -19,11 +19,7 @@ extension StatementBinder {
             guard case .table(let name, let columns) = copy.subject else {
                 throw QueryError(.syntaxError, "COPY query cannot be used with FROM", at: copy.position)
             }
-            if copy.whereClause != nil { throw QueryError.notSupported("COPY FROM … WHERE", at: copy.position) }
-            let (table, schema) = try tableTarget(name, action: "copy to")
-            let ordinals = try columnOrdinals(columns, schema, of: table)
-            return .copyFrom(
-                table: table, columns: ordinals.map { schema.fields[$0] }, ordinals: ordinals, target, options)
+            return try bindCopyFrom(copy, name, columns, target, options)
         }
         let bound: BoundQuery
         switch copy.subject {
@@ -60,6 +56,31 @@ extension StatementBinder {
         return BoundQuery(
             plan: projected(query.plan, columns, columns.map(\.reference)),
             columns: zip(columns, names).map { ScopeColumn(name: $1.text, id: $0.id, type: $0.type) })
+    }
+
+    private func bindCopyFrom(
+        _ copy: Copy, _ name: ObjectName, _ columns: [Identifier], _ copyTarget: CopyTarget, _ options: CopyOptions
+    ) throws -> BoundStatement {
+        let target = try modificationTarget(name, alias: nil, action: "copy to")
+        var ordinals = try columnOrdinals(columns, target.definition.schema, of: target.table)
+        if columns.isEmpty {
+            ordinals.removeAll { target.definition.columns[$0].isGenerated }
+        } else if let generated = ordinals.first(where: { target.definition.columns[$0].isGenerated }) {
+            let column = target.definition.columns[generated].field.name
+            throw QueryError(
+                .invalidColumnReference, "column \"\(column)\" is a generated column",
+                detail: "Generated columns cannot be used in COPY.", at: name.position, object: column)
+        }
+        if let condition = copy.whereClause {
+            // It must be right now; it is bound anew over the rows that were read.
+            let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .whereClause)
+            let own = relation(target, target.fields.map { ids.column($0.name, $0.type) })
+            scope.namespace = Namespace(relations: [own], columns: own.columns)
+            _ = try bindCondition(condition, scope, construct: "WHERE")
+        }
+        return .copyFrom(
+            table: target.table, columns: ordinals.map { target.fields[$0] }, copyTarget, options,
+            condition: copy.whereClause.map { SyntaxPrinter.text(of: $0) })
     }
 
     /// The format is taken from the file's name where no option gives it.

@@ -1,36 +1,74 @@
-// INSERT: the source's columns become the table's, with assignment casts and NULL for those that are left out.
+// INSERT: the source's columns become the table's, with assignment casts, and defaults for those that are left out.
 
 import Columnar
 import Diagnostics
 import QueryPlan
 import SQLFunctions
 import SQLParser
+import Storage
 
 extension StatementBinder {
-    func bindInsert(_ insert: Insert) throws -> LogicalPlan {
-        if let conflict = insert.onConflict { throw QueryError.notSupported("ON CONFLICT", at: conflict.position) }
-        if let item = insert.returning.first { throw QueryError.notSupported("RETURNING", at: item.position) }
-        let (table, schema) = try tableTarget(insert.table, action: "insert into")
+    func bindInsert(_ insert: Insert) throws -> BoundStatement {
+        let target = try modificationTarget(insert.table, alias: insert.alias, action: "insert into")
+        let (table, schema) = (target.table, target.definition.schema)
         let ordinals = try columnOrdinals(insert.columns, schema, of: table)
-        let source = try insertSource(insert, schema, ordinals)
-        try refuseMissing(schema, ordinals: Array(ordinals.prefix(source.columns.count)), table, at: insert.position)
+        let with = try insert.with.map { try declare($0, parent: nil, outer: nil) }
+        let source = try insertSource(insert, target, ordinals, with?.scope)
+        var rows = try insertedRows(insert, target, ordinals, source)
+        let scope = Scope(parent: nil, commonTables: with?.scope, select: SelectState(), clause: .returning)
+        if let conflict = insert.onConflict {
+            let (resolved, action) = try resolveConflicts(conflict, target, rows, scope)
+            return .modify(
+                try finish(
+                    .insert, target, resolved, returning: insert.returning, scope, with?.tables ?? [],
+                    conflict: action))
+        }
+        let isPlain =
+            insert.returning.isEmpty && target.definition.checks.isEmpty && target.definition.foreignKeys.isEmpty
+        guard isPlain else {
+            return .modify(
+                try finish(.insert, target, rows, returning: insert.returning, scope, with?.tables ?? []))
+        }
+        // Rows that nothing is to be known about but their number go to the table on the shortest way.
+        for table in with?.tables ?? [] where table.referenceCount == 0 {
+            _ = try bindCommonTable(table, at: table.definition.name.position)
+        }
+        rows.plan = projected(rows.plan, rows.row, rows.row.map(\.reference))
+        return .insert(
+            .write(
+                LogicalWrite(
+                    target: .insert(table), countColumn: ids.column("count", .int64, isNullable: false),
+                    input: rows.plan)))
+    }
 
+    /// The source's columns and defaults in the order of the table's columns.
+    private func insertedRows(
+        _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int], _ source: BoundQuery
+    ) throws -> ModifiedRows {
         var columns: [PlanColumn] = []
         var expressions: [Expression] = []
-        for (ordinal, field) in schema.fields.enumerated() {
-            let index = ordinals.firstIndex(of: ordinal)
-            if let index, index < source.columns.count {
-                columns.append(source.plan.columns[index])
-                expressions.append(source.columns[index].reference)
+        for (ordinal, column) in target.definition.columns.enumerated() {
+            let field = column.field
+            var given = ordinals.firstIndex(of: ordinal).flatMap { $0 < source.columns.count ? $0 : nil }
+            if case .identity = column.source, insert.overriding == "user" { given = nil }
+            if let given {
+                columns.append(source.plan.columns[given])
+                expressions.append(source.columns[given].reference)
             } else {
+                let value = try defaultValue(column)
+                if !field.isNullable, value.literal == .null, !column.isGenerated {
+                    throw QueryError(
+                        .notNullViolation,
+                        "null value in column \"\(field.name)\" of relation \"\(target.table.table)\" violates "
+                            + "not-null constraint", at: insert.position, object: field.name)
+                }
                 columns.append(ids.column(field.name, field.type))
-                expressions.append(.null(field.type))
+                expressions.append(value)
             }
         }
-        let rows = projected(source.plan, columns, expressions)
-        return .write(
-            LogicalWrite(
-                target: .insert(table), countColumn: ids.column("count", .int64, isNullable: false), input: rows))
+        var rows = ModifiedRows(plan: projected(source.plan, columns, expressions), row: columns)
+        try computeGenerated(target, &rows)
+        return rows
     }
 
     /// The table's columns by name, all of them without names.
@@ -53,34 +91,25 @@ extension StatementBinder {
         return ordinals
     }
 
-    private func refuseMissing(_ schema: Schema, ordinals: [Int], _ table: TableName, at position: SourcePosition)
-        throws
-    {
-        for (ordinal, field) in schema.fields.enumerated() where !field.isNullable && !ordinals.contains(ordinal) {
-            throw QueryError(
-                .notNullViolation,
-                "null value in column \"\(field.name)\" of relation \"\(table.table)\" violates not-null constraint",
-                at: position, object: field.name)
-        }
-    }
-
     /// The rows to insert, each column already of its target's type.
-    private func insertSource(_ insert: Insert, _ schema: Schema, _ ordinals: [Int]) throws -> BoundQuery {
+    private func insertSource(
+        _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int], _ commonTables: CommonTableScope?
+    ) throws -> BoundQuery {
         guard case .query(let query) = insert.source else {
             // DEFAULT VALUES: no column is given.
             return BoundQuery(plan: Self.unitPlan, columns: [])
         }
-        var commonTables: CommonTableScope?
-        if let with = insert.with { commonTables = try declare(with, parent: nil, outer: nil).scope }
+        let schema = target.definition.schema
         let isPlainValues =
             query.with == nil && query.orderBy.isEmpty && query.limit == nil && query.offset == nil
         if case .values(let rows) = query.body, isPlainValues {
-            return try insertValues(rows, insert, schema, ordinals, commonTables)
+            return try insertValues(rows, insert, target, ordinals, commonTables)
         }
         var bound = try bindQuery(query, parent: nil, commonTables: commonTables)
         try checkCount(bound.columns.count, insert, ordinals, at: query.position)
         for index in bound.columns.indices {
             let field = schema.fields[ordinals[index]]
+            try refuseGiven(insert, target.definition.columns[ordinals[index]], at: query.position)
             let value = Operand(expression: bound.openExpression(index), position: query.position)
             let converted = try assigned(value, to: field)
             if converted == bound.columns[index].reference { continue }
@@ -111,9 +140,10 @@ extension StatementBinder {
     }
 
     private func insertValues(
-        _ rows: [[SyntaxExpression]], _ insert: Insert, _ schema: Schema, _ ordinals: [Int],
+        _ rows: [[SyntaxExpression]], _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int],
         _ commonTables: CommonTableScope?
     ) throws -> BoundQuery {
+        let schema = target.definition.schema
         let scope = Scope(parent: nil, commonTables: commonTables, select: nil, clause: .values)
         let width = rows.first?.count ?? 0
         var bound: [[Expression]] = []
@@ -128,9 +158,12 @@ extension StatementBinder {
             var cells: [Expression] = []
             for (index, syntax) in row.enumerated() {
                 let field = schema.fields[ordinals[index]]
+                let column = target.definition.columns[ordinals[index]]
                 if case .defaultValue = syntax.kind {
-                    cells.append(.null(field.type))
+                    cells.append(try defaultValue(column))
+                    if column.isGenerated { continue }
                 } else {
+                    try refuseGiven(insert, column, at: syntax.position)
                     cells.append(try assigned(operand(syntax, scope), to: field))
                 }
                 if !field.isNullable, cells[index].literal == .null {
@@ -144,6 +177,23 @@ extension StatementBinder {
         }
         let columns = (0..<width).map { ids.column(schema.fields[ordinals[$0]].name, schema.fields[ordinals[$0]].type) }
         return BoundQuery(plan: valuesPlan(columns, bound), columns: columns.map { ScopeColumn($0) })
+    }
+
+    /// A value for a column that makes its own is an error, unless OVERRIDING says what to do with it.
+    private func refuseGiven(_ insert: Insert, _ column: TableColumn, at position: SourcePosition) throws {
+        switch column.source {
+        case .identity(always: true, _) where insert.overriding == nil:
+            throw QueryError(
+                SQLState("428C9"), "cannot insert a non-DEFAULT value into column \"\(column.field.name)\"",
+                detail: "Column \"\(column.field.name)\" is an identity column defined as GENERATED ALWAYS.",
+                hint: "Use OVERRIDING SYSTEM VALUE to override.", at: position, object: column.field.name)
+        case .generated:
+            throw QueryError(
+                SQLState("428C9"), "cannot insert a non-DEFAULT value into column \"\(column.field.name)\"",
+                detail: "Column \"\(column.field.name)\" is a generated column.", at: position,
+                object: column.field.name)
+        default: return
+        }
     }
 
     /// A value as it is stored in a column: 42804 if its type does not go there, 22001 if a text is too long.
@@ -160,7 +210,7 @@ extension StatementBinder {
                 hint: "You will need to rewrite or cast the expression.", at: value.position, object: field.name)
         }
         if let exact = exactLiteral(value.expression, as: field.type) { return exact }
-        return try convert(value.expression, to: field.type, at: value.position)
+        return try convert(value.expression, to: field.type, kind: .assignment, at: value.position)
     }
 
     /// Only blanks may be cut off.
@@ -175,4 +225,8 @@ extension StatementBinder {
         guard scalars.count > limit, scalars.dropFirst(limit).contains(where: { $0 != " " }) else { return }
         throw QueryError(.stringDataRightTruncation, "value too long for type \(type.sqlName)", at: position)
     }
+}
+
+extension TableColumn {
+    var isGenerated: Bool { if case .generated = source { true } else { false } }
 }

@@ -107,7 +107,9 @@ extension StatementBinder {
                 return .literal(
                     (try? Casting.cast(value, from: from, to: type, context: evaluationContext)) ?? .null, type)
             }
-            return .literal(try Casting.cast(value, from: from, to: type, context: evaluationContext), type)
+            let vector = Vector.constant(value, type: from, count: 1)
+            return .literal(
+                try Casting.cast(vector, to: type, kind: kind, context: evaluationContext).value(at: 0), type)
         } catch let error as QueryError {
             throw error.located(at: position)
         }

@@ -12,7 +12,13 @@ struct RelationCollector {
     private(set) var rowNames: Set<String> = []
     private var seen: Set<[String]> = []
 
+    /// Every place where a relation is named.
+    private(set) var occurrences: [ObjectName] = []
+    /// Names that WITH gives somewhere.
+    private(set) var commonTableNames: Set<[String]> = []
+
     mutating func add(_ name: ObjectName) {
+        occurrences.append(name)
         if seen.insert(name.parts).inserted { names.append(name) }
     }
 
@@ -24,18 +30,61 @@ struct RelationCollector {
             add(insert.table)
             visit(insert.with)
             if case .query(let query) = insert.source { visit(query) }
+            visit(insert.returning)
+            if case .update(let assignments, let condition)? = insert.onConflict?.action {
+                assignments.forEach { visit($0.value) }
+                visit(condition)
+            }
+        case .update(let update):
+            add(update.table)
+            visit(update.with)
+            update.assignments.forEach { visit($0.value) }
+            update.from.forEach { visit($0) }
+            visit(update.whereClause)
+            visit(update.returning)
+        case .delete(let delete):
+            add(delete.table)
+            visit(delete.with)
+            delete.using.forEach { visit($0) }
+            visit(delete.whereClause)
+            visit(delete.returning)
         case .copy(let copy):
             switch copy.subject {
             case .table(let name, _): add(name)
             case .query(let query): visit(query)
             }
+            visit(copy.whereClause)
         case .createTable(let create):
             add(create.name)
             for case .like(let name, _) in create.elements { add(name) }
+            create.elements.forEach { visit($0) }
             if let query = create.query { visit(query) }
         case .createView(let create):
             add(create.name)
             visit(create.query)
+        case .createIndex(let create): add(create.table)
+        case .createSequence(let create):
+            if let owner = create.settings.owner, owner.count > 1 {
+                add(ObjectName(Array(owner.dropLast()), at: create.position))
+            }
+        case .alterTable(let alter):
+            add(alter.name)
+            for action in alter.actions {
+                switch action {
+                case .addColumn(let column, _): visit(.column(column))
+                case .addConstraint(let constraint): visit(.constraint(constraint))
+                default: break
+                }
+            }
+        case .comment(let comment):
+            switch comment.object {
+            case .column, .constraint:
+                if comment.name.parts.count > 1 {
+                    add(ObjectName(Array(comment.name.parts.dropLast()), at: comment.name.position))
+                }
+            case .table, .view: add(comment.name)
+            default: break
+            }
         case .drop(let drop) where drop.object != .schema: drop.names.forEach { add($0) }
         case .truncate(let truncate): truncate.tables.forEach { add($0) }
         case .analyze(let analyze): analyze.tables.forEach { add($0.name) }
@@ -56,7 +105,10 @@ struct RelationCollector {
     }
 
     mutating func visit(_ with: WithClause?) {
-        with?.tables.forEach { visit($0.query) }
+        with?.tables.forEach { table in
+            commonTableNames.insert([table.name.text])
+            visit(table.query)
+        }
     }
 
     private mutating func visit(_ body: QueryBody) {
@@ -73,18 +125,35 @@ struct RelationCollector {
 
     private mutating func visit(_ select: SelectCore) {
         if case .on(let keys) = select.distinct { visit(keys) }
-        for item in select.items {
-            switch item.kind {
-            case .expression(let expression, _), .fieldStar(let expression): visit(expression)
-            case .star(let star): star.replace.forEach { visit($0.expression) }
-            }
-        }
+        visit(select.items)
         select.from.forEach { visit($0) }
         visit(select.whereClause)
         select.groupBy?.elements.forEach { visit($0) }
         visit(select.having)
         select.windows.forEach { visit($0.specification) }
         visit(select.qualify)
+    }
+
+    /// The tables that foreign keys refer to.
+    private mutating func visit(_ element: CreateTable.Element) {
+        switch element {
+        case .column(let column):
+            for constraint in column.constraints {
+                if case .references(let target) = constraint.kind { add(target.table) }
+            }
+        case .constraint(let constraint):
+            if case .foreignKey(_, let target) = constraint.kind { add(target.table) }
+        case .like: break
+        }
+    }
+
+    private mutating func visit(_ items: [SelectItem]) {
+        for item in items {
+            switch item.kind {
+            case .expression(let expression, _), .fieldStar(let expression): visit(expression)
+            case .star(let star): star.replace.forEach { visit($0.expression) }
+            }
+        }
     }
 
     private mutating func visit(_ element: GroupingElement) {

@@ -16,6 +16,10 @@ enum ResolvedRelation {
 struct ResolvedRelations {
     var byName: [[String]: ResolvedRelation] = [:]
     var byPath: [String: ResolvedRelation] = [:]
+    /// Of the tables among them.
+    var definitions: [TableName: TableDefinition] = [:]
+    /// Tables whose scans give row identifiers.
+    var identified: Set<TableName> = []
 }
 
 /// Resolves the names that a statement uses, and those of the views among them.
@@ -28,7 +32,7 @@ struct RelationResolver {
         var pending = [collector]
         while let next = pending.popLast() {
             for name in next.names where result.byName[name.parts] == nil {
-                guard let relation = try await lookUp(name) else { continue }
+                guard let relation = try await lookUp(name, &result) else { continue }
                 result.byName[name.parts] = relation
                 if case .view(_, let query, _) = relation {
                     var inner = RelationCollector()
@@ -53,7 +57,7 @@ struct RelationResolver {
         return session.searchPath.contains(fallback) ? session.searchPath : session.searchPath + [fallback]
     }
 
-    private func lookUp(_ name: ObjectName) async throws -> ResolvedRelation? {
+    private func lookUp(_ name: ObjectName, _ found: inout ResolvedRelations) async throws -> ResolvedRelation? {
         for candidate in candidates(name.parts) {
             if let view = catalog.view(candidate) {
                 do {
@@ -68,6 +72,8 @@ struct RelationResolver {
             }
             guard let backend = catalog.backend(candidate.catalog) else { continue }
             if let table = try await backend.table(schema: candidate.schema, name: candidate.table) {
+                found.definitions[candidate] = table.definition
+                if table.identifiesRows { found.identified.insert(candidate) }
                 return .table(candidate, table.schema)
             }
         }
@@ -79,7 +85,9 @@ struct RelationResolver {
     }
 
     /// The full names that a written name may mean, in order.
-    func candidates(_ parts: [String]) -> [TableName] {
+    func candidates(_ written: [String]) -> [TableName] {
+        var parts = written
+        if parts.count > 1, parts[parts.count - 2] == "pg_temp" { parts[parts.count - 2] = session.temporarySchema }
         switch parts.count {
         case 1:
             var result = searchPath.map { TableName(catalog: $0.catalog, schema: $0.schema, table: parts[0]) }
@@ -141,6 +149,9 @@ extension StatementBinder {
             noteTable(table)
             return (table, schema)
         case .view(let view, _, _):
+            if action == "insert into" || action == "update" || action == "delete from" {
+                throw QueryError.notSupported("changing rows through view \"\(view.table)\"", at: name.position)
+            }
             throw QueryError(
                 .wrongObjectType, "cannot \(action) view \"\(view.table)\"", at: name.position, object: view.table)
         }
@@ -148,12 +159,21 @@ extension StatementBinder {
 
     /// Where new objects go: the first schema of the path that lies in the default catalogue, else the first at all.
     var creationEntry: BindingSession.PathEntry {
-        session.searchPath.first { $0.catalog == catalog.defaultCatalog } ?? session.searchPath.first
+        session.searchPath.first { $0.catalog == catalog.defaultCatalog && $0.schema != session.temporarySchema }
+            ?? session.searchPath.first { $0.schema != session.temporarySchema }
             ?? .init(catalog: catalog.defaultCatalog, schema: catalog.defaultSchema)
     }
 
     /// The name under which a new object is made.
-    func creationName(_ name: ObjectName) throws -> TableName {
+    func creationName(_ name: ObjectName, isTemporary: Bool = false) throws -> TableName {
+        if isTemporary || name.schema == "pg_temp" {
+            if let schema = name.schema, schema != "pg_temp", schema != session.temporarySchema {
+                throw QueryError(
+                    SQLState("42P16"), "cannot create temporary relation in non-temporary schema", at: name.position)
+            }
+            return TableName(
+                catalog: catalog.defaultCatalog, schema: session.temporarySchema, table: name.last)
+        }
         switch name.parts.count {
         case 1:
             let entry = creationEntry

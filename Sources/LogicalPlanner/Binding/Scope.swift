@@ -56,6 +56,9 @@ struct Namespace {
 enum Clause: Sendable {
     case fromClause, joinCondition, whereClause, groupBy, select, having, qualify, orderBy, distinctOn, limit, values
     case constant
+    case update, returning
+    /// Expressions of a table's definition.
+    case defaultExpression, check, generated
 
     /// As messages name it.
     var name: String {
@@ -72,6 +75,11 @@ enum Clause: Sendable {
         case .limit: "LIMIT"
         case .values: "VALUES"
         case .constant: "this clause"
+        case .update: "UPDATE"
+        case .returning: "RETURNING"
+        case .defaultExpression: "DEFAULT expressions"
+        case .check: "check constraints"
+        case .generated: "column generation expressions"
         }
     }
     /// Whether expressions are evaluated after grouping, so that aggregates may stand in them.

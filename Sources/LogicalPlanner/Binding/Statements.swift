@@ -13,32 +13,36 @@ extension StatementBinder {
         case .query(let query): return try bindTopQuery(query)
         case .explain(let explain):
             return .explain(try bindStatement(explain.statement), try explainOptions(explain.options))
-        case .insert(let insert): return .insert(try bindInsert(insert))
+        case .insert(let insert): return try bindInsert(insert)
+        case .update(let update): return .modify(try bindUpdate(update))
+        case .delete(let delete): return .modify(try bindDelete(delete))
         case .copy(let copy): return try bindCopy(copy)
         case .createTable(let create): return try bindCreateTable(create)
         case .createView(let create): return try bindCreateView(create)
         case .createSchema(let create): return try bindCreateSchema(create)
+        case .createIndex(let create): return try bindCreateIndex(create)
+        case .createSequence(let create): return try bindCreateSequence(create)
+        case .alterSequence(let alter): return try bindAlterSequence(alter)
+        case .alterTable(let alter): return try bindAlterTable(alter)
+        case .comment(let comment): return try bindComment(comment)
         case .drop(let drop): return try bindDrop(drop)
         case .truncate(let truncate):
-            return .truncate(try truncate.tables.map { try tableTarget($0, action: "truncate").0 })
+            return .truncate(
+                try truncate.tables.map { try tableTarget($0, action: "truncate").0 },
+                restartsIdentity: truncate.restartIdentity, cascade: truncate.cascade)
         case .analyze(let analyze):
             return .analyze(try analyze.tables.map { try tableTarget($0.name, action: "analyze").0 })
         case .describe(let describe): return try bindDescribe(describe)
         case .show(let show): return try bindShow(show)
         case .prepare, .execute, .deallocate, .declareCursor, .fetch, .closeCursor:
             return try bindPreparedStatement(statement)
-        case .update, .delete, .alterTable, .comment, .lock, .summarize: throw unsupported(statement)
+        case .lock, .summarize: throw unsupported(statement)
         default: return try bindSessionStatement(statement)
         }
     }
 
     private func unsupported(_ statement: Statement) -> QueryError {
         switch statement {
-        case .update(let update): .notSupported("UPDATE", at: update.position)
-        case .delete(let delete): .notSupported("DELETE", at: delete.position)
-        case .alterTable(let alter):
-            .notSupported("ALTER \(alter.object.rawValue.uppercased())", at: alter.position)
-        case .comment(let comment): .notSupported("COMMENT", at: comment.position)
         case .summarize(let describe): .notSupported("SUMMARIZE", at: describe.position)
         case .lock: .notSupported("LOCK TABLE")
         default: .notSupported("this statement")
@@ -197,47 +201,7 @@ extension StatementBinder {
 
     // MARK: - Definitions
 
-    private func bindCreateTable(_ create: CreateTable) throws -> BoundStatement {
-        if create.orReplace { throw QueryError.notSupported("CREATE OR REPLACE TABLE", at: create.position) }
-        let name = try creationName(create.name)
-        try refuseExisting(create.name, name, ifNotExists: create.ifNotExists)
-        if let query = create.query {
-            var bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
-            guard create.columnNames.count <= bound.columns.count else {
-                throw QueryError(
-                    .syntaxError, "too many column names were specified", at: create.columnNames.last?.position)
-            }
-            for (index, column) in create.columnNames.enumerated() { bound.columns[index].name = column.text }
-            var columns = fields(bound)
-            for index in columns.indices { columns[index].isNullable = true }
-            try refuseDuplicateColumns(columns.map { Identifier($0.name, at: create.position) })
-            return .createTableAs(
-                name: name, plan: bound.plan, columns: columns, ifNotExists: create.ifNotExists,
-                withData: create.withData)
-        }
-        var columns: [Field] = []
-        var names: [Identifier] = []
-        for element in create.elements {
-            switch element {
-            case .column(let definition):
-                columns.append(try field(definition))
-                names.append(definition.name)
-            case .constraint(let constraint):
-                throw QueryError.notSupported("table constraints", at: constraint.position)
-            case .like(let source, _):
-                let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
-                let item = try bindNamedTable(source, alias: nil, scope)
-                for field in fields(BoundQuery(plan: item.plan, columns: item.namespace.columns)) {
-                    columns.append(field)
-                    names.append(Identifier(field.name, at: source.position))
-                }
-            }
-        }
-        try refuseDuplicateColumns(names)
-        return .createTable(name: name, columns: columns, ifNotExists: create.ifNotExists)
-    }
-
-    private func refuseExisting(_ written: ObjectName, _ name: TableName, ifNotExists: Bool) throws {
+    func refuseExisting(_ written: ObjectName, _ name: TableName, ifNotExists: Bool) throws {
         guard !ifNotExists else { return }
         switch relations.byName[written.parts] {
         case .table(let existing, _) where existing == name, .view(let existing, _, _) where existing == name:
@@ -255,37 +219,23 @@ extension StatementBinder {
         }
     }
 
-    private func field(_ definition: ColumnDefinition) throws -> Field {
-        var isNullable = true
-        for constraint in definition.constraints {
-            switch constraint.kind {
-            case .notNull: isNullable = false
-            case .null: break
-            case .defaultValue(let value):
-                if case .literal(.null) = value.kind { break }
-                throw QueryError.notSupported("DEFAULT of a column", at: constraint.position)
-            case .check: throw QueryError.notSupported("CHECK constraints", at: constraint.position)
-            case .primaryKey: throw QueryError.notSupported("PRIMARY KEY", at: constraint.position)
-            case .unique: throw QueryError.notSupported("UNIQUE", at: constraint.position)
-            case .references: throw QueryError.notSupported("foreign keys", at: constraint.position)
-            case .generated, .identity: throw QueryError.notSupported("generated columns", at: constraint.position)
-            }
-        }
-        if ["serial", "bigserial", "smallserial", "serial4", "serial8"].contains(definition.type.name.last) {
-            throw QueryError.notSupported("type \(definition.type.name.last)", at: definition.type.position)
-        }
-        let named = try resolveType(definition.type)
-        if let modifier = named.modifier, modifier.qualifier != nil || (modifier.precision ?? 6) < 6 {
-            throw QueryError.notSupported(
-                "a column of type \(named.type.sqlName) with a precision", at: definition.type.position)
-        }
-        return Field(name: definition.name.text, type: named.type, isNullable: isNullable)
-    }
-
     private func bindCreateView(_ create: CreateView) throws -> BoundStatement {
         if create.isRecursive { throw QueryError.notSupported("CREATE RECURSIVE VIEW", at: create.position) }
         if create.checkOption != nil { throw QueryError.notSupported("WITH CHECK OPTION", at: create.position) }
-        let name = try creationName(create.name)
+        var collector = RelationCollector()
+        collector.visit(create.query)
+        var isTemporary = create.isTemporary
+        var references: [TableName] = []
+        for written in collector.names {
+            switch relations.byName[written.parts] {
+            case .table(let table, _)?, .view(let table, _, _)?:
+                references.append(table)
+                // A view of something temporary is temporary itself.
+                if table.schema == session.temporarySchema { isTemporary = true }
+            case nil: break
+            }
+        }
+        let name = try creationName(create.name, isTemporary: isTemporary)
         if case .table(let existing, _)? = relations.byName[create.name.parts], existing == name {
             throw QueryError(
                 create.orReplace ? .wrongObjectType : .duplicateTable,
@@ -298,11 +248,18 @@ extension StatementBinder {
         if let parameter = parameterTypes.indices.first {
             throw QueryError(.undefinedParameter, "there is no parameter $\(parameter + 1)", at: create.position)
         }
+        if create.columns.count > bound.columns.count {
+            throw QueryError(
+                .syntaxError, "CREATE VIEW specifies more column names than columns",
+                at: create.columns[bound.columns.count].position)
+        }
         let renamed = try self.renamed(bound, create.columns, of: name.table)
         let names = renamed.columns.map(\.name)
         try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
-        let definition = ViewDefinition(query: SyntaxPrinter.text(of: create.query), columnNames: names)
-        return .createView(name: name, definition, orReplace: create.orReplace)
+        let definition = ViewDefinition(
+            query: try viewText(create.query), columnNames: names, references: references)
+        return .createView(
+            name: name, definition, columns: fields(renamed), orReplace: create.orReplace, isTemporary: isTemporary)
     }
 
     private func bindCreateSchema(_ create: CreateSchema) throws -> BoundStatement {
@@ -321,11 +278,17 @@ extension StatementBinder {
         case .table: kind = .table
         case .view: kind = .view
         case .schema: kind = .schema
+        case .index: kind = .index
+        case .sequence: kind = .sequence
         }
         for name in drop.names {
             if kind == .schema {
                 let current = creationEntry.catalog
                 names.append(TableName(catalog: name.schema ?? current, schema: name.last, table: ""))
+                continue
+            }
+            if kind == .index || kind == .sequence {
+                if let found = try droppedObject(kind, name, ifExists: drop.ifExists) { names.append(found) }
                 continue
             }
             switch (relations.byName[name.parts], kind) {
@@ -344,5 +307,35 @@ extension StatementBinder {
             }
         }
         return .drop(kind, names: names, ifExists: drop.ifExists, cascade: drop.cascade)
+    }
+
+    private func droppedObject(_ kind: DropKind, _ name: ObjectName, ifExists: Bool) throws -> TableName? {
+        let objects = catalog.objects
+        let candidates = RelationResolver(catalog: catalog, session: session).candidates(name.parts)
+        let found = candidates.first {
+            kind == .index ? objects.indexes[$0] != nil : objects.sequences[$0] != nil
+        }
+        if found == nil, kind == .index, let key = keyIndex(name.last) {
+            throw QueryError(
+                .dependentObjectsStillExist,
+                "cannot drop index \(name.last) because constraint \(name.last) on table \(key.table) requires it",
+                hint: "You can drop constraint \(name.last) on table \(key.table) instead.", at: name.position)
+        }
+        if found == nil, !ifExists {
+            if relations.byName[name.parts] != nil {
+                throw QueryError(
+                    .wrongObjectType, "\"\(name.last)\" is not \(kind == .index ? "an index" : "a sequence")",
+                    at: name.position, object: name.last)
+            }
+            throw QueryError(
+                kind == .index ? .undefinedObject : .undefinedTable,
+                "\(kind.rawValue) \"\(name.last)\" does not exist", at: name.position, object: name.last)
+        }
+        return found
+    }
+
+    /// The table whose constraint has that name, among those that the statement's names found.
+    private func keyIndex(_ name: String) -> TableName? {
+        relations.definitions.first { $0.value.keys.contains { $0.name == name && $0.kind != .index } }?.key
     }
 }

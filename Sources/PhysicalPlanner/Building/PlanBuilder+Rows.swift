@@ -56,7 +56,8 @@ extension PlanBuilder {
             let row = LogicalPlan.values(LogicalValues(columns: columns, rows: [expressions]))
             return try build(row, required: required)
         }
-        let input = try build(node.input, required: needed)
+        var input = try build(node.input, required: needed)
+        if expressions.contains(where: \.needsCoordinator) { input = atCoordinator(input) }
         let rowCount = estimator.rowCount(of: plan, inputs: [input.rowCount])
         if let renamed = renaming(columns, expressions, of: input) { return renamed }
         let bound = try expressions.map { try bind($0, input.columns) }

@@ -3,6 +3,7 @@
 import Columnar
 import Diagnostics
 import QueryPlan
+import SQLFunctions
 
 extension PlanBuilder {
     /// Ends a stage: its rows go to the next one as `output` says.
@@ -26,6 +27,14 @@ extension PlanBuilder {
         if relation.distribution.isSingle { return relation }
         let pruned = required.map { prune(relation, to: $0) } ?? relation
         return exchange(pruned, .single, to: .single(.worker))
+    }
+
+    /// All rows in one task of the coordinator's process.
+    func atCoordinator(_ relation: Relation) -> Relation {
+        let single = gathered(relation)
+        guard case .single(.worker) = single.distribution, !options.coordinatorIsWorker || options.workerCount > 1
+        else { return single }
+        return exchange(single, .single, to: .single(.coordinator))
     }
 
     /// Rows that agree in the keys in one task. The keys must be columns of the relation.
@@ -71,5 +80,12 @@ extension PlanBuilder {
             .project(ProjectNode(expressions: kept + computed, input: relation.node)), columns: columns,
             rowCount: relation.rowCount)
         return (Relation(node: node, columns: columns, distribution: relation.distribution), ids)
+    }
+}
+
+extension Expression {
+    /// Whether it calls a function that only the coordinator's process can compute.
+    var needsCoordinator: Bool {
+        contains { if case .call(let call) = $0 { SequenceFunctions.names.contains(call.name) } else { false } }
     }
 }

@@ -90,7 +90,7 @@ package struct ExpressionPrinter {
             }
             return "\(call.name)(\(list(call.arguments)))"
         case .cast(let operand, let type, let kind):
-            return "\(kind == .strict ? "cast" : "try_cast")(\(text(operand)) as \(type.sqlName))"
+            return "\(kind == .lenient ? "try_cast" : "cast")(\(text(operand)) as \(type.sqlName))"
         case .conditional(let branches, let otherwise, _):
             var result = "case"
             for branch in branches { result += " when \(text(branch.condition)) then \(text(branch.result))" }

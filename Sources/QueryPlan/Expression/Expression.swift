@@ -47,6 +47,9 @@ package indirect enum Expression: Hashable, Sendable {
         case strict
         /// NULL instead of an error (TRY_CAST).
         case lenient
+        /// As strict, for values that go into columns: a text that is longer than its type allows is an error unless only
+        /// blanks are cut off.
+        case assignment
     }
 }
 

@@ -49,8 +49,11 @@ package enum Casting {
     }
 
     /// Whether some non-null value has no counterpart.
-    package static func canFail(from source: DataType, to target: DataType) -> Bool {
+    package static func canFail(
+        from source: DataType, to target: DataType, kind: Expression.CastKind = .strict
+    ) -> Bool {
         if source == target { return false }
+        if kind == .assignment, target.lengthLimit != nil { return true }
         if target.isString { return false }
         if source.isString { return true }
         switch (source, target) {
@@ -169,7 +172,7 @@ struct FlatCast {
                 var bits: UInt8 = 0
                 _ = op(values[row], &bits)
                 if bits == 0 { continue }
-                if kind == .strict { throw error(values[row], bits) }
+                if kind != .lenient { throw error(values[row], bits) }
                 Validity.setNull(result.ensureValidity(), row)
             }
         }
@@ -186,15 +189,26 @@ struct FlatCast {
             default: nil
             }
         let padless: Bool = if case .char = target { true } else { false }
-        return try Kernel.text([source], target, count) { row, text in
+        var isCut = false
+        let result = try Kernel.text([source], target, count) { row, text in
             if isBoolean {
                 text.append(contentsOf: (source.values(UInt8.self)[row] != 0 ? "true" : "false").utf8)
             } else {
                 TextFormat.append(source, row: row, settings: settings, into: &text)
             }
-            if let limit { FlatCast.cut(&text, limit, dropsBlanks: padless) }
+            guard let limit else { return true }
+            let length = text.count
+            FlatCast.cut(&text, limit, dropsBlanks: padless)
+            // Texts of other types hold no blanks at their ends.
+            isCut = isCut || text.count < length
             return true
         }
+        if isCut, kind == .assignment { throw tooLong() }
+        return result
+    }
+
+    private func tooLong() -> QueryError {
+        QueryError(.stringDataRightTruncation, "value too long for type \(target.sqlName)")
     }
 
     /// Cuts to `limit` characters.
@@ -209,8 +223,8 @@ struct FlatCast {
     private func fromText() throws -> Vector {
         switch target {
         case .text, .unknown, .varchar(nil): return source.retyped(target)
-        case .varchar(let length?): return limited(length, dropsBlanks: false)
-        case .char(let length): return limited(length, dropsBlanks: true)
+        case .varchar(let length?): return try limited(length, dropsBlanks: false)
+        case .char(let length): return try limited(length, dropsBlanks: true)
         default: break
         }
         let settings = context.textSettings
@@ -226,7 +240,7 @@ struct FlatCast {
                 result.store(
                     try TextFormat.parse(column.bytes(row), as: target, settings: settings), at: row, heap: heap)
             } catch {
-                if kind == .strict { throw error }
+                if kind != .lenient { throw error }
                 clear(result, row)
                 Validity.setNull(result.ensureValidity(), row)
             }
@@ -241,14 +255,20 @@ struct FlatCast {
     }
 
     /// Text cut to a number of characters; what is short enough keeps its view.
-    private func limited(_ length: Int, dropsBlanks: Bool) -> Vector {
+    private func limited(_ length: Int, dropsBlanks: Bool) throws -> Vector {
         let result = Vector(flat: target, capacity: count)
         let column = ViewColumn(source)
         for row in 0..<count {
             let view = column.view(row)
             var bytes = view.pointee.count
             let base = StringView.bytes(at: view)
-            if bytes > length { bytes = Utf8.byteOffset(base, bytes, character: length) }
+            if bytes > length {
+                let whole = bytes
+                bytes = Utf8.byteOffset(base, bytes, character: length)
+                if kind == .assignment, !source.isNull(row), (bytes..<whole).contains(where: { base[$0] != 0x20 }) {
+                    throw tooLong()
+                }
+            }
             if dropsBlanks { while bytes > 0 && base[bytes - 1] == 0x20 { bytes -= 1 } }
             result.views[row] = bytes == view.pointee.count ? view.pointee : StringView(base, count: bytes)
         }

@@ -173,7 +173,7 @@ final class CastNode: VectorFunctionNode {
         self.context = context
         super.init(
             [operand], type: type, isStrict: true,
-            canFail: kind == .strict && Casting.canFail(from: operand.type, to: type),
+            canFail: kind != .lenient && Casting.canFail(from: operand.type, to: type, kind: kind),
             cost: operand.type.physical == .view || type.physical == .view ? 40 : 2, isVolatile: false)
     }
 

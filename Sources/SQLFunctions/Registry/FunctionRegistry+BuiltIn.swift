@@ -37,6 +37,7 @@ extension FunctionRegistry {
         RecordFunctions.register(in: self)
         MathFunctions.register(in: self)
         NumericFunctions.register(in: self)
+        SequenceFunctions.register(in: self)
         Formatting.register(in: self)
         FormatFunctions.register(in: self)
         CountAggregates.register(in: self)

@@ -39,14 +39,17 @@ package struct EvaluationContext: Sendable {
     /// How values look as text.
     package var textStyle: TextStyle
     package var variation: ExecutionVariation
+    /// Only where the coordinator's process evaluates.
+    package var sequences: (any SequenceAccess)?
     package init(
         statementTimestamp: Int64 = 0, timeZone: String = "UTC", textStyle: TextStyle = TextStyle(),
-        variation: ExecutionVariation = ExecutionVariation()
+        variation: ExecutionVariation = ExecutionVariation(), sequences: (any SequenceAccess)? = nil
     ) {
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone
         self.textStyle = textStyle
         self.variation = variation
+        self.sequences = sequences
     }
 
     /// What the text of values depends on.

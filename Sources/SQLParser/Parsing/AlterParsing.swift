@@ -10,9 +10,12 @@ extension Parser {
         case .table: object = .table
         case .view: object = .view
         case .schema: object = .schema
+        case .index: object = .index
+        case .sequence: object = .sequence
         default: throw unsupportedObject("DROP")
         }
         try advance()
+        if object == .index { _ = try accept(.concurrently) }
         let ifExists = try parseIfExists()
         let names = try parseObjectNameList()
         return .drop(Drop(object: object, names: names, ifExists: ifExists, cascade: try parseDropBehavior()))
@@ -32,6 +35,10 @@ extension Parser {
         switch token.keyword {
         case .table: object = .table
         case .view: object = .view
+        case .sequence:
+            try advance()
+            let ifExists = try parseIfExists()
+            return .alterSequence(try parseAlterSequence(ifExists: ifExists, at: position))
         default: throw unsupportedObject("ALTER")
         }
         try advance()
@@ -77,7 +84,11 @@ extension Parser {
         case .rename:
             try advance()
             if try accept(.to) { return .renameTo(try parseIdentifier()) }
-            if at(.constraint) { throw notSupported("RENAME CONSTRAINT") }
+            if try accept(.constraint) {
+                let name = try parseIdentifier()
+                try expect(.to)
+                return .renameConstraint(name, to: try parseIdentifier())
+            }
             _ = try accept(.column)
             let column = try parseIdentifier()
             try expect(.to)
@@ -136,10 +147,19 @@ extension Parser {
         case .column: object = .column
         case .schema: object = .schema
         case .database: object = .database
+        case .index: object = .index
+        case .sequence: object = .sequence
+        case .constraint: object = .constraint
         default: throw unsupportedObject("COMMENT ON")
         }
         try advance()
-        let name = try parseObjectName(limit: object == .column ? 4 : 3)
+        var name = try parseObjectName(limit: object == .column ? 4 : 3)
+        if object == .constraint {
+            // COMMENT ON CONSTRAINT name ON table: as if the constraint were a column of the table.
+            try expect(.on)
+            let table = try parseObjectName()
+            name = ObjectName(table.parts + [name.last], at: name.position)
+        }
         try expect(.is)
         let text = try accept(.null) ? nil : try parseString()
         return .comment(Comment(object: object, name: name, text: text, position: position))

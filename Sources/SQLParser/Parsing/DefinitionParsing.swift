@@ -27,6 +27,12 @@ extension Parser {
             return .createView(try parseCreateView(orReplace, persistence == .temporary, at: position))
         case .schema where persistence == .permanent && !orReplace:
             return .createSchema(try parseCreateSchema(at: position))
+        case .index, .unique:
+            if persistence != .permanent || orReplace { throw syntaxError() }
+            return .createIndex(try parseCreateIndex(at: position))
+        case .sequence:
+            if orReplace { throw syntaxError() }
+            return .createSequence(try parseCreateSequence(isTemporary: persistence == .temporary, at: position))
         default: throw unsupportedObject("CREATE")
         }
     }
@@ -42,14 +48,6 @@ extension Parser {
             return notSupported(verb + " " + lexer.foldedWord(token).uppercasedASCII)
         default: return syntaxError()
         }
-    }
-
-    private mutating func parseIfNotExists() throws(ParseFailure) -> Bool {
-        guard at(.if), try peek().keyword == .not else { return false }
-        try advance()
-        try advance()
-        try expect(.exists)
-        return true
     }
 
     // MARK: - CREATE TABLE
@@ -195,7 +193,7 @@ extension Parser {
             kind = .primaryKey
         case .unique:
             try advance()
-            kind = .unique
+            kind = .unique(nullsAreEqual: try parseNullsDistinct())
         case .references: kind = .references(try parseReferences())
         case .generated: kind = try parseGenerated()
         default:
@@ -247,8 +245,12 @@ extension Parser {
         }
         try expect(.as)
         if try accept(.identity) {
-            if atKind(.leftParenthesis) { throw notSupported("sequence options of an identity column") }
-            return .identity(always: always)
+            var settings = SequenceSettings()
+            if try acceptKind(.leftParenthesis) {
+                settings = try parseSequenceSettings()
+                try expectKind(.rightParenthesis)
+            }
+            return .identity(always: always, settings)
         }
         guard always else { throw syntaxError() }
         let expression = try parseExpressionInParentheses()
@@ -263,7 +265,11 @@ extension Parser {
         var onDelete: String?
         var onUpdate: String?
         while true {
-            if at(.match) { throw notSupported("MATCH in a foreign key") }
+            if at(.match), try peek().keyword != .simple { throw notSupported("MATCH in a foreign key") }
+            if try accept(.match) {
+                try advance()
+                continue
+            }
             guard at(.on) else { break }
             try advance()
             let isDelete = try accept(.delete)
@@ -296,7 +302,8 @@ extension Parser {
         case .unique:
             try advance()
             if at(.using) { throw notSupported("USING INDEX") }
-            kind = .unique(try parseColumnList())
+            let nullsAreEqual = try parseNullsDistinct()
+            kind = .unique(try parseColumnList(), nullsAreEqual: nullsAreEqual)
         case .primary:
             try advance()
             try expect(.key)
@@ -310,7 +317,8 @@ extension Parser {
         case .exclude: throw notSupported("EXCLUDE constraint")
         default: throw syntaxError()
         }
-        if at(.include) { throw notSupported("INCLUDE in a constraint") }
+        // Columns that an index carries along change no result.
+        if try accept(.include) { _ = try parseColumnList() }
         try parseConstraintAttributes()
         return TableConstraint(name: name, kind: kind, position: position)
     }

@@ -70,13 +70,19 @@ extension SyntaxPrinter {
             print(value, minimum: Precedence.sign)
         case .check(let condition): printCheck(condition)
         case .primaryKey: text += "PRIMARY KEY"
-        case .unique: text += "UNIQUE"
+        case .unique(let nullsAreEqual): text += nullsAreEqual ? "UNIQUE NULLS NOT DISTINCT" : "UNIQUE"
         case .references(let target): print(target)
         case .generated(let expression):
             text += "GENERATED ALWAYS AS ("
             print(expression)
             text += ") STORED"
-        case .identity(let always): text += "GENERATED \(always ? "ALWAYS" : "BY DEFAULT") AS IDENTITY"
+        case .identity(let always, let settings):
+            text += "GENERATED \(always ? "ALWAYS" : "BY DEFAULT") AS IDENTITY"
+            if settings != SequenceSettings() {
+                text += " ("
+                print(settings)
+                text += ")"
+            }
         }
     }
 
@@ -101,8 +107,8 @@ extension SyntaxPrinter {
         case .primaryKey(let columns):
             text += "PRIMARY KEY"
             printColumns(columns)
-        case .unique(let columns):
-            text += "UNIQUE"
+        case .unique(let columns, let nullsAreEqual):
+            text += nullsAreEqual ? "UNIQUE NULLS NOT DISTINCT" : "UNIQUE"
             printColumns(columns)
         case .foreignKey(let columns, let target):
             text += "FOREIGN KEY"
@@ -181,6 +187,11 @@ extension SyntaxPrinter {
         case .renameTo(let name):
             text += "RENAME TO "
             print(name)
+        case .renameConstraint(let name, let new):
+            text += "RENAME CONSTRAINT "
+            print(name)
+            text += " TO "
+            print(new)
         case .setSchema(let name):
             text += "SET SCHEMA "
             print(name)

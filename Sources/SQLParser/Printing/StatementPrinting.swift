@@ -23,6 +23,9 @@ extension SyntaxPrinter {
         case .createTable(let create): print(create)
         case .createView(let create): print(create)
         case .createSchema(let create): print(create)
+        case .createIndex(let create): print(create)
+        case .createSequence(let create): print(create)
+        case .alterSequence(let alter): print(alter)
         case .drop(let drop):
             text += "DROP " + drop.object.rawValue.uppercasedASCII + " "
             if drop.ifExists { text += "IF EXISTS " }
@@ -31,7 +34,12 @@ extension SyntaxPrinter {
         case .alterTable(let alter): print(alter)
         case .comment(let comment):
             text += "COMMENT ON " + comment.object.rawValue.uppercasedASCII + " "
-            print(comment.name)
+            if comment.object == .constraint {
+                text += Self.identifier(comment.name.last) + " ON "
+                print(ObjectName(Array(comment.name.parts.dropLast()), at: comment.name.position))
+            } else {
+                print(comment.name)
+            }
             text += " IS " + (comment.text.map(SyntaxPrinter.stringLiteral) ?? "NULL")
         default: printSession(statement)
         }

@@ -47,12 +47,12 @@ package struct ColumnConstraint: Hashable, Sendable {
         case defaultValue(Expression)
         case check(Expression)
         case primaryKey
-        case unique
+        case unique(nullsAreEqual: Bool)
         case references(ForeignKeyTarget)
         /// `GENERATED ALWAYS AS (expression) STORED`.
         case generated(Expression)
         /// `GENERATED ALWAYS | BY DEFAULT AS IDENTITY`.
-        case identity(always: Bool)
+        case identity(always: Bool, SequenceSettings)
     }
     package let name: Identifier?
     package let kind: Kind
@@ -71,7 +71,8 @@ package struct TableConstraint: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case check(Expression)
         case primaryKey([Identifier])
-        case unique([Identifier])
+        /// `nullsAreEqual`: NULLS NOT DISTINCT.
+        case unique([Identifier], nullsAreEqual: Bool)
         case foreignKey([Identifier], ForeignKeyTarget)
     }
     package let name: Identifier?
@@ -102,7 +103,7 @@ package struct CreateSchema: Hashable, Sendable {
 }
 
 package struct Drop: Hashable, Sendable {
-    package enum Object: String, Hashable, Sendable { case table, view, schema }
+    package enum Object: String, Hashable, Sendable { case table, view, schema, index, sequence }
     package let object: Object
     package let names: [ObjectName]
     package let ifExists: Bool
@@ -124,6 +125,7 @@ package struct AlterTable: Hashable, Sendable {
         case dropConstraint(Identifier, ifExists: Bool, cascade: Bool)
         case renameColumn(Identifier, to: Identifier)
         case renameTo(Identifier)
+        case renameConstraint(Identifier, to: Identifier)
         case setSchema(Identifier)
         case ownerTo(Identifier)
     }
@@ -135,7 +137,9 @@ package struct AlterTable: Hashable, Sendable {
 }
 
 package struct Comment: Hashable, Sendable {
-    package enum Object: String, Hashable, Sendable { case table, view, column, schema, database }
+    package enum Object: String, Hashable, Sendable {
+        case table, view, column, schema, database, index, sequence, constraint
+    }
     package let object: Object
     package let name: ObjectName
     /// Nil for `IS NULL`: the comment is removed.

@@ -36,7 +36,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         self.openReader = openReader
         evaluationContext = EvaluationContext(
             statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone,
-            textStyle: descriptor.textStyle, variation: descriptor.variation)
+            textStyle: descriptor.textStyle, variation: descriptor.variation, sequences: SequenceScope.current)
     }
 
     func table(for name: TableName) throws -> any TableProvider {

@@ -1,0 +1,110 @@
+// The text of a view: what it means must not change with the search path, with temporary tables, or with columns that its
+// tables get later. So names of tables are written in full, and `*` as the columns it stands for now.
+
+import Diagnostics
+import QueryPlan
+import SQLParser
+import Storage
+
+/// A piece of a text to be written differently.
+private struct TextEdit {
+    var offset: Int
+    var old: String
+    var new: String
+}
+
+extension StatementBinder {
+    /// The query as text that means the same for ever.
+    func viewText(_ query: Query) throws -> String {
+        let text = SyntaxPrinter.text(of: query)
+        let printed = try StatementParser.parseQuery(text)
+        var edits: [TextEdit] = []
+        try expandStars(printed, outer: nil, &edits)
+        qualifyNames(printed, &edits)
+        return Self.applying(edits, to: text)
+    }
+
+    private static func spelled(_ parts: [String]) -> String {
+        parts.map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
+    }
+
+    /// Edits that do not find what they expect are left out: the text then means what it meant before.
+    private static func applying(_ edits: [TextEdit], to text: String) -> String {
+        var scalars = Array(text.unicodeScalars)
+        for edit in edits.sorted(by: { $0.offset > $1.offset }) {
+            let old = Array(edit.old.unicodeScalars)
+            let end = edit.offset + old.count
+            guard end <= scalars.count, Array(scalars[edit.offset..<end]) == old else { continue }
+            scalars.replaceSubrange(edit.offset..<end, with: Array(edit.new.unicodeScalars))
+        }
+        var result = String.UnicodeScalarView()
+        result.append(contentsOf: scalars)
+        return String(result)
+    }
+
+    private func qualifyNames(_ query: Query, _ edits: inout [TextEdit]) {
+        var collector = RelationCollector()
+        collector.visit(query)
+        for name in collector.occurrences where !collector.commonTableNames.contains(name.parts) {
+            let full: TableName
+            switch relations.byName[name.parts] {
+            case .table(let table, _)?, .view(let table, _, _)?: full = table
+            case nil: continue
+            }
+            let parts =
+                full.catalog == catalog.defaultCatalog
+                ? [full.schema, full.table] : [full.catalog, full.schema, full.table]
+            // A file under a quoted name stays one.
+            if name.parts.count == 1, full.table != name.parts[0] { continue }
+            edits.append(
+                TextEdit(offset: name.position.offset, old: Self.spelled(name.parts), new: Self.spelled(parts)))
+        }
+    }
+
+    private func expandStars(_ query: Query, outer: CommonTableScope?, _ edits: inout [TextEdit]) throws {
+        let scope = try query.with.map { try declare($0, parent: nil, outer: outer).scope } ?? outer
+        try expandStars(query.body, scope, &edits)
+    }
+
+    private func expandStars(_ body: QueryBody, _ commonTables: CommonTableScope?, _ edits: inout [TextEdit]) throws {
+        switch body {
+        case .setOperation(let operation):
+            try expandStars(operation.left, commonTables, &edits)
+            try expandStars(operation.right, commonTables, &edits)
+        case .nested(let query): try expandStars(query, outer: commonTables, &edits)
+        case .select(let core): try expandStars(core, commonTables, &edits)
+        case .values, .table: break
+        }
+    }
+
+    private func expandStars(_ core: SelectCore, _ commonTables: CommonTableScope?, _ edits: inout [TextEdit]) throws {
+        let stars = core.items.compactMap { item -> (StarItem, SourcePosition)? in
+            guard case .star(let star) = item.kind, star.exclude.isEmpty, star.replace.isEmpty, star.rename.isEmpty
+            else { return nil }
+            return (star, item.position)
+        }
+        guard !stars.isEmpty else { return }
+        let scope = Scope(parent: nil, commonTables: commonTables, select: SelectState(), clause: .fromClause)
+        _ = try bindFrom(core.from, scope)
+        for (star, position) in stars {
+            var columns = scope.namespace.columns
+            if !star.qualifier.isEmpty {
+                guard let (relation, _) = try findRelation(star.qualifier[...], scope, at: position) else { continue }
+                columns = relation.columns
+            }
+            let names = columns.map { column -> String in
+                let relation = scope.namespace.relations.first { relation in
+                    relation.columns.contains { $0.id == column.id }
+                }
+                let isUnique = scope.namespace.columns.filter { $0.name == column.name }.count == 1
+                guard let relation, !relation.name.isEmpty, !isUnique || !star.qualifier.isEmpty else {
+                    return SyntaxPrinter.identifier(column.name)
+                }
+                return Self.spelled([relation.name, column.name])
+            }
+            let written = star.qualifier.isEmpty ? "*" : Self.spelled(star.qualifier) + ".*"
+            if names.isEmpty { continue }
+            edits.append(TextEdit(offset: position.offset, old: written, new: names.joined(separator: ", ")))
+        }
+    }
+}

@@ -13,7 +13,7 @@ extension StatementBinder {
     {
         var scope = outer
         var tables: [CommonTable] = []
-        for definition in with.tables {
+        for definition in with.isRecursive ? try Self.inOrderOfUse(with.tables) : with.tables {
             if tables.contains(where: { $0.definition.name == definition.name }) {
                 throw QueryError(
                     .duplicateAlias, "WITH query name \"\(definition.name)\" specified more than once",
@@ -30,6 +30,31 @@ extension StatementBinder {
             scope = CommonTableScope(table, parent: scope)
         }
         return (scope, tables)
+    }
+
+    /// The tables of WITH RECURSIVE, which may refer to ones that are written after them, each behind those that it uses.
+    private static func inOrderOfUse(_ tables: [CommonTableExpression]) throws -> [CommonTableExpression] {
+        let names = Set(tables.map(\.name.text))
+        if names.count < tables.count { return tables }
+        let uses = tables.map { table -> Set<String> in
+            var collector = RelationCollector()
+            collector.visit(table.query)
+            let used = collector.names.compactMap { $0.parts.count == 1 ? $0.parts[0] : nil }
+            return names.intersection(used).subtracting([table.name.text])
+        }
+        var result: [CommonTableExpression] = []
+        var done: Set<String> = []
+        while result.count < tables.count {
+            let next = tables.indices.first { !done.contains(tables[$0].name.text) && uses[$0].isSubset(of: done) }
+            guard let next else {
+                let name = tables.first { !done.contains($0.name.text) }?.name
+                throw QueryError(
+                    .featureNotSupported, "mutual recursion between WITH items is not implemented", at: name?.position)
+            }
+            result.append(tables[next])
+            done.insert(tables[next].name.text)
+        }
+        return result
     }
 
     /// A fresh copy of the table's query: each reference has columns of its own.

@@ -89,7 +89,7 @@ enum Clause: Sendable {
     }
     var allowsSetReturning: Bool {
         switch self {
-        case .select, .orderBy, .distinctOn: true
+        case .select, .groupBy, .orderBy, .distinctOn: true
         default: false
         }
     }
@@ -150,6 +150,8 @@ final class Scope {
     var aggregateDepth = 0
     /// Above 0 within a window call.
     var windowDepth = 0
+    /// The construct around, CASE or COALESCE, whose operands are evaluated only where they are needed.
+    var conditional: String?
     /// Whether this scope is what a LATERAL item of a FROM clause sees to its left.
     let isLateral: Bool
     /// How many SELECTs are around it.
@@ -218,7 +220,12 @@ final class SelectState {
 extension StatementBinder {
     /// The column that a name of one to four parts stands for.
     func resolveColumn(_ parts: [String], _ scope: Scope, at position: SourcePosition) throws -> Expression {
-        parts.count == 1
+        if parts.count > 4 {
+            throw QueryError(
+                .syntaxError,
+                "improper qualified name (too many dotted names): \(parts.joined(separator: "."))", at: position)
+        }
+        return parts.count == 1
             ? try resolveUnqualified(parts[0], scope, at: position)
             : try resolveQualified(parts, scope, at: position)
     }

@@ -154,14 +154,12 @@ private final class WindowSource: BatchSource {
                     peers: peers,
                     into: builder)
             case .function(let function):
-                if function.usesFrame && call.layout.call.frame.exclusion != .none {
-                    throw QueryError.notSupported("EXCLUDE with \(function.name)")
-                }
                 let frames = function.usesFrame ? try makeFrames(call, peers, rows, count) : nil
-                let partition = WindowFunction.Partition(
+                var partition = WindowFunction.Partition(
                     rowCount: count, arguments: arguments, peerStart: peers.start, peerEnd: peers.end,
                     frameStart: frames?.start ?? [], frameEnd: frames?.end ?? [],
                     ignoresNulls: call.layout.call.ignoresNulls)
+                if function.usesFrame { partition.exclusion = call.layout.call.frame.exclusion }
                 let values = try function.evaluate(partition, call.layout.call.type)
                 for row in 0..<count { builder.append(values.value(at: row)) }
             }

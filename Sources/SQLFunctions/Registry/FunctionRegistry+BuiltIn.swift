@@ -34,6 +34,7 @@ extension FunctionRegistry {
         SimilarSubstring.register(in: self)
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
+        QuerySupportFunctions.register(in: self)
         MathFunctions.register(in: self)
         Formatting.register(in: self)
         FormatFunctions.register(in: self)

@@ -174,6 +174,8 @@ package struct WindowFunction: Sendable {
         package var frameStart: [Int32]
         package var frameEnd: [Int32]
         package var ignoresNulls: Bool
+        /// Rows around the current one that its frame leaves out.
+        package var exclusion = WindowFrame.Exclusion.none
         package init(
             rowCount: Int, arguments: [Vector], peerStart: [Int32], peerEnd: [Int32], frameStart: [Int32],
             frameEnd: [Int32], ignoresNulls: Bool
@@ -185,6 +187,16 @@ package struct WindowFunction: Sendable {
             self.frameStart = frameStart
             self.frameEnd = frameEnd
             self.ignoresNulls = ignoresNulls
+        }
+
+        /// Whether the frame of `row`, within its bounds, holds the row at `position`.
+        func holds(_ position: Int, _ row: Int) -> Bool {
+            switch exclusion {
+            case .none: true
+            case .currentRow: position != row
+            case .group: position < Int(peerStart[row]) || position >= Int(peerEnd[row])
+            case .ties: position == row || position < Int(peerStart[row]) || position >= Int(peerEnd[row])
+            }
         }
     }
     package var name: String

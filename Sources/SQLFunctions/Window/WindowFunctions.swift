@@ -169,12 +169,15 @@ enum WindowFunctions {
                         let start = Int(partition.frameStart[row])
                         let end = Int(partition.frameEnd[row])
                         if start >= end { continue }
-                        if !partition.ignoresNulls {
+                        func counts(_ position: Int) -> Bool {
+                            partition.holds(position, row) && !(partition.ignoresNulls && values.isNull(position))
+                        }
+                        if !partition.ignoresNulls && partition.exclusion == .none {
                             positions[row] = isFirst ? start : end - 1
                         } else if isFirst {
-                            positions[row] = (start..<end).first { !values.isNull($0) } ?? -1
+                            positions[row] = (start..<end).first(where: counts) ?? -1
                         } else {
-                            positions[row] = (start..<end).last { !values.isNull($0) } ?? -1
+                            positions[row] = (start..<end).last(where: counts) ?? -1
                         }
                     }
                     return pick(values, positions, fallback: nil, type)
@@ -195,11 +198,12 @@ enum WindowFunctions {
                     }
                     let start = Int(partition.frameStart[row])
                     let end = Int(partition.frameEnd[row])
-                    if !partition.ignoresNulls {
+                    if !partition.ignoresNulls && partition.exclusion == .none {
                         if start + number - 1 < end { positions[row] = start + number - 1 }
                     } else if start < end {
                         var seen = 0
-                        for position in start..<end where !values.isNull(position) {
+                        for position in start..<end where partition.holds(position, row) {
+                            if partition.ignoresNulls && values.isNull(position) { continue }
                             seen += 1
                             if seen == number {
                                 positions[row] = position

@@ -204,7 +204,7 @@ extension StatementBinder {
         }
         var expression = expression
         if expression.type.elementType != nil || expression.type.recordFields != nil {
-            expression = orderKey(expression)
+            expression = try orderKey(expression)
         }
         return SortKey(expression, isDescending: isDescending, nullsFirst: item.nulls.map { $0 == .first })
     }

@@ -64,13 +64,18 @@ extension StatementBinder {
         if let working = table.workingTable {
             let columns = ids.copies(of: working.columns)
             let plan = LogicalPlan.workingTable(LogicalWorkingTable(workingTable: working.number, columns: columns))
-            return BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
+            table.hiddenColumns = Array(columns.suffix(table.hiddenCount))
+            return BoundQuery(plan: plan, columns: columns.dropLast(table.hiddenCount).map { ScopeColumn($0) })
         }
         if table.isBindingBase {
             throw QueryError(
                 .invalidRecursion,
                 "recursive reference to query \"\(table.definition.name)\" must not appear within its non-recursive term",
                 at: position)
+        }
+        if !table.isRecursive, table.definition.search != nil || table.definition.cycle != nil {
+            throw QueryError(
+                .syntaxError, "WITH query is not recursive", at: table.definition.name.position)
         }
         let bound =
             try table.isRecursive
@@ -117,11 +122,16 @@ extension StatementBinder {
         var base = try settled(bindBody(operation.left, parent: table.parent, commonTables: baseScope))
         base = try renamed(base, table.definition.columns, of: name.text)
 
+        let traversal = try bindTraversal(table.definition, base)
+        if let traversal { base = traversal.base(base) }
+
         let number = workingTableCount
         workingTableCount += 1
-        let workingColumns = base.columns.map { ids.column($0.name, $0.type) }
+        let names = base.columns.map(\.name) + (traversal?.columns.map(\.name) ?? [])
+        let workingColumns = zip(base.plan.columns, names).map { ids.column($1, $0.type) }
         let working = CommonTable(table.definition, environment: environment, parent: table.parent, isRecursive: true)
         working.workingTable = (number, workingColumns)
+        working.hiddenCount = traversal?.columns.count ?? 0
         let stepScope = CommonTableScope(working, parent: environment)
         var step = try bindBody(operation.right, parent: table.parent, commonTables: stepScope)
         if working.referenceCount > 1 {
@@ -134,6 +144,7 @@ extension StatementBinder {
                 .invalidRecursion, "recursive reference to query \"\(name)\" must not appear within \(construct)",
                 at: name.position)
         }
+        if traversal != nil { step = try carrying(working.hiddenColumns, step, at: operation.position) }
         guard step.columns.count == base.columns.count else {
             throw QueryError(
                 .syntaxError, "each UNION query must have the same number of columns", at: operation.position)
@@ -150,7 +161,8 @@ extension StatementBinder {
             }
             step = try retyped(step, index, to: wanted, at: operation.position)
         }
-        let columns = base.columns.map { ids.column($0.name, $0.type) }
+        if let traversal { step = try traversal.step(step, working.hiddenColumns, self) }
+        let columns = zip(base.plan.columns, names).map { ids.column($1, $0.type) }
         let plan = LogicalPlan.recursive(
             LogicalRecursive(
                 workingTable: number, keepsDuplicates: operation.isAll, columns: columns, base: base.plan,

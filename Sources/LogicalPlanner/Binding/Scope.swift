@@ -104,6 +104,10 @@ final class CommonTable {
     let isRecursive: Bool
     /// Within the recursive term: the working table and the columns of the base term.
     var workingTable: (number: Int, columns: [PlanColumn])?
+    /// How many of the working table's columns, the last ones, are those of SEARCH and CYCLE, which have no names in the
+    /// recursive term; and what they are called in the plan of the last reference.
+    var hiddenCount = 0
+    var hiddenColumns: [PlanColumn] = []
     /// Within the non-recursive term, where the table must not be named.
     var isBindingBase = false
     var referenceCount = 0

@@ -85,7 +85,7 @@ package struct SessionSettings: Sendable {
 
     package static func definition(_ name: String) -> Definition? {
         let canonical = canonicalName(name)
-        return definitions.first { $0.name == canonical }
+        return definitions.first { $0.name == canonical } ?? plannerDefinitions.first { $0.name == canonical }
     }
 
     /// `TIME ZONE` and case variants by one name.

@@ -9,6 +9,7 @@ import SQLParser
 extension StatementBinder {
     func bindFunction(_ call: FunctionCall, _ scope: Scope, at position: SourcePosition) throws -> Expression {
         let name = try functionName(call.name)
+<<<<<<< HEAD
         if let positional = try NamedArguments.positional(name, call.arguments, at: position) {
             let zero = Operand(expression: .literal(.integer(0), .int32), position: position)
             return try callScalar(name, positional.map { try $0.map { try operand($0, scope) } ?? zero }, at: position)
@@ -16,6 +17,9 @@ extension StatementBinder {
         if let argument = call.arguments.first(where: { $0.name != nil }) {
             throw QueryError.notSupported("named arguments", at: argument.value.position)
         }
+=======
+        let call = try withOrderedArguments(call, name, at: position)
+>>>>>>> a0691f4 (Queries: TABLESAMPLE, LIMIT by sub-queries, named arguments, every frame, guards around sub-queries in CASE; 700 records)
         if let argument = call.arguments.first(where: \.isVariadic) {
             throw QueryError.notSupported("VARIADIC arguments", at: argument.value.position)
         }
@@ -39,6 +43,13 @@ extension StatementBinder {
     func functionName(_ name: ObjectName) throws -> String {
         if let schema = name.schema, schema != "pg_catalog" {
             let text = name.parts.joined(separator: ".")
+            let isKnown =
+                ["public", "information_schema"].contains(schema)
+                || session.searchPath.contains { $0.schema == schema }
+            if !isKnown {
+                throw QueryError(
+                    SQLState("3F000"), "schema \"\(schema)\" does not exist", at: name.position, object: schema)
+            }
             throw QueryError(
                 .undefinedFunction, "function \(text) does not exist", at: name.position, object: text)
         }
@@ -122,6 +133,12 @@ extension StatementBinder {
             }
             ordering = within
         }
+        var name = name
+        if within.first?.isDescending == true,
+            !registry.aggregateOverloads(name + OrderedSets.descendingSuffix).isEmpty
+        {
+            name += OrderedSets.descendingSuffix
+        }
         let resolved = try registry.resolveAggregate(
             name, arguments.map(\.type), literals: arguments.map(\.expression.literal), at: position)
         if resolved.function.isOrderedSet != !within.isEmpty {
@@ -187,7 +204,7 @@ extension StatementBinder {
         }
         var expression = expression
         if expression.type.elementType != nil || expression.type.recordFields != nil {
-            expression = orderKey(expression)
+            expression = try orderKey(expression)
         }
         return SortKey(expression, isDescending: isDescending, nullsFirst: item.nulls.map { $0 == .first })
     }
@@ -217,6 +234,11 @@ extension StatementBinder {
         if scope.aggregateDepth > 0 {
             throw QueryError.notSupported(
                 "a set-returning function within an aggregate", at: position,
+                hint: "Move the set-returning function into a LATERAL FROM item.")
+        }
+        if let construct = scope.conditional {
+            throw QueryError.notSupported(
+                "a set-returning function in \(construct)", at: position,
                 hint: "Move the set-returning function into a LATERAL FROM item.")
         }
         guard let state = scope.select, scope.clause.allowsSetReturning, scope.windowDepth == 0 else {

@@ -13,7 +13,7 @@ extension StatementBinder {
     {
         var scope = outer
         var tables: [CommonTable] = []
-        for definition in with.tables {
+        for definition in with.isRecursive ? try Self.inOrderOfUse(with.tables) : with.tables {
             if tables.contains(where: { $0.definition.name == definition.name }) {
                 throw QueryError(
                     .duplicateAlias, "WITH query name \"\(definition.name)\" specified more than once",
@@ -32,6 +32,31 @@ extension StatementBinder {
         return (scope, tables)
     }
 
+    /// The tables of WITH RECURSIVE, which may refer to ones that are written after them, each behind those that it uses.
+    private static func inOrderOfUse(_ tables: [CommonTableExpression]) throws -> [CommonTableExpression] {
+        let names = Set(tables.map(\.name.text))
+        if names.count < tables.count { return tables }
+        let uses = tables.map { table -> Set<String> in
+            var collector = RelationCollector()
+            collector.visit(table.query)
+            let used = collector.names.compactMap { $0.parts.count == 1 ? $0.parts[0] : nil }
+            return names.intersection(used).subtracting([table.name.text])
+        }
+        var result: [CommonTableExpression] = []
+        var done: Set<String> = []
+        while result.count < tables.count {
+            let next = tables.indices.first { !done.contains(tables[$0].name.text) && uses[$0].isSubset(of: done) }
+            guard let next else {
+                let name = tables.first { !done.contains($0.name.text) }?.name
+                throw QueryError(
+                    .featureNotSupported, "mutual recursion between WITH items is not implemented", at: name?.position)
+            }
+            result.append(tables[next])
+            done.insert(tables[next].name.text)
+        }
+        return result
+    }
+
     /// A fresh copy of the table's query: each reference has columns of its own.
     func bindCommonTable(_ table: CommonTable, at position: SourcePosition) throws -> BoundQuery {
         table.referenceCount += 1
@@ -39,13 +64,18 @@ extension StatementBinder {
         if let working = table.workingTable {
             let columns = ids.copies(of: working.columns)
             let plan = LogicalPlan.workingTable(LogicalWorkingTable(workingTable: working.number, columns: columns))
-            return BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) })
+            table.hiddenColumns = Array(columns.suffix(table.hiddenCount))
+            return BoundQuery(plan: plan, columns: columns.dropLast(table.hiddenCount).map { ScopeColumn($0) })
         }
         if table.isBindingBase {
             throw QueryError(
                 .invalidRecursion,
                 "recursive reference to query \"\(table.definition.name)\" must not appear within its non-recursive term",
                 at: position)
+        }
+        if !table.isRecursive, table.definition.search != nil || table.definition.cycle != nil {
+            throw QueryError(
+                .syntaxError, "WITH query is not recursive", at: table.definition.name.position)
         }
         let bound =
             try table.isRecursive
@@ -96,11 +126,16 @@ extension StatementBinder {
             base = try retyped(base, index, to: .anyNumeric, at: operation.position)
         }
 
+        let traversal = try bindTraversal(table.definition, base)
+        if let traversal { base = traversal.base(base) }
+
         let number = workingTableCount
         workingTableCount += 1
-        let workingColumns = base.columns.map { ids.column($0.name, $0.type) }
+        let names = base.columns.map(\.name) + (traversal?.columns.map(\.name) ?? [])
+        let workingColumns = zip(base.plan.columns, names).map { ids.column($1, $0.type) }
         let working = CommonTable(table.definition, environment: environment, parent: table.parent, isRecursive: true)
         working.workingTable = (number, workingColumns)
+        working.hiddenCount = traversal?.columns.count ?? 0
         let stepScope = CommonTableScope(working, parent: environment)
         var step = try bindBody(operation.right, parent: table.parent, commonTables: stepScope)
         if working.referenceCount > 1 {
@@ -113,6 +148,7 @@ extension StatementBinder {
                 .invalidRecursion, "recursive reference to query \"\(name)\" must not appear within \(construct)",
                 at: name.position)
         }
+        if traversal != nil { step = try carrying(working.hiddenColumns, step, at: operation.position) }
         guard step.columns.count == base.columns.count else {
             throw QueryError(
                 .syntaxError, "each UNION query must have the same number of columns", at: operation.position)
@@ -129,7 +165,8 @@ extension StatementBinder {
             }
             step = try retyped(step, index, to: wanted, at: operation.position)
         }
-        let columns = base.columns.map { ids.column($0.name, $0.type) }
+        if let traversal { step = try traversal.step(step, working.hiddenColumns, self) }
+        let columns = zip(base.plan.columns, names).map { ids.column($1, $0.type) }
         let plan = LogicalPlan.recursive(
             LogicalRecursive(
                 workingTable: number, keepsDuplicates: operation.isAll, columns: columns, base: base.plan,

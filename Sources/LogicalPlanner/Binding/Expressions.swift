@@ -62,6 +62,9 @@ extension StatementBinder {
         switch syntax.kind {
         case .unary(let name, let operand): return try bindUnary(name, operand, scope, at: position)
         case .coalesce(let operands):
+            let outer = scope.conditional
+            scope.conditional = outer ?? "COALESCE"
+            defer { scope.conditional = outer }
             let bound = try operands.map { try operand($0, scope) }
             let (expressions, type) = try unify(bound, construct: "COALESCE", isShown: scope.aggregateDepth == 0)
             return expressions.count == 1 ? expressions[0] : .coalesce(expressions, type: type)
@@ -77,10 +80,7 @@ extension StatementBinder {
             // PostgreSQL's function takes the zone first.
             return try callScalar("timezone", [operand(zone, scope), operand(value, scope)], at: position)
         case .collate(let operand, let collation):
-            guard ["c", "posix", "default", "ucs_basic", "und-x-icu"].contains(collation.last.lowercased()) else {
-                throw QueryError.notSupported("collation \"\(collation.last)\"", at: collation.position)
-            }
-            return try bind(operand, scope)
+            return try bindCollate(operand, collation, scope, at: position)
         case .array(let elements): return try bindArray(elements, elementType: nil, scope, at: position)
         case .subscripts(let operand, let subscripts):
             return try bindSubscripts(operand, subscripts, scope, at: position)
@@ -97,6 +97,26 @@ extension StatementBinder {
         }
     }
 
+    /// Text is ordered by its bytes, which is what the collations of standard C are.
+    private func bindCollate(
+        _ operand: SyntaxExpression, _ collation: ObjectName, _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        let name = collation.last
+        let value = try bind(operand, scope)
+        guard value.type.isString || value.type.elementType?.isString == true else {
+            throw QueryError(
+                .datatypeMismatch,
+                "collations are not supported by type \(TypeConversion.displayName(value.type))", at: position)
+        }
+        if ["C", "POSIX", "default", "ucs_basic", "und-x-icu"].contains(name) { return value }
+        if name.contains("_") || name.contains("-x-") {
+            throw QueryError.notSupported("collation \"\(name)\"", at: collation.position)
+        }
+        throw QueryError(
+            .undefinedObject, "collation \"\(name)\" for encoding \"UTF8\" does not exist", at: collation.position,
+            object: name)
+    }
+
     private func bindUnary(
         _ name: OperatorName, _ syntax: SyntaxExpression, _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
@@ -108,6 +128,9 @@ extension StatementBinder {
     // MARK: - Conditional expressions
 
     private func bindCase(_ syntax: CaseExpression, _ scope: Scope, at position: SourcePosition) throws -> Expression {
+        let outer = scope.conditional
+        scope.conditional = outer ?? "CASE"
+        defer { scope.conditional = outer }
         var conditions: [Expression] = []
         var results: [Operand] = []
         var subject = try syntax.operand.map { try operand($0, scope) }

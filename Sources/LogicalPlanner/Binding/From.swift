@@ -41,7 +41,9 @@ extension StatementBinder {
     private func bindReference(_ reference: TableReference, _ scope: Scope, visible: Namespace) throws -> FromItem {
         try nested(at: reference.position) {
             if let sample = reference.sample {
-                throw QueryError.notSupported("TABLESAMPLE", at: sample.method.position)
+                var whole = reference
+                whole.sample = nil
+                return try sampled(bindReference(whole, scope, visible: visible), sample, reference, scope)
             }
             switch reference.kind {
             case .table(let name, _): return try bindNamedTable(name, alias: reference.alias, scope)
@@ -216,7 +218,12 @@ extension StatementBinder {
         var merged: [ScopeColumn] = []
         var extra: [(column: PlanColumn, expression: Expression)] = []
         var mergedIDs: Set<ColumnID> = []
-        for name in names {
+        for (index, name) in names.enumerated() {
+            if names[..<index].contains(where: { $0.text == name.text }) {
+                throw QueryError(
+                    SQLState("42701"), "column name \"\(name)\" appears more than once in USING clause",
+                    at: name.position, object: name.text)
+            }
             let first = try usingColumn(name, left.namespace, side: "left")
             let second = try usingColumn(name, right.namespace, side: "right")
             let (a, b) = try align(

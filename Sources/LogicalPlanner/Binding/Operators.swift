@@ -100,7 +100,7 @@ extension StatementBinder {
         -> Expression
     {
         var (first, second) = try align(left, right, comparison: name, at: position)
-        if first.type.recordFields != nil { (first, second) = (orderKey(first), orderKey(second)) }
+        if first.type.recordFields != nil { (first, second) = (try orderKey(first), try orderKey(second)) }
         if first.type == .json {
             throw QueryError(
                 .undefinedFunction, "operator does not exist: json \(name) json", at: position, object: name)
@@ -197,7 +197,7 @@ extension StatementBinder {
         }
         var (first, second) = try align(
             operand(left, scope), operand(right, scope), comparison: "IS DISTINCT FROM", at: position)
-        if first.type.recordFields != nil { (first, second) = (orderKey(first), orderKey(second)) }
+        if first.type.recordFields != nil { (first, second) = (try orderKey(first), try orderKey(second)) }
         let same: Expression
         if first.literal == .null {
             same = .isNull(second)

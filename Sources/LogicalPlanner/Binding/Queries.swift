@@ -68,10 +68,15 @@ extension StatementBinder {
         if query.orderBy.isEmpty, query.limit == nil, query.offset == nil { return bound }
         bound = try settled(bound)
         if !query.orderBy.isEmpty {
+            var isSetOperation = false
+            if case .setOperation = query.body { isSetOperation = true }
             let keys = try query.orderBy.flatMap { item in
                 item.isEveryColumn
                     ? try bound.columns.map { try sortKey(item, $0.reference) }
-                    : [try outputSortKey(item, bound, parent: parent, commonTables: commonTables)]
+                    : [
+                        try outputSortKey(
+                            item, bound, isSetOperation: isSetOperation, parent: parent, commonTables: commonTables)
+                    ]
             }
             bound.plan = .sort(LogicalSort(keys: keys, input: bound.plan))
         }
@@ -105,7 +110,7 @@ extension StatementBinder {
 
     /// A key over a result's own columns: an ordinal, a name, or an expression of names.
     private func outputSortKey(
-        _ item: SortItem, _ query: BoundQuery, parent: Scope?, commonTables: CommonTableScope?
+        _ item: SortItem, _ query: BoundQuery, isSetOperation: Bool, parent: Scope?, commonTables: CommonTableScope?
     ) throws -> SortKey {
         let syntax = item.expression
         switch syntax.kind {
@@ -116,6 +121,15 @@ extension StatementBinder {
             }
             return try sortKey(item, query.columns[Int(ordinal) - 1].reference)
         default:
+            if isSetOperation {
+                guard case .column = syntax.kind else {
+                    throw QueryError(
+                        .featureNotSupported, "invalid UNION/INTERSECT/EXCEPT ORDER BY clause",
+                        detail: "Only result column names can be used, not expressions or functions.",
+                        hint: "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
+                        at: syntax.position)
+                }
+            }
             let scope = Scope(parent: parent, commonTables: commonTables, select: nil, clause: .orderBy)
             scope.namespace.columns = query.columns
             return try sortKey(item, bind(syntax, scope))
@@ -135,11 +149,51 @@ extension StatementBinder {
         if let value = offset?.literal, value == .null || value == .integer(0) { offset = nil }
         if count == nil, offset == nil { return plan }
         let withTies = query.limit?.withTies ?? false
+        if count?.hasSubquery == true || offset?.hasSubquery == true {
+            if withTies { throw QueryError.notSupported("WITH TIES with a sub-query", at: query.position) }
+            return limitedByNumber(count, offset, plan)
+        }
         if withTies, query.orderBy.isEmpty {
             throw QueryError(
                 .syntaxError, "WITH TIES cannot be specified without ORDER BY clause", at: query.position)
         }
         return .limit(LogicalLimit(count: count, offset: offset, withTies: withTies, input: plan))
+    }
+
+    /// LIMIT and OFFSET that only the query itself finds out: a filter over the rows' numbers.
+    private func limitedByNumber(_ count: Expression?, _ offset: Expression?, _ plan: LogicalPlan) -> LogicalPlan {
+        var keys: [SortKey] = []
+        var input = plan
+        if case .sort(let sort) = plan { (keys, input) = (sort.keys, sort.input) }
+        func checked(_ value: Expression, isLimit: Bool) -> Expression {
+            .call(
+                ScalarCall(
+                    name: "row count", arguments: [value, isLimit ? .true : .false], type: .int64, canFail: true))
+        }
+        let number = ids.column("number", .int64, isNullable: false)
+        let call = WindowCall(name: "row_number", isAggregate: false, arguments: [], frame: WindowFrame(), type: .int64)
+        var rows = LogicalPlan.window(
+            LogicalWindow(partitions: [], ordering: keys, columns: [number], calls: [call], input: input))
+        var tests: [Expression] = []
+        var position = number.reference
+        if let offset {
+            let column = ids.column("offset", .int64)
+            let value = Expression.coalesce(
+                [checked(offset, isLimit: false), .literal(.integer(0), .int64)], type: .int64)
+            rows = withColumn(column, value, rows)
+            tests.append(.comparison(">", number.reference, column.reference))
+            position = .call(
+                ScalarCall(name: "-", arguments: [position, column.reference], type: .int64, canFail: true))
+        }
+        if let count {
+            let column = ids.column("limit", .int64)
+            rows = withColumn(column, checked(count, isLimit: true), rows)
+            tests.append(.coalesce([.comparison("<=", position, column.reference), .true], type: .boolean))
+        }
+        rows = .filter(LogicalFilter(predicate: .conjunction(tests), input: rows))
+        if !keys.isEmpty { rows = .sort(LogicalSort(keys: [SortKey(number.reference)], input: rows)) }
+        let wanted = plan.columns
+        return .project(LogicalProject(columns: wanted, expressions: wanted.map(\.reference), input: rows))
     }
 
     private func rowCount(_ syntax: SyntaxExpression, _ clause: String, state: SQLState) throws -> Expression {
@@ -149,7 +203,6 @@ extension StatementBinder {
         }
         let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .limit)
         let bound = try bind(syntax, scope)
-        if bound.hasSubquery { throw QueryError.notSupported("a sub-query in \(clause)", at: syntax.position) }
         let result = fold(try coerce(bound, to: .int64, context: .assignment, at: syntax.position))
         if let value = result.literal, value.isNegative(.int64) {
             throw QueryError(state, "\(clause) must not be negative", at: syntax.position)

@@ -79,8 +79,11 @@ extension StatementBinder {
     // MARK: - Comparison
 
     /// Bytes in the order of the values, for types whose own bytes have another.
-    func orderKey(_ expression: Expression) -> Expression {
-        .call(ScalarCall(name: "order key", arguments: [expression], type: .bytea, canFail: false))
+    func orderKey(_ expression: Expression) throws -> Expression {
+        guard expression.type.hasOrderKey else {
+            throw QueryError.notSupported("comparing or ordering records and arrays with this type of element")
+        }
+        return .call(ScalarCall(name: "order key", arguments: [expression], type: .bytea, canFail: false))
     }
 
     func recordComparisonType(_ left: Operand, _ right: Operand, _ comparison: String, at position: SourcePosition)
@@ -103,7 +106,7 @@ extension StatementBinder {
         var query = try retyped(query, index, to: type, at: position)
         var columns = query.plan.columns
         var expressions = columns.map(\.reference)
-        expressions[index] = orderKey(expressions[index])
+        expressions[index] = try orderKey(expressions[index])
         columns[index] = ids.column(columns[index].name, .bytea, isNullable: columns[index].isNullable)
         query.plan = .project(LogicalProject(columns: columns, expressions: expressions, input: query.plan))
         query.columns[index] = ScopeColumn(columns[index])
@@ -127,5 +130,17 @@ extension StatementBinder {
         return .project(
             LogicalProject(
                 columns: passed + [column], expressions: passed.map(\.reference) + [expression], input: plan))
+    }
+}
+
+extension DataType {
+    /// Whether `orderKey` knows the order of values of this type.
+    fileprivate var hasOrderKey: Bool {
+        switch self {
+        case .array(let element): element.hasOrderKey
+        case .record(let fields): fields.allSatisfy(\.type.hasOrderKey)
+        case .text, .varchar, .char, .bytea, .unknown: true
+        default: physical != .view
+        }
     }
 }

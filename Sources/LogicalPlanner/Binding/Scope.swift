@@ -97,7 +97,7 @@ enum Clause: Sendable {
     }
     var allowsSetReturning: Bool {
         switch self {
-        case .select, .orderBy, .distinctOn: true
+        case .select, .groupBy, .orderBy, .distinctOn: true
         default: false
         }
     }
@@ -112,6 +112,10 @@ final class CommonTable {
     let isRecursive: Bool
     /// Within the recursive term: the working table and the columns of the base term.
     var workingTable: (number: Int, columns: [PlanColumn])?
+    /// How many of the working table's columns, the last ones, are those of SEARCH and CYCLE, which have no names in the
+    /// recursive term; and what they are called in the plan of the last reference.
+    var hiddenCount = 0
+    var hiddenColumns: [PlanColumn] = []
     /// Within the non-recursive term, where the table must not be named.
     var isBindingBase = false
     var referenceCount = 0
@@ -158,6 +162,8 @@ final class Scope {
     var aggregateDepth = 0
     /// Above 0 within a window call.
     var windowDepth = 0
+    /// The construct around, CASE or COALESCE, whose operands are evaluated only where they are needed.
+    var conditional: String?
     /// Whether this scope is what a LATERAL item of a FROM clause sees to its left.
     let isLateral: Bool
     /// How many SELECTs are around it.
@@ -226,7 +232,12 @@ final class SelectState {
 extension StatementBinder {
     /// The column that a name of one to four parts stands for.
     func resolveColumn(_ parts: [String], _ scope: Scope, at position: SourcePosition) throws -> Expression {
-        parts.count == 1
+        if parts.count > 4 {
+            throw QueryError(
+                .syntaxError,
+                "improper qualified name (too many dotted names): \(parts.joined(separator: "."))", at: position)
+        }
+        return parts.count == 1
             ? try resolveUnqualified(parts[0], scope, at: position)
             : try resolveQualified(parts, scope, at: position)
     }

@@ -147,7 +147,7 @@ extension StatementBinder {
                 let right = Operand(expression: query.openExpression(index), position: position)
                 let (left, other) = try align(needle, right, comparison: name, at: position)
                 if left.type.recordFields != nil {
-                    converted.append(orderKey(left))
+                    converted.append(try orderKey(left))
                     query = try orderKeyed(query, index, type: left.type, at: position)
                     continue
                 }

@@ -20,9 +20,7 @@ extension StatementBinder {
     func bindTableFunction(
         _ syntax: SyntaxTableFunction, alias: TableAlias?, _ scope: Scope, at position: SourcePosition
     ) throws -> FromItem {
-        if !syntax.columnDefinitions.isEmpty || syntax.members.contains(where: { !$0.columnDefinitions.isEmpty }) {
-            throw QueryError.notSupported("a column definition list", at: position)
-        }
+        if let item = try bindRecordFunction(syntax, alias: alias, scope, at: position) { return item }
         var calls: [TableFunctionCall] = []
         for member in syntax.members { calls += try bindMember(member.expression, scope) }
         let name = calls.first?.name ?? ""

@@ -185,6 +185,9 @@ extension StatementBinder {
         at position: SourcePosition
     ) throws -> Expression {
         let distance = try operand(syntax, scope)
+        if distance.expression.hasSubquery {
+            throw QueryError.notSupported("a sub-query as a frame offset", at: syntax.position)
+        }
         if !distance.expression.columns.isEmpty {
             throw QueryError(
                 .invalidColumnReference, "argument of \("\(unit)".uppercased()) must not contain variables",
@@ -227,9 +230,12 @@ extension StatementBinder {
         }
         let result = fold(
             try coerce(distance.expression, to: type, context: .assignment, at: syntax.position))
-        if let value = result.literal, value == .null || value.isNegative(result.type) {
+        if result.literal == .null {
+            throw QueryError(.nullValueNotAllowed, "frame offset must not be null", at: syntax.position)
+        }
+        if let value = result.literal, value.isNegative(result.type) {
             throw QueryError(
-                .invalidPrecedingOrFollowingSize, "frame starting or ending offset must not be null or negative",
+                .invalidPrecedingOrFollowingSize, "frame starting or ending offset must not be negative",
                 at: syntax.position)
         }
         return result

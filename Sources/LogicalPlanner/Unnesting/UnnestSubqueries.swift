@@ -99,6 +99,22 @@ struct SubqueryExpander {
             let below = join.isDependent ? try unnesting.apply(join) : .join(join)
             return try expandFilter(LogicalFilter(predicate: .conjunction(nested), input: below))
         }
+        let isOverBoth = nested.contains { conjunct in
+            let columns = conjunct.columnSet
+            return !columns.isDisjoint(with: node.left.columnSet) && !columns.isDisjoint(with: node.right.columnSet)
+        }
+        if isOverBoth, node.kind == .right, !node.isDependent {
+            var mirrored = node
+            (mirrored.kind, mirrored.left, mirrored.right) = (.left, node.right, node.left)
+            return try expandJoin(mirrored).restoring(wanted)
+        }
+        if isOverBoth, node.kind == .anti, !node.isNullAware {
+            // The right side is what the condition leaves of it for each row of the left.
+            join.condition = .true
+            join.right = try expandFilter(LogicalFilter(predicate: node.condition, input: node.right))
+            join.isDependent = true
+            return try unnesting.apply(join).restoring(wanted)
+        }
         for conjunct in nested {
             let isRightOnly = conjunct.columnSet.isDisjoint(with: join.left.columnSet)
             if isRightOnly, node.kind == .left || node.kind == .semi {
@@ -255,23 +271,70 @@ struct SubqueryExpander {
 
     /// The expression with a column of the input in place of each sub-query. Where NULL and FALSE are the same to the
     /// reader of the value, as in a filter's OR, marks need not tell them apart.
+    ///
+    /// `reached` holds for the rows for which the expression is evaluated at all: a sub-query in a branch of CASE must not
+    /// fail for the others.
     private func replaceSubqueries(
-        in expression: Expression, _ input: inout LogicalPlan, isNullSensitive: Bool
+        in expression: Expression, _ input: inout LogicalPlan, isNullSensitive: Bool, reached: Expression = .true
     ) throws -> Expression {
         guard expression.containsSubquery else { return expression }
         switch expression {
-        case .subquery(let subquery): return try value(of: subquery, &input, isNullSensitive: isNullSensitive)
+        case .subquery(let subquery):
+            return try value(of: subquery, &input, isNullSensitive: isNullSensitive, reached: reached)
         case .and(let operands):
-            return .and(try operands.map { try replaceSubqueries(in: $0, &input, isNullSensitive: isNullSensitive) })
+            return .and(
+                try guarded(operands, &input, isNullSensitive, reached) { .coalesce([$0, .true], type: .boolean) })
         case .or(let operands):
-            return .or(try operands.map { try replaceSubqueries(in: $0, &input, isNullSensitive: isNullSensitive) })
+            return .or(
+                try guarded(operands, &input, isNullSensitive, reached) {
+                    .not(.coalesce([$0, .false], type: .boolean))
+                })
+        case .coalesce(let operands, let type):
+            return .coalesce(try guarded(operands, &input, true, reached) { .isNull($0) }, type: type)
+        case .conditional(let branches, let otherwise, let type):
+            var reached = reached
+            var result: [ConditionalBranch] = []
+            for branch in branches {
+                let condition = try replaceSubqueries(
+                    in: branch.condition, &input, isNullSensitive: true, reached: reached)
+                let isTrue = Expression.coalesce([condition, .false], type: .boolean)
+                let value = try replaceSubqueries(
+                    in: branch.result, &input, isNullSensitive: true, reached: also(reached, isTrue))
+                result.append(ConditionalBranch(condition: condition, result: value))
+                reached = also(reached, .not(isTrue))
+            }
+            let last = try replaceSubqueries(in: otherwise, &input, isNullSensitive: true, reached: reached)
+            return .conditional(result, otherwise: last, type: type)
         default:
-            return try expression.mapChildren { try replaceSubqueries(in: $0, &input, isNullSensitive: true) }
+            return try expression.mapChildren {
+                try replaceSubqueries(in: $0, &input, isNullSensitive: true, reached: reached)
+            }
         }
     }
 
+    /// Operands of which each is evaluated only if those before it leave the result open.
+    private func guarded(
+        _ operands: [Expression], _ input: inout LogicalPlan, _ isNullSensitive: Bool, _ reached: Expression,
+        _ isOpen: (Expression) -> Expression
+    ) throws -> [Expression] {
+        var reached = reached
+        var result: [Expression] = []
+        for operand in operands {
+            let replaced = try replaceSubqueries(
+                in: operand, &input, isNullSensitive: isNullSensitive, reached: reached)
+            result.append(replaced)
+            reached = also(reached, isOpen(replaced))
+        }
+        return result
+    }
+
+    /// Both conditions; a volatile one would not say the same a second time and is left out.
+    private func also(_ first: Expression, _ second: Expression) -> Expression {
+        second.isVolatile ? first : .conjunction([first, second])
+    }
+
     private func value(
-        of subquery: SubqueryExpression, _ input: inout LogicalPlan, isNullSensitive: Bool
+        of subquery: SubqueryExpression, _ input: inout LogicalPlan, isNullSensitive: Bool, reached: Expression
     ) throws -> Expression {
         let plan = try expand(subquery.plan)
         switch subquery.kind {
@@ -285,7 +348,8 @@ struct SubqueryExpander {
             let kind: JoinKind =
                 inner.outerColumns.isDisjoint(with: input.columnSet) && inner.givesExactlyOneRow
                 ? .inner : inner.givesAtMostOneRow ? .left : .single
-            input = try join(kind, input, value, on: .true)
+            // Only a sub-query that may give too many rows can fail for a row that does not ask for it.
+            input = try join(kind, input, value, on: kind == .single ? reached : .true)
             return column.reference
         case .exists:
             let column = ids.column("exists", .boolean, isNullable: false)
@@ -326,13 +390,30 @@ struct SubqueryExpander {
             ], otherwise: .false, type: .boolean)
     }
 
+    /// The rows of a plan below its last projections, the value of `element` in their terms, and the keys of their order.
+    private static func ordered(_ plan: LogicalPlan, _ element: Expression) -> (LogicalPlan, Expression, [SortKey]) {
+        switch plan {
+        case .sort(let sort): return (plan, element, sort.keys)
+        case .limit(let limit):
+            if case .sort(let sort) = limit.input { return (plan, element, sort.keys) }
+        case .project(let project):
+            let values = Dictionary(zip(project.columns.map(\.id), project.expressions)) { first, _ in first }
+            let inner = element.rewritten { node in
+                if case .column(let id, _) = node, let value = values[id] { return value }
+                return node
+            }
+            let result = ordered(project.input, inner)
+            if !result.2.isEmpty { return result }
+        default: break
+        }
+        return (plan, element, [])
+    }
+
     /// ARRAY(plan): an aggregate over the rows in their order; without rows it is the empty array, not NULL.
     private func array(of plan: LogicalPlan, type: DataType, _ input: inout LogicalPlan) throws -> Expression {
-        var ordering: [SortKey] = []
-        if case .sort(let sort) = plan { ordering = sort.keys }
-        let element = plan.columns[0]
+        let (plan, element, ordering) = Self.ordered(plan, plan.columns[0].reference)
         let column = ids.column("array", type)
-        let call = AggregateCall(name: "array_agg", arguments: [element.reference], ordering: ordering, type: type)
+        let call = AggregateCall(name: "array_agg", arguments: [element], ordering: ordering, type: type)
         let aggregate = LogicalPlan.aggregate(
             LogicalAggregate(
                 groupColumns: [], groups: [], groupingSets: [[]], aggregateColumns: [column], aggregates: [call],
@@ -357,8 +438,8 @@ extension Expression {
 }
 
 extension ScalarValue {
-    /// An array without elements: its blob is nothing but the element count.
-    static let emptyArray = ScalarValue.bytes([0, 0, 0, 0])
+    /// An array without elements, of any type.
+    static let emptyArray = ScalarValue.bytes(ArrayBlob.encode([], elementType: .int32))
 }
 
 extension LogicalPlan {

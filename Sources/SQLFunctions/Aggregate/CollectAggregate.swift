@@ -33,27 +33,44 @@ enum CollectAggregates {
     private static func registerOrderedSets(in registry: FunctionRegistry) {
         func text(_ text: String) -> FunctionDocumentation { FunctionDocumentation("Ordered-set aggregate", text) }
         let continuous = text("The value at a fraction of the ordered values, interpolated.")
-        registry.aggregate("percentile_cont", [.float64, .float64], .float64, isOrderedSet: true, continuous) {
-            types, result in
-            BoxAggregate(PercentileAggregate(value: types[1], resultType: result, mode: .continuous))
-        }
-        registry.aggregate("percentile_cont", [.float64, .interval], .interval, isOrderedSet: true, continuous) {
-            types, result in
-            BoxAggregate(PercentileAggregate(value: types[1], resultType: result, mode: .continuous))
+        // The binder calls those of the other name for ORDER BY … DESC.
+        for isDescending in [false, true] {
+            func name(_ name: String) -> String { isDescending ? name + OrderedSets.descendingSuffix : name }
+            for type in [DataType.float64, .interval] {
+                registry.aggregate(
+                    name("percentile_cont"), [.float64, .exact(type)], type, isOrderedSet: true, continuous
+                ) { types, result in
+                    BoxAggregate(
+                        PercentileAggregate(
+                            value: types[1], resultType: result, mode: .continuous, isDescending: isDescending))
+                }
+            }
+            registry.aggregate(
+                name("percentile_disc"), [.float64, .any], typed: { $0[1] }, isOrderedSet: true,
+                text("The first value whose position reaches a fraction of the ordered values.")
+            ) { types, result in
+                BoxAggregate(
+                    PercentileAggregate(
+                        value: types[1], resultType: result, mode: .discrete, isDescending: isDescending))
+            }
+            registry.aggregate(
+                name("mode"), [.any], typed: { $0[0] }, isOrderedSet: true,
+                text("The most frequent value; of several, the first in order.")
+            ) { types, result in
+                BoxAggregate(
+                    PercentileAggregate(value: types[0], resultType: result, mode: .mode, isDescending: isDescending))
+            }
         }
         registry.aggregate("median", [.float64], .float64, text("The middle of the ordered values, interpolated.")) {
             types, result in
             BoxAggregate(PercentileAggregate(value: types[0], resultType: result, mode: .median))
         }
-        registry.aggregate(
-            "percentile_disc", [.float64, .any], typed: { $0[1] }, isOrderedSet: true,
-            text("The first value whose position reaches a fraction of the ordered values.")
-        ) { types, result in BoxAggregate(PercentileAggregate(value: types[1], resultType: result, mode: .discrete)) }
-        registry.aggregate(
-            "mode", [.any], typed: { $0[0] }, isOrderedSet: true,
-            text("The most frequent value; of several, the first in order.")
-        ) { types, result in BoxAggregate(PercentileAggregate(value: types[0], resultType: result, mode: .mode)) }
     }
+}
+
+package enum OrderedSets {
+    /// What the names of ordered-set aggregates over a descending order end with.
+    package static let descendingSuffix = " descending"
 }
 
 struct ArrayAggregate: BoxLogic {
@@ -161,6 +178,7 @@ struct PercentileAggregate: BoxLogic {
     let value: DataType
     let resultType: DataType
     let mode: Mode
+    var isDescending = false
     var skipsNulls: Bool { false }
 
     final class Values: AggregateBox {
@@ -193,7 +211,8 @@ struct PercentileAggregate: BoxLogic {
         let vector = box.list.finished()
         let count = vector.count
         if vector.physical == .float64, mode == .median || mode == .continuous {
-            guard let fraction = mode == .median ? 0.5 : box.fraction else { return result.setNull(row) }
+            guard var fraction = mode == .median ? 0.5 : box.fraction else { return result.setNull(row) }
+            if isDescending { fraction = 1 - fraction }
             var sorted = UnsafeMutableBufferPointer(start: vector.values(Double.self), count: count)
             sorted.sort { FloatOrder.less($0, $1) }
             let position = fraction * Double(count - 1)
@@ -206,7 +225,7 @@ struct PercentileAggregate: BoxLogic {
         }
         let order = (0..<count).sorted { a, b in
             let compared = Comparison.compareValues(vector, a, vector, b)
-            return compared != 0 ? compared < 0 : a < b
+            return compared != 0 ? (compared < 0) != isDescending : a < b
         }
         switch mode {
         case .mode:

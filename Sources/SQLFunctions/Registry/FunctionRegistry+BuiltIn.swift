@@ -35,6 +35,7 @@ extension FunctionRegistry {
         SimilarSubstring.register(in: self)
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
+        QuerySupportFunctions.register(in: self)
         MathFunctions.register(in: self)
         NumericFunctions.register(in: self)
         SequenceFunctions.register(in: self)

@@ -176,6 +176,7 @@ package struct WindowFunction: Sendable {
         /// For each row, its frame: first row and the one behind the last. Only if `usesFrame`.
         package var frameStart: [Int32]
         package var frameEnd: [Int32]
+        /// Rows around the current one that its frame leaves out.
         package var exclusion: WindowFrame.Exclusion
         package var ignoresNulls: Bool
         package init(

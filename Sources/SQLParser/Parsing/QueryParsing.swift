@@ -179,9 +179,47 @@ extension Parser {
         default: break
         }
         let query = try parseQueryInParentheses()
-        if at(.search) { throw notSupported("SEARCH clause") }
-        if at(.cycle) { throw notSupported("CYCLE clause") }
-        return CommonTableExpression(name: name, columns: columns, materialization: materialization, query: query)
+        var table = CommonTableExpression(
+            name: name, columns: columns, materialization: materialization, query: query)
+        if at(.search) { table.search = try parseSearch() }
+        if at(.cycle) { table.cycle = try parseCycle() }
+        return table
+    }
+
+    @inline(never)
+    private mutating func parseSearch() throws(ParseFailure) -> SearchClause {
+        try expect(.search)
+        let isBreadthFirst = try accept(.breadth)
+        if !isBreadthFirst { try expect(.depth) }
+        try expect(.first)
+        try expect(.by)
+        let columns = try parseIdentifiers()
+        try expect(.set)
+        return SearchClause(isBreadthFirst: isBreadthFirst, columns: columns, sequence: try parseIdentifier())
+    }
+
+    @inline(never)
+    private mutating func parseCycle() throws(ParseFailure) -> CycleClause {
+        try expect(.cycle)
+        let columns = try parseIdentifiers()
+        try expect(.set)
+        let mark = try parseIdentifier()
+        var value: Expression?
+        var defaultValue: Expression?
+        if try accept(.to) {
+            value = try parseExpression()
+            try expect(.default)
+            defaultValue = try parseExpression()
+        }
+        try expect(.using)
+        return CycleClause(
+            columns: columns, mark: mark, value: value, defaultValue: defaultValue, path: try parseIdentifier())
+    }
+
+    private mutating func parseIdentifiers() throws(ParseFailure) -> [Identifier] {
+        var names: [Identifier] = []
+        repeat { names.append(try parseIdentifier()) } while try acceptKind(.comma)
+        return names
     }
 
     // MARK: - SELECT

@@ -51,8 +51,32 @@ extension SyntaxPrinter {
             case nil: break
             }
             printer.printInParentheses(table.query)
+            if let search = table.search { printer.print(search) }
+            if let cycle = table.cycle { printer.print(cycle) }
         }
         text += " "
+    }
+
+    private mutating func print(_ search: SearchClause) {
+        text += search.isBreadthFirst ? " SEARCH BREADTH FIRST BY " : " SEARCH DEPTH FIRST BY "
+        list(search.columns) { printer, name in printer.print(name) }
+        text += " SET "
+        print(search.sequence)
+    }
+
+    private mutating func print(_ cycle: CycleClause) {
+        text += " CYCLE "
+        list(cycle.columns) { printer, name in printer.print(name) }
+        text += " SET "
+        print(cycle.mark)
+        if let value = cycle.value, let other = cycle.defaultValue {
+            text += " TO "
+            print(value)
+            text += " DEFAULT "
+            print(other)
+        }
+        text += " USING "
+        print(cycle.path)
     }
 
     private mutating func print(_ body: QueryBody) {

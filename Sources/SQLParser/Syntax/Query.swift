@@ -50,6 +50,25 @@ package struct CommonTableExpression: Hashable, Sendable {
     package let columns: [Identifier]
     package let materialization: Materialization?
     package let query: Query
+    package var search: SearchClause?
+    package var cycle: CycleClause?
+}
+
+/// `SEARCH DEPTH FIRST BY a, b SET sequence`: a column by which the rows come in the order of a traversal.
+package struct SearchClause: Hashable, Sendable {
+    package let isBreadthFirst: Bool
+    package let columns: [Identifier]
+    package let sequence: Identifier
+}
+
+/// `CYCLE a, b SET mark TO value DEFAULT other USING path`: rows that repeat one of their way are marked and lead nowhere.
+package struct CycleClause: Hashable, Sendable {
+    package let columns: [Identifier]
+    package let mark: Identifier
+    /// Nil for the truth values.
+    package let value: Expression?
+    package let defaultValue: Expression?
+    package let path: Identifier
 }
 
 /// `LIMIT n` or `FETCH FIRST n ROWS`. LIMIT ALL and LIMIT NULL are no clause at all and a NULL literal.

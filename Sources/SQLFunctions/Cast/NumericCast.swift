@@ -91,8 +91,13 @@ struct NumericCast {
                 { (x: A, failed: inout UInt8) -> Float in
                     let value = Float(x)
                     failed |= flag(value.isInfinite) & flag(x.isFinite)
+                    failed |= (flag(value == 0) & flag(x != 0)) &* 2
                     return value
-                }, error: { _, _ in QueryError(.numericValueOutOfRange, "value out of range: overflow") })
+                },
+                error: { _, bits in
+                    QueryError(
+                        .numericValueOutOfRange, "value out of range: \(bits & 2 != 0 ? "underflow" : "overflow")")
+                })
         case .float64: return try cast.map({ (x: A, _) in Double(x) }, error: { _, _ in overflow() })
         case .int8: return try rounded(A.self, Int8.self)
         case .int16: return try rounded(A.self, Int16.self)

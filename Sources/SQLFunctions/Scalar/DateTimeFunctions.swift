@@ -272,15 +272,21 @@ enum DateTimeFunctions {
         ]
         for (name, hours, days, example, result) in functions {
             registry.scalar(
-                name, [.interval], .interval,
+                name, [.interval], .interval, canFail: true,
                 text("The interval with full days and months carried over.", example, result)
             ) { arguments, type, count, _ in
-                Kernel.unary(arguments, type, count) { (x: IntervalValue) in justified(x, hours: hours, days: days) }
+                try Kernel.checkedUnary(arguments, type, count) { (x: IntervalValue, failed: inout UInt8) in
+                    justified(x, hours: hours, days: days, &failed)
+                } error: { _ in
+                    DateArithmetic.outOfRange("interval")
+                }
             }
         }
     }
 
-    private static func justified(_ x: IntervalValue, hours: Bool, days: Bool) -> IntervalValue {
+    private static func justified(
+        _ x: IntervalValue, hours: Bool, days: Bool, _ failed: inout UInt8
+    ) -> IntervalValue {
         var months = Int64(x.months)
         var day = Int64(x.days)
         var time = x.microseconds
@@ -305,6 +311,9 @@ enum DateTimeFunctions {
         if hours {
             if day > 0 && time < 0 { time += full; day -= 1 } else if day < 0 && time > 0 { time -= full; day += 1 }
         }
+        failed |=
+            flag(Int64(Int32(truncatingIfNeeded: months)) != months)
+            | flag(Int64(Int32(truncatingIfNeeded: day)) != day)
         return IntervalValue(
             months: Int32(truncatingIfNeeded: months), days: Int32(truncatingIfNeeded: day), microseconds: time)
     }

@@ -13,10 +13,12 @@ extension StatementBinder {
             let zero = Operand(expression: .literal(.integer(0), .int32), position: position)
             return try callScalar(name, positional.map { try $0.map { try operand($0, scope) } ?? zero }, at: position)
         }
+        let call = try positional(name, call, at: position)
         if let argument = call.arguments.first(where: { $0.name != nil }) {
             throw QueryError.notSupported("named arguments", at: argument.value.position)
         }
         if let argument = call.arguments.first(where: \.isVariadic) {
+            if let bound = try bindVariadicJSON(name, call, scope, at: position) { return bound }
             throw QueryError.notSupported("VARIADIC arguments", at: argument.value.position)
         }
         if let window = call.over { return try bindWindowCall(name, call, window, scope, at: position) }
@@ -32,7 +34,9 @@ extension StatementBinder {
             }
             if let value = try bindSessionFunction(name, call, scope, at: position) { return value }
         }
-        return try callScalar(name, call.arguments.map { try operand($0.value, scope) }, at: position)
+        let arguments = try call.arguments.map { try operand($0.value, scope) }
+        try checkJSONArgument(name, arguments, at: position)
+        return try callScalar(name, arguments, at: position)
     }
 
     /// The function's name in the registry; 42883 for a schema that has no functions.
@@ -122,6 +126,8 @@ extension StatementBinder {
             }
             ordering = within
         }
+        let (name, replaced) = try withoutZones(name, arguments)
+        arguments = replaced
         let resolved = try registry.resolveAggregate(
             name, arguments.map(\.type), literals: arguments.map(\.expression.literal), at: position)
         if resolved.function.isOrderedSet != !within.isEmpty {

@@ -221,6 +221,7 @@ extension StatementBinder {
                 Operand(expression: $0, position: syntax.position)
             }
             let type = try commonType(operands, construct: construct)
+            if syntax.kind != .union || !syntax.isAll { try checkComparable(type, at: syntax.position) }
             left = try retyped(left, index, to: type, at: syntax.position)
             right = try retyped(right, index, to: type, at: syntax.position)
         }

@@ -21,7 +21,7 @@ extension StatementBinder {
         _ syntax: SyntaxTableFunction, alias: TableAlias?, _ scope: Scope, at position: SourcePosition
     ) throws -> FromItem {
         if !syntax.columnDefinitions.isEmpty || syntax.members.contains(where: { !$0.columnDefinitions.isEmpty }) {
-            throw QueryError.notSupported("a column definition list", at: position)
+            return try bindJSONRecords(syntax, alias: alias, scope, at: position)
         }
         var calls: [TableFunctionCall] = []
         for member in syntax.members { calls += try bindMember(member.expression, scope) }
@@ -62,10 +62,11 @@ extension StatementBinder {
 
     /// One function of ROWS FROM; `unnest` of several arrays counts as several.
     private func bindMember(_ syntax: SyntaxExpression, _ scope: Scope) throws -> [TableFunctionCall] {
-        guard case .function(let call) = syntax.kind, call.over == nil else {
+        guard case .function(let written) = syntax.kind, written.over == nil else {
             return [try scalarMember(syntax, name: outputName(syntax), scope)]
         }
-        let name = try functionName(call.name)
+        let name = try functionName(written.name)
+        let call = try positional(name, written, at: syntax.position)
         if registry.tableOverloads(name).isEmpty { return [try scalarMember(syntax, name: name, scope)] }
         let arguments = try call.arguments.map { argument in
             if argument.name != nil {

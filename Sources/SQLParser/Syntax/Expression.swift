@@ -192,6 +192,12 @@ package struct FunctionArgument: Hashable, Sendable {
     package let name: String?
     package let value: Expression
     package let isVariadic: Bool
+
+    package init(name: String? = nil, value: Expression, isVariadic: Bool = false) {
+        self.name = name
+        self.value = value
+        self.isVariadic = isVariadic
+    }
 }
 
 /// What follows OVER.

@@ -58,7 +58,8 @@ extension StatementBinder {
             guard let label = argument.name, let index = parameters.firstIndex(where: { $0.name == label }),
                 index >= values.count || values[index] == nil
             else {
-                throw QueryError(.undefinedFunction, "function \(name) has no such argument", at: argument.value.position)
+                throw QueryError(
+                    .undefinedFunction, "function \(name) has no such argument", at: argument.value.position)
             }
             while values.count <= index { values.append(nil) }
             values[index] = argument.value

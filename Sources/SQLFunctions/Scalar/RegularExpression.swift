@@ -40,10 +40,6 @@ final class Regex: @unchecked Sendable {
                 throw QueryError(.invalidParameterValue, "invalid regular expression option: \"\(flag)\"")
             }
         }
-        // A literal pattern has no dots and anchors for these to be about.
-        if options & UInt32(PCRE2_LITERAL) != 0 {
-            options &= ~(UInt32(PCRE2_DOTALL) | UInt32(PCRE2_MULTILINE) | UInt32(PCRE2_EXTENDED))
-        }
         var error: Int32 = 0
         var offset = 0
         let translation = options & UInt32(PCRE2_LITERAL) == 0 ? try RegexTranslation(pattern) : nil

@@ -126,7 +126,7 @@ extension StatementBinder {
             }
             ordering = within
         }
-        let (name, replaced) = try withoutZones(name, arguments)
+        let (name, replaced) = try independentOfSession(name, arguments)
         arguments = replaced
         let resolved = try registry.resolveAggregate(
             name, arguments.map(\.type), literals: arguments.map(\.expression.literal), at: position)

@@ -99,15 +99,15 @@ extension StatementBinder {
 
     // MARK: - Aggregates
 
-    /// The arguments of an aggregate, and the aggregate to call. Aggregates do not know the session's zone, so values whose
+    /// The arguments of an aggregate, and the aggregate to call. Aggregates do not know the session, so values whose
     /// text depends on it become JSON before.
-    func withoutZones(_ name: String, _ arguments: [Operand]) throws -> (name: String, arguments: [Operand]) {
+    func independentOfSession(_ name: String, _ arguments: [Operand]) throws -> (name: String, arguments: [Operand]) {
         let isBinary = name.hasPrefix("jsonb")
         switch name {
         case "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg": break
         default: return (name, arguments)
         }
-        guard let last = arguments.last, last.type.dependsOnZone else { return (name, arguments) }
+        guard let last = arguments.last, last.type.dependsOnSession else { return (name, arguments) }
         var arguments = arguments
         let value = try callScalar(isBinary ? "to_jsonb" : "to_json", [last], at: last.position)
         // A NULL is a value, too.
@@ -192,12 +192,12 @@ extension StatementBinder {
 }
 
 extension DataType {
-    /// Whether the text of values depends on the session's time zone.
-    fileprivate var dependsOnZone: Bool {
+    /// Whether the text of values depends on the session: on its zone or one of its styles.
+    fileprivate var dependsOnSession: Bool {
         switch self {
-        case .timestampTZ: true
-        case .array(let element): element.dependsOnZone
-        case .record(let fields): fields.contains { $0.type.dependsOnZone }
+        case .timestampTZ, .interval, .bytea: true
+        case .array(let element): element.dependsOnSession
+        case .record(let fields): fields.contains { $0.type.dependsOnSession }
         default: false
         }
     }

@@ -270,7 +270,7 @@ struct PostgresType: Sendable, Hashable {
                 value.withUnsafeBufferPointer { JSONText.append(JSONNode($0), into: &bytes) }
             case .jsonpath:
                 bytes.append(1)
-                bytes.append(contentsOf: value)
+                TextFormat.append(source, row: sourceRow, settings: TextSettings(), into: &bytes)
             default: bytes.append(contentsOf: value)
             }
         case .interval(let value):

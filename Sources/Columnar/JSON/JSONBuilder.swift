@@ -295,7 +295,8 @@ package struct JSONBuilder: JSONSink {
         return takeBytes()
     }
 
-    mutating func takeBytes() -> [UInt8] {
+    /// As `finish`, for values that are small.
+    package mutating func takeBytes() -> [UInt8] {
         let result = bytes
         removeAll()
         return result

@@ -134,15 +134,50 @@ package struct JSONNumber: Hashable, Sendable {
     /// The nearest integer, halves away from zero, if it has 64 bits.
     package var roundedInteger: Int64? {
         if scaleMin == 0 { return exactInteger }
-        var whole = JSONNumber(
-            isNegative: isNegative, exponent: max(0, exponent), scale: 0,
-            digits: exponent > 0 ? Array(digits.prefix(exponent)) : [])
-        whole.trim()
         guard let value = whole.exactInteger else { return nil }
         let isUp = exponent >= 0 && exponent < digits.count && digits[exponent] >= 5
         if !isUp { return value }
         let (result, overflow) = value.addingReportingOverflow(isNegative ? -1 : 1)
         return overflow ? nil : result
+    }
+
+    /// The digits in front of the point.
+    private var whole: JSONNumber {
+        var result = JSONNumber(
+            isNegative: isNegative, exponent: max(0, exponent), scale: 0,
+            digits: exponent > 0 ? Array(digits.prefix(exponent)) : [])
+        result.trim()
+        return result
+    }
+
+    /// Without what stands behind the point, if that is an integer of 64 bits.
+    package var truncatedInteger: Int64? { whole.exactInteger }
+
+    package var absolute: JSONNumber {
+        var result = self
+        result.isNegative = false
+        return result
+    }
+
+    /// The largest integer that is not greater.
+    package var floor: JSONNumber { isNegative && scaleMin > 0 ? whole.farther(isNegative: true) : whole }
+
+    /// The least integer that is not less.
+    package var ceiling: JSONNumber { !isNegative && scaleMin > 0 ? whole.farther(isNegative: false) : whole }
+
+    /// An integer with a magnitude greater by one.
+    private func farther(isNegative: Bool) -> JSONNumber {
+        var places = [UInt8](repeating: 0, count: exponent + 1)
+        for (index, digit) in digits.enumerated() { places[index + 1] = digit }
+        var index = places.count - 1
+        while index > 0, places[index] == 9 {
+            places[index] = 0
+            index -= 1
+        }
+        places[index] += 1
+        var result = JSONNumber(isNegative: isNegative, exponent: exponent + 1, scale: 0, digits: places)
+        result.trim()
+        return result
     }
 
     /// Appends the number as numeric shows it.

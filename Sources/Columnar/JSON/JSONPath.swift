@@ -81,6 +81,14 @@ package enum JSONPathItem: Hashable, Sendable {
         }
     }
 
+    /// Whether accessors behind the item's text would count as accessors of its last operand.
+    fileprivate var isOperator: Bool {
+        switch self {
+        case .binary, .plus, .minus, .not, .isUnknown, .exists, .likeRegex: true
+        default: false
+        }
+    }
+
     fileprivate var priority: Int {
         switch self {
         case .binary(let name, _, _): name.priority
@@ -93,30 +101,41 @@ package enum JSONPathItem: Hashable, Sendable {
 // MARK: - Text
 
 extension JSONPath {
-    /// The text that PostgreSQL shows for the path.
-    package func append(to text: inout [UInt8]) {
+    /// The text that PostgreSQL shows for the path. It lacks some brackets, so another path may have the same one.
+    package func append(to text: inout [UInt8]) { append(to: &text, isExact: false) }
+
+    /// The text that values of the type are kept as: read again, it gives the same path.
+    package func appendExactly(to text: inout [UInt8]) { append(to: &text, isExact: true) }
+
+    private func append(to text: inout [UInt8], isExact: Bool) {
         if isStrict { text.append(contentsOf: "strict ".utf8) }
-        JSONPathPrinter.append(root[...], isBracketed: true, into: &text)
+        JSONPathPrinter(isExact: isExact).append(root[...], isBracketed: true, into: &text)
     }
 }
 
-private enum JSONPathPrinter {
-    static func append(_ chain: ArraySlice<JSONPathItem>, isBracketed: Bool, into text: inout [UInt8]) {
+private struct JSONPathPrinter {
+    /// Whether operators with accessors behind them get brackets wherever they stand.
+    let isExact: Bool
+
+    func append(_ chain: ArraySlice<JSONPathItem>, isBracketed: Bool, into text: inout [UInt8]) {
         guard let first = chain.first else { return }
         let hasNext = chain.count > 1
-        append(first, hasNext: hasNext, isBracketed: isBracketed, into: &text)
+        let needsBrackets = isExact && hasNext && first.isOperator
+        if needsBrackets { text.append(0x28) }
+        append(first, hasNext: hasNext, isBracketed: isBracketed && !needsBrackets, into: &text)
+        if needsBrackets { text.append(0x29) }
         for item in chain.dropFirst() { append(item, hasNext: false, isBracketed: true, into: &text) }
     }
 
-    private static func operand(_ chain: JSONPathChain, under priority: Int, into text: inout [UInt8]) {
+    private func operand(_ chain: JSONPathChain, under priority: Int, into text: inout [UInt8]) {
         append(chain[...], isBracketed: (chain.first?.priority ?? 6) <= priority, into: &text)
     }
 
-    private static func plain(_ chain: JSONPathChain, into text: inout [UInt8]) {
+    private func plain(_ chain: JSONPathChain, into text: inout [UInt8]) {
         append(chain[...], isBracketed: false, into: &text)
     }
 
-    private static func append(
+    private func append(
         _ item: JSONPathItem, hasNext: Bool, isBracketed: Bool, into text: inout [UInt8]
     ) {
         func put(_ string: String) { text.append(contentsOf: string.utf8) }

@@ -63,8 +63,9 @@ package enum TextFormat {
             } else {
                 NumericBlob.value(view).append(into: &text)
             }
-        case .text, .varchar, .unknown, .json, .jsonpath: appendView(vector.views + row, into: &text)
+        case .text, .varchar, .unknown, .json: appendView(vector.views + row, into: &text)
         case .jsonb: JSONText.append(JSONNode(at: vector.views + row), into: &text)
+        case .jsonpath: appendPath(vector.views + row, into: &text)
         case .char(let length):
             appendView(vector.views + row, into: &text)
             let count = Utf8.characterCount(StringView.bytes(at: vector.views + row), vector.views[row].count)
@@ -93,6 +94,13 @@ package enum TextFormat {
         case .record(let fields):
             RecordText.append(vector, row: row, fields: fields, settings: settings, into: &text)
         }
+    }
+
+    private static func appendPath(_ view: UnsafePointer<StringView>, into text: inout [UInt8]) {
+        let bytes = UnsafeBufferPointer(start: StringView.bytes(at: view), count: view.pointee.count)
+        // Values have been read before: what does not parse is shown as it is.
+        guard let path = try? JSONPath(bytes) else { return appendView(view, into: &text) }
+        path.append(to: &text)
     }
 
     private static func appendView(_ view: UnsafePointer<StringView>, into text: inout [UInt8]) {
@@ -143,7 +151,7 @@ package enum TextFormat {
         case .jsonb: return .bytes(try JSONText.blob(text))
         case .jsonpath:
             var canonical: [UInt8] = []
-            try JSONPath(text).append(to: &canonical)
+            try JSONPath(text).appendExactly(to: &canonical)
             return .bytes(canonical)
         case .bytea: return .bytes(try ByteText.parse(text))
         case .date: return .integer(Int64(try DateTimeText.parseDate(text, settings: settings)))

@@ -21,9 +21,9 @@ struct ParquetColumnType {
         case .decimal:
             (physical, typeLength) = field.type.physical == .int64 ? (.int64, 0) : (.fixedByteArray, 16)
         case .uuid: (physical, typeLength) = (.fixedByteArray, 16)
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath:
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb:
             (physical, typeLength) = (.byteArray, 0)
-        case .interval, .timeTZ, .array, .record, .numeric:
+        case .interval, .timeTZ, .array, .record, .numeric, .jsonpath:
             throw QueryError.notSupported("writing a column of type \(field.type.sqlName) to a Parquet file")
         }
     }

@@ -9,18 +9,9 @@ import SQLParser
 extension StatementBinder {
     func bindFunction(_ call: FunctionCall, _ scope: Scope, at position: SourcePosition) throws -> Expression {
         let name = try functionName(call.name)
-<<<<<<< HEAD
-        if let positional = try NamedArguments.positional(name, call.arguments, at: position) {
-            let zero = Operand(expression: .literal(.integer(0), .int32), position: position)
-            return try callScalar(name, positional.map { try $0.map { try operand($0, scope) } ?? zero }, at: position)
-        }
-        if let argument = call.arguments.first(where: { $0.name != nil }) {
-            throw QueryError.notSupported("named arguments", at: argument.value.position)
-        }
-=======
-        let call = try withOrderedArguments(call, name, at: position)
->>>>>>> a0691f4 (Queries: TABLESAMPLE, LIMIT by sub-queries, named arguments, every frame, guards around sub-queries in CASE; 700 records)
+        let call = try withOrderedArguments(positional(name, call, at: position), name, at: position)
         if let argument = call.arguments.first(where: \.isVariadic) {
+            if let bound = try bindVariadicJSON(name, call, scope, at: position) { return bound }
             throw QueryError.notSupported("VARIADIC arguments", at: argument.value.position)
         }
         if let window = call.over { return try bindWindowCall(name, call, window, scope, at: position) }
@@ -36,7 +27,9 @@ extension StatementBinder {
             }
             if let value = try bindSessionFunction(name, call, scope, at: position) { return value }
         }
-        return try callScalar(name, call.arguments.map { try operand($0.value, scope) }, at: position)
+        let arguments = try call.arguments.map { try operand($0.value, scope) }
+        try checkJSONArgument(name, arguments, at: position)
+        return try callScalar(name, arguments, at: position)
     }
 
     /// The function's name in the registry; 42883 for a schema that has no functions.
@@ -133,7 +126,8 @@ extension StatementBinder {
             }
             ordering = within
         }
-        var name = name
+        var (name, replaced) = try independentOfSession(name, arguments)
+        arguments = replaced
         if within.first?.isDescending == true,
             !registry.aggregateOverloads(name + OrderedSets.descendingSuffix).isEmpty
         {

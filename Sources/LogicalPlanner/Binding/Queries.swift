@@ -274,6 +274,7 @@ extension StatementBinder {
                 Operand(expression: $0, position: syntax.position)
             }
             let type = try shownType(operands, construct: construct)
+            if syntax.kind != .union || !syntax.isAll { try checkComparable(type, at: syntax.position) }
             left = try retyped(left, index, to: type, at: syntax.position)
             right = try retyped(right, index, to: type, at: syntax.position)
         }

@@ -109,6 +109,10 @@ extension StatementBinder {
             for index in select.outputs.indices {
                 select.outputs[index].expression = try settled(
                     select.outputs[index].expression, at: select.outputs[index].position)
+                if case .distinct = select.core.distinct {
+                    try checkComparable(
+                        select.outputs[index].expression.type, at: select.outputs[index].position)
+                }
             }
         }
     }

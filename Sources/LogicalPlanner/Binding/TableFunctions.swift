@@ -20,6 +20,13 @@ extension StatementBinder {
     func bindTableFunction(
         _ syntax: SyntaxTableFunction, alias: TableAlias?, _ scope: Scope, at position: SourcePosition
     ) throws -> FromItem {
+        if let member = syntax.members.first, syntax.members.count == 1,
+            !syntax.columnDefinitions.isEmpty || !member.columnDefinitions.isEmpty,
+            case .function(let call) = member.expression.kind, call.over == nil,
+            Self.recordFunctions.contains(try functionName(call.name))
+        {
+            return try bindJSONRecords(syntax, alias: alias, scope, at: position)
+        }
         if let item = try bindRecordFunction(syntax, alias: alias, scope, at: position) { return item }
         var calls: [TableFunctionCall] = []
         for member in syntax.members { calls += try bindMember(member.expression, scope) }
@@ -60,10 +67,11 @@ extension StatementBinder {
 
     /// One function of ROWS FROM; `unnest` of several arrays counts as several.
     private func bindMember(_ syntax: SyntaxExpression, _ scope: Scope) throws -> [TableFunctionCall] {
-        guard case .function(let call) = syntax.kind, call.over == nil else {
+        guard case .function(let written) = syntax.kind, written.over == nil else {
             return [try scalarMember(syntax, name: outputName(syntax), scope)]
         }
-        let name = try functionName(call.name)
+        let name = try functionName(written.name)
+        let call = try positional(name, written, at: syntax.position)
         if registry.tableOverloads(name).isEmpty { return [try scalarMember(syntax, name: name, scope)] }
         let arguments = try call.arguments.map { argument in
             if argument.name != nil {

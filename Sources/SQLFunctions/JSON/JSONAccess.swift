@@ -40,16 +40,14 @@ enum JSONAccess {
             documentation("The element of an array, from 0; negative: from the end.", "'[1, 2, 3]'::jsonb -> -1", "3")
         ) { arguments, _, count, _ in
             let positions = ValueColumn<Int32>(arguments[1])
-            return JSONKernel.parts(arguments[0], [arguments[1]], count) { $1.element(atSubscript: Int(positions[$0])) }
+            return JSONKernel.parts(arguments[0], [arguments[1]], count) { element($1, Int(positions[$0])) }
         }
         registry.scalar(
             "->>", [jsonb, .int32], .text,
             documentation("The element of an array as text.", "'[1, \"x\"]'::jsonb ->> 1", "x")
         ) { arguments, _, count, _ in
             let positions = ValueColumn<Int32>(arguments[1])
-            return JSONKernel.partTexts(arguments[0], [arguments[1]], count) {
-                $1.element(atSubscript: Int(positions[$0]))
-            }
+            return JSONKernel.partTexts(arguments[0], [arguments[1]], count) { element($1, Int(positions[$0])) }
         }
         registry.scalar(
             "#>", [jsonb, path], .jsonb,
@@ -93,6 +91,12 @@ enum JSONAccess {
             let steps = ViewColumn(arguments[1])
             return JSONKernel.parts(arguments[0], [arguments[1]], count) { follow($1, [steps.bytes($0)]) }
         }
+    }
+
+    /// An element of an array; for the arrow operators a scalar is an array of one.
+    private static func element(_ node: JSONNode, _ position: Int) -> JSONNode? {
+        if !node.isContainer { return position == 0 || position == -1 ? node : nil }
+        return node.element(atSubscript: position)
     }
 
     /// The part that a path leads to. Steps into arrays must be integers.

@@ -13,6 +13,10 @@ enum JSONAggregates {
             return BoxAggregate(JSONArrayAggregate(resultType: .json, separator: isSplit ? ", \n " : ", "))
         }
         registry.aggregate(
+            "json_agg_rows", [.exact(.json)], .json, isOrderSensitive: true,
+            text("What json_agg of rows and arrays with times in the session's zone stands for.")
+        ) { _, _ in BoxAggregate(JSONArrayAggregate(resultType: .json, separator: ", \n ")) }
+        registry.aggregate(
             "jsonb_agg", [.any], .jsonb, isOrderSensitive: true, text("All values, null ones too, as a jsonb array.")
         ) { _, _ in BoxAggregate(JSONArrayAggregate(resultType: .jsonb, separator: "")) }
         registry.aggregate(
@@ -94,7 +98,11 @@ struct JSONArrayAggregate: BoxLogic {
         }
         var text: [UInt8] = [0x5B]
         for index in 0..<box.values.count {
-            if index > 0 { text.append(contentsOf: separator.utf8) }
+            if index > 0 {
+                // Rows and arrays begin lines of their own; nulls among them do not.
+                let isNull = box.value(index).first == 0x6E
+                text.append(contentsOf: (isNull ? ", " : separator).utf8)
+            }
             text.append(contentsOf: box.value(index))
         }
         text.append(0x5D)

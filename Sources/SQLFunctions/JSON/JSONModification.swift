@@ -205,7 +205,7 @@ enum JSONModification {
 
     private static let nullTreatment = QueryError(
         .invalidParameterValue,
-        "null_value_treatment must be \"delete_key\", \"return_target\", \"use_null_value\", or \"raise_exception\"")
+        "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or \"raise_exception\"")
 
     private static func setLax(_ arguments: [Vector], _ count: Int) throws -> Vector {
         let (a, b) = (ViewColumn(arguments[0]), ViewColumn(arguments[2]))
@@ -222,14 +222,14 @@ enum JSONModification {
                 try set(node, paths.steps(row), JSONNode(at: b.view(row)), mode, &builder)
                 return true
             }
-            switch treatments?.string(row) ?? "use_null_value" {
+            switch treatments?.string(row) ?? "use_json_null" {
             case "raise_exception":
                 throw QueryError(
                     .nullValueNotAllowed, "JSON value must not be null",
                     detail: "Exception was raised because null_value_treatment is \"raise_exception\".",
                     hint: "To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is "
                         + "not passed.")
-            case "use_null_value":
+            case "use_json_null":
                 try set(
                     node, paths.steps(row), JSONNode(UnsafeBufferPointer(start: nil, count: 0)), mode, &builder)
             case "delete_key": try deletePath(node, paths.steps(row), &builder)

@@ -27,7 +27,7 @@ enum JSONPredicates {
                 JSONAccess.documentation("Whether a text is a key of an object or an element of an array.")
             ) { arguments, _, count, _ in
                 let (a, b) = (ViewColumn(arguments[0]), ViewColumn(arguments[1]))
-                return try test(arguments, count) { has(JSONNode(at: a.view($0)), b.bytes($0)) }
+                return test(arguments, count) { has(JSONNode(at: a.view($0)), b.bytes($0)) }
             }
         }
         for (name, isAll) in [("?|", false), ("jsonb_exists_any", false), ("?&", true), ("jsonb_exists_all", true)] {
@@ -37,7 +37,7 @@ enum JSONPredicates {
             ) { arguments, _, count, _ in
                 let a = ViewColumn(arguments[0])
                 let lists = JSONPathTexts(arguments[1])
-                return try test(arguments, count) { row in
+                return test(arguments, count) { row in
                     let node = JSONNode(at: a.view(row))
                     let keys = lists.steps(row)
                     for index in 0..<keys.count where !keys.isNull(index) {

@@ -53,7 +53,9 @@ extension FunctionRegistry {
         JSONPredicates.register(in: self)
         JSONModification.register(in: self)
         JSONConstruction.register(in: self)
+        JSONPathFunctions.register(in: self)
         JSONTableFunctions.register(in: self)
+        JSONRecords.register(in: self)
         JSONAggregates.register(in: self)
     }
 

@@ -136,6 +136,7 @@ package enum OrderKey {
         case .uuid:
             put(vector.values(UUIDValue.self)[row].high)
             put(vector.values(UUIDValue.self)[row].low)
+        case .view where vector.type == .jsonb: JSONOrder.appendKey(JSONNode(at: vector.views + row), into: &key)
         case .view:
             let view = vector.views + row
             let bytes = StringView.bytes(at: view)

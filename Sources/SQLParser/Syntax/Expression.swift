@@ -193,7 +193,7 @@ package struct FunctionArgument: Hashable, Sendable {
     package let value: Expression
     package let isVariadic: Bool
 
-    package init(name: String?, value: Expression, isVariadic: Bool) {
+    package init(name: String? = nil, value: Expression, isVariadic: Bool = false) {
         self.name = name
         self.value = value
         self.isVariadic = isVariadic

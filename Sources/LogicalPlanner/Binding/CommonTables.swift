@@ -32,7 +32,7 @@ extension StatementBinder {
         return (scope, tables)
     }
 
-    /// A fresh copy of the table's query: each reference has columns of its own.
+    /// A read of the table's query, or a fresh copy of it: each reference has columns of its own.
     func bindCommonTable(_ table: CommonTable, at position: SourcePosition) throws -> BoundQuery {
         table.referenceCount += 1
         try countRelation(at: position)
@@ -47,11 +47,14 @@ extension StatementBinder {
                 "recursive reference to query \"\(table.definition.name)\" must not appear within its non-recursive term",
                 at: position)
         }
-        let bound =
+        if let shared = table.shared { return read(shared) }
+        var bound =
             try table.isRecursive
             ? bindRecursive(table)
             : bindSettledQuery(table.definition.query, parent: table.parent, commonTables: table.environment)
-        return try renamed(bound, table.definition.columns, of: table.definition.name.text)
+        bound = try renamed(bound, table.definition.columns, of: table.definition.name.text)
+        table.shared = share(bound, table.definition.materialization)
+        return table.shared.map(read) ?? bound
     }
 
     /// Columns under the names of a column list, which may be shorter.

@@ -82,7 +82,7 @@ extension StatementBinder {
     }
 
     /// Tables that refer to each other several times over would otherwise grow a plan without bound.
-    private static let copyCountMax = 32
+    private static let copyCountMax = 8
 }
 
 extension LogicalPlan {

@@ -128,7 +128,9 @@ struct ExpressionSimplifier {
                 continue
             }
             if let index = listIndexes[needle] {
-                for value in values where lists[index].known.insert(value).inserted { lists[index].values.append(value) }
+                for value in values where lists[index].known.insert(value).inserted {
+                    lists[index].values.append(value)
+                }
             } else {
                 listIndexes[needle] = lists.count
                 lists.append((needle, values, Set(values)))

@@ -19,6 +19,7 @@ package final class CardinalityEstimator {
     private var columns: [ColumnEstimate?] = []
     /// Nodes that made columns so far.
     private var originCount = 0
+    private var sharedRowCounts: [Int: Double] = [:]
 
     /// Rows of a table about which nothing is known.
     private static let unknownRowCount = 10_000.0
@@ -38,7 +39,16 @@ package final class CardinalityEstimator {
     // MARK: Nodes
 
     /// Rows of a plan; also learns its columns.
-    package func rowCount(_ plan: LogicalPlan) -> Double { rowCount(of: plan, inputs: plan.inputs.map(rowCount)) }
+    package func rowCount(_ plan: LogicalPlan) -> Double {
+        if case .shared(let node) = plan {
+            learn(node, rowCount: rowCount(node.definition))
+            return rowCount(node.input)
+        }
+        return rowCount(of: plan, inputs: plan.inputs.map(rowCount))
+    }
+
+    /// Learns how many rows a shared definition has; to be called before its reads are looked at.
+    package func learn(_ node: LogicalShared, rowCount: Double) { sharedRowCounts[node.number] = rowCount }
 
     /// Rows of a node whose inputs have so many rows; also learns the columns that the node makes.
     package func rowCount(of plan: LogicalPlan, inputs: [Double]) -> Double {
@@ -83,6 +93,10 @@ package final class CardinalityEstimator {
             let count = inputs[0] * 10
             for column in node.columns { self[column.id] = unknown(column.type, rowCount: count) }
             return count
+        case .shared: return inputs[1]
+        case .sharedRead(let node):
+            for (column, source) in zip(node.columns, node.sources) { self[column.id] = self[source] }
+            return sharedRowCounts[node.number] ?? Self.unknownRowCount
         case .workingTable(let node):
             for column in node.columns { self[column.id] = unknown(column.type, rowCount: 1_000) }
             return 1_000

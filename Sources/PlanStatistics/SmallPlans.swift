@@ -28,7 +28,7 @@ extension StatisticsSnapshot {
             guard let count = tables[scan.table]?.rowCount else { return nil }
             total = count
         case .values(let values): total = Double(values.rows.count)
-        case .tableFunction, .recursive, .workingTable: return nil
+        case .tableFunction, .recursive, .workingTable, .shared, .sharedRead: return nil
         default: total = 0
         }
         for input in plan.inputs {

@@ -61,7 +61,7 @@ final class BenchmarkEnvironment: TaskEnvironment {
     }
     func table(for name: TableName) throws -> any TableProvider { table }
     func splits(node: Int) throws -> any SplitSource { SplitList(table.splitList) }
-    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader] { [] }
+    func exchangeReaders(stage: StageID, copy: Int?) throws -> [any ExchangeReader] { [] }
 }
 
 struct Random: RandomNumberGenerator {

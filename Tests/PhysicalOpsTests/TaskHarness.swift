@@ -149,7 +149,7 @@ final class TestEnvironment: TaskEnvironment {
         }
         return SplitList(table.splitList)
     }
-    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader] { readers[stage] ?? [] }
+    func exchangeReaders(stage: StageID, copy: Int?) throws -> [any ExchangeReader] { readers[stage] ?? [] }
     func writer(for target: WriteTarget) throws -> any TableWriter {
         guard let writer else { throw QueryError.internalError("no writer") }
         return writer

@@ -40,18 +40,32 @@ package struct TaskLayoutBuilder {
                     endpoint: handle.exchange, transport: handle.exchangeTransport)
             }
         }
+        // Readers of a shared stage are its partitions; each task reads from the task of its own number.
+        let shared = Set(plan.stages.filter { $0.output == .copies }.map(\.id))
         var readerCounts: [StageID: Int] = [plan.stages[0].id: 1]
         for (stage, handles) in zip(plan.stages, placements) {
-            for source in stage.sources { readerCounts[source] = handles.count }
+            for source in stage.sources {
+                readerCounts[source] = shared.contains(source) ? 1 + (readerCounts[source] ?? 0) : handles.count
+            }
         }
 
         var layout = TaskLayout(descriptors: [], workers: [:], result: try resultLocation(locations))
         for (stage, handles) in zip(plan.stages, placements).reversed() {
             let splits = try await assignSplits(of: stage, taskCount: handles.count)
             let catalogs = try catalogDescriptors(of: stage)
-            var sources: [StageID: [TaskLocation]] = [:]
-            for source in stage.sources { sources[source] = locations[source] }
             for (partition, handle) in handles.enumerated() {
+                var sources: [StageID: [TaskLocation]] = [:]
+                for source in stage.sources {
+                    let producers = locations[source] ?? []
+                    if shared.contains(source), producers.count > 1 {
+                        guard producers.count == handles.count else {
+                            throw QueryError.internalError("a shared stage has other tasks than its reader")
+                        }
+                        sources[source] = [producers[partition]]
+                    } else {
+                        sources[source] = producers
+                    }
+                }
                 let attempt = TaskAttemptID(query: query, stage: stage.id, partition: partition)
                 layout.workers[attempt] = handle
                 layout.descriptors.append(

@@ -54,6 +54,8 @@ final class StatementBinder {
     /// Tables in the order of their first use.
     var tables: [TableName] = []
     var workingTableCount = 0
+    /// Common tables that any number of references may share, each after those that it reads itself.
+    var sharedDefinitions: [SharedDefinition] = []
     /// How many columns were found in the left neighbours of a LATERAL item so far.
     var lateralUses = 0
     /// Aggregate calls whose arguments are being bound, outermost first: where they stand, and the innermost scope at or
@@ -124,7 +126,8 @@ final class StatementBinder {
     func finish(_ statement: BoundStatement) throws -> BindingResult {
         let hasOpen = parameterTypes.contains { $0 == nil || $0 == .unknown }
         let types = parameterTypes.map { $0 == nil || $0 == .unknown ? DataType.text : $0! }
-        let settled = hasOpen ? statement.mapPlan { Self.settleParameters($0, types) } : statement
+        let complete = sharedDefinitions.isEmpty ? statement : try statement.mapPlan(withSharedDefinitions)
+        let settled = hasOpen ? complete.mapPlan { Self.settleParameters($0, types) } : complete
         return BindingResult(statement: settled, parameterTypes: types, columnIDs: ids, tables: tables)
     }
 

@@ -57,7 +57,7 @@ extension StatementBinder {
         return result
     }
 
-    /// A fresh copy of the table's query: each reference has columns of its own.
+    /// A read of the table's query, or a fresh copy of it: each reference has columns of its own.
     func bindCommonTable(_ table: CommonTable, at position: SourcePosition) throws -> BoundQuery {
         table.referenceCount += 1
         try countRelation(at: position)
@@ -77,11 +77,14 @@ extension StatementBinder {
             throw QueryError(
                 .syntaxError, "WITH query is not recursive", at: table.definition.name.position)
         }
-        let bound =
+        if let shared = table.shared { return read(shared) }
+        var bound =
             try table.isRecursive
             ? bindRecursive(table)
             : bindSettledQuery(table.definition.query, parent: table.parent, commonTables: table.environment)
-        return try renamed(bound, table.definition.columns, of: table.definition.name.text)
+        bound = try renamed(bound, table.definition.columns, of: table.definition.name.text)
+        table.shared = share(bound, table.definition.materialization)
+        return table.shared.map(read) ?? bound
     }
 
     /// Columns under the names of a column list, which may be shorter.

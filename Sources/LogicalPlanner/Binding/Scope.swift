@@ -119,6 +119,8 @@ final class CommonTable {
     /// Within the non-recursive term, where the table must not be named.
     var isBindingBase = false
     var referenceCount = 0
+    /// The table's query as a shared definition, once it was bound and if it is the same for every reference.
+    var shared: SharedDefinition?
 
     init(_ definition: CommonTableExpression, environment: CommonTableScope?, parent: Scope?, isRecursive: Bool) {
         self.definition = definition

@@ -32,6 +32,12 @@ package struct LogicalOptimizer: Sendable {
 
     /// The same with statistics at hand, which the physical planner may use again.
     package func optimize(_ plan: LogicalPlan, snapshot: StatisticsSnapshot) throws -> LogicalPlan {
+        try optimizeShared(plan, snapshot: snapshot)
+    }
+
+    /// The rules in their order.
+    func applyRules(_ plan: LogicalPlan, _ ids: ColumnIDGenerator, _ snapshot: StatisticsSnapshot) throws -> LogicalPlan
+    {
         let environment = RuleEnvironment(
             ids: ids, registry: registry, context: context, estimator: CardinalityEstimator(snapshot))
         var result = plan
@@ -110,6 +116,7 @@ extension LogicalPlan {
             if !node.withTies, case .integer(let count)? = node.count?.literal, count <= 1 { return true }
             return node.input.givesAtMostOneRow
         case .write: return true
+        case .sharedRead(let node): return node.givesAtMostOneRow
         default: return false
         }
     }
@@ -121,6 +128,7 @@ extension LogicalPlan {
         case .aggregate(let node): return node.groupingSets == [[]]
         case .project(let node): return node.input.givesExactlyOneRow
         case .sort(let node): return node.input.givesExactlyOneRow
+        case .sharedRead(let node): return node.givesExactlyOneRow
         default: return false
         }
     }

@@ -11,7 +11,7 @@ struct PinPositions: LogicalRule {
 
     private func pinned(_ plan: LogicalPlan) -> LogicalPlan {
         switch plan {
-        case .project, .values, .setOperation, .recursive, .workingTable: return plan
+        case .project, .values, .setOperation, .recursive, .workingTable, .sharedRead: return plan
         default:
             let columns = plan.columns
             return .project(LogicalProject(columns: columns, expressions: columns.map(\.reference), input: plan))

@@ -61,6 +61,14 @@ struct PruneColumns: LogicalRule {
             return .tableFunction(node)
         case .recursive, .write: return plan.mapInputs { prune($0, ColumnSet($0.columns)) }
         case .workingTable: return plan
+        case .shared(let node): return prune(node, required)
+        case .sharedRead(var node):
+            var kept = node.columns.indices.filter { required.contains(node.columns[$0].id) }
+            // Rows are kept by their columns.
+            if kept.isEmpty, !node.columns.isEmpty { kept = [0] }
+            node.columns = kept.map { node.columns[$0] }
+            node.sources = kept.map { node.sources[$0] }
+            return .sharedRead(node)
         }
     }
 
@@ -78,6 +86,19 @@ struct PruneColumns: LogicalRule {
         if node.aggregates.isEmpty, node.groupingSets == [[]] { return .oneRow }
         node.input = prune(node.input, columns(of: LogicalPlan.aggregate(node).expressions))
         return .aggregate(node)
+    }
+
+    /// A shared definition keeps what any of its reads needs.
+    private func prune(_ node: LogicalShared, _ required: ColumnSet) -> LogicalPlan {
+        var node = node
+        node.input = prune(node.input, required)
+        var needed = ColumnSet()
+        node.input.forEachSharedRead { read in
+            if read.number == node.number { for source in read.sources { needed.insert(source) } }
+        }
+        node.columns = node.columns.filter { needed.contains($0.id) }
+        node.definition = prune(node.definition, needed)
+        return .shared(node)
     }
 
     private func prune(_ node: LogicalJoin, _ required: ColumnSet) -> LogicalPlan {

@@ -55,7 +55,7 @@ struct PushDownPredicates: LogicalRule {
             let (below, above) = predicates.split { $0.columnSet.isSubset(of: own) && !$0.isVolatile }
             node.input = push(node.input, below)
             return LogicalPlan.tableFunction(node).filtered(above)
-        case .values, .limit, .recursive, .workingTable, .write:
+        case .values, .limit, .recursive, .workingTable, .write, .shared, .sharedRead:
             return plan.mapInputs { push($0, []) }.filtered(predicates)
         }
     }

@@ -18,6 +18,12 @@ private struct JoinOrderer {
     let estimator: CardinalityEstimator
 
     func reorder(_ plan: LogicalPlan) -> LogicalPlan {
+        if case .shared(var node) = plan {
+            node.definition = reorder(node.definition)
+            estimator.learn(node, rowCount: estimator.rowCount(node.definition))
+            node.input = reorder(node.input)
+            return .shared(node)
+        }
         guard plan.startsJoinGroup else { return plan.mapInputs(reorder) }
         var group = JoinGroup()
         group.add(plan)

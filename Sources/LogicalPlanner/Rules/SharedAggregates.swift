@@ -86,6 +86,13 @@ enum PlanMatcher {
         case (.join(let x), .join(let y)):
             return x.kind == y.kind && x.kind != .mark && x.isNullAware == y.isNullAware
                 && same([x.condition], [y.condition], names)
+        case (.sharedRead(let x), .sharedRead(let y)):
+            guard x.number == y.number else { return false }
+            for (source, column) in zip(x.sources, x.columns) {
+                guard let index = y.sources.firstIndex(of: source) else { return false }
+                names[column.id] = y.columns[index].reference
+            }
+            return true
         default: return false
         }
     }

@@ -85,22 +85,22 @@ struct ExpressionSimplifier {
     }
 
     static func simplifiedConjunction(_ operands: [Expression]) -> Expression {
-        var result: [Expression] = []
+        var result = DistinctExpressions()
         for operand in operands.flatMap(\.conjuncts) {
             if operand.literal == .boolean(false) { return .false }
-            if !result.contains(operand) { result.append(operand) }
+            result.append(operand)
         }
-        return .conjunction(result)
+        return .conjunction(result.expressions)
     }
 
     /// Conjuncts that all branches share stand in front; equalities of one operand with constants are an IN list.
     static func simplifiedDisjunction(_ operands: [Expression]) -> Expression {
-        var branches: [Expression] = []
+        var distinct = DistinctExpressions()
         for operand in operands.flatMap(\.disjuncts) {
             if operand.literal == .boolean(true) { return .true }
-            if operand.literal == .boolean(false) { continue }
-            if !branches.contains(operand) { branches.append(operand) }
+            if operand.literal != .boolean(false) { distinct.append(operand) }
         }
+        let branches = distinct.expressions
         if branches.isEmpty { return .false }
         if branches.count == 1 { return branches[0] }
         // The shared conjuncts must not be asked before what guards them within the branches.
@@ -113,7 +113,8 @@ struct ExpressionSimplifier {
             }
             return simplifiedConjunction(common + [simplifiedDisjunction(rest)])
         }
-        var lists: [(needle: Expression, values: [ScalarValue])] = []
+        var lists: [(needle: Expression, values: [ScalarValue], known: Set<ScalarValue>)] = []
+        var listIndexes: [Expression: Int] = [:]
         var others: [Expression] = []
         for branch in branches {
             var found: (Expression, [ScalarValue])?
@@ -126,10 +127,13 @@ struct ExpressionSimplifier {
                 others.append(branch)
                 continue
             }
-            if let index = lists.firstIndex(where: { $0.needle == needle }) {
-                lists[index].values += values.filter { !lists[index].values.contains($0) }
+            if let index = listIndexes[needle] {
+                for value in values where lists[index].known.insert(value).inserted {
+                    lists[index].values.append(value)
+                }
             } else {
-                lists.append((needle, values))
+                listIndexes[needle] = lists.count
+                lists.append((needle, values, Set(values)))
             }
         }
         let merged = lists.map { list -> Expression in

@@ -125,7 +125,8 @@ struct DomainPushDown {
             return pushed
         case .values(let node): return try push(node)
         case .recursive: throw QueryError.notSupported("a recursive query that refers to an outer query")
-        case .scan, .workingTable, .write: throw QueryError.internalError("a leaf cannot be correlated")
+        case .scan, .workingTable, .write, .shared, .sharedRead:
+            throw QueryError.internalError("a leaf cannot be correlated")
         }
     }
 

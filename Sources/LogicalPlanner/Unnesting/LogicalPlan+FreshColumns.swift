@@ -85,7 +85,10 @@ private struct ColumnRefresher {
         case .write(var node):
             node.countColumn = make(node.countColumn)
             return .write(node)
-        case .scan, .filter, .sort, .limit, .distinct: return copy
+        case .sharedRead(var node):
+            node.columns = make(node.columns)
+            return .sharedRead(node)
+        case .scan, .filter, .sort, .limit, .distinct, .shared: return copy
         }
     }
 }

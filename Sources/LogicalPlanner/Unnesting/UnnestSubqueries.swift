@@ -36,7 +36,7 @@ struct SubqueryExpander {
         case .filter(let node): return try expandFilter(node)
         case .values(let node): return try expandValues(node)
         case .limit: throw QueryError.notSupported("a sub-query in LIMIT or OFFSET")
-        case .scan, .setOperation, .recursive, .workingTable, .write, .join: return plan
+        case .scan, .setOperation, .recursive, .workingTable, .write, .join, .shared, .sharedRead: return plan
         case .project, .aggregate, .sort, .distinct, .window, .tableFunction:
             return try expandOperands(plan)
         }

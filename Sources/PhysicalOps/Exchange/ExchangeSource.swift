@@ -8,7 +8,7 @@ import Transport
 
 extension PipelineBuilder {
     func compileExchangeSource(_ node: PhysicalNode, _ exchange: ExchangeSourceNode) throws -> OpenPipeline {
-        let readers = try environment.exchangeReaders(stage: exchange.stage)
+        let readers = try environment.exchangeReaders(stage: exchange.stage, copy: exchange.copy)
         if exchange.mergeKeys.isEmpty || readers.count < 2 {
             // One sorted stream stays in order with one driver.
             let drivers = exchange.mergeKeys.isEmpty ? Int.max : 1

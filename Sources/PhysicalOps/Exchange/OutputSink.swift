@@ -21,7 +21,7 @@ final class OutputSinkFactory: SinkFactory {
         case .hash(let columns) where partitions > 1:
             return HashPartitionSink(output: output, columns: columns, partitions: partitions, driver: driver)
         case .hash, .single: return WholeBatchSink(output: output, targets: .single, driver: driver)
-        case .broadcast: return WholeBatchSink(output: output, targets: .all(partitions), driver: driver)
+        case .broadcast, .copies: return WholeBatchSink(output: output, targets: .all(partitions), driver: driver)
         case .roundRobin: return WholeBatchSink(output: output, targets: .turns(partitions), driver: driver)
         }
     }

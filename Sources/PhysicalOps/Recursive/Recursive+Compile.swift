@@ -178,7 +178,9 @@ private final class RecursionEnvironment: TaskEnvironment, @unchecked Sendable {
     var threads: Int { outer.threads }
     func table(for name: TableName) throws -> any TableProvider { try outer.table(for: name) }
     func splits(node: Int) throws -> any SplitSource { try outer.splits(node: node) }
-    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader] { try outer.exchangeReaders(stage: stage) }
+    func exchangeReaders(stage: StageID, copy: Int?) throws -> [any ExchangeReader] {
+        try outer.exchangeReaders(stage: stage, copy: copy)
+    }
     func writer(for target: WriteTarget) throws -> any TableWriter { try outer.writer(for: target) }
     func workingTable(_ number: Int) throws -> [Batch] {
         number == self.number ? rows : try outer.workingTable(number)

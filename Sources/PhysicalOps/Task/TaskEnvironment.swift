@@ -21,7 +21,7 @@ package protocol TaskEnvironment: AnyObject, Sendable {
     /// The splits that this task reads for the scan with that node id.
     func splits(node: Int) throws -> any SplitSource
     /// One reader for each task of the stage, for this task's partition.
-    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader]
+    func exchangeReaders(stage: StageID, copy: Int?) throws -> [any ExchangeReader]
     func writer(for target: WriteTarget) throws -> any TableWriter
     /// The rows of a recursive query's last round.
     func workingTable(_ number: Int) throws -> [Batch]

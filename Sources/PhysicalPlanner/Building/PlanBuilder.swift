@@ -18,6 +18,8 @@ final class PlanBuilder {
     var isInRecursion = false
     /// Every table of the query lives in the coordinator only, so the query runs there.
     let isCoordinatorOnly: Bool
+    /// Stages of shared definitions, by their number.
+    var sharedStages: [Int: SharedStage] = [:]
     private var nodeCount = 0
     private var columnCount: Int
 
@@ -151,6 +153,8 @@ final class PlanBuilder {
             let physical = makeNode(.workingTable(node.workingTable), columns: node.columns, rowCount: rowCount)
             return Relation(node: physical, columns: node.columns, distribution: .single(.anywhere))
         case .write(let node): return try build(node, plan)
+        case .shared(let node): return try build(node, required: required)
+        case .sharedRead(let node): return try build(node, plan)
         }
     }
 }

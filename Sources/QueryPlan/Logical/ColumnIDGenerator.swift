@@ -10,6 +10,9 @@ package final class ColumnIDGenerator: Sendable {
     /// `first` is the number of the first identity.
     package init(first: Int = 1) { counter = Atomic(first) }
 
+    /// A generator that goes on where this one is, without moving it.
+    package func copy() -> ColumnIDGenerator { ColumnIDGenerator(first: counter.load(ordering: .relaxed)) }
+
     package func next() -> ColumnID { ColumnID(counter.wrappingAdd(1, ordering: .relaxed).oldValue) }
 
     /// The identity that comes next: a measure of how large the plan has become.

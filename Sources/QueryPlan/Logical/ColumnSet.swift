@@ -173,7 +173,8 @@ extension LogicalPlan {
         case .recursive(let node): for column in node.columns { made.insert(column.id) }
         case .workingTable(let node): for column in node.columns { made.insert(column.id) }
         case .write(let node): made.insert(node.countColumn.id)
-        case .filter, .sort, .limit, .distinct: break
+        case .sharedRead(let node): for column in node.columns { made.insert(column.id) }
+        case .filter, .sort, .limit, .distinct, .shared: break
         }
         for expression in expressions { expression.collectColumns(into: &used) }
         for input in inputs { input.collectColumns(used: &used, made: &made) }

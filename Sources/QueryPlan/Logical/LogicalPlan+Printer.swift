@@ -106,6 +106,8 @@ package struct LogicalPlanPrinter {
         case .recursive(let node):
             let all = node.keepsDuplicates ? " all" : ""
             return "Recursive\(all) working table \(node.workingTable) [\(list(node.columns))]"
+        case .shared(let node): return "Shared \(node.number) [\(list(node.columns))]"
+        case .sharedRead(let node): return "SharedRead \(node.number) [\(list(node.columns))]"
         case .workingTable(let node): return "WorkingTable \(node.workingTable) [\(list(node.columns))]"
         case .write(let node):
             switch node.target {

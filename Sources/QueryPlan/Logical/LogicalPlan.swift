@@ -47,6 +47,8 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     case recursive(LogicalRecursive)
     case workingTable(LogicalWorkingTable)
     case write(LogicalWrite)
+    case shared(LogicalShared)
+    case sharedRead(LogicalSharedRead)
 }
 
 /// Reads a table. `columns[i]` is the table's column `ordinals[i]`.
@@ -341,6 +343,8 @@ extension LogicalPlan {
         case .recursive(let node): return node.columns
         case .workingTable(let node): return node.columns
         case .write(let node): return [node.countColumn]
+        case .shared(let node): return node.input.columns
+        case .sharedRead(let node): return node.columns
         }
     }
 
@@ -348,7 +352,7 @@ extension LogicalPlan {
 
     package var inputs: [LogicalPlan] {
         switch self {
-        case .scan, .values, .workingTable: []
+        case .scan, .values, .workingTable, .sharedRead: []
         case .filter(let node): [node.input]
         case .project(let node): [node.input]
         case .aggregate(let node): [node.input]
@@ -361,13 +365,14 @@ extension LogicalPlan {
         case .tableFunction(let node): [node.input]
         case .recursive(let node): [node.base, node.step]
         case .write(let node): [node.input]
+        case .shared(let node): [node.definition, node.input]
         }
     }
 
     /// The same node over other inputs.
     package func mapInputs(_ transform: (LogicalPlan) throws -> LogicalPlan) rethrows -> LogicalPlan {
         switch self {
-        case .scan, .values, .workingTable: return self
+        case .scan, .values, .workingTable, .sharedRead: return self
         case .filter(var node):
             node.input = try transform(node.input)
             return .filter(node)
@@ -407,6 +412,10 @@ extension LogicalPlan {
         case .write(var node):
             node.input = try transform(node.input)
             return .write(node)
+        case .shared(var node):
+            node.definition = try transform(node.definition)
+            node.input = try transform(node.input)
+            return .shared(node)
         }
     }
 
@@ -425,7 +434,7 @@ extension LogicalPlan {
         case .window(let node):
             return node.partitions + node.ordering.map(\.expression) + node.calls.flatMap(\.expressions)
         case .tableFunction(let node): return node.arguments
-        case .setOperation, .recursive, .workingTable, .write: return []
+        case .setOperation, .recursive, .workingTable, .write, .shared, .sharedRead: return []
         }
     }
 
@@ -470,7 +479,7 @@ extension LogicalPlan {
         case .tableFunction(var node):
             node.arguments = try node.arguments.map(transform)
             return .tableFunction(node)
-        case .setOperation, .recursive, .workingTable, .write: return self
+        case .setOperation, .recursive, .workingTable, .write, .shared, .sharedRead: return self
         }
     }
 

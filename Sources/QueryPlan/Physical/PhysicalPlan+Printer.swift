@@ -60,6 +60,7 @@ package struct PhysicalPlanPrinter {
                 "by hash of [\(positions.map { $0 < names.count ? names[$0] : "@\($0)" }.joined(separator: ", "))]"
             case .broadcast: "to every task"
             case .roundRobin: "evenly"
+            case .copies: "to several readers"
             }
         lines.append(stage.id.number == 0 ? "Stage 0 \(place)" : "Stage \(stage.id) \(place), \(output)")
         print(stage.root, depth: 1)

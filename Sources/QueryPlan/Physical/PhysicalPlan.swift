@@ -277,9 +277,12 @@ package struct ExchangeSourceNode: Hashable, Sendable {
     package var stage: StageID
     /// Not empty: every producer's stream is sorted by these keys and the source merges them.
     package var mergeKeys: [SortKey]
-    package init(stage: StageID, mergeKeys: [SortKey] = []) {
+    /// The number of this reader among those of a stage with `.copies`; `nil` for other stages.
+    package var copy: Int?
+    package init(stage: StageID, mergeKeys: [SortKey] = [], copy: Int? = nil) {
         self.stage = stage
         self.mergeKeys = mergeKeys
+        self.copy = copy
     }
 }
 
@@ -293,6 +296,9 @@ package enum OutputPartitioning: Hashable, Sendable {
     case broadcast
     /// Evenly, without regard to values.
     case roundRobin
+    /// For several readers: all rows to each of them, from each task to the reader's task of the same number. Partitions
+    /// are the readers.
+    case copies
 }
 
 /// How many tasks a stage has and where they run.

@@ -53,7 +53,7 @@ package enum ConstantFolder {
     private static func connective(_ operands: [Expression], isAnd: Bool) -> Expression {
         let absorbing = isAnd ? Expression.false : .true
         let neutral = isAnd ? Expression.true : .false
-        var kept: [Expression] = []
+        var distinct = DistinctExpressions()
         for operand in operands {
             // Nested connectives of the same kind are one.
             let parts: [Expression]
@@ -63,10 +63,10 @@ package enum ConstantFolder {
             }
             for part in parts {
                 if part == absorbing { return absorbing }
-                if part == neutral || (kept.contains(part) && !part.isVolatile) { continue }
-                kept.append(part)
+                if part != neutral { distinct.append(part) }
             }
         }
+        let kept = distinct.expressions
         if kept.isEmpty { return neutral }
         if kept.count == 1 { return kept[0] }
         return isAnd ? .and(kept) : .or(kept)

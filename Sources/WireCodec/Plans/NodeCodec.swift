@@ -83,9 +83,10 @@ extension ByteWriter {
             try writeTarget(write.target)
             try node(write.input)
         case .exchangeSource(let source):
-            byte(15)
+            byte(source.copy == nil ? 15 : 16)
             int(source.stage.number)
             try sortKeys(source.mergeKeys)
+            if let copy = source.copy { int(copy) }
         }
     }
 
@@ -206,6 +207,9 @@ extension ByteReader {
         case 13: return .workingTable(try int())
         case 14: return .write(WriteNode(target: try writeTarget(), input: try node()))
         case 15: return .exchangeSource(ExchangeSourceNode(stage: StageID(try int()), mergeKeys: try sortKeys()))
+        case 16:
+            return .exchangeSource(
+                ExchangeSourceNode(stage: StageID(try int()), mergeKeys: try sortKeys(), copy: try position()))
         default: throw .corrupt("an unknown kind of node")
         }
     }

@@ -20,6 +20,7 @@ extension ByteWriter {
             try positions(columns)
         case .broadcast: byte(2)
         case .roundRobin: byte(3)
+        case .copies: byte(4)
         }
     }
 
@@ -58,6 +59,7 @@ extension ByteReader {
             output = .hash(columns)
         case 2: output = .broadcast
         case 3: output = .roundRobin
+        case 4: output = .copies
         default: throw .corrupt("an unknown partitioning")
         }
         return PlanStage(id: id, root: root, placement: placement, output: output)

@@ -24,6 +24,8 @@ package final class OutputBuffer: TaskOutput, Sendable {
     fileprivate struct State {
         var partitions: [Partition]
         var bufferedByteCount = 0
+        /// What of it `memory` has been asked for.
+        var reservedByteCount = 0
         var isFinished = false
         var failure: QueryError?
         var waitingProducers: [@Sendable () -> Void] = []
@@ -32,11 +34,14 @@ package final class OutputBuffer: TaskOutput, Sendable {
     package let partitionCount: Int
     /// Bytes beyond which producers are asked to wait. A batch in hand is always taken.
     private let byteLimit: Int
+    /// Pays for what is buffered; for buffers that never ask producers to wait.
+    private let memory: MemoryPool?
     private let state: Mutex<State>
 
-    package init(partitionCount: Int, byteLimit: Int) {
+    package init(partitionCount: Int, byteLimit: Int, memory: MemoryPool? = nil) {
         self.partitionCount = partitionCount
         self.byteLimit = byteLimit
+        self.memory = memory
         state = Mutex(State(partitions: (0..<partitionCount).map { _ in Partition() }))
     }
 
@@ -53,6 +58,28 @@ package final class OutputBuffer: TaskOutput, Sendable {
             return state.partitions[partition].takeWake()
         }
         wake?()
+        settle()
+    }
+
+    /// Brings the account of `memory` in line with what is buffered; without memory the task's readers get the error.
+    private func settle() {
+        guard let memory else { return }
+        let failure = state.withLock { state -> QueryError? in
+            let change = state.bufferedByteCount - state.reservedByteCount
+            do {
+                if change > 0 { try memory.reserve(change, for: "the rows that several parts of the query read") }
+            } catch {
+                return QueryError.wrapping(error)
+            }
+            if change < 0 { memory.release(-change) }
+            state.reservedByteCount += change
+            return nil
+        }
+        if let failure { fail(failure) }
+    }
+
+    deinit {
+        if let memory { memory.release(state.withLock { $0.reservedByteCount }) }
     }
 
     package func isFull(wake: @escaping @Sendable () -> Void) -> Bool {
@@ -77,6 +104,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
             if state.failure == nil { state.failure = error }
             state.dropBatches()
         }
+        settle()
     }
 
     private func wakeAll(_ change: (inout State) -> Void) {
@@ -108,6 +136,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
             state.bufferedByteCount -= batch.estimatedByteCount
             return (.batch(batch), state.takeProducersIfRoom(byteLimit: byteLimit))
         }
+        settle()
         for producer in producers { producer() }
         return event
     }
@@ -122,6 +151,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
             state.partitions[partition].wake = nil
             return state.takeProducersIfRoom(byteLimit: byteLimit)
         }
+        settle()
         for producer in producers { producer() }
     }
 

@@ -84,8 +84,12 @@ package final class Worker: WorkerService, Sendable {
         guard descriptor.attempt == attempt else {
             throw QueryError(.protocolViolation, "the descriptor is for another task")
         }
+        // Readers of a shared stage take its rows at different times: what one of them has not asked for yet must not stop
+        // the producer, or the readers would wait for each other.
+        let isShared = descriptor.stage.output == .copies
         let buffer = OutputBuffer(
-            partitionCount: descriptor.outputPartitionCount, byteLimit: options.outputBufferByteLimit)
+            partitionCount: descriptor.outputPartitionCount,
+            byteLimit: isShared ? .max : options.outputBufferByteLimit, memory: isShared ? memory : nil)
         guard try admit(attempt, buffer: buffer) else { return }
         outputs.add(buffer, for: attempt)
         do {

@@ -48,11 +48,11 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
 
     func splits(node: Int) throws -> any SplitSource { SplitList(descriptor.splits[node] ?? []) }
 
-    func exchangeReaders(stage: StageID) throws -> [any ExchangeReader] {
+    func exchangeReaders(stage: StageID, copy: Int?) throws -> [any ExchangeReader] {
         guard let locations = descriptor.sources[stage] else {
             throw QueryError.internalError("the task was not told where stage \(stage) runs")
         }
-        return try locations.map { try openReader($0, descriptor.attempt.partition) }
+        return try locations.map { try openReader($0, copy ?? descriptor.attempt.partition) }
     }
 
     func writer(for target: WriteTarget) throws -> any TableWriter { try writers.take(target) }

@@ -203,7 +203,7 @@ final class PostgresConnection {
         let isBinary = [Bool](repeating: false, count: fields.count)
         do {
             while let batch = try await result.next() {
-                try await send(batch, isBinary: isBinary, settings: textSettings(session))
+                try await send(batch, isBinary: isBinary, settings: textSettings(session, result))
             }
         } catch {
             result.cancel()
@@ -211,8 +211,10 @@ final class PostgresConnection {
         }
     }
 
-    private func textSettings(_ session: Session) -> TextSettings {
-        session.settings.textSettings
+    private func textSettings(_ session: Session, _ result: StatementResult? = nil) -> TextSettings {
+        var settings = session.settings.textSettings
+        settings.objectNames = result?.objectNames
+        return settings
     }
 
     private func send(_ batch: Batch, isBinary: [Bool], settings: TextSettings) async throws {
@@ -347,7 +349,7 @@ final class PostgresConnection {
             return writer.commandComplete(result.tag)
         }
         let isBinary = fields.indices.map { BackendWriter.format(portal.formats, $0) == 1 }
-        let settings = textSettings(session)
+        let settings = textSettings(session, result)
         var left = limit == 0 ? Int.max : limit
         while left > 0 {
             let next: Batch?

@@ -7,6 +7,7 @@ import QueryPlan
 import SQLFunctions
 import SQLParser
 import Synchronization
+import SystemCatalog
 
 package enum TransactionStatus: Sendable, Hashable { case idle, inTransaction, failed }
 
@@ -35,6 +36,9 @@ package final class Session: Sendable {
     package let user: String
     package let database: String
     let state: Mutex<State>
+    /// Counts the sessions of the process.
+    package let number = Session.nextNumber.wrappingAdd(1, ordering: .relaxed).oldValue
+    private static let nextNumber = Atomic<Int>(1)
     /// Called with the name and value of a setting that clients are told about.
     private let settingListener = Mutex<(@Sendable (String, String) -> Void)?>(nil)
 
@@ -155,7 +159,7 @@ package final class Session: Sendable {
         try checkTransaction(statement)
         state.withLock { $0.isCancelled = false }
         let bound = try await bind(statement, parameterTypes: parameters.map(\.type))
-        return try await StatementRunner(session: self, sql: sql, context: context(), ids: bound.columnIDs)
+        return try await StatementRunner(session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs)
             .run(bound.statement.substituting(parameters))
     }
 
@@ -169,18 +173,39 @@ package final class Session: Sendable {
         let path = settings.searchPath.flatMap { schema in
             engine.catalog.catalogNames.map { BindingSession.PathEntry(catalog: $0, schema: schema) }
         }
-        return BindingSession(
+        var session = BindingSession(
             searchPath: path, parameterTypes: parameterTypes, timeZone: settings["timezone"],
             textStyle: settings.textStyle, statementTimestamp: QueryEngine.now, user: user, database: database,
             settings: settings.all,
             version: EngineVersion.banner)
+        session.processNumber = number
+        session.loadCatalogFacts = { [weak self] in
+            guard let self else { throw QueryError.internalError("the session is gone") }
+            return try await self.catalogFacts()
+        }
+        return session
     }
 
-    private func context() -> EvaluationContext {
+    private func context(_ facts: (any CatalogFacts)?) -> EvaluationContext {
         let settings = self.settings
         return EvaluationContext(
             statementTimestamp: QueryEngine.now, timeZone: settings["timezone"], textStyle: settings.textStyle,
-            variation: settings.variation)
+            variation: settings.variation, catalogFacts: facts)
+    }
+
+    /// The catalogue as this session sees it now.
+    private func catalogFacts() async throws -> any CatalogFacts {
+        let snapshot = try await engine.systemCatalog.refresh()
+        let settings = self.settings
+        var path = settings.searchPath
+        if !path.contains(engine.catalog.defaultSchema) { path.append(engine.catalog.defaultSchema) }
+        return StatementCatalog(
+            snapshot: snapshot, searchPath: path, user: user, database: database, settings: settings.all
+        ) { [weak self] name, value in
+            guard let self else { return value }
+            try self.changeSetting(name, to: value)
+            return try self.settings.value(name)
+        }
     }
 
     /// Remembers the running query, so that it can be cancelled.

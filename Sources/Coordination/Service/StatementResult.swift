@@ -22,6 +22,8 @@ package final class StatementResult: Sendable {
     /// Columns of the rows; `nil` for statements without rows.
     package let fields: [Field]?
     package let notices: [QueryError]
+    /// What regclass and its like are shown by.
+    package let objectNames: (any ObjectNames)?
     private let state: Mutex<State>
     private let execution: QueryExecution?
 
@@ -29,23 +31,32 @@ package final class StatementResult: Sendable {
     package init(tag: String, notices: [QueryError] = []) {
         fields = nil
         self.notices = notices
+        objectNames = nil
         execution = nil
         state = Mutex(State(source: .none, tag: tag))
     }
 
     /// With rows that are there already. Without a tag: `SELECT n`.
-    package init(fields: [Field], batches: [Batch], tag: String? = nil, notices: [QueryError] = []) {
+    package init(
+        fields: [Field], batches: [Batch], tag: String? = nil, notices: [QueryError] = [],
+        objectNames: (any ObjectNames)? = nil
+    ) {
         self.fields = fields
         self.notices = notices
+        self.objectNames = objectNames
         execution = nil
         let count = batches.reduce(0) { $0 + $1.rowCount }
         state = Mutex(State(source: .batches(batches), tag: tag ?? "SELECT \(count)"))
     }
 
     /// With the rows of a running query.
-    init(fields: [Field], execution: QueryExecution, tag: @escaping @Sendable (Int) -> String) {
+    init(
+        fields: [Field], execution: QueryExecution, objectNames: (any ObjectNames)? = nil,
+        tag: @escaping @Sendable (Int) -> String
+    ) {
         self.fields = fields
         notices = []
+        self.objectNames = objectNames
         self.execution = execution
         state = Mutex(State(source: .query(execution, limitTag: tag), tag: tag(0)))
     }

@@ -83,8 +83,12 @@ extension StatementRunner {
     ) async throws -> StatementResult {
         for name in names {
             switch kind {
-            case .table: try await backend(name.catalog).dropTable(schema: name.schema, name: name.table)
-            case .view: session.engine.catalog.setView(nil, for: name)
+            case .table:
+                try await backend(name.catalog).dropTable(schema: name.schema, name: name.table)
+                session.engine.catalog.forget(name)
+            case .view:
+                session.engine.catalog.setView(nil, for: name)
+                session.engine.catalog.forget(name)
             case .schema:
                 let target = try backend(name.catalog)
                 if ifExists, try await !target.schemaNames().contains(name.schema) { continue }

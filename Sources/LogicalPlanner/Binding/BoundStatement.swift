@@ -3,6 +3,7 @@
 import Columnar
 import Diagnostics
 import QueryPlan
+import SQLFunctions
 import SQLParser
 import Storage
 
@@ -49,6 +50,8 @@ package indirect enum BoundStatement: Sendable {
     case transaction(TransactionStatement)
     /// No tables: all.
     case analyze([TableName])
+    /// `nil`: the comment is removed.
+    case comment(CatalogObject, String?)
 
     case declareCursor(name: String, plan: LogicalPlan, outputNames: [String], outputTypes: [DataType], DeclareCursor)
     case fetch(Fetch)
@@ -67,6 +70,8 @@ package struct BindingResult: Sendable {
     package var columnIDs: ColumnIDGenerator
     /// The tables that the statement reads or writes, views resolved.
     package var tables: [TableName]
+    /// The catalogue as the statement sees it, if it asks for it.
+    package var catalogFacts: (any CatalogFacts)?
 }
 
 package enum DropKind: String, Hashable, Sendable { case table, view, schema }
@@ -131,6 +136,12 @@ package struct BindingSession: Sendable {
     package var settings: [String: String]
     /// What `version()` gives.
     package var version: String
+    /// What `pg_backend_pid()` gives.
+    package var processNumber = 0
+    /// Reads the catalogue, for statements that ask for it.
+    package var loadCatalogFacts: (@Sendable () async throws -> any CatalogFacts)?
+    /// The catalogue, once it was read.
+    package var catalogFacts: (any CatalogFacts)?
 
     package init(
         searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC",

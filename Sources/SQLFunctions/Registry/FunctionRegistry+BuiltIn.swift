@@ -32,8 +32,10 @@ extension FunctionRegistry {
         BinaryFunctions.register(in: self)
         UnicodeFunctions.register(in: self)
         SimilarSubstring.register(in: self)
+        IndexVectorFunctions.register(in: self)
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
+        CatalogFunctions.register(in: self)
         MathFunctions.register(in: self)
         Formatting.register(in: self)
         FormatFunctions.register(in: self)
@@ -50,6 +52,7 @@ extension FunctionRegistry {
         JSONConstruction.register(in: self)
         JSONTableFunctions.register(in: self)
         JSONAggregates.register(in: self)
+        CatalogTableFunctions.register(in: self)
     }
 
     /// Registers a scalar function of a fixed result type.

@@ -76,6 +76,7 @@ package enum BuiltInTypes {
         2776 anynonarray 4 p P 0 0 anynonarray_ v i p 0 -
         2950 uuid 16 b U 2951 0 uuid_ r c p 0 -
         3802 jsonb -1 b U 3807 0 jsonb_ r i x 0 -
+        4072 jsonpath -1 b U 4073 0 jsonpath_ r i x 0 -
         4089 regnamespace 4 b N 4090 0 regnamespace vr i p 0 -
         4096 regrole 4 b N 4097 0 regrole vr i p 0 -
         4191 regcollation 4 b N 4192 0 regcollation vr i p 0 -
@@ -213,6 +214,8 @@ extension DataType {
         case .uuid: 2950
         case .json: 114
         case .jsonb: 3802
+        case .jsonpath: 4072
+        case .record: 2249
         case .array(let element): BuiltInTypes.type(element.catalogIdentifier)?.arrayIdentifier ?? 1009
         case .oid: 26
         case .name: 19

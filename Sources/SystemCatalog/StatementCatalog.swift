@@ -13,13 +13,13 @@ package final class StatementCatalog: CatalogFacts {
     private let searchPath: [String]
     private let user: String
     private let database: String
-    private let settings: [String: String]
+    private let settings: @Sendable (String) -> String?
     private let change: @Sendable (String, String) throws -> String
 
-    /// `change` changes a setting of the session and gives its new value.
+    /// `settings` gives a setting of the session, `change` changes a setting of the session and gives its new value.
     package init(
-        snapshot: CatalogSnapshot, searchPath: [String], user: String, database: String, settings: [String: String],
-        change: @escaping @Sendable (String, String) throws -> String
+        snapshot: CatalogSnapshot, searchPath: [String], user: String, database: String,
+        settings: @escaping @Sendable (String) -> String?, change: @escaping @Sendable (String, String) throws -> String
     ) {
         self.snapshot = snapshot
         self.searchPath = searchPath.contains("pg_catalog") ? searchPath : ["pg_catalog"] + searchPath
@@ -233,7 +233,7 @@ package final class StatementCatalog: CatalogFacts {
         snapshot.databases.first { $0.identifier == identifier }?.name
     }
 
-    package func setting(_ name: String) -> String? { settings[name.lowercased()] }
+    package func setting(_ name: String) -> String? { settings(name) }
 
     package func changeSetting(_ name: String, to value: String) throws -> String { try change(name, value) }
 }

@@ -78,7 +78,7 @@ enum SystemRows {
                     "attndims": number(type?.isArray == true ? 1 : 0), "attcacheoff": number(-1),
                     "atttypmod": number(column.type.catalogModifier),
                     "attbyval": .boolean(type?.isPassedByValue ?? false), "attalign": text(type?.alignment ?? "i"),
-                    "attstorage": text(type?.storage ?? "x"), "attnotnull": .boolean(!column.isNullable),
+                    "attstorage": text(type?.storage ?? "x"), "attnotnull": .boolean(entry.kind == "r" && !column.isNullable),
                     "attislocal": .boolean(true), "attcollation": number(type?.collation ?? 0),
                 ])
             }

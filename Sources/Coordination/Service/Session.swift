@@ -200,12 +200,13 @@ package final class Session: Sendable {
         var path = settings.searchPath
         if !path.contains(engine.catalog.defaultSchema) { path.append(engine.catalog.defaultSchema) }
         return StatementCatalog(
-            snapshot: snapshot, searchPath: path, user: user, database: database, settings: settings.all
-        ) { [weak self] name, value in
-            guard let self else { return value }
-            try self.changeSetting(name, to: value)
-            return try self.settings.value(name)
-        }
+            snapshot: snapshot, searchPath: path, user: user, database: database,
+            settings: { [weak self] name in try? self?.settings.value(name) },
+            change: { [weak self] name, value in
+                guard let self else { return value }
+                try self.changeSetting(name, to: value)
+                return try self.settings.value(name)
+            })
     }
 
     /// Remembers the running query, so that it can be cancelled.

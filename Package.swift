@@ -116,7 +116,8 @@ var targets: [Target] = [
     library(
         "Coordination",
         [
-            "SystemCatalog", "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan", "SQLFunctions",
+            "SystemCatalog", "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan",
+            "SQLFunctions",
             "WireCodec",
             "ClusterMembership", "Storage", "Transport", "PluginHost", "EngineConfiguration", "Columnar",
             "Diagnostics", log,

@@ -145,7 +145,8 @@ package enum BuiltInTypes {
         case "timetz": return clock("time", length, "with")
         case "timestamp": return clock("timestamp", length, "without")
         case "timestamptz": return clock("timestamp", length, "with")
-        case "interval": return length.map { $0 & 0xFFFF == 0xFFFF ? "interval" : "interval(\($0 & 0xFFFF))" } ?? "interval"
+        case "interval":
+            return length.map { $0 & 0xFFFF == 0xFFFF ? "interval" : "interval(\($0 & 0xFFFF))" } ?? "interval"
         case "any": return "\"any\""
         default: return type.name
         }
@@ -165,7 +166,8 @@ package enum BuiltInTypes {
 
     /// The type of a name as SQL writes it, modifiers and a schema `pg_catalog` allowed.
     package static func identifier(ofSQLName text: String) -> Int64? {
-        var name = text.lowercased().split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\n" }).joined(separator: " ")
+        var name = text.lowercased().split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\n" }).joined(
+            separator: " ")
         var isArray = false
         while name.hasSuffix("[]") {
             isArray = true
@@ -208,6 +210,7 @@ extension DataType {
         case .bytea: 17
         case .date: 1082
         case .time: 1083
+        case .timeTZ: 1266
         case .timestamp: 1114
         case .timestampTZ: 1184
         case .interval: 1186

@@ -110,7 +110,9 @@ package final class Catalog: Sendable {
     // MARK: What statements know
 
     /// Lends the tasks of a query what its statement knows of the catalogue, while it runs.
-    package func lend(_ names: (any ObjectNames)?, to query: QueryID) { state.withLock { $0.objectNames[query] = names } }
+    package func lend(_ names: (any ObjectNames)?, to query: QueryID) {
+        state.withLock { $0.objectNames[query] = names }
+    }
     package func objectNames(of query: QueryID) -> (any ObjectNames)? { state.withLock { $0.objectNames[query] } }
 }
 

@@ -171,7 +171,9 @@ package final class FunctionEntries: Sendable {
         var names: Set<String> = []
         for type in BuiltInTypes.all {
             names.formUnion([type.functionPrefix + "in", type.functionPrefix + "out"])
-            if type.hasBinaryFunctions { names.formUnion([type.functionPrefix + "recv", type.functionPrefix + "send"]) }
+            if type.hasBinaryFunctions {
+                names.formUnion([type.functionPrefix + "recv", type.functionPrefix + "send"])
+            }
             if let modifiers = type.modifierFunction {
                 names.formUnion([modifiers, modifiers.replacingSuffix("in", with: "out")])
             }

@@ -38,7 +38,8 @@ package enum FunctionReference {
         }
         for function in registry.scalarFunctions {
             add(
-                function.name, FunctionRegistry.isOperator(function.name) ? "operator" : "function", function.parameters,
+                function.name, FunctionRegistry.isOperator(function.name) ? "operator" : "function",
+                function.parameters,
                 isVariadic: function.isVariadic, function.documentation,
                 resultName(function.parameters, function.resultType))
         }
@@ -57,7 +58,8 @@ package enum FunctionReference {
             let name = fields.map { fields in
                 fields.count == 1
                     ? "setof " + typeName(fields[0].type, function.parameters)
-                    : "table(" + fields.map { "\($0.name) \(typeName($0.type, function.parameters))" }
+                    : "table("
+                        + fields.map { "\($0.name) \(typeName($0.type, function.parameters))" }
                         .joined(separator: ", ") + ")"
             }
             add(function.name, "table", function.parameters, isVariadic: false, function.documentation, name)

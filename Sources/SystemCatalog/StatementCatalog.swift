@@ -35,14 +35,15 @@ package final class StatementCatalog: CatalogFacts {
         switch kind {
         case .relation:
             guard let entry = snapshot.relation(identifier) else { return nil }
-            let name = Self.quoted(entry.name.table)
-            return isVisible(entry) ? name : Self.quoted(entry.name.schema) + "." + name
+            let name = QuotedNames.quoted(entry.name.table)
+            return isVisible(entry) ? name : QuotedNames.quoted(entry.name.schema) + "." + name
         case .type: return BuiltInTypes.sqlName(identifier)
         case .function, .operation: return snapshot.functions.byIdentifier[identifier].map(\.name)
         case .procedure, .operationSignature: return snapshot.functions.byIdentifier[identifier].map(\.signature)
-        case .namespace: return snapshot.schemas.first { $0.identifier == identifier }.map { Self.quoted($0.name) }
-        case .role: return identifier == SystemRows.owner ? Self.quoted(user) : nil
-        case .collation: return Self.collations.first { $0.value == identifier }.map { Self.quoted($0.key) }
+        case .namespace:
+            return snapshot.schemas.first { $0.identifier == identifier }.map { QuotedNames.quoted($0.name) }
+        case .role: return identifier == SystemRows.owner ? QuotedNames.quoted(user) : nil
+        case .collation: return Self.collations.first { $0.value == identifier }.map { QuotedNames.quoted($0.key) }
         }
     }
 
@@ -64,7 +65,8 @@ package final class StatementCatalog: CatalogFacts {
                 kind == .function ? snapshot.functions.byName[last] : snapshot.functions.operatorsByName[last]
             if let found, found.count > 1 {
                 throw QueryError(
-                    .ambiguousFunction, "more than one \(kind == .function ? "function" : "operator") named \"\(text)\"",
+                    .ambiguousFunction,
+                    "more than one \(kind == .function ? "function" : "operator") named \"\(text)\"",
                     object: text)
             }
             return found?.first
@@ -146,28 +148,11 @@ package final class StatementCatalog: CatalogFacts {
         return parts
     }
 
-    /// The name in quotes if it needs them.
-    static func quoted(_ name: String) -> String {
-        let isPlain =
-            name.utf8.first.map { $0 == 0x5F || ($0 >= 0x61 && $0 <= 0x7A) } ?? false
-            && name.utf8.allSatisfy {
-                $0 == 0x5F || ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x24
-            }
-        if isPlain, !reservedWords.contains(name) { return name }
-        return "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-    }
-
-    private static let reservedWords: Set<String> = [
-        "all", "and", "any", "array", "as", "asc", "both", "case", "cast", "check", "column", "constraint", "create",
-        "default", "desc", "distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "from", "grant",
-        "group", "having", "in", "initially", "intersect", "into", "leading", "limit", "not", "null", "offset", "on",
-        "only", "or", "order", "placing", "primary", "references", "returning", "select", "some", "table", "then", "to",
-        "trailing", "true", "union", "unique", "user", "using", "when", "where", "window", "with",
-    ]
-
     // MARK: - Facts
 
-    private func isVisible(_ entry: RelationEntry) -> Bool { relation([entry.name.table])?.identifier == entry.identifier }
+    private func isVisible(_ entry: RelationEntry) -> Bool {
+        relation([entry.name.table])?.identifier == entry.identifier
+    }
 
     package func isVisible(_ identifier: Int64, _ kind: RegisteredKind) -> Bool? {
         if kind == .relation { return snapshot.relation(identifier).map { isVisible($0) } }
@@ -196,7 +181,9 @@ package final class StatementCatalog: CatalogFacts {
         {
             return Self.comment(onSchema: schema.name, snapshot)
         }
-        if catalogRelation == "pg_database" { return databaseName(identifier).flatMap { snapshot.comments[.database($0)] } }
+        if catalogRelation == "pg_database" {
+            return databaseName(identifier).flatMap { snapshot.comments[.database($0)] }
+        }
         if catalogRelation == nil || catalogRelation == "pg_proc" || catalogRelation == "pg_operator",
             let function = snapshot.functions.byIdentifier[identifier], !function.text.isEmpty
         {

@@ -187,7 +187,8 @@ package final class SystemCatalog: StorageBackend {
         var result: [RelationEntry] = []
         for specification in SystemTable.specifications.values {
             var entry = RelationEntry(
-                name: TableName(catalog: Catalog.systemCatalog, schema: specification.schema, table: specification.name),
+                name: TableName(
+                    catalog: Catalog.systemCatalog, schema: specification.schema, table: specification.name),
                 kind: specification.kind, columns: specification.columns)
             entry.identifier = specification.identifier
             result.append(entry)

@@ -78,7 +78,8 @@ enum SystemRows {
                     "attndims": number(type?.isArray == true ? 1 : 0), "attcacheoff": number(-1),
                     "atttypmod": number(column.type.catalogModifier),
                     "attbyval": .boolean(type?.isPassedByValue ?? false), "attalign": text(type?.alignment ?? "i"),
-                    "attstorage": text(type?.storage ?? "x"), "attnotnull": .boolean(entry.kind == "r" && !column.isNullable),
+                    "attstorage": text(type?.storage ?? "x"),
+                    "attnotnull": .boolean(entry.kind == "r" && !column.isNullable),
                     "attislocal": .boolean(true), "attcollation": number(type?.collation ?? 0),
                 ])
             }
@@ -131,7 +132,9 @@ enum SystemRows {
             for target in types where source != target {
                 // Casts by way of text are none of the list.
                 let throughText = (source.isString != target.isString) && source != .internalChar
-                guard let context = TypeConversion.neededContext(from: source, to: target), !throughText else { continue }
+                guard let context = TypeConversion.neededContext(from: source, to: target), !throughText else {
+                    continue
+                }
                 sink.append([
                     "oid": number(identifier), "castsource": number(source.catalogIdentifier),
                     "casttarget": number(target.catalogIdentifier),

@@ -77,7 +77,8 @@ final class SystemTable: TableProvider {
                     name: String(parts[0]), type: type(String(parts.last ?? "text")), isNullable: !isRequired)
             }
             let specification = Specification(
-                schema: schema, name: String(words[0]), identifier: identifier, kind: String(words[2]), columns: columns)
+                schema: schema, name: String(words[0]), identifier: identifier, kind: String(words[2]), columns: columns
+            )
             result[specification.fullName] = specification
         }
         for line in RelationSpecifications.text.split(separator: "\n") { add("pg_catalog", line.split(separator: " ")) }

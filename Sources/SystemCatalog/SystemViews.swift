@@ -36,7 +36,8 @@ enum SystemViews {
     // MARK: - Pieces
 
     private static let relationNames = [
-        "schemaname": "n.nspname", "relname": "c.relname", "relid": "c.oid", "n_live_tup": "greatest(c.reltuples, 0)::bigint",
+        "schemaname": "n.nspname", "relname": "c.relname", "relid": "c.oid",
+        "n_live_tup": "greatest(c.reltuples, 0)::bigint",
         "n_dead_tup": "0", "seq_scan": "0", "idx_scan": "0", "n_tup_ins": "0", "n_tup_upd": "0", "n_tup_del": "0",
         "n_tup_hot_upd": "0", "n_mod_since_analyze": "0", "vacuum_count": "0", "autovacuum_count": "0",
         "analyze_count": "0", "autoanalyze_count": "0", "seq_tup_read": "0", "idx_tup_fetch": "0",
@@ -58,7 +59,8 @@ enum SystemViews {
             "data_type":
                 "CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' ELSE pg_catalog.format_type(\(type), NULL) END",
             "udt_catalog": database, "udt_schema": "'pg_catalog'", "udt_name": "t.typname",
-            "character_maximum_length": "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN \(modifier) - 4 END",
+            "character_maximum_length":
+                "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN \(modifier) - 4 END",
             "character_octet_length":
                 "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN (\(modifier) - 4) * 4 WHEN \(type) IN (25, 1042, 1043) THEN 1073741824 END",
             "numeric_precision":
@@ -103,14 +105,16 @@ enum SystemViews {
         "pg_catalog.pg_tables": Source(
             from: "\(classes) WHERE c.relkind IN ('r', 'p')",
             columns: [
-                "schemaname": "n.nspname", "tablename": "c.relname", "tableowner": "pg_catalog.pg_get_userbyid(c.relowner)",
+                "schemaname": "n.nspname", "tablename": "c.relname",
+                "tableowner": "pg_catalog.pg_get_userbyid(c.relowner)",
                 "hasindexes": "c.relhasindex", "hasrules": "c.relhasrules", "hastriggers": "c.relhastriggers",
                 "rowsecurity": "c.relrowsecurity",
             ]),
         "pg_catalog.pg_views": Source(
             from: "\(classes) WHERE c.relkind = 'v'",
             columns: [
-                "schemaname": "n.nspname", "viewname": "c.relname", "viewowner": "pg_catalog.pg_get_userbyid(c.relowner)",
+                "schemaname": "n.nspname", "viewname": "c.relname",
+                "viewowner": "pg_catalog.pg_get_userbyid(c.relowner)",
                 "definition": "pg_catalog.pg_get_viewdef(c.oid)",
             ]),
         "pg_catalog.pg_indexes": Source(
@@ -190,8 +194,10 @@ enum SystemViews {
                 [
                     "column_name": "a.attname", "ordinal_position": "a.attnum",
                     "column_default": "CASE WHEN a.attgenerated = '' THEN d.adbin END",
-                    "is_nullable": "CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END", "dtd_identifier": "a.attnum::text",
-                    "is_self_referencing": "'NO'", "is_identity": "CASE WHEN a.attidentity <> '' THEN 'YES' ELSE 'NO' END",
+                    "is_nullable": "CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END",
+                    "dtd_identifier": "a.attnum::text",
+                    "is_self_referencing": "'NO'",
+                    "is_identity": "CASE WHEN a.attidentity <> '' THEN 'YES' ELSE 'NO' END",
                     "identity_generation": "CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END",
                     "identity_cycle": "'NO'",
                     "is_generated": "CASE WHEN a.attgenerated <> '' THEN 'ALWAYS' ELSE 'NEVER' END",
@@ -257,7 +263,8 @@ enum SystemViews {
                 """,
             columns: joined(constraintNames, ["column_name": "a.attname"])),
         "information_schema.referential_constraints": Source(
-            from: "\(constraints) LEFT JOIN pg_catalog.pg_constraint r ON r.conindid = k.conindid AND r.contype IN ('p', 'u') WHERE k.contype = 'f'",
+            from:
+                "\(constraints) LEFT JOIN pg_catalog.pg_constraint r ON r.conindid = k.conindid AND r.contype IN ('p', 'u') WHERE k.contype = 'f'",
             columns: [
                 "constraint_catalog": database, "constraint_schema": "n.nspname", "constraint_name": "k.conname",
                 "unique_constraint_catalog": database, "unique_constraint_schema": "n.nspname",

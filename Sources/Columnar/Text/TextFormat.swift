@@ -65,7 +65,8 @@ package enum TextFormat {
             let value =
                 vector.physical == .int64 ? Int128(vector.values(Int64.self)[row]) : vector.values(Int128.self)[row]
             NumericText.append(decimal: value, scale: scale, into: &text)
-        case .text, .varchar, .unknown, .json, .jsonpath, .name, .internalChar: appendView(vector.views + row, into: &text)
+        case .text, .varchar, .unknown, .json, .jsonpath, .name, .internalChar:
+            appendView(vector.views + row, into: &text)
         case .jsonb: JSONText.append(JSONNode(at: vector.views + row), into: &text)
         case .char(let length):
             appendView(vector.views + row, into: &text)

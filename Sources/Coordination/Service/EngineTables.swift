@@ -26,21 +26,26 @@ final class EngineTables: SystemTableSource {
 
     private static let tables: [String: [Field]] = [
         "queries": [
-            Field(name: "query_id", type: .text, isNullable: false), Field(name: "state", type: .text, isNullable: false),
-            Field(name: "user_name", type: .name, isNullable: false), Field(name: "query", type: .text, isNullable: false),
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "state", type: .text, isNullable: false),
+            Field(name: "user_name", type: .name, isNullable: false),
+            Field(name: "query", type: .text, isNullable: false),
             Field(name: "started_at", type: .timestampTZ, isNullable: false), Field(name: "duration", type: .interval),
             Field(name: "row_count", type: .int64), Field(name: "error_code", type: .text),
             Field(name: "error_message", type: .text),
         ],
         "stages": [
-            Field(name: "query_id", type: .text, isNullable: false), Field(name: "stage", type: .int32, isNullable: false),
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "stage", type: .int32, isNullable: false),
             Field(name: "task_count", type: .int32, isNullable: false),
             Field(name: "running_task_count", type: .int32, isNullable: false),
         ],
         "tasks": [
-            Field(name: "query_id", type: .text, isNullable: false), Field(name: "stage", type: .int32, isNullable: false),
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "stage", type: .int32, isNullable: false),
             Field(name: "partition", type: .int32, isNullable: false),
-            Field(name: "worker_id", type: .text, isNullable: false), Field(name: "state", type: .text, isNullable: false),
+            Field(name: "worker_id", type: .text, isNullable: false),
+            Field(name: "state", type: .text, isNullable: false),
         ],
         "workers": [
             Field(name: "worker_id", type: .text, isNullable: false),
@@ -74,7 +79,8 @@ final class EngineTables: SystemTableSource {
         switch table {
         case "queries": queries.records().map(Self.row)
         case "stages": stages()
-        case "tasks": tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
+        case "tasks":
+            tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
         case "workers": directory.summaries().map(Self.row)
         case "settings": SessionSettings.definitions.map(Self.row)
         case "functions": FunctionReference.entries(registry).map(Self.row)
@@ -117,7 +123,9 @@ final class EngineTables: SystemTableSource {
         }
     }
 
-    private static func name(_ state: TaskState) -> String { String(describing: state).prefix { $0 != "(" }.lowercased() }
+    private static func name(_ state: TaskState) -> String {
+        String(describing: state).prefix { $0 != "(" }.lowercased()
+    }
 
     private func stages() -> [[ScalarValue]] {
         var order: [String] = []

@@ -159,8 +159,10 @@ package final class Session: Sendable {
         try checkTransaction(statement)
         state.withLock { $0.isCancelled = false }
         let bound = try await bind(statement, parameterTypes: parameters.map(\.type))
-        return try await StatementRunner(session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs)
-            .run(bound.statement.substituting(parameters))
+        return try await StatementRunner(
+            session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs
+        )
+        .run(bound.statement.substituting(parameters))
     }
 
     func bind(_ statement: Statement, parameterTypes: [DataType?]) async throws -> BindingResult {

@@ -147,7 +147,8 @@ extension StatementRunner {
         let batches = try await cursor.fetch(count)
         let total = batches.reduce(0) { $0 + $1.rowCount }
         if fetch.isMove { return StatementResult(tag: "MOVE \(total)") }
-        return StatementResult(fields: cursor.result.fields ?? [], batches: batches, tag: "FETCH \(total)",
+        return StatementResult(
+            fields: cursor.result.fields ?? [], batches: batches, tag: "FETCH \(total)",
             objectNames: cursor.result.objectNames)
     }
 

@@ -127,7 +127,8 @@ final class StatementBinder {
         let hasOpen = parameterTypes.contains { $0 == nil || $0 == .unknown }
         let types = parameterTypes.map { $0 == nil || $0 == .unknown ? DataType.text : $0! }
         let settled = hasOpen ? statement.mapPlan { Self.settleParameters($0, types) } : statement
-        return BindingResult(statement: settled, parameterTypes: types, columnIDs: ids, tables: tables,
+        return BindingResult(
+            statement: settled, parameterTypes: types, columnIDs: ids, tables: tables,
             catalogFacts: session.catalogFacts)
     }
 

@@ -17,7 +17,9 @@ extension StatementBinder {
     /// columns are aggregated in one pass, and the one row of results is then laid out as rows.
     func bindSummarize(_ describe: Describe) throws -> BoundStatement {
         let columns = try bindSettledQuery(describe.query, parent: nil, commonTables: nil).columns
-        guard !columns.isEmpty else { throw QueryError.notSupported("SUMMARIZE without columns", at: describe.position) }
+        guard !columns.isEmpty else {
+            throw QueryError.notSupported("SUMMARIZE without columns", at: describe.position)
+        }
         var aggregates = ["count(*) AS rows"]
         var rows: [String] = []
         for (index, column) in columns.enumerated() {

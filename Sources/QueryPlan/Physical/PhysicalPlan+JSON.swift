@@ -50,14 +50,18 @@ package struct PhysicalPlanJSON {
             members.append(("Output", "[" + columns.joined(separator: ", ") + "]"))
         }
         var inputs = node.inputs.map { self.node($0, stage: nil, depth: depth + 2) }
-        if case .exchangeSource(let source) = node.kind, let read = plan.stages.first(where: { $0.id == source.stage }) {
+        if case .exchangeSource(let source) = node.kind, let read = plan.stages.first(where: { $0.id == source.stage })
+        {
             inputs.append(self.node(read.root, stage: read, depth: depth + 2))
         }
         if !inputs.isEmpty {
-            let indentation = String(repeating: "  ", count: depth + 1)
+            let indentation = String(repeating: "  ", count: depth + 2)
             members.append(
-                ("Plans", "[\n\(indentation)" + inputs.joined(separator: ",\n\(indentation)") + "\n"
-                    + String(repeating: "  ", count: depth) + "]"))
+                (
+                    "Plans",
+                    "[\n\(indentation)" + inputs.joined(separator: ",\n\(indentation)") + "\n"
+                        + String(repeating: "  ", count: depth + 1) + "]"
+                ))
         }
         return Self.object(members, depth: depth)
     }

@@ -55,14 +55,10 @@ package struct EvaluationContext: Sendable {
         self.catalogFacts = catalogFacts
     }
 
-    /// How values are written and read as text.
-    package var textSettings: TextSettings {
-        TextSettings(timeZoneNamed: timeZone, now: statementTimestamp, objectNames: catalogFacts)
-    }
-
     /// What the text of values depends on.
     package var textSettings: TextSettings {
-        TextSettings(timeZoneNamed: timeZone, now: statementTimestamp, style: textStyle)
+        TextSettings(
+            timeZoneNamed: timeZone, now: statementTimestamp, style: textStyle, objectNames: catalogFacts)
     }
 }
 

@@ -61,7 +61,8 @@ enum CatalogFunctions {
     private static func registerTypes(in registry: FunctionRegistry) {
         lookUp(
             registry, "format_type", [oid, .int32], .text, readsCatalog: false, isStrict: false,
-            documentation("The SQL name of a type by its number and modifier.", "format_type(1043, 14)",
+            documentation(
+                "The SQL name of a type by its number and modifier.", "format_type(1043, 14)",
                 "character varying(10)")
         ) { arguments, _ in
             if arguments[0].isNull { return .null }
@@ -114,7 +115,8 @@ enum CatalogFunctions {
             ("pg_get_constraintdef", CatalogDefinition.constraint), ("pg_get_viewdef", .view),
             ("pg_get_indexdef", .index(column: 0)),
         ] {
-            for parameters in [[oid], [oid, ParameterType.boolean]] where definition != .index(column: 0) || parameters.count == 1 {
+            for parameters in [[oid], [oid, ParameterType.boolean]]
+            where definition != .index(column: 0) || parameters.count == 1 {
                 lookUp(registry, name, parameters, .text, documentation("The definition of an object in SQL.")) {
                     arguments, context in string(try context.facts().definition(number(arguments[0]), definition))
                 }
@@ -230,7 +232,8 @@ enum CatalogFunctions {
     private static func registerSizes(in registry: FunctionRegistry) {
         for name in ["pg_relation_size", "pg_table_size", "pg_total_relation_size"] {
             lookUp(
-                registry, name, [regclass], .int64, documentation("Bytes that a table occupies, as far as they are known.")
+                registry, name, [regclass], .int64,
+                documentation("Bytes that a table occupies, as far as they are known.")
             ) { arguments, context in
                 try context.facts().byteCount(ofRelation: number(arguments[0])).map { .integer($0) } ?? .null
             }

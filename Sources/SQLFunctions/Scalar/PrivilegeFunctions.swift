@@ -60,7 +60,8 @@ enum PrivilegeFunctions {
                     let column = last[1].text ?? ""
                     guard facts.columnExists(column, relation: relation) else {
                         throw QueryError(
-                            .undefinedColumn, "column \"\(column)\" of relation \"\(facts.name(of: relation, .relation) ?? "")\" does not exist",
+                            .undefinedColumn,
+                            "column \"\(column)\" of relation \"\(facts.name(of: relation, .relation) ?? "")\" does not exist",
                             object: column)
                     }
                     return .boolean(true)

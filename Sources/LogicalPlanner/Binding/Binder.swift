@@ -33,6 +33,8 @@ package struct Binder: Sendable {
         var collector = RelationCollector()
         collector.visit(statement)
         let relations = try await RelationResolver(catalog: catalog, session: session).resolve(collector)
+        var session = session
+        if relations.readsCatalog(registry) { session.catalogFacts = try await session.loadCatalogFacts?() }
         let binder = StatementBinder(
             catalog: catalog, registry: registry, session: session, relations: relations,
             rowNames: collector.rowNames)
@@ -125,7 +127,9 @@ final class StatementBinder {
         let hasOpen = parameterTypes.contains { $0 == nil || $0 == .unknown }
         let types = parameterTypes.map { $0 == nil || $0 == .unknown ? DataType.text : $0! }
         let settled = hasOpen ? statement.mapPlan { Self.settleParameters($0, types) } : statement
-        return BindingResult(statement: settled, parameterTypes: types, columnIDs: ids, tables: tables)
+        return BindingResult(
+            statement: settled, parameterTypes: types, columnIDs: ids, tables: tables,
+            catalogFacts: session.catalogFacts)
     }
 
     private static func settleParameters(_ plan: LogicalPlan, _ types: [DataType]) -> LogicalPlan {

@@ -58,6 +58,7 @@ golden: deps ## write plan and wire goldens anew; review them as a diff
 docs: deps ## write generated pages of docs/reference anew
 	@scripts/build --product martlet
 	@scripts/configuration-reference $(MARTLET) > docs/reference/configuration.md
+	@scripts/function-reference $(MARTLET) > docs/reference/functions.md
 
 deps: ## install the system libraries that are missing
 	@scripts/install-dependencies

@@ -112,10 +112,12 @@ var targets: [Target] = [
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
     // Coordination and workers.
+    library("SystemCatalog", ["Storage", "SQLFunctions", "QueryPlan", "Columnar", "Diagnostics"]),
     library(
         "Coordination",
         [
-            "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan", "SQLFunctions",
+            "SystemCatalog", "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan",
+            "SQLFunctions",
             "WireCodec",
             "ClusterMembership", "Storage", "Transport", "PluginHost", "EngineConfiguration", "Columnar",
             "Diagnostics", log,

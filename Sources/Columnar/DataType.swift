@@ -51,6 +51,35 @@ package indirect enum DataType: Hashable, Sendable {
     case array(DataType)
     /// A row as a value: composite types, and what ROW(…) makes. Values are blobs in `RecordBlob`'s layout, carried as views.
     case record([Field])
+    /// PostgreSQL's object identifier, 0 to 2^32 - 1.
+    case oid
+    /// Names of catalogue objects: text of at most `nameByteCountMax` bytes.
+    case name
+    /// `"char"`, quoted: text of at most one byte.
+    case internalChar
+    /// An object identifier that is shown as the name of its object: regclass, regtype, ….
+    case registered(RegisteredKind)
+    /// `int2vector` and `oidvector`: arrays whose subscripts begin with 0, laid out as arrays are.
+    case indexVector(DataType)
+}
+
+/// What a `registered` identifier identifies.
+package enum RegisteredKind: UInt8, Hashable, Sendable, CaseIterable {
+    case relation, type, function, procedure, namespace, role, operation, operationSignature, collation
+
+    package var sqlName: String {
+        switch self {
+        case .relation: "regclass"
+        case .type: "regtype"
+        case .function: "regproc"
+        case .procedure: "regprocedure"
+        case .namespace: "regnamespace"
+        case .role: "regrole"
+        case .operation: "regoper"
+        case .operationSignature: "regoperator"
+        case .collation: "regcollation"
+        }
+    }
 }
 
 /// How values of a type lie in a flat vector.
@@ -85,20 +114,22 @@ extension DataType {
         case .int8: .int8
         case .int16: .int16
         case .int32, .date: .int32
-        case .int64, .time, .timeTZ, .timestamp, .timestampTZ: .int64
+        case .int64, .time, .timeTZ, .timestamp, .timestampTZ, .oid, .registered: .int64
         case .float32: .float32
         case .float64: .float64
         case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
         case .interval: .interval
         case .uuid: .uuid
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath, .array, .record, .numeric: .view
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath, .array, .record, .numeric, .name,
+            .internalChar, .indexVector:
+            .view
         }
     }
 
-    /// Text, varchar, char and unknown: values are UTF-8 text.
+    /// Text, varchar, char, name and unknown: values are UTF-8 text.
     package var isString: Bool {
         switch self {
-        case .text, .varchar, .char, .unknown: true
+        case .text, .varchar, .char, .name, .unknown: true
         default: false
         }
     }
@@ -132,7 +163,24 @@ extension DataType {
         default: false
         }
     }
-    package var elementType: DataType? { if case .array(let element) = self { element } else { nil } }
+    package var elementType: DataType? {
+        switch self {
+        case .array(let element), .indexVector(let element): element
+        default: nil
+        }
+    }
+    /// `oid` and the types that show one as a name.
+    package var isObjectIdentifier: Bool {
+        switch self {
+        case .oid, .registered: true
+        default: false
+        }
+    }
+
+    /// Bytes of a `name`; longer ones are cut.
+    package static let nameByteCountMax = 63
+    /// The largest `oid`.
+    package static let oidMax: Int64 = 0xFFFF_FFFF
 
     /// Characters that a value may have.
     package var lengthLimit: Int? {
@@ -177,6 +225,11 @@ extension DataType {
         case .jsonpath: "jsonpath"
         case .array(let element): element.sqlName + "[]"
         case .record: "record"
+        case .oid: "oid"
+        case .name: "name"
+        case .internalChar: "\"char\""
+        case .registered(let kind): kind.sqlName
+        case .indexVector(let element): element == .oid ? "oidvector" : "int2vector"
         }
     }
 }

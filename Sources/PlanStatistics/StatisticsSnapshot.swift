@@ -26,7 +26,7 @@ package struct StatisticsSnapshot: Sendable {
         collectTables(of: plan, into: &names)
         var snapshot = StatisticsSnapshot()
         for name in names {
-            snapshot.tables[name] = try await catalog.table(name).statistics()
+            snapshot.tables[name] = catalog.completing(try await catalog.table(name).statistics(), of: name)
             if catalog.backend(name.catalog)?.isCoordinatorOnly == true { snapshot.coordinatorOnly.insert(name) }
         }
         return snapshot

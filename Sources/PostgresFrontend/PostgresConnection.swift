@@ -212,7 +212,7 @@ final class PostgresConnection {
         let isBinary = [Bool](repeating: false, count: fields.count)
         do {
             while let batch = try await result.next() {
-                try await send(batch, isBinary: isBinary, settings: textSettings(session))
+                try await send(batch, isBinary: isBinary, settings: textSettings(session, result))
             }
         } catch {
             result.cancel()
@@ -223,7 +223,7 @@ final class PostgresConnection {
     private func sendCopy(_ result: StatementResult, _ copy: CopyWriter, _ session: Session) async throws {
         writer.copyResponse(isInput: false, columnCount: copy.columnCount)
         if let header = copy.header() { writer.copyData { $0 += header } }
-        let settings = textSettings(session)
+        let settings = textSettings(session, result)
         do {
             while let batch = try await result.next() {
                 let vectors = batch.columns.indices.map { batch.column($0) }
@@ -265,8 +265,10 @@ final class PostgresConnection {
         }
     }
 
-    private func textSettings(_ session: Session) -> TextSettings {
-        session.settings.textSettings
+    private func textSettings(_ session: Session, _ result: StatementResult? = nil) -> TextSettings {
+        var settings = session.settings.textSettings
+        settings.objectNames = result?.objectNames
+        return settings
     }
 
     private func send(_ batch: Batch, isBinary: [Bool], settings: TextSettings) async throws {
@@ -406,7 +408,7 @@ final class PostgresConnection {
             return writer.commandComplete(result.tag)
         }
         let isBinary = fields.indices.map { BackendWriter.format(portal.formats, $0) == 1 }
-        let settings = textSettings(session)
+        let settings = textSettings(session, result)
         var left = limit == 0 ? Int.max : limit
         while left > 0 {
             let next: Batch?

@@ -11,71 +11,10 @@ struct PostgresType: Sendable, Hashable {
     var modifier: Int32
 
     init(_ type: DataType) {
-        modifier = -1
-        switch type {
-        case .boolean: (oid, size) = (16, 1)
-        case .int8, .int16: (oid, size) = (21, 2)
-        case .int32: (oid, size) = (23, 4)
-        case .int64: (oid, size) = (20, 8)
-        case .float32: (oid, size) = (700, 4)
-        case .float64: (oid, size) = (701, 8)
-        case .decimal(let precision, let scale):
-            (oid, size) = (1700, -1)
-            // The widest numeric stands for numeric without a modifier too.
-            if precision < DataType.decimalPrecisionMax { modifier = Int32(precision << 16 | scale) + 4 }
-        case .numeric(let limits):
-            (oid, size) = (1700, -1)
-            // The scale has eleven bits, in two's complement.
-            if let limits { modifier = Int32(limits.precision << 16 | limits.scale & 0x7FF) + 4 }
-        case .text, .unknown: (oid, size) = (25, -1)
-        case .varchar(let length):
-            (oid, size) = (1043, -1)
-            if let length { modifier = Int32(clamping: length) + 4 }
-        case .char(let length):
-            (oid, size) = (1042, -1)
-            modifier = Int32(clamping: length) + 4
-        case .bytea: (oid, size) = (17, -1)
-        case .date: (oid, size) = (1082, 4)
-        case .time: (oid, size) = (1083, 8)
-        case .timeTZ: (oid, size) = (1266, 12)
-        case .timestamp: (oid, size) = (1114, 8)
-        case .timestampTZ: (oid, size) = (1184, 8)
-        case .interval: (oid, size) = (1186, 16)
-        case .uuid: (oid, size) = (2950, 16)
-        case .json: (oid, size) = (114, -1)
-        case .jsonb: (oid, size) = (3802, -1)
-        case .record: (oid, size) = (2249, -1)
-        case .jsonpath: (oid, size) = (4072, -1)
-        case .array(let element):
-            (oid, size) = (Self.arrayNumber(of: PostgresType(element).oid), -1)
-        }
-    }
-
-    private static func arrayNumber(of element: Int32) -> Int32 {
-        switch element {
-        case 16: 1000
-        case 17: 1001
-        case 21: 1005
-        case 23: 1007
-        case 20: 1016
-        case 700: 1021
-        case 701: 1022
-        case 1700: 1231
-        case 1043: 1015
-        case 1042: 1014
-        case 1082: 1182
-        case 1083: 1183
-        case 1266: 1270
-        case 1114: 1115
-        case 1184: 1185
-        case 1186: 1187
-        case 2950: 2951
-        case 114: 199
-        case 3802: 3807
-        case 2249: 2287
-        case 4072: 4073
-        default: 1009
-        }
+        let number = type.catalogIdentifier
+        oid = Int32(truncatingIfNeeded: number)
+        size = Int16(truncatingIfNeeded: BuiltInTypes.type(number)?.byteCount ?? -1)
+        modifier = Int32(clamping: type.catalogModifier)
     }
 
     /// The type of a parameter; `nil` is to be inferred.
@@ -85,11 +24,21 @@ struct PostgresType: Sendable, Hashable {
         case 16: .boolean
         case 21: .int16
         case 23: .int32
-        case 20, 26: .int64
+        case 20: .int64
+        case 26, 28, 29: .oid
         case 700: .float32
         case 701: .float64
         case 1700: .anyNumeric
-        case 25, 18, 19: .text
+        case 25: .text
+        case 18: .internalChar
+        case 19: .name
+        case 22: .indexVector(.int16)
+        case 30: .indexVector(.oid)
+        case 1002: .array(.internalChar)
+        case 1003: .array(.name)
+        case 1028: .array(.oid)
+        case 24, 2202...2206, 4089, 4096, 4191:
+            RegisteredKind.allCases.first { $0.catalogIdentifier == Int64(oid) }.map { .registered($0) }
         case 1043: .varchar(length: nil)
         case 1042: .text
         case 17: .bytea
@@ -140,9 +89,10 @@ struct PostgresType: Sendable, Hashable {
         case .int8, .int16: return .integer(try integer(2))
         case .int32: return .integer(try integer(4))
         case .int64: return .integer(try integer(8))
+        case .oid, .registered: return .integer(try integer(4) & DataType.oidMax)
         case .float32: return .float(Double(Float(bitPattern: UInt32(truncatingIfNeeded: try integer(4)))))
         case .float64: return .float(Double(bitPattern: UInt64(bitPattern: try integer(8))))
-        case .text, .varchar, .char, .unknown:
+        case .text, .varchar, .char, .unknown, .name, .internalChar:
             guard String(validating: binary, as: UTF8.self) != nil else {
                 throw QueryError(SQLState("22021"), "invalid byte sequence for encoding \"UTF8\"")
             }
@@ -171,7 +121,7 @@ struct PostgresType: Sendable, Hashable {
         case .decimal(let precision, let scale): return try decimal(binary, precision: precision, scale: scale)
         case .record: throw QueryError.notSupported("a record as a binary parameter")
         case .numeric: return try numeric(binary)
-        case .array: throw QueryError.notSupported("an array as a binary parameter")
+        case .array, .indexVector: throw QueryError.notSupported("an array as a binary parameter")
         }
     }
 
@@ -234,9 +184,7 @@ struct PostgresType: Sendable, Hashable {
 
     /// Whether values of the type can be sent in binary.
     static func hasBinaryForm(_ type: DataType) -> Bool {
-        if case .array = type { return false }
-        if case .record = type { return false }
-        return true
+        type.elementType == nil && type.recordFields == nil
     }
 
     /// Appends a value that is not null in binary.
@@ -250,7 +198,7 @@ struct PostgresType: Sendable, Hashable {
         case .integer(let value):
             switch source.type {
             case .int8, .int16: put(Int16(truncatingIfNeeded: value))
-            case .int32: put(Int32(truncatingIfNeeded: value))
+            case .int32, .oid, .registered: put(Int32(truncatingIfNeeded: value))
             case .date: put(Int32(truncatingIfNeeded: value - epochDays))
             case .timestamp, .timestampTZ: put(value &- epochMicroseconds)
             case .timeTZ:

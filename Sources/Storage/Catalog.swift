@@ -14,6 +14,10 @@ package final class Catalog: Sendable {
         var names: [String] = []
         var committed = CatalogObjects()
         var open: [UInt64: CatalogObjects.Changes] = [:]
+        /// What ANALYZE found, by column.
+        var distinctCounts: [TableName: [Double?]] = [:]
+        /// What running statements know of the catalogue.
+        var objectNames: [QueryID: any ObjectNames] = [:]
     }
     private let state = Mutex(State())
     /// Of transactions on the tables and objects that they change.
@@ -23,6 +27,11 @@ package final class Catalog: Sendable {
     package let defaultCatalog: String
     package let defaultSchema: String
 
+    /// The name of the catalogue that describes all others.
+    package static let systemCatalog = "system"
+    /// Its schemas: these names mean them whatever stands in front.
+    package static let systemSchemas = ["pg_catalog", "information_schema", "system"]
+
     package init(defaultCatalog: String = "martlet", defaultSchema: String = "public") {
         self.defaultCatalog = defaultCatalog
         self.defaultSchema = defaultSchema
@@ -31,10 +40,12 @@ package final class Catalog: Sendable {
     package func add(_ backend: any StorageBackend, name: String, origin: CatalogOrigin) {
         state.withLock { state in
             state.origins[name] = origin
-            if state.backends.updateValue(backend, forKey: name) == nil { state.names.append(name) }
+            let isNew = state.backends.updateValue(backend, forKey: name) == nil
+            if isNew, name != Self.systemCatalog { state.names.append(name) }
         }
     }
 
+    /// Names of all catalogues but the one that describes them.
     package var catalogNames: [String] { state.withLock { $0.names } }
 
     package func backend(_ name: String) -> (any StorageBackend)? { state.withLock { $0.backends[name] } }
@@ -82,6 +93,7 @@ package final class Catalog: Sendable {
     package func views() -> [(name: TableName, view: ViewDefinition)] {
         objects.views.map { ($0.key, $0.value) }.sorted { $0.0.description < $1.0.description }
     }
+    package func comments() -> [CommentTarget: String] { objects.comments }
     package func sequence(_ name: TableName) -> StoredSequence? { objects.sequences[name] }
 }
 
@@ -98,6 +110,38 @@ extension Catalog: TransactionParticipant {
     package func restore(_ transaction: StorageTransaction, to checkpoint: (any Sendable)?) {
         state.withLock { $0.open[transaction.id] = checkpoint as? CatalogObjects.Changes }
     }
+}
+
+extension Catalog {
+    // MARK: Statistics
+
+    /// What ANALYZE found, when the table goes or changes.
+    package func forget(_ table: TableName) { state.withLock { $0.distinctCounts[table] = nil } }
+
+    /// Different values of each column, as ANALYZE counted them; `nil` forgets them.
+    package func setDistinctCounts(_ counts: [Double?]?, of table: TableName) {
+        state.withLock { $0.distinctCounts[table] = counts }
+    }
+
+    /// The statistics with what ANALYZE found added where the table itself knows nothing.
+    package func completing(_ statistics: TableStatistics, of table: TableName) -> TableStatistics {
+        guard let counts = state.withLock({ $0.distinctCounts[table] }), counts.count == statistics.columns.count else {
+            return statistics
+        }
+        var result = statistics
+        for (index, count) in counts.enumerated() where result.columns[index].distinctCount == nil {
+            result.columns[index].distinctCount = count
+        }
+        return result
+    }
+
+    // MARK: What statements know
+
+    /// Lends the tasks of a query what its statement knows of the catalogue, while it runs.
+    package func lend(_ names: (any ObjectNames)?, to query: QueryID) {
+        state.withLock { $0.objectNames[query] = names }
+    }
+    package func objectNames(of query: QueryID) -> (any ObjectNames)? { state.withLock { $0.objectNames[query] } }
 }
 
 /// What a catalogue was opened from: the same origin opens the same catalogue on another node.

@@ -23,6 +23,9 @@ package protocol StorageBackend: AnyObject, Sendable {
     /// The table, or `nil` if there is none.
     func table(schema: String, name: String) async throws -> (any TableProvider)?
 
+    /// A view that the backend itself defines.
+    func view(schema: String, name: String) -> ViewDefinition?
+
     func createTable(schema: String, name: String, columns: [Field]) async throws
     /// A table with defaults, keys and checks. A back end that only has columns refuses the rest.
     func createTable(schema: String, name: String, definition: TableDefinition) async throws
@@ -39,6 +42,7 @@ package protocol StorageBackend: AnyObject, Sendable {
 
 extension StorageBackend {
     package var isCoordinatorOnly: Bool { false }
+    package func view(schema: String, name: String) -> ViewDefinition? { nil }
     package func createTable(schema: String, name: String, columns: [Field]) async throws {
         throw QueryError.notSupported("CREATE TABLE in this catalogue")
     }

@@ -8,14 +8,23 @@ package struct TextSettings: Sendable {
     /// Microseconds since 1970 UTC, for `now` and `today` on input.
     package var now: Int64
     package var style: TextStyle
-    package init(timeZone: TimeZoneData = .utc, now: Int64 = 0, style: TextStyle = TextStyle()) {
+    /// What regclass and its like are shown and read by; without it they are numbers.
+    package var objectNames: (any ObjectNames)?
+    package init(
+        timeZone: TimeZoneData = .utc, now: Int64 = 0, style: TextStyle = TextStyle(),
+        objectNames: (any ObjectNames)? = nil
+    ) {
         self.timeZone = timeZone
         self.now = now
         self.style = style
+        self.objectNames = objectNames
     }
     /// By the name of a zone; an unknown one is UTC.
-    package init(timeZoneNamed name: String, now: Int64 = 0, style: TextStyle = TextStyle()) {
-        self.init(timeZone: TimeZoneData.named(name) ?? .utc, now: now, style: style)
+    package init(
+        timeZoneNamed name: String, now: Int64 = 0, style: TextStyle = TextStyle(),
+        objectNames: (any ObjectNames)? = nil
+    ) {
+        self.init(timeZone: TimeZoneData.named(name) ?? .utc, now: now, style: style, objectNames: objectNames)
     }
 }
 
@@ -63,7 +72,8 @@ package enum TextFormat {
             } else {
                 NumericBlob.value(view).append(into: &text)
             }
-        case .text, .varchar, .unknown, .json: appendView(vector.views + row, into: &text)
+        case .text, .varchar, .unknown, .json, .name, .internalChar:
+            appendView(vector.views + row, into: &text)
         case .jsonb: JSONText.append(JSONNode(at: vector.views + row), into: &text)
         case .jsonpath: appendPath(vector.views + row, into: &text)
         case .char(let length):
@@ -93,6 +103,14 @@ package enum TextFormat {
             ArrayText.append(elements, settings: settings, into: &text)
         case .record(let fields):
             RecordText.append(vector, row: row, fields: fields, settings: settings, into: &text)
+        case .oid: NumericText.append(vector.values(Int64.self)[row], into: &text)
+        case .registered(let kind):
+            ObjectNameText.append(vector.values(Int64.self)[row], kind, names: settings.objectNames, into: &text)
+        case .indexVector(let element):
+            let view = vector.views + row
+            let elements = ArrayBlob.decode(
+                StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
+            ObjectNameText.append(elements, into: &text)
         }
     }
 
@@ -163,6 +181,12 @@ package enum TextFormat {
         case .uuid: return .uuid(try parseUUID(text))
         case .record: throw QueryError.notSupported("input of anonymous composite types")
         case .array(let element): return .bytes(try ArrayText.parse(text, element: element, settings: settings))
+        case .oid: return .integer(try ObjectNameText.parseIdentifier(text))
+        case .name: return .bytes(ObjectNameText.name(text))
+        case .internalChar: return .bytes(ObjectNameText.internalChar(text))
+        case .registered(let kind):
+            return .integer(try ObjectNameText.parse(text, kind, names: settings.objectNames))
+        case .indexVector(let element): return .bytes(try ObjectNameText.parseVector(text, element: element))
         }
     }
 

@@ -29,7 +29,9 @@ extension StatementRunner {
         }
         let writer = try CopyWriter(CopyFormat(options, isFrom: false), fields: fields)
         let execution = try await start(plan)
-        return StatementResult(fields: fields, execution: execution, copyWriter: writer) { "COPY \($0)" }
+        return StatementResult(
+            fields: fields, execution: execution, copyWriter: writer, objectNames: context.catalogFacts
+        ) { "COPY \($0)" }
     }
 
     func copyFrom(

@@ -28,13 +28,13 @@ package final class QueryExecution: Sendable {
     private let state: Mutex<State>
     private let stream = Mutex<ResultStream?>(nil)
     private let clockStart = ContinuousClock.now
-    private let onEnd: @Sendable (QueryError?, [OperatorMetrics]) -> Void
+    private let onEnd: @Sendable (QueryError?, [OperatorMetrics], Int) -> Void
 
     /// `openReader` gives the reading end of the result; `onEnd` is called once, after everything was told to stop.
     init(
         query: QueryID, schema: Schema, layout: TaskLayout, directory: WorkerDirectory, logger: Logger,
         openReader: (TaskLocation) throws -> any ExchangeReader,
-        onEnd: @escaping @Sendable (QueryError?, [OperatorMetrics]) -> Void
+        onEnd: @escaping @Sendable (QueryError?, [OperatorMetrics], _ rowCount: Int) -> Void
     ) throws {
         self.query = query
         self.schema = schema
@@ -123,6 +123,9 @@ package final class QueryExecution: Sendable {
         }
     }
 
+    /// Where every task runs and how far it is.
+    var taskStates: [(assignment: TaskAssignment, state: TaskState)] { state.withLock { $0.scheduler.taskStates } }
+
     package var metrics: [OperatorMetrics] { state.withLock { $0.scheduler.metrics } }
 
     private var now: Int64 {
@@ -206,7 +209,7 @@ package final class QueryExecution: Sendable {
         if let listener { directory.removeLossListener(listener) }
         rows.close()
         for task in background { task.cancel() }
-        onEnd(failure, metrics)
+        onEnd(failure, metrics, rows.rowCount)
         for waiter in waiters { waiter.resume() }
     }
 }

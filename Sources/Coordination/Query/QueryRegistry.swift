@@ -59,6 +59,9 @@ package final class QueryRegistry: Sendable {
         }
     }
 
+    /// The executions of running queries.
+    func executions() -> [QueryExecution] { state.withLock { $0.running.values.compactMap(\.execution) } }
+
     package var counts: (running: Int, started: Int, failed: Int) {
         state.withLock { ($0.running.count, $0.startedCount, $0.failedCount) }
     }

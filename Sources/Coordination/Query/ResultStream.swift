@@ -14,6 +14,7 @@ package final class ResultStream: AsyncSequence, Sendable {
         var isFinished = false
         var waiter: CheckedContinuation<Void, Never>?
         var isWoken = false
+        var rowCount = 0
     }
 
     private let reader: any ExchangeReader
@@ -29,6 +30,9 @@ package final class ResultStream: AsyncSequence, Sendable {
         records = RecordRestorer(types)
         self.onEnd = onEnd
     }
+
+    /// Rows that were given so far.
+    var rowCount: Int { state.withLock { $0.rowCount } }
 
     /// Ends the stream with an error from elsewhere.
     func fail(_ error: QueryError) {
@@ -60,7 +64,9 @@ package final class ResultStream: AsyncSequence, Sendable {
                 throw known
             }
             switch event {
-            case .batch(let batch): return records.restored(batch)
+            case .batch(let batch):
+                state.withLock { $0.rowCount += batch.rowCount }
+                return records.restored(batch)
             case .finished:
                 // A query that has failed closes its reader, and a closed reader has no more rows: no end of the result.
                 let (isFirst, failure) = state.withLock { state in

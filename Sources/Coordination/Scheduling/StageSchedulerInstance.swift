@@ -58,6 +58,11 @@ package struct StageSchedulerInstance: Sendable {
     /// In the order of launch.
     private var tasks: [TaskRecord]
     private var indexes: [TaskAttemptID: Int] = [:]
+
+    /// Where every task runs and how far it is.
+    package var taskStates: [(assignment: TaskAssignment, state: TaskState)] {
+        tasks.map { ($0.assignment, $0.state) }
+    }
     /// Metrics of tasks that have ended, in order of arrival.
     package private(set) var metrics: [OperatorMetrics] = []
     package private(set) var failure: QueryError?

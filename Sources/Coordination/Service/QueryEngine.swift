@@ -9,6 +9,7 @@ import PlanStatistics
 import QueryPlan
 import SQLFunctions
 import Storage
+import SystemCatalog
 import Transport
 import WireCodec
 
@@ -45,6 +46,7 @@ package final class QueryEngine: Sendable {
     package let queries = QueryRegistry()
     package let options: QueryEngineOptions
     private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
+    let systemCatalog: SystemCatalog
     let logger: Logger
 
     /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is.
@@ -58,6 +60,10 @@ package final class QueryEngine: Sendable {
         self.options = options
         self.logger = logger
         self.openReader = openReader
+        let source = EngineTables(catalog: catalog, registry: registry, queries: queries, directory: directory)
+        systemCatalog = SystemCatalog(catalog: catalog, registry: registry, source: source)
+        catalog.add(
+            systemCatalog, name: Catalog.systemCatalog, origin: CatalogOrigin(type: Catalog.systemCatalog))
     }
 
     package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "")
@@ -79,9 +85,9 @@ package final class QueryEngine: Sendable {
         let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
         let snapshot = try await StatisticsSnapshot.load(for: logical, from: catalog)
         let optimized = try optimizer.optimize(logical, snapshot: snapshot)
-        // A few rows are read faster than workers are told to.
+        // A few rows are read faster than workers are told to; and only the coordinator has the catalogue.
         if let coordinatorWorker = directory.coordinatorWorker,
-            snapshot.isSmall(optimized, rowLimit: Double(options.localRowLimit))
+            context.catalogFacts != nil || snapshot.isSmall(optimized, rowLimit: Double(options.localRowLimit))
         {
             workers = [coordinatorWorker]
         }
@@ -102,6 +108,7 @@ package final class QueryEngine: Sendable {
         collectMetrics: (@Sendable ([OperatorMetrics]) -> Void)? = nil
     ) async throws -> QueryExecution {
         let query = QueryID.make()
+        catalog.lend(context.catalogFacts, to: query)
         queries.begin(
             QueryRecord(
                 id: query, sql: sql, user: user, state: .running, startedAt: Self.now, durationMicroseconds: nil,
@@ -119,8 +126,9 @@ package final class QueryEngine: Sendable {
             let execution = try QueryExecution(
                 query: query, schema: plan.physical.result, layout: layout, directory: directory, logger: logger,
                 openReader: openReader
-            ) { [queries, logger] error, metrics in
-                queries.end(query, at: Self.now, rowCount: 0, error: error)
+            ) { [catalog, queries, logger] error, metrics, rowCount in
+                catalog.lend(nil, to: query)
+                queries.end(query, at: Self.now, rowCount: rowCount, error: error)
                 if let error, error.kind != .user {
                     logger.warning("query failed", metadata: ["query": "\(query)", "error": "\(error)"])
                 }
@@ -131,6 +139,7 @@ package final class QueryEngine: Sendable {
             return execution
         } catch {
             let wrapped = QueryError.wrapping(error)
+            catalog.lend(nil, to: query)
             queries.end(query, at: Self.now, rowCount: 0, error: wrapped)
             throw wrapped
         }

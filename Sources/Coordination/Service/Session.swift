@@ -8,6 +8,7 @@ import SQLFunctions
 import SQLParser
 import Storage
 import Synchronization
+import SystemCatalog
 
 package enum TransactionStatus: Sendable, Hashable { case idle, inTransaction, failed }
 
@@ -38,7 +39,7 @@ package final class Session: Sendable {
 
     let engine: QueryEngine
     /// Tells sessions of this process apart.
-    let number = Session.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
+    package let number = Session.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
     private static let lastNumber = Atomic<UInt64>(0)
     package let user: String
     package let database: String
@@ -179,8 +180,10 @@ package final class Session: Sendable {
         -> StatementResult
     {
         let bound = try await bindForExecution(statement, parameterTypes: parameters.map(\.type))
-        return try await StatementRunner(session: self, sql: sql, context: context(), ids: bound.columnIDs)
-            .run(bound.statement.substituting(parameters))
+        return try await StatementRunner(
+            session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs
+        )
+        .run(bound.statement.substituting(parameters))
     }
 
     func bind(_ statement: Statement, parameterTypes: [DataType?]) async throws -> BindingResult {
@@ -200,20 +203,41 @@ package final class Session: Sendable {
         }
         // Temporary tables hide others of the same name.
         path.insert(.init(catalog: engine.catalog.defaultCatalog, schema: temporarySchema), at: 0)
-        var result = BindingSession(
+        var session = BindingSession(
             searchPath: path, parameterTypes: parameterTypes, timeZone: settings["timezone"],
             textStyle: settings.textStyle, statementTimestamp: QueryEngine.now, user: user, database: database,
             settings: settings.all,
             version: EngineVersion.banner)
-        result.temporarySchema = temporarySchema
-        return result
+        session.temporarySchema = temporarySchema
+        session.processNumber = Int(truncatingIfNeeded: number)
+        session.loadCatalogFacts = { [weak self] in
+            guard let self else { throw QueryError.internalError("the session is gone") }
+            return try await self.catalogFacts()
+        }
+        return session
     }
 
-    private func context() -> EvaluationContext {
+    private func context(_ facts: (any CatalogFacts)?) -> EvaluationContext {
         let settings = self.settings
         return EvaluationContext(
             statementTimestamp: QueryEngine.now, timeZone: settings["timezone"], textStyle: settings.textStyle,
-            variation: settings.variation)
+            variation: settings.variation, catalogFacts: facts)
+    }
+
+    /// The catalogue as this session sees it now.
+    private func catalogFacts() async throws -> any CatalogFacts {
+        let snapshot = try await engine.systemCatalog.refresh()
+        let settings = self.settings
+        var path = [temporarySchema] + settings.searchPath
+        if !path.contains(engine.catalog.defaultSchema) { path.append(engine.catalog.defaultSchema) }
+        return StatementCatalog(
+            snapshot: snapshot, searchPath: path, user: user, database: database,
+            settings: { [weak self] name in try? self?.settings.value(name) },
+            change: { [weak self] name, value in
+                guard let self else { return value }
+                try self.changeSetting(name, to: value)
+                return try self.settings.value(name)
+            })
     }
 
     /// Remembers the running query, so that it can be cancelled.

@@ -32,6 +32,8 @@ package struct SessionSettings: Sendable {
             name: "debug.vector_encoding", defaultValue: "",
             text: "For tests: constant or dictionary; the encoding of columns that enter a pipeline."),
         Definition(
+            name: "default_table_access_method", defaultValue: "heap", text: "Accepted, without effect."),
+        Definition(
             name: "default_transaction_isolation", defaultValue: "read committed",
             text: "Isolation of new transactions."),
         Definition(
@@ -51,6 +53,8 @@ package struct SessionSettings: Sendable {
             isReadOnly: true),
         Definition(name: "jit", defaultValue: "off", text: "Accepted, without effect."),
         Definition(name: "lock_timeout", defaultValue: "0", text: "Accepted, without effect."),
+        Definition(
+            name: "max_index_keys", defaultValue: "32", text: "Most columns of an index.", isReadOnly: true),
         Definition(
             name: "max_identifier_length", defaultValue: "63", text: "Longest identifier in bytes.", isReadOnly: true),
         Definition(name: "row_security", defaultValue: "on", text: "Accepted, without effect."),

@@ -24,6 +24,8 @@ package final class StatementResult: Sendable {
     package let notices: [QueryError]
     /// Set for COPY TO STDOUT: the rows are to be sent as its lines.
     package let copyWriter: CopyWriter?
+    /// What regclass and its like are shown by.
+    package let objectNames: (any ObjectNames)?
     private let state: Mutex<State>
     private let execution: QueryExecution?
 
@@ -32,15 +34,20 @@ package final class StatementResult: Sendable {
         fields = nil
         self.notices = notices
         copyWriter = nil
+        objectNames = nil
         execution = nil
         state = Mutex(State(source: .none, tag: tag))
     }
 
     /// With rows that are there already. Without a tag: `SELECT n`.
-    package init(fields: [Field], batches: [Batch], tag: String? = nil, notices: [QueryError] = []) {
+    package init(
+        fields: [Field], batches: [Batch], tag: String? = nil, notices: [QueryError] = [],
+        objectNames: (any ObjectNames)? = nil
+    ) {
         self.fields = fields
         self.notices = notices
         copyWriter = nil
+        self.objectNames = objectNames
         execution = nil
         let count = batches.reduce(0) { $0 + $1.rowCount }
         state = Mutex(State(source: .batches(batches), tag: tag ?? "SELECT \(count)"))
@@ -49,11 +56,13 @@ package final class StatementResult: Sendable {
     /// With the rows of a running query.
     init(
         fields: [Field], execution: QueryExecution, copyWriter: CopyWriter? = nil,
+        objectNames: (any ObjectNames)? = nil,
         tag: @escaping @Sendable (Int) -> String
     ) {
         self.fields = fields
         notices = []
         self.copyWriter = copyWriter
+        self.objectNames = objectNames
         self.execution = execution
         state = Mutex(State(source: .query(execution, limitTag: tag), tag: tag(0)))
     }

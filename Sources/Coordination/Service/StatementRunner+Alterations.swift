@@ -43,6 +43,7 @@ extension StatementRunner {
         if !alteration.rewrites, alteration.definition != (try await catalog.table(name)).definition {
             try await target.changeDefinition(schema: name.schema, name: name.table, to: alteration.definition)
         }
+        catalog.forget(name)
         renameReferences(alteration)
         if alteration.addsForeignKeys { try await checkReferences(of: name) }
         if let new = alteration.newName { try await move(name, to: new) }
@@ -276,6 +277,7 @@ extension StatementRunner {
         }
         try await dropForeignKeys(to: name, except: name)
         try await backend(name.catalog).dropTable(schema: name.schema, name: name.table)
+        catalog.forget(name)
         let objects = catalog.objects
         catalog.change { changes in
             for (sequence, object) in objects.sequences where object.owner?.table == name {
@@ -294,7 +296,10 @@ extension StatementRunner {
             try await dropView(view, cascade: true)
         }
         catalog.setView(nil, for: name)
-        catalog.change { $0.comments[.relation(name)] = .some(nil) }
+        let objects = catalog.objects
+        catalog.change { changes in
+            for target in objects.comments.keys where target.table == name { changes.comments[target] = .some(nil) }
+        }
     }
 
     private func dropIndex(_ name: TableName) async throws {
@@ -354,6 +359,7 @@ extension StatementRunner {
         }
         for sequence in sequences { try await dropSequence(sequence, cascade: true) }
         try await target.dropSchema(name.schema)
+        catalog.change { $0.comments[.schema(catalog: name.catalog, schema: name.schema)] = .some(nil) }
         return []
     }
 }

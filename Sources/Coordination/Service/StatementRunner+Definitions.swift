@@ -30,8 +30,7 @@ extension StatementRunner {
         case .createIndex(let index): return try await createIndex(index)
         case .sequence(let change): return try await changeSequence(change)
         case .comment(let target, let text):
-            catalog.change { $0.comments[target] = .some(text.flatMap { $0.isEmpty ? nil : $0 }) }
-            return StatementResult(tag: "COMMENT")
+            return try await comment(target, text)
         case .nothing(let tag, let missing):
             return StatementResult(
                 tag: tag, notices: [QueryError(.undefinedTable, "relation \"\(missing)\" does not exist, skipping")])
@@ -132,6 +131,7 @@ extension StatementRunner {
             let writer = try await backend(name.catalog).makeReplacement(
                 schema: name.schema, name: name.table, definition: table.definition)
             try writer.commit()
+            catalog.forget(name)
             guard restartsIdentity else { continue }
             for sequence in catalog.objects.sequences.values where sequence.owner?.table == name { sequence.restart() }
         }

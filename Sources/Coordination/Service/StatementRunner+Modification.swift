@@ -35,7 +35,8 @@ extension StatementRunner {
             modification.kind == .insert ? "INSERT 0 \(count)" : "\(modification.kind.rawValue.uppercased()) \(count)"
         guard modification.returnsRows else { return StatementResult(tag: tag) }
         let fields = zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
-        return StatementResult(fields: fields, batches: changes.returned, tag: tag)
+        return StatementResult(
+            fields: fields, batches: changes.returned, tag: tag, objectNames: context.catalogFacts)
     }
 }
 

@@ -7,6 +7,7 @@ import QueryPlan
 import SQLParser
 import Storage
 import Synchronization
+import SystemCatalog
 
 /// An open cursor: a query whose rows are taken bit by bit, forwards only.
 final class Cursor: Sendable {
@@ -69,7 +70,10 @@ extension StatementRunner {
             return Self.table(["catalog_name", "schema_name"], rows, tag: "SHOW")
         case .showDatabases: return Self.table(["database_name"], catalog.catalogNames.map { [$0] }, tag: "SHOW")
         case .showFunctions:
-            return Self.table(["function_name"], session.engine.registry.names.map { [$0] }, tag: "SHOW")
+            let rows = FunctionReference.entries(session.engine.registry).map {
+                [$0.name, $0.kind, $0.arguments, $0.result, $0.text]
+            }
+            return Self.table(Session.functionColumns, rows, tag: "SHOW")
         case .describe(let columns):
             let rows = columns.map { [$0.name, $0.type.sqlName, $0.isNullable ? "YES" : "NO"] }
             return Self.table(["column_name", "column_type", "null"], rows, tag: "SHOW")
@@ -157,7 +161,9 @@ extension StatementRunner {
         let batches = try await cursor.fetch(count)
         let total = batches.reduce(0) { $0 + $1.rowCount }
         if fetch.isMove { return StatementResult(tag: "MOVE \(total)") }
-        return StatementResult(fields: cursor.result.fields ?? [], batches: batches, tag: "FETCH \(total)")
+        return StatementResult(
+            fields: cursor.result.fields ?? [], batches: batches, tag: "FETCH \(total)",
+            objectNames: cursor.result.objectNames)
     }
 
     func closeCursor(_ name: String?) throws -> StatementResult {
@@ -178,18 +184,22 @@ extension StatementRunner {
 }
 
 extension Session {
+    /// Columns of SHOW FUNCTIONS.
+    static let functionColumns = ["function_name", "kind", "arguments", "result", "description"]
+
     /// The columns that a bound statement gives, `nil` if it gives none.
     func resultFields(_ statement: BoundStatement) throws -> [Field]? {
         switch statement {
         case .query(let plan, let names, let types): return StatementRunner.fields(names, types, plan)
-        case .explain: return [Field(name: "QUERY PLAN", type: .text, isNullable: false)]
+        case .explain(_, let options):
+            return [Field(name: "QUERY PLAN", type: options.format.resultType, isNullable: false)]
         case .showVariable(.some(let name)):
             return [Field(name: SessionSettings.reportedName(SessionSettings.canonicalName(name)), type: .text)]
         case .showVariable(.none): return ["name", "setting", "description"].map { Field(name: $0, type: .text) }
         case .showTables: return ["catalog", "schema", "name", "type"].map { Field(name: $0, type: .text) }
         case .showSchemas: return ["catalog_name", "schema_name"].map { Field(name: $0, type: .text) }
         case .showDatabases: return [Field(name: "database_name", type: .text)]
-        case .showFunctions: return [Field(name: "function_name", type: .text)]
+        case .showFunctions: return Self.functionColumns.map { Field(name: $0, type: .text) }
         case .describe: return ["column_name", "column_type", "null"].map { Field(name: $0, type: .text) }
         case .execute(let name, _):
             return state.withLock { $0.prepared[name]?.fields }

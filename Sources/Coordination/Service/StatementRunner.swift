@@ -40,7 +40,7 @@ struct StatementRunner {
         case .execute(let name, let arguments): return try await execute(name, arguments)
         case .deallocate(let name): return try deallocate(name)
         case .transaction(let transaction): return try session.runTransaction(transaction)
-        case .analyze: return StatementResult(tag: "ANALYZE")
+        case .analyze(let tables): return try await analyze(tables)
         case .declareCursor(let name, let plan, let names, let types, let syntax):
             return try await declareCursor(name, plan, Self.fields(names, types, plan), syntax)
         case .fetch(let fetch): return try await self.fetch(fetch)
@@ -62,7 +62,7 @@ struct StatementRunner {
         _ plan: LogicalPlan, fields: [Field], tag: @escaping @Sendable (Int) -> String
     ) async throws -> StatementResult {
         let execution = try await start(plan)
-        return StatementResult(fields: fields, execution: execution, tag: tag)
+        return StatementResult(fields: fields, execution: execution, objectNames: context.catalogFacts, tag: tag)
     }
 
     func start(_ plan: LogicalPlan) async throws -> QueryExecution {
@@ -107,17 +107,21 @@ struct StatementRunner {
             plan = modification.plan
         default: throw QueryError.notSupported("EXPLAIN of this statement")
         }
-        guard options.format == .text else { throw QueryError.notSupported("EXPLAIN (FORMAT JSON)") }
         let started = ContinuousClock.now
         let prepared = try await engine.plan(plan, ids: ids, context: context)
         let planned = ContinuousClock.now - started
         var lines: [String] = []
-        if !options.analyze {
+        var shown = PhysicalPlanPrinter.Options()
+        shown.costs = options.costs
+        shown.verbose = options.verbose
+        shown.timing = options.timing
+        if !options.analyze, options.format == .text {
             lines.append("Logical plan")
             lines += LogicalPlanPrinter.lines(prepared.logical).map { "  " + $0 }
             lines.append("Physical plan")
         }
         var metrics: [Int: NodeMetrics]?
+        var summary: [(String, String)] = []
         if options.analyze {
             let runStart = ContinuousClock.now
             let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
@@ -126,16 +130,24 @@ struct StatementRunner {
             await execution.waitForEnd()
             let ran = ContinuousClock.now - runStart
             metrics = NodeMetrics.sums(execution.metrics)
-            lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics)
-            lines.append("Planning Time: \(Self.milliseconds(planned)) ms")
-            lines.append("Execution Time: \(Self.milliseconds(ran)) ms")
-        } else {
-            lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics)
+            if options.summary {
+                summary = [
+                    ("Planning Time", Self.milliseconds(planned)), ("Execution Time", Self.milliseconds(ran)),
+                ]
+            }
         }
-        let builder = VectorBuilder(type: .text, capacity: lines.count)
+        if options.format == .json {
+            lines = [
+                PhysicalPlanJSON.text(prepared.physical, metrics: metrics, options: shown, summary: summary)
+            ]
+        } else {
+            lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics, options: shown)
+            lines += summary.map { "\($0.0): \($0.1) ms" }
+        }
+        let builder = VectorBuilder(type: options.format.resultType, capacity: max(1, lines.count))
         for line in lines { builder.append(string: line) }
         return StatementResult(
-            fields: [Field(name: "QUERY PLAN", type: .text, isNullable: false)],
+            fields: [Field(name: "QUERY PLAN", type: options.format.resultType, isNullable: false)],
             batches: [Batch(columns: [builder.finish()], rowCount: lines.count)], tag: "EXPLAIN")
     }
 
@@ -191,6 +203,11 @@ struct StatementRunner {
             return StatementResult(tag: "DEALLOCATE")
         }
     }
+}
+
+extension ExplainOptions.Format {
+    /// The type of the plan's column.
+    var resultType: DataType { self == .json ? .json : .text }
 }
 
 extension NodeMetrics {

@@ -15,15 +15,15 @@ struct ParquetColumnType {
         switch field.type {
         case .boolean: (physical, typeLength) = (.boolean, 0)
         case .int8, .int16, .int32, .date: (physical, typeLength) = (.int32, 0)
-        case .int64, .time, .timestamp, .timestampTZ: (physical, typeLength) = (.int64, 0)
+        case .int64, .time, .timestamp, .timestampTZ, .oid: (physical, typeLength) = (.int64, 0)
         case .float32: (physical, typeLength) = (.float, 0)
         case .float64: (physical, typeLength) = (.double, 0)
         case .decimal:
             (physical, typeLength) = field.type.physical == .int64 ? (.int64, 0) : (.fixedByteArray, 16)
         case .uuid: (physical, typeLength) = (.fixedByteArray, 16)
-        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb:
+        case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .name, .internalChar:
             (physical, typeLength) = (.byteArray, 0)
-        case .interval, .timeTZ, .array, .record, .numeric, .jsonpath:
+        case .interval, .timeTZ, .array, .record, .numeric, .jsonpath, .registered, .indexVector:
             throw QueryError.notSupported("writing a column of type \(field.type.sqlName) to a Parquet file")
         }
     }

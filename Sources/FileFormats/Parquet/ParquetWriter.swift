@@ -149,7 +149,7 @@ package final class ParquetWriter: TableWriter {
         element.string(4, column.field.name)
         let converted: Int? =
             switch type {
-            case .unknown, .text, .varchar, .char: 0
+            case .unknown, .text, .varchar, .char, .name, .internalChar: 0
             case .decimal: 5
             case .date: 6
             case .time: 8
@@ -169,7 +169,7 @@ package final class ParquetWriter: TableWriter {
             writer.structure(2) { $0.structure(2) { _ in } }
         }
         switch type {
-        case .unknown, .text, .varchar, .char: element.structure(10) { $0.structure(1) { _ in } }
+        case .unknown, .text, .varchar, .char, .name, .internalChar: element.structure(10) { $0.structure(1) { _ in } }
         case .decimal(let precision, let scale):
             element.structure(10) {
                 $0.structure(5) {

@@ -24,7 +24,7 @@ package struct ResultColumn: Sendable, Hashable {
         switch field.type {
         case .boolean: json = .boolean
         case .json, .jsonb: json = .raw
-        case let type where type.isNumeric: json = .number
+        case let type where type.isNumeric || type == .oid: json = .number
         default: json = .string
         }
     }

@@ -36,7 +36,8 @@ package final class EmbeddedConnection: ShellConnection {
                 for notice in result.notices { try onEvent(.notice(notice)) }
                 if let fields = result.fields {
                     try onEvent(.columns(fields.map { ResultColumn($0) }))
-                    let settings = session.settings.textSettings
+                    var settings = session.settings.textSettings
+                    settings.objectNames = result.objectNames
                     while let batch = try await result.next() {
                         try onEvent(.rows(ResultRows(batch, settings: settings)))
                     }

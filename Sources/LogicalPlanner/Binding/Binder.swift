@@ -33,6 +33,8 @@ package struct Binder: Sendable {
         var collector = RelationCollector()
         collector.visit(statement)
         let relations = try await RelationResolver(catalog: catalog, session: session).resolve(collector)
+        var session = session
+        if relations.readsCatalog(registry) { session.catalogFacts = try await session.loadCatalogFacts?() }
         let binder = StatementBinder(
             catalog: catalog, registry: registry, session: session, relations: relations,
             rowNames: collector.rowNames)
@@ -128,7 +130,9 @@ final class StatementBinder {
         let types = parameterTypes.map { $0 == nil || $0 == .unknown ? DataType.text : $0! }
         let complete = sharedDefinitions.isEmpty ? statement : try statement.mapPlan(withSharedDefinitions)
         let settled = hasOpen ? complete.mapPlan { Self.settleParameters($0, types) } : complete
-        return BindingResult(statement: settled, parameterTypes: types, columnIDs: ids, tables: tables)
+        return BindingResult(
+            statement: settled, parameterTypes: types, columnIDs: ids, tables: tables,
+            catalogFacts: session.catalogFacts)
     }
 
     private static func settleParameters(_ plan: LogicalPlan, _ types: [DataType]) -> LogicalPlan {

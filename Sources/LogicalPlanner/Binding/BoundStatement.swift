@@ -3,6 +3,7 @@
 import Columnar
 import Diagnostics
 import QueryPlan
+import SQLFunctions
 import SQLParser
 import Storage
 
@@ -77,6 +78,8 @@ package struct BindingResult: Sendable {
     package var columnIDs: ColumnIDGenerator
     /// The tables that the statement reads or writes, views resolved.
     package var tables: [TableName]
+    /// The catalogue as the statement sees it, if it asks for it.
+    package var catalogFacts: (any CatalogFacts)?
 }
 
 package enum DropKind: String, Hashable, Sendable { case table, view, schema, index, sequence }
@@ -143,6 +146,12 @@ package struct BindingSession: Sendable {
     package var version: String
     /// The schema of the session's temporary tables; `pg_temp` in names.
     package var temporarySchema = "pg_temp"
+    /// What `pg_backend_pid()` gives.
+    package var processNumber = 0
+    /// Reads the catalogue, for statements that ask for it.
+    package var loadCatalogFacts: (@Sendable () async throws -> any CatalogFacts)?
+    /// The catalogue, once it was read.
+    package var catalogFacts: (any CatalogFacts)?
 
     package init(
         searchPath: [PathEntry], parameterTypes: [DataType?] = [], timeZone: String = "UTC",

@@ -34,7 +34,8 @@ extension StatementBinder {
 
     /// The function's name in the registry; 42883 for a schema that has no functions.
     func functionName(_ name: ObjectName) throws -> String {
-        if let schema = name.schema, schema != "pg_catalog" {
+        let isOfInformationSchema = name.schema == "information_schema" && name.last.hasPrefix("_pg_")
+        if let schema = name.schema, schema != "pg_catalog", !isOfInformationSchema {
             let text = name.parts.joined(separator: ".")
             let isKnown =
                 ["public", "information_schema"].contains(schema)
@@ -268,24 +269,27 @@ extension StatementBinder {
         _ name: String, _ call: FunctionCall, _ scope: Scope, at position: SourcePosition
     ) throws -> Expression? {
         func text(_ value: String) -> Expression { .literal(.string(value), .text) }
+        func identifier(_ value: String) -> Expression { .literal(.string(value), .name) }
         let arguments = call.arguments
         switch (name, arguments.count) {
-        case ("current_database", 0), ("current_catalog", 0): return text(session.database)
+        case ("current_database", 0), ("current_catalog", 0): return identifier(session.database)
         case ("current_schema", 0): return currentSchema
-        case ("current_user", 0), ("session_user", 0), ("user", 0): return text(session.user)
+        case ("current_user", 0), ("session_user", 0), ("user", 0): return identifier(session.user)
         case ("version", 0): return text(session.version)
-        case ("current_setting", 1), ("current_setting", 2):
-            guard let setting = try bind(arguments[0].value, scope).literal?.text?.lowercased() else {
-                throw QueryError.notSupported("current_setting of an expression", at: position)
+        case ("current_schemas", 1):
+            let withImplicit = try coerceToBoolean(operand(arguments[0].value, scope), construct: "current_schemas")
+            guard let literal = fold(withImplicit).literal else {
+                throw QueryError.notSupported("current_schemas of an expression", at: position)
             }
-            if let value = session.settings[setting] { return text(value) }
-            let isLenient =
-                try arguments.count == 2
-                && coerceToBoolean(operand(arguments[1].value, scope), construct: "current_setting").literal
-                    == .boolean(true)
-            if isLenient { return .null(.text) }
-            throw QueryError(
-                .undefinedObject, "unrecognized configuration parameter \"\(setting)\"", at: position, object: setting)
+            if literal == .null { return .null(.array(.name)) }
+            var schemas = literal == .boolean(true) ? ["pg_catalog"] : []
+            for entry in session.searchPath
+            where entry.schema != session.temporarySchema && !schemas.contains(entry.schema) {
+                schemas.append(entry.schema)
+            }
+            return .literal(
+                .bytes(ArrayBlob.encode(schemas.map { .string($0) }, elementType: .name)), .array(.name))
+        case ("pg_backend_pid", 0): return .literal(.integer(Int64(session.processNumber)), .int32)
         case ("transaction_timestamp", 0), ("statement_timestamp", 0): return try callScalar("now", [], at: position)
         default:
             // A type's name called like a function is a cast.

@@ -226,7 +226,8 @@ extension StatementBinder {
 
     var evaluationContext: EvaluationContext {
         EvaluationContext(
-            statementTimestamp: session.statementTimestamp, timeZone: session.timeZone, textStyle: session.textStyle)
+            statementTimestamp: session.statementTimestamp, timeZone: session.timeZone, textStyle: session.textStyle,
+            catalogFacts: session.catalogFacts)
     }
 
     /// The constant that an expression of constants amounts to. One that raises an error is left as it is: the error is

@@ -195,9 +195,6 @@ extension StatementBinder {
         _ syntax: SyntaxExpression, _ type: TypeName, _ kind: CastSyntax, _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
         let castKind: Expression.CastKind = kind == .tryCast ? .lenient : .strict
-        if ["regclass", "regtype", "regproc", "regnamespace", "regrole"].contains(type.name.last) {
-            throw QueryError.notSupported("type \(type.name.last)", at: type.position)
-        }
         let named = try resolveType(type)
         if case .array(let elements) = syntax.kind, case .array(let element) = named.type {
             let array = try bindArray(elements, elementType: element, scope, at: syntax.position)
@@ -260,17 +257,28 @@ extension StatementBinder {
             }
             let result: Expression
             switch item {
-            case .index(let index): result = try callScalar("[]", [value, operand(index, scope)], at: position)
+            case .index(let index):
+                result = try callScalar("[]", [value, subscriptOperand(index, of: value.type, scope)], at: position)
             case .slice(let lower, let upper):
                 let open = Operand(expression: .null(.int32), position: position)
                 let bounds = [
-                    try lower.map { try operand($0, scope) } ?? open, try upper.map { try operand($0, scope) } ?? open,
+                    try lower.map { try subscriptOperand($0, of: value.type, scope) } ?? open,
+                    try upper.map { try subscriptOperand($0, of: value.type, scope) } ?? open,
                 ]
                 result = try callScalar("[:]", [value] + bounds, at: position)
             }
             value = Operand(expression: result, position: position)
         }
         return value.expression
+    }
+
+    /// A subscript, counted from 1 also where the type counts from 0.
+    private func subscriptOperand(_ syntax: SyntaxExpression, of type: DataType, _ scope: Scope) throws -> Operand {
+        let subscriptValue = try operand(syntax, scope)
+        guard case .indexVector = type else { return subscriptValue }
+        let one = Operand(expression: .literal(.integer(1), .int32), position: syntax.position)
+        return Operand(
+            expression: try callScalar("+", [subscriptValue, one], at: syntax.position), position: syntax.position)
     }
 
     // MARK: - Session values
@@ -282,13 +290,14 @@ extension StatementBinder {
         case .localTimestamp: return .cast(try callScalar("now", [], at: position), to: .timestamp, kind: .strict)
         case .localTime: return .cast(try callScalar("now", [], at: position), to: .time, kind: .strict)
         case .currentTime: return .cast(try callScalar("now", [], at: position), to: .timeTZ, kind: .strict)
-        case .currentRole, .currentUser, .sessionUser, .user: return .literal(.string(session.user), .text)
-        case .currentCatalog: return .literal(.string(session.database), .text)
+        case .currentRole, .currentUser, .sessionUser, .user: return .literal(.string(session.user), .name)
+        case .currentCatalog: return .literal(.string(session.database), .name)
         case .currentSchema: return currentSchema
         }
     }
 
     var currentSchema: Expression {
-        session.searchPath.first.map { .literal(.string($0.schema), .text) } ?? .null(.text)
+        session.searchPath.first { $0.schema != session.temporarySchema }
+            .map { .literal(.string($0.schema), .name) } ?? .null(.name)
     }
 }

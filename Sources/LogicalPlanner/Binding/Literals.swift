@@ -137,6 +137,11 @@ extension StatementBinder {
                 Self.fits(integer, type)
             else { return nil }
             return .literal(.integer(integer), type)
+        case .oid, .registered:
+            guard let whole = Self.rescaled(unscaled, from: scale, to: 0), from.isInteger,
+                let integer = Int64(exactly: whole), integer >= 0, integer <= DataType.oidMax
+            else { return nil }
+            return .literal(.integer(integer), type)
         case .decimal(let precision, let targetScale):
             guard let result = Self.rescaled(unscaled, from: scale, to: targetScale),
                 result.magnitude < Self.powersOfTen[precision].magnitude

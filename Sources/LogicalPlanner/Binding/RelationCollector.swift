@@ -10,6 +10,9 @@ struct RelationCollector {
     private(set) var files: [(path: String, position: SourcePosition)] = []
     /// Names that may mean a whole row of a relation: `t` where a column may stand, and `t.*` within an expression.
     private(set) var rowNames: Set<String> = []
+    private(set) var functionNames: Set<String> = []
+    /// Whether a type is used whose values are names of the catalogue's objects.
+    private(set) var usesObjectNames = false
     private var seen: Set<[String]> = []
 
     /// Every place where a relation is named.
@@ -185,6 +188,21 @@ struct RelationCollector {
         window.orderBy.forEach { visit($0.expression) }
     }
 
+    private mutating func note(_ expression: SyntaxExpression) {
+        switch expression.kind {
+        case .function(let call):
+            functionNames.insert(call.name.last)
+            note(call.name.last)
+        case .cast(_, let type, _), .typedLiteral(let type, _): note(type.name.last)
+        default: break
+        }
+    }
+
+    /// Types are called like functions, too. What a `regtype` means does not depend on the catalogue.
+    private mutating func note(_ typeName: String) {
+        if typeName.hasPrefix("reg") || typeName.hasPrefix("_reg"), typeName != "regtype" { usesObjectNames = true }
+    }
+
     private mutating func visit(_ expressions: [SyntaxExpression]) { expressions.forEach { visit($0) } }
 
     private mutating func visit(_ expression: SyntaxExpression?) {
@@ -207,7 +225,9 @@ struct RelationCollector {
             case .query(let query): visit(query)
             case .array(let array): visit(array)
             }
-        default: expression.directChildren.forEach { visit($0) }
+        default:
+            note(expression)
+            expression.directChildren.forEach { visit($0) }
         }
     }
 }

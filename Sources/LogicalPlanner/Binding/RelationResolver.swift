@@ -3,6 +3,7 @@
 import Columnar
 import Diagnostics
 import QueryPlan
+import SQLFunctions
 import SQLParser
 import Storage
 
@@ -10,6 +11,15 @@ import Storage
 enum ResolvedRelation {
     case table(TableName, Schema)
     case view(TableName, Query, columnNames: [String]?)
+}
+
+extension ResolvedRelation {
+    /// Whether it describes the catalogue.
+    var isOfSystem: Bool {
+        switch self {
+        case .table(let name, _), .view(let name, _, _): name.catalog == Catalog.systemCatalog
+        }
+    }
 }
 
 /// The relations of a statement by the names it uses; a name that is absent does not exist.
@@ -20,6 +30,32 @@ struct ResolvedRelations {
     var definitions: [TableName: TableDefinition] = [:]
     /// Tables whose scans give row identifiers.
     var identified: Set<TableName> = []
+    /// Functions that the statement and its views call.
+    var functionNames: Set<String> = []
+    /// Whether the statement or one of its views names objects of the catalogue or reads its relations.
+    var usesObjectNames = false
+
+    /// Defaults and checks may ask for the catalogue, too.
+    mutating func noteExpressions(of definition: TableDefinition) {
+        var texts = definition.checks.map(\.expression)
+        for column in definition.columns {
+            switch column.source {
+            case .defaultExpression(let text), .generated(let text): texts.append(text)
+            case .given, .identity: break
+            }
+        }
+        var collector = RelationCollector()
+        for text in texts {
+            if let expression = try? StatementParser.parseExpression(text) { collector.visit(expression) }
+        }
+        functionNames.formUnion(collector.functionNames)
+        usesObjectNames = usesObjectNames || collector.usesObjectNames
+    }
+
+    /// Whether the statement cannot be bound or run without the catalogue.
+    func readsCatalog(_ registry: FunctionRegistry) -> Bool {
+        usesObjectNames || functionNames.contains { registry.readsCatalog($0) }
+    }
 }
 
 /// Resolves the names that a statement uses, and those of the views among them.
@@ -31,9 +67,12 @@ struct RelationResolver {
         var result = ResolvedRelations()
         var pending = [collector]
         while let next = pending.popLast() {
+            result.functionNames.formUnion(next.functionNames)
+            result.usesObjectNames = result.usesObjectNames || next.usesObjectNames
             for name in next.names where result.byName[name.parts] == nil {
                 guard let relation = try await lookUp(name, &result) else { continue }
                 result.byName[name.parts] = relation
+                if relation.isOfSystem { result.usesObjectNames = true }
                 if case .view(_, let query, _) = relation {
                     var inner = RelationCollector()
                     inner.visit(query)
@@ -59,7 +98,9 @@ struct RelationResolver {
 
     private func lookUp(_ name: ObjectName, _ found: inout ResolvedRelations) async throws -> ResolvedRelation? {
         for candidate in candidates(name.parts) {
-            if let view = catalog.view(candidate) {
+            let backend = catalog.backend(candidate.catalog)
+            let own = backend?.view(schema: candidate.schema, name: candidate.table)
+            if let view = catalog.view(candidate) ?? own {
                 do {
                     let query = try StatementParser.parseQuery(view.query)
                     return .view(candidate, query, columnNames: view.columnNames)
@@ -70,9 +111,11 @@ struct RelationResolver {
                     throw unlocated
                 }
             }
-            guard let backend = catalog.backend(candidate.catalog) else { continue }
+            guard let backend else { continue }
             if let table = try await backend.table(schema: candidate.schema, name: candidate.table) {
-                found.definitions[candidate] = table.definition
+                let definition = table.definition
+                found.definitions[candidate] = definition
+                found.noteExpressions(of: definition)
                 if table.identifiesRows { found.identified.insert(candidate) }
                 return .table(candidate, table.schema)
             }
@@ -90,17 +133,19 @@ struct RelationResolver {
         if parts.count > 1, parts[parts.count - 2] == "pg_temp" { parts[parts.count - 2] = session.temporarySchema }
         switch parts.count {
         case 1:
-            var result = searchPath.map { TableName(catalog: $0.catalog, schema: $0.schema, table: parts[0]) }
-            if parts[0].hasPrefix("pg_") {
-                result += catalog.catalogNames.map { TableName(catalog: $0, schema: "pg_catalog", table: parts[0]) }
-            }
-            return result
+            // The catalogue's own relations go before all others, as their schema stands in front of every path.
+            let system = parts[0].hasPrefix("pg_") ? [Self.systemName("pg_catalog", parts[0])] : []
+            return system
+                + searchPath.map {
+                    Catalog.systemSchemas.contains($0.schema)
+                        ? Self.systemName($0.schema, parts[0])
+                        : TableName(catalog: $0.catalog, schema: $0.schema, table: parts[0])
+                }
         case 2:
+            if Catalog.systemSchemas.contains(parts[0]) { return [Self.systemName(parts[0], parts[1])] }
             var catalogs: [String] = []
             for entry in searchPath where !catalogs.contains(entry.catalog) { catalogs.append(entry.catalog) }
-            if parts[0] == "pg_catalog" || parts[0] == "information_schema" {
-                catalogs += catalog.catalogNames.filter { !catalogs.contains($0) }
-            }
+            for name in catalog.catalogNames where !catalogs.contains(name) { catalogs.append(name) }
             var result = catalogs.map { TableName(catalog: $0, schema: parts[0], table: parts[1]) }
             if catalog.backend(parts[0]) != nil {
                 result += [catalog.defaultSchema, "main", "default"].map {
@@ -108,9 +153,18 @@ struct RelationResolver {
                 }
             }
             return result
-        case 3: return [TableName(catalog: parts[0], schema: parts[1], table: parts[2])]
+        case 3:
+            let isKnown = parts[0] == session.database || catalog.backend(parts[0]) != nil
+            if isKnown, Catalog.systemSchemas.contains(parts[1]) { return [Self.systemName(parts[1], parts[2])] }
+            let exact = TableName(catalog: parts[0], schema: parts[1], table: parts[2])
+            // To a client a database is one: its name in front means what the name means without it.
+            return parts[0] == session.database ? [exact] + candidates(Array(parts.dropFirst())) : [exact]
         default: return []
         }
+    }
+
+    private static func systemName(_ schema: String, _ table: String) -> TableName {
+        TableName(catalog: Catalog.systemCatalog, schema: schema, table: table)
     }
 
     private func lookUpFile(_ path: String) async throws -> ResolvedRelation {

@@ -33,23 +33,23 @@ extension StatementBinder {
         case .analyze(let analyze):
             return .analyze(try analyze.tables.map { try tableTarget($0.name, action: "analyze").0 })
         case .describe(let describe): return try bindDescribe(describe)
+        case .summarize(let describe): return try bindSummarize(describe)
         case .show(let show): return try bindShow(show)
         case .prepare, .execute, .deallocate, .declareCursor, .fetch, .closeCursor:
             return try bindPreparedStatement(statement)
-        case .lock, .summarize: throw unsupported(statement)
+        case .lock: throw unsupported(statement)
         default: return try bindSessionStatement(statement)
         }
     }
 
     private func unsupported(_ statement: Statement) -> QueryError {
         switch statement {
-        case .summarize(let describe): .notSupported("SUMMARIZE", at: describe.position)
         case .lock: .notSupported("LOCK TABLE")
         default: .notSupported("this statement")
         }
     }
 
-    private func bindTopQuery(_ query: Query) throws -> BoundStatement {
+    func bindTopQuery(_ query: Query) throws -> BoundStatement {
         let bound = try bindSettledQuery(query, parent: nil, commonTables: nil)
         return .query(bound.plan, outputNames: bound.columns.map(\.name), outputTypes: bound.columns.map(\.type))
     }
@@ -292,6 +292,10 @@ extension StatementBinder {
                 continue
             }
             switch (relations.byName[name.parts], kind) {
+            case (let relation?, _) where relation.isOfSystem:
+                throw QueryError(
+                    .insufficientPrivilege, "permission denied: \"\(name.last)\" is a system catalog",
+                    at: name.position, object: name.last)
             case (.table(let table, _)?, .table): names.append(table)
             case (.view(let view, _, _)?, .view): names.append(view)
             case (nil, _):

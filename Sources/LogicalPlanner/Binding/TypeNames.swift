@@ -60,7 +60,7 @@ extension StatementBinder {
 
     private func resolveScalarType(_ text: String, _ name: TypeName) throws -> NamedType? {
         let modifiers = try name.modifiers.map { try integerModifier($0) }
-        if name.isQuoted, text == "char" { return NamedType(type: .text) }
+        if name.isQuoted, text == "char" { return NamedType(type: .internalChar) }
         switch text {
         case "numeric", "decimal", "dec": return try numeric(modifiers, at: name.position)
         case "varchar", "character varying", "nvarchar":
@@ -97,18 +97,22 @@ extension StatementBinder {
         "bool": .boolean, "boolean": .boolean,
         "tinyint": .int16, "int1": .int16, "int2": .int16, "smallint": .int16,
         "int": .int32, "int4": .int32, "integer": .int32,
-        "int8": .int64, "bigint": .int64, "oid": .int64, "xid": .int64, "cid": .int64,
+        "int8": .int64, "bigint": .int64, "oid": .oid, "xid": .oid, "cid": .oid,
         "hugeint": .decimal(precision: 38, scale: 0),
         "float4": .float32, "real": .float32,
         "float8": .float64, "double precision": .float64, "double": .float64,
-        "text": .text, "string": .text, "name": .text, "citext": .text, "xml": .text, "cstring": .text,
+        "text": .text, "string": .text, "name": .name, "citext": .text, "xml": .text, "cstring": .text,
         "bytea": .bytea, "blob": .bytea, "binary": .bytea, "varbinary": .bytea,
         "date": .date, "time": .time, "time without time zone": .time,
         "timetz": .timeTZ, "time with time zone": .timeTZ,
         "timestamp": .timestamp, "timestamp without time zone": .timestamp, "datetime": .timestamp,
         "timestamptz": .timestampTZ, "timestamp with time zone": .timestampTZ,
         "interval": .interval, "uuid": .uuid, "json": .json, "jsonb": .jsonb, "jsonpath": .jsonpath,
-        "unknown": .text,
+        "unknown": .text, "int2vector": .indexVector(.int16), "oidvector": .indexVector(.oid),
+        "regclass": .registered(.relation), "regtype": .registered(.type), "regproc": .registered(.function),
+        "regprocedure": .registered(.procedure), "regnamespace": .registered(.namespace),
+        "regrole": .registered(.role), "regoper": .registered(.operation),
+        "regoperator": .registered(.operationSignature), "regcollation": .registered(.collation),
     ]
 
     private func numeric(_ modifiers: [Int], at position: SourcePosition) throws -> NamedType {

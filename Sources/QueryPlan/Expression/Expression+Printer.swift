@@ -158,7 +158,7 @@ extension ScalarValue {
             case .numeric:
                 let value = NumericBlob.value(bytes)
                 return value.isFinite ? value.text : "'\(value.text)'::numeric"
-            case .array, .record: return "\(type.sqlName) value of \(bytes.count) bytes"
+            case .array, .record, .indexVector: return "\(type.sqlName) value of \(bytes.count) bytes"
             default:
                 let text = String(decoding: bytes, as: UTF8.self)
                 return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"

@@ -28,55 +28,83 @@ package struct NodeMetrics: Hashable, Sendable {
 
 /// Prints a physical plan. Columns appear as the names of the input they come from.
 package struct PhysicalPlanPrinter {
+    /// What is shown of every operator besides its description.
+    package struct Options: Sendable {
+        /// Estimated rows.
+        package var costs = true
+        /// Columns and their types.
+        package var verbose = false
+        /// Time spent, where it is known.
+        package var timing = true
+        package init() {}
+    }
+
     private let metrics: [Int: NodeMetrics]?
+    private let options: Options
     private var lines: [String] = []
 
-    private init(metrics: [Int: NodeMetrics]?) { self.metrics = metrics }
+    private init(metrics: [Int: NodeMetrics]?, options: Options) {
+        self.metrics = metrics
+        self.options = options
+    }
 
     /// The plan's text without a line break at its end; with `metrics`, what each operator really did.
     package static func text(_ plan: PhysicalPlan, metrics: [Int: NodeMetrics]? = nil) -> String {
         lines(plan, metrics: metrics).joined(separator: "\n")
     }
 
-    package static func lines(_ plan: PhysicalPlan, metrics: [Int: NodeMetrics]? = nil) -> [String] {
-        var printer = PhysicalPlanPrinter(metrics: metrics)
+    package static func lines(
+        _ plan: PhysicalPlan, metrics: [Int: NodeMetrics]? = nil, options: Options = Options()
+    ) -> [String] {
+        var printer = PhysicalPlanPrinter(metrics: metrics, options: options)
         for stage in plan.stages { printer.print(stage, isOnly: plan.stages.count == 1) }
         return printer.lines
     }
 
     private mutating func print(_ stage: PlanStage, isOnly: Bool) {
         if isOnly { return print(stage.root, depth: 0) }
-        let place =
-            switch stage.placement {
-            case .workers: "on every worker"
-            case .anyWorker: "on one worker"
-            case .coordinator: "on the coordinator"
-            }
-        let names = stage.root.output.fields.map(\.name)
-        let output =
-            switch stage.output {
-            case .single: "to one task"
-            case .hash(let positions):
-                "by hash of [\(positions.map { $0 < names.count ? names[$0] : "@\($0)" }.joined(separator: ", "))]"
-            case .broadcast: "to every task"
-            case .roundRobin: "evenly"
-            case .copies: "to several readers"
-            }
+        let (place, output) = (Self.place(stage), Self.partitioning(stage))
         lines.append(stage.id.number == 0 ? "Stage 0 \(place)" : "Stage \(stage.id) \(place), \(output)")
         print(stage.root, depth: 1)
     }
 
+    static func place(_ stage: PlanStage) -> String {
+        switch stage.placement {
+        case .workers: "on every worker"
+        case .anyWorker: "on one worker"
+        case .coordinator: "on the coordinator"
+        }
+    }
+
+    static func partitioning(_ stage: PlanStage) -> String {
+        let names = stage.root.output.fields.map(\.name)
+        switch stage.output {
+        case .single: return "to one task"
+        case .hash(let positions):
+            let columns = positions.map { $0 < names.count ? names[$0] : "@\($0)" }
+            return "by hash of [\(columns.joined(separator: ", "))]"
+        case .broadcast: return "to every task"
+        case .roundRobin: return "evenly"
+        case .copies: return "to several readers"
+        }
+    }
+
     private mutating func print(_ node: PhysicalNode, depth: Int) {
         var line = String(repeating: "  ", count: depth) + describe(node)
-        line += " rows=\(Self.count(node.estimatedRowCount))"
+        if options.costs { line += " rows=\(Self.count(node.estimatedRowCount))" }
         if let metrics { line += " " + text(metrics[node.id]) }
         lines.append(line)
+        if options.verbose {
+            let columns = node.output.fields.map { "\($0.name) \($0.type.sqlName)" }.joined(separator: ", ")
+            lines.append(String(repeating: "  ", count: depth + 1) + "Output: \(columns)")
+        }
         for input in node.inputs { print(input, depth: depth + 1) }
     }
 
     private func text(_ metrics: NodeMetrics?) -> String {
         guard let metrics else { return "(never executed)" }
-        var parts = ["actual rows=\(metrics.rowCount)", "time=\(Self.milliseconds(metrics.nanoseconds)) ms"]
+        var parts = ["actual rows=\(metrics.rowCount)"]
+        if options.timing { parts.append("time=\(Self.milliseconds(metrics.nanoseconds)) ms") }
         if metrics.memoryByteCount > 0 { parts.append("memory=\(Self.bytes(metrics.memoryByteCount))") }
         if metrics.spilledByteCount > 0 { parts.append("spilled=\(Self.bytes(metrics.spilledByteCount))") }
         if metrics.readByteCount > 0 { parts.append("read=\(Self.bytes(metrics.readByteCount))") }
@@ -88,7 +116,7 @@ package struct PhysicalPlanPrinter {
         return String(Int(max(0, value).rounded()))
     }
 
-    private static func milliseconds(_ nanoseconds: Int) -> String {
+    static func milliseconds(_ nanoseconds: Int) -> String {
         let thousandths = (nanoseconds + 500) / 1_000
         let fraction = String(thousandths % 1_000)
         return "\(thousandths / 1_000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
@@ -107,6 +135,10 @@ package struct PhysicalPlanPrinter {
     }
 
     // MARK: Nodes
+
+    static func description(_ node: PhysicalNode) -> String {
+        PhysicalPlanPrinter(metrics: nil, options: Options()).describe(node)
+    }
 
     private func describe(_ node: PhysicalNode) -> String {
         let inputNames = node.inputs.flatMap { $0.output.fields.map(\.name) }

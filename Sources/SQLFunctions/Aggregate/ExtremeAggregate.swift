@@ -9,7 +9,7 @@ enum ExtremeAggregates {
             .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .numeric, .text, .bytea, .date,
             .time, .timeTZ,
             .timestamp,
-            .timestampTZ, .interval, .exact(.uuid), .boolean, .anyArray,
+            .timestampTZ, .interval, .exact(.uuid), .exact(.oid), .boolean, .anyArray,
         ]
         for (name, isMax) in [("min", false), ("max", true)] {
             let text = FunctionDocumentation(

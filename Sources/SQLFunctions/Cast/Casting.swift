@@ -54,7 +54,7 @@ package enum Casting {
     ) -> Bool {
         if source == target { return false }
         if kind == .assignment, target.lengthLimit != nil { return true }
-        if target.isString { return false }
+        if target.isString || target == .internalChar { return false }
         if source.isString { return true }
         switch (source, target) {
         case (.decimal(let p1, let s1), .decimal(let p2, let s2)): return p1 - s1 + (s2 < s1 ? 1 : 0) > p2 - s2
@@ -65,6 +65,7 @@ package enum Casting {
         case _ where source.isInteger && target.isFloat: return false
         case (_, .numeric(nil)): return false
         case (.boolean, _), (_, .boolean): return false
+        case (.oid, .int64), (.registered, .int64), (.oid, .registered), (.registered, .oid): return false
         case (.decimal, .float64), (.float32, .float64): return false
         case (.timestamp, .date), (.timestamp, .time), (.timestampTZ, .date), (.timestampTZ, .time),
             (.time, .interval), (.interval, .time), (.time, .timeTZ), (.timeTZ, .time), (.timestampTZ, .timeTZ):
@@ -79,6 +80,9 @@ package enum Casting {
         if source == target { return true }
         // Elements and fields may be of a type whose text depends on the session.
         if target.isString, source.elementType != nil || source.recordFields != nil { return false }
+        // Names of objects are those of the moment.
+        if case .registered(let kind) = source, kind != .type, !target.isObjectIdentifier { return false }
+        if case .registered(let kind) = target, kind != .type, !source.isObjectIdentifier { return false }
         if source.isString {
             if case .array(let element) = target { return isImmutable(from: .text, to: element) }
             guard target.isTemporal else { return true }
@@ -131,15 +135,17 @@ struct FlatCast {
     func run() throws -> Vector {
         let from = source.type
         if from.isString { return try fromText() }
+        if from == .internalChar || target == .internalChar { return try internalChar() }
         if target.isString || target == .unknown { return try toText() }
         switch (from, target) {
-        case (.array(let a), .array(let b)): return try arrays(from: a, to: b)
+        case (.array(let a), .array(let b)), (.indexVector(let a), .array(let b)): return try arrays(from: a, to: b)
         case (.record(let fields), .record):
             return try RecordFunctions.convert(source, from: fields, to: target) {
                 try FlatCast(source: $0, target: $1, kind: kind, context: context).run()
             }
         case (.json, .jsonb), (.jsonb, .json): return try betweenJSON()
         case (.jsonb, _) where target == .boolean || target.isNumeric: return try fromJSON()
+        case _ where from.isObjectIdentifier || target.isObjectIdentifier: return try objectIdentifier()
         case (.boolean, _) where target.isInteger: return try NumericCast(cast: self).run()
         case _ where from.isNumeric && target.isNumeric && (from.isNumericBlob || target.isNumericBlob):
             return try NumericBlobCast(cast: self).run()
@@ -223,6 +229,7 @@ struct FlatCast {
     private func fromText() throws -> Vector {
         switch target {
         case .text, .unknown, .varchar(nil): return source.retyped(target)
+        case .name: return try name()
         case .varchar(let length?): return try limited(length, dropsBlanks: false)
         case .char(let length): return try limited(length, dropsBlanks: true)
         default: break

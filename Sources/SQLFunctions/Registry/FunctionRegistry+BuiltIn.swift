@@ -33,9 +33,11 @@ extension FunctionRegistry {
         BinaryFunctions.register(in: self)
         UnicodeFunctions.register(in: self)
         SimilarSubstring.register(in: self)
+        IndexVectorFunctions.register(in: self)
         GeneralFunctions.register(in: self)
         RecordFunctions.register(in: self)
         QuerySupportFunctions.register(in: self)
+        CatalogFunctions.register(in: self)
         MathFunctions.register(in: self)
         NumericFunctions.register(in: self)
         SequenceFunctions.register(in: self)
@@ -57,6 +59,7 @@ extension FunctionRegistry {
         JSONTableFunctions.register(in: self)
         JSONRecords.register(in: self)
         JSONAggregates.register(in: self)
+        CatalogTableFunctions.register(in: self)
     }
 
     /// Registers a scalar function of a fixed result type.

@@ -42,6 +42,21 @@ package final class FunctionRegistry: Sendable {
     package func windowOverloads(_ name: String) -> [WindowFunction] { state.withLock { $0.window[name] ?? [] } }
     package func tableOverloads(_ name: String) -> [TableFunction] { state.withLock { $0.table[name] ?? [] } }
 
+    /// Whether a scalar function of that name asks for the catalogue.
+    package func readsCatalog(_ name: String) -> Bool {
+        state.withLock { $0.scalar[name]?.contains(where: \.readsCatalog) ?? false }
+    }
+
+    /// All overloads, in the order of their names.
+    package var scalarFunctions: [ScalarFunction] { sorted { $0.scalar } }
+    package var aggregateFunctions: [AggregateFunction] { sorted { $0.aggregate } }
+    package var windowFunctions: [WindowFunction] { sorted { $0.window } }
+    package var tableFunctions: [TableFunction] { sorted { $0.table } }
+
+    private func sorted<Function: Sendable>(_ kind: @Sendable (State) -> [String: [Function]]) -> [Function] {
+        state.withLock { kind($0) }.sorted { $0.key < $1.key }.flatMap(\.value)
+    }
+
     /// Names of all functions, sorted; for hints, completion and the reference.
     package var names: [String] {
         state.withLock { state in

@@ -180,7 +180,10 @@ private struct OverloadResolver<Function: Overload> {
         }
         let all = types.count
         let exact = candidates.filter { Self.exactCount($0.parameters, types) == all }
-        if let first = exact.first { return .one(first.function) }
+        // An overload made for a type goes before one that takes any.
+        if let first = exact.first(where: { !$0.parameters.contains(where: \.isPolymorphic) }) ?? exact.first {
+            return .one(first.function)
+        }
         candidates.removeAll { !Self.isCastable($0.parameters, types) }
         if candidates.count <= 1 { return outcome }
         keepBest { [types] in Self.exactCount($0.parameters, types) }

@@ -14,6 +14,8 @@ package enum ParameterType: Hashable, Sendable {
     case anyElement
     /// Any type at all, each on its own.
     case any
+
+    var isPolymorphic: Bool { self == .anyArray || self == .anyElement || self == .any }
 }
 
 /// Documentation that travels with a function: the reference page is made of it.
@@ -41,20 +43,25 @@ package struct EvaluationContext: Sendable {
     package var variation: ExecutionVariation
     /// Only where the coordinator's process evaluates.
     package var sequences: (any SequenceAccess)?
+    /// The catalogue, in statements that ask for it.
+    package var catalogFacts: (any CatalogFacts)?
     package init(
         statementTimestamp: Int64 = 0, timeZone: String = "UTC", textStyle: TextStyle = TextStyle(),
-        variation: ExecutionVariation = ExecutionVariation(), sequences: (any SequenceAccess)? = nil
+        variation: ExecutionVariation = ExecutionVariation(), sequences: (any SequenceAccess)? = nil,
+        catalogFacts: (any CatalogFacts)? = nil
     ) {
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone
         self.textStyle = textStyle
         self.variation = variation
         self.sequences = sequences
+        self.catalogFacts = catalogFacts
     }
 
     /// What the text of values depends on.
     package var textSettings: TextSettings {
-        TextSettings(timeZoneNamed: timeZone, now: statementTimestamp, style: textStyle)
+        TextSettings(
+            timeZoneNamed: timeZone, now: statementTimestamp, style: textStyle, objectNames: catalogFacts)
     }
 }
 
@@ -82,6 +89,8 @@ package struct ScalarFunction: Sendable {
     package var literalResultType: (@Sendable ([DataType], [ScalarValue?]) throws -> DataType?)?
     /// Whether a call with these argument types may raise an error, where `canFail` alone is too coarse.
     package var canFailForTypes: (@Sendable ([DataType]) -> Bool)?
+    /// Whether the kernel asks for `EvaluationContext.catalogFacts`.
+    package var readsCatalog = false
 
     package init(
         _ name: String, _ parameters: [ParameterType], isVariadic: Bool = false,

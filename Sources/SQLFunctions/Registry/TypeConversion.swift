@@ -20,19 +20,19 @@ package enum TypeConversion {
         switch type {
         case .unknown: .unknown
         case .boolean: .boolean
-        case .int8, .int16, .int32, .int64, .float32, .float64, .decimal, .numeric: .numeric
-        case .text, .varchar, .char: .string
+        case .int8, .int16, .int32, .int64, .float32, .float64, .decimal, .numeric, .oid, .registered: .numeric
+        case .text, .varchar, .char, .name: .string
         case .date, .time, .timeTZ, .timestamp, .timestampTZ: .dateTime
         case .interval: .timeSpan
-        case .array: .array
-        case .bytea, .uuid, .json, .jsonb, .jsonpath, .record: .other
+        case .array, .indexVector: .array
+        case .bytea, .uuid, .json, .jsonb, .jsonpath, .record, .internalChar: .other
         }
     }
 
     /// The type of a category that wins when several candidates would do.
     package static func isPreferred(_ type: DataType) -> Bool {
         switch type {
-        case .boolean, .float64, .text, .timestampTZ, .interval: true
+        case .boolean, .float64, .oid, .text, .timestampTZ, .interval: true
         default: false
         }
     }
@@ -47,6 +47,7 @@ package enum TypeConversion {
     /// The strictest context that allows the cast; `nil`: there is no such cast.
     package static func neededContext(from source: DataType, to target: DataType) -> Context? {
         if source == .unknown { return .implicit }
+        if let context = identifierContext(from: source, to: target) { return context.needed }
         if source.isString {
             if target.isString { return .implicit }
             return .explicit
@@ -80,6 +81,31 @@ package enum TypeConversion {
             }
             return needed.contains(nil) ? nil : needed.compactMap { $0 }.max() ?? .implicit
         default: return nil
+        }
+    }
+
+    /// The rules of the catalogue's types; `nil`: neither side is one, or the general rules hold.
+    private static func identifierContext(from source: DataType, to target: DataType) -> (needed: Context?, Void)? {
+        switch (source, target) {
+        case (.internalChar, .text): (.implicit, ())
+        case (.internalChar, _) where target.isString: (.assignment, ())
+        case (.internalChar, .int32), (.int32, .internalChar): (.explicit, ())
+        case (_, .internalChar): (source.isString ? .assignment : nil, ())
+        case (.internalChar, _): (nil, ())
+        case (.text, .registered(.relation)), (.varchar, .registered(.relation)): (.implicit, ())
+        case (.oid, .registered), (.registered, .oid): (.implicit, ())
+        case (.registered(.function), .registered(.procedure)), (.registered(.procedure), .registered(.function)):
+            (.implicit, ())
+        case (.int16, _) where target.isObjectIdentifier: (.implicit, ())
+        case (.int32, _) where target.isObjectIdentifier: (.implicit, ())
+        case (.int64, _) where target.isObjectIdentifier: (.implicit, ())
+        case (_, .int32) where source.isObjectIdentifier: (.assignment, ())
+        case (_, .int64) where source.isObjectIdentifier: (.assignment, ())
+        case (.char, .name): (.implicit, ())
+        case (.name, .varchar), (.name, .char): (.assignment, ())
+        case (.indexVector(let from), .array(let to)): (from == to ? .implicit : neededContext(from: from, to: to), ())
+        case (_, .indexVector): (source.isString ? .explicit : nil, ())
+        default: nil
         }
     }
 
@@ -119,11 +145,17 @@ package enum TypeConversion {
     private static func commonType(_ a: DataType, _ b: DataType) -> DataType? {
         if a == b || b == .unknown { return a }
         if a == .unknown { return b }
+        if a == .internalChar || b == .internalChar { return a.isString || b.isString ? .text : nil }
         guard category(of: a) == category(of: b) else { return nil }
+        if a.isObjectIdentifier || b.isObjectIdentifier {
+            return [a, b].allSatisfy { $0.isObjectIdentifier || $0.isInteger } ? .oid : nil
+        }
         switch (a, b) {
         case (.varchar, .varchar): return .varchar(length: nil)
         case (.char(let x), .char(let y)): return .char(length: max(x, y))
-        case (.array(let x), .array(let y)): return commonType(x, y).map { .array($0) }
+        case (.array(let x), .array(let y)), (.array(let x), .indexVector(let y)), (.indexVector(let x), .array(let y)),
+            (.indexVector(let x), .indexVector(let y)):
+            return commonType(x, y).map { .array($0) }
         case (.record(let x), .record(let y)):
             guard x.count == y.count else { return nil }
             var fields = x

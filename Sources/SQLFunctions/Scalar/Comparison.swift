@@ -22,7 +22,8 @@ enum ComparisonFunctions {
             .boolean, .exact(.int8), .int16, .int32, .int64, .float32, .float64, .anyDecimal, .numeric, .text, .bytea,
             .date,
             .time, .timeTZ,
-            .timestamp, .timestampTZ, .interval, .exact(.uuid), .exact(.jsonb), .anyArray,
+            .timestamp, .timestampTZ, .interval, .exact(.uuid), .exact(.jsonb), .exact(.oid), .exact(.internalChar),
+            .anyArray,
         ]
         for (name, kind, isSwapped, text) in operators {
             for type in types {

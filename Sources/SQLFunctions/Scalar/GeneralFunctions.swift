@@ -38,13 +38,6 @@ enum GeneralFunctions {
                     isGreatest ? "7" : "3")
             ) { arguments, type, count, _ in extreme(arguments, type, count, isGreatest: isGreatest) }
         }
-        registry.scalar(
-            "pg_typeof", [.any], .text, isStrict: false,
-            text("The name of the argument's type.", "pg_typeof(33)", "integer")
-        ) {
-            arguments, type, count, _ in
-            .constant(.string(TypeConversion.displayName(arguments[0].type)), type: type, count: count)
-        }
     }
 
     private static func extreme(_ arguments: [Vector], _ type: DataType, _ count: Int, isGreatest: Bool) -> Vector {

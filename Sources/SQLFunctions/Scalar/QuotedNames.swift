@@ -1,6 +1,6 @@
 // Words that a name must be quoted for: all keywords that are not free for every use.
 
-enum QuotedNames {
+package enum QuotedNames {
     static let keywords = Set(
         """
         all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean \
@@ -16,4 +16,14 @@ enum QuotedNames {
         varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists \
         xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
         """.split(separator: " ").map { Array($0.utf8) })
+
+    /// The name as SQL writes it, in quotes if it needs them.
+    package static func quoted(_ name: String) -> String {
+        var name = name
+        return name.withUTF8 { bytes in
+            var result: [UInt8] = []
+            TextFunctions.quote(bytes, 0x22, &result)
+            return String(decoding: result, as: UTF8.self)
+        }
+    }
 }

@@ -73,6 +73,13 @@ struct TypeTag {
         // The fields are for the reader to know.
         case .record: tag = 22
         case .jsonpath: tag = 40
+        case .oid: tag = 30
+        case .name: tag = 31
+        case .internalChar: tag = 32
+        case .registered(let kind):
+            tag = 33
+            precision = kind.rawValue
+        case .indexVector(let element): tag = element == .oid ? 35 : 34
         case .array: throw .internalError("an array within an array type was not unwrapped")
         }
     }
@@ -137,6 +144,14 @@ struct TypeTag {
                 abs(modifier.scale) <= NumericModifier.scaleMax
             else { throw .corrupt("a numeric's precision") }
             return .numeric(modifier)
+        case 30: return .oid
+        case 31: return .name
+        case 32: return .internalChar
+        case 33:
+            guard let kind = RegisteredKind(rawValue: precision) else { throw .corrupt("an unknown type") }
+            return .registered(kind)
+        case 34: return .indexVector(.int16)
+        case 35: return .indexVector(.oid)
         default: throw .corrupt("an unknown type")
         }
     }

@@ -50,6 +50,15 @@ extension ByteWriter {
             try nested { (writer) throws(QueryError) in
                 try writer.list(fields) { (writer, field) throws(QueryError) in try writer.field(field) }
             }
+        case .oid: byte(30)
+        case .name: byte(31)
+        case .internalChar: byte(32)
+        case .registered(let kind):
+            byte(33)
+            byte(kind.rawValue)
+        case .indexVector(let element):
+            byte(34)
+            try nested { (writer) throws(QueryError) in try writer.type(element) }
         }
     }
 
@@ -134,6 +143,13 @@ extension ByteReader {
                     try reader.list { (reader) throws(QueryError) in try reader.field() }
                 })
         case 23: return .numeric(try optional { (reader) throws(QueryError) in try reader.numericModifier() })
+        case 30: return .oid
+        case 31: return .name
+        case 32: return .internalChar
+        case 33:
+            guard let kind = RegisteredKind(rawValue: try byte()) else { throw .corrupt("an unknown type") }
+            return .registered(kind)
+        case 34: return .indexVector(try nested { (reader) throws(QueryError) in try reader.type() })
         default: throw .corrupt("an unknown type")
         }
     }

@@ -152,7 +152,8 @@ package final class Worker: WorkerService, Sendable {
         }
         let queryPool = enterQuery(descriptor)
         return WorkerTaskEnvironment(
-            descriptor: descriptor, tables: tables, writers: PreparedWriters(writers), registry: registry,
+            descriptor: descriptor, tables: tables, writers: PreparedWriters(writers),
+            catalogFacts: catalogs.catalogFacts(of: descriptor.attempt.query), registry: registry,
             memory: queryPool, threads: options.threads,
             spillStore: options.spillDirectory.map { TaskSpill(directory: $0) }
         ) { [weak self] location, partition in

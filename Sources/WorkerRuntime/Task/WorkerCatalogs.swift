@@ -4,6 +4,7 @@ import Diagnostics
 import EngineConfiguration
 import PluginHost
 import QueryPlan
+import SQLFunctions
 import Storage
 import Synchronization
 import WireCodec
@@ -20,6 +21,11 @@ package final class WorkerCatalogs: Sendable {
     package init(plugins: PluginRegistry, sharing shared: Catalog?) {
         self.plugins = plugins
         self.shared = shared
+    }
+
+    /// What the statement of a query knows of the catalogue: only in the coordinator's process.
+    func catalogFacts(of query: QueryID) -> (any CatalogFacts)? {
+        shared?.objectNames(of: query) as? any CatalogFacts
     }
 
     package func backend(_ descriptor: CatalogDescriptor) throws -> any StorageBackend {

@@ -23,7 +23,8 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
 
     init(
         descriptor: TaskDescriptor, tables: [TableName: any TableProvider], writers: PreparedWriters,
-        registry: FunctionRegistry, memory: MemoryPool, threads: Int, spillStore: (any SpillStore)?,
+        catalogFacts: (any CatalogFacts)?, registry: FunctionRegistry, memory: MemoryPool, threads: Int,
+        spillStore: (any SpillStore)?,
         openReader: @escaping @Sendable (TaskLocation, Int) throws -> any ExchangeReader
     ) {
         self.descriptor = descriptor
@@ -36,7 +37,8 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         self.openReader = openReader
         evaluationContext = EvaluationContext(
             statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone,
-            textStyle: descriptor.textStyle, variation: descriptor.variation, sequences: SequenceScope.current)
+            textStyle: descriptor.textStyle, variation: descriptor.variation, sequences: SequenceScope.current,
+            catalogFacts: catalogFacts)
     }
 
     func table(for name: TableName) throws -> any TableProvider {

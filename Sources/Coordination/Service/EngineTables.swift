@@ -1,0 +1,183 @@
+// What the engine tells of itself as tables of the schema `system`: queries, stages, tasks, workers, settings, functions.
+
+import Columnar
+import Diagnostics
+import LogicalPlanner
+import QueryPlan
+import SQLFunctions
+import SQLParser
+import Storage
+import SystemCatalog
+import Transport
+
+/// The rows of `system`. Reads what it is given, and holds nothing itself.
+final class EngineTables: SystemTableSource {
+    private let catalog: Catalog
+    private let registry: FunctionRegistry
+    private let queries: QueryRegistry
+    private let directory: WorkerDirectory
+
+    init(catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, directory: WorkerDirectory) {
+        self.catalog = catalog
+        self.registry = registry
+        self.queries = queries
+        self.directory = directory
+    }
+
+    private static let tables: [String: [Field]] = [
+        "queries": [
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "state", type: .text, isNullable: false),
+            Field(name: "user_name", type: .name, isNullable: false),
+            Field(name: "query", type: .text, isNullable: false),
+            Field(name: "started_at", type: .timestampTZ, isNullable: false), Field(name: "duration", type: .interval),
+            Field(name: "row_count", type: .int64), Field(name: "error_code", type: .text),
+            Field(name: "error_message", type: .text),
+        ],
+        "stages": [
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "stage", type: .int32, isNullable: false),
+            Field(name: "task_count", type: .int32, isNullable: false),
+            Field(name: "running_task_count", type: .int32, isNullable: false),
+        ],
+        "tasks": [
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "stage", type: .int32, isNullable: false),
+            Field(name: "partition", type: .int32, isNullable: false),
+            Field(name: "worker_id", type: .text, isNullable: false),
+            Field(name: "state", type: .text, isNullable: false),
+        ],
+        "workers": [
+            Field(name: "worker_id", type: .text, isNullable: false),
+            Field(name: "incarnation", type: .text, isNullable: false),
+            Field(name: "state", type: .text, isNullable: false), Field(name: "control_address", type: .text),
+            Field(name: "exchange_address", type: .text), Field(name: "running_task_count", type: .int32),
+            Field(name: "slots", type: .int32), Field(name: "memory_bytes", type: .int64),
+        ],
+        "settings": [
+            Field(name: "name", type: .text, isNullable: false),
+            Field(name: "default_value", type: .text, isNullable: false),
+            Field(name: "description", type: .text, isNullable: false),
+            Field(name: "category", type: .text, isNullable: false),
+            Field(name: "context", type: .text, isNullable: false), Field(name: "type", type: .text, isNullable: false),
+            Field(name: "unit", type: .text), Field(name: "source", type: .text, isNullable: false),
+        ],
+        "functions": [
+            Field(name: "name", type: .text, isNullable: false), Field(name: "kind", type: .text, isNullable: false),
+            Field(name: "arguments", type: .text, isNullable: false),
+            Field(name: "result", type: .text, isNullable: false),
+            Field(name: "category", type: .text, isNullable: false),
+            Field(name: "description", type: .text, isNullable: false), Field(name: "example", type: .text),
+            Field(name: "example_result", type: .text),
+        ],
+    ]
+
+    var tableNames: [String] { Self.tables.keys.sorted() }
+    func columns(of table: String) -> [Field]? { Self.tables[table] }
+
+    func rows(of table: String) -> [[ScalarValue]] {
+        switch table {
+        case "queries": queries.records().map(Self.row)
+        case "stages": stages()
+        case "tasks":
+            tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
+        case "workers": directory.summaries().map(Self.row)
+        case "settings": SessionSettings.definitions.map(Self.row)
+        case "functions": FunctionReference.entries(registry).map(Self.row)
+        default: []
+        }
+    }
+
+    // MARK: - Rows
+
+    private static func text(_ text: String?) -> ScalarValue { text.map { .string($0) } ?? .null }
+
+    private static func row(_ record: QueryRecord) -> [ScalarValue] {
+        [
+            text(record.id.text), text(record.state.rawValue), text(record.user), text(record.sql),
+            .integer(record.startedAt),
+            record.durationMicroseconds.map { .interval(IntervalValue(microseconds: $0)) } ?? .null,
+            record.durationMicroseconds == nil ? .null : .integer(Int64(record.rowCount)),
+            text(record.error?.state.description), text(record.error?.message),
+        ]
+    }
+
+    private struct TaskRow {
+        var query: ScalarValue
+        var stage: Int
+        var partition: Int
+        var worker: ScalarValue
+        var state: ScalarValue
+        var isRunning: Bool
+    }
+
+    private func tasks() -> [TaskRow] {
+        queries.executions().flatMap { execution in
+            execution.taskStates.map { task in
+                let attempt = task.assignment.attempt
+                return TaskRow(
+                    query: Self.text(attempt.query.text), stage: attempt.stage.number, partition: attempt.partition,
+                    worker: Self.text(task.assignment.worker.text), state: Self.text(Self.name(task.state)),
+                    isRunning: Self.name(task.state) == "running")
+            }
+        }
+    }
+
+    private static func name(_ state: TaskState) -> String {
+        String(describing: state).prefix { $0 != "(" }.lowercased()
+    }
+
+    private func stages() -> [[ScalarValue]] {
+        var order: [String] = []
+        var groups: [String: [TaskRow]] = [:]
+        for task in tasks() {
+            let key = "\(task.query.text ?? "") \(task.stage)"
+            if groups[key] == nil { order.append(key) }
+            groups[key, default: []].append(task)
+        }
+        return order.compactMap { key in
+            guard let group = groups[key], let first = group.first else { return nil }
+            return [
+                first.query, .integer(Int64(first.stage)), .integer(Int64(group.count)),
+                .integer(Int64(group.count(where: \.isRunning))),
+            ]
+        }
+    }
+
+    private static func row(_ worker: WorkerSummary) -> [ScalarValue] {
+        [
+            text(worker.id.text), text("\(worker.incarnation)"), text(worker.state), text(worker.controlAddress),
+            text(worker.exchangeAddress), .integer(Int64(worker.runningTasks)), .integer(Int64(worker.slots)),
+            .integer(worker.memoryBytes),
+        ]
+    }
+
+    private static func row(_ setting: SessionSettings.Definition) -> [ScalarValue] {
+        let isNumber = setting.defaultValue.allSatisfy(\.isNumber) && !setting.defaultValue.isEmpty
+        let isFlag = setting.defaultValue == "on" || setting.defaultValue == "off"
+        return [
+            text(setting.name), text(setting.defaultValue), text(setting.text), text("Session"),
+            text(setting.isReadOnly ? "internal" : "user"), text(isFlag ? "bool" : isNumber ? "integer" : "string"),
+            text(setting.name.hasSuffix("_timeout") ? "ms" : nil), text("default"),
+        ]
+    }
+
+    private static func row(_ function: FunctionReference.Entry) -> [ScalarValue] {
+        [
+            text(function.name), text(function.kind), text(function.arguments), text(function.result),
+            text(function.category), text(function.text), text(function.example), text(function.exampleResult),
+        ]
+    }
+
+    // MARK: - Views
+
+    func columns(ofView name: TableName) async -> [Field]? {
+        let parts = [name.catalog, name.schema, name.table].map { "\"\($0)\"" }.joined(separator: ".")
+        let session = BindingSession(searchPath: [.init(catalog: name.catalog, schema: name.schema)])
+        let binder = Binder(catalog: catalog, registry: registry, session: session)
+        guard let statement = try? StatementParser.parse("TABLE \(parts)").first?.statement,
+            case .query(let plan, let names, let types)? = try? await binder.bind(statement).statement
+        else { return nil }
+        return StatementRunner.fields(names, types, plan)
+    }
+}

@@ -1,0 +1,42 @@
+// What functions about the catalogue ask: objects, definitions, comments and settings as one statement sees them.
+
+import Columnar
+import Diagnostics
+
+/// An object's definition in SQL.
+package enum CatalogDefinition: Hashable, Sendable {
+    case view, constraint
+    /// The column counts from 1; 0 is the whole index.
+    case index(column: Int)
+    /// A function's parameters, or its result.
+    case functionArguments, functionResult
+}
+
+/// Facts about the catalogue. They belong to one statement; statements that need them run where the catalogue is.
+package protocol CatalogFacts: ObjectNames {
+    /// Whether the name without a schema means the object; `nil` if there is no such object.
+    func isVisible(_ identifier: Int64, _ kind: RegisteredKind) -> Bool?
+    func exists(_ identifier: Int64, _ kind: RegisteredKind) -> Bool
+    func definition(_ identifier: Int64, _ definition: CatalogDefinition) -> String?
+    /// The comment on an object; `catalogRelation` names the relation that lists it, such as `pg_class`; column 0 is the
+    /// object itself.
+    func comment(on identifier: Int64, in catalogRelation: String?, column: Int64) -> String?
+    /// Bytes that a relation occupies, if they are known.
+    func byteCount(ofRelation identifier: Int64) -> Int64?
+    func columnExists(_ name: String, relation identifier: Int64) -> Bool
+    /// Bytes of all relations of a database; `nil` if there is none of that name.
+    func byteCount(ofDatabase name: String) -> Int64?
+    func databaseName(_ identifier: Int64) -> String?
+    /// A setting of the session; `nil` if there is none of that name.
+    func setting(_ name: String) -> String?
+    /// Changes a setting of the session and gives its new value.
+    func changeSetting(_ name: String, to value: String) throws -> String
+}
+
+extension EvaluationContext {
+    /// The facts, which a statement that calls such a function always has.
+    func facts() throws -> any CatalogFacts {
+        guard let catalogFacts else { throw QueryError.internalError("the catalogue was not made ready") }
+        return catalogFacts
+    }
+}

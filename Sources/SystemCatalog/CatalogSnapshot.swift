@@ -1,0 +1,114 @@
+// What there is at a moment, with numbers.
+
+import Columnar
+import QueryPlan
+import SQLFunctions
+import Storage
+import Synchronization
+
+/// A table or view.
+package struct RelationEntry: Sendable, Equatable {
+    package var name: TableName
+    /// `r` table, `v` view.
+    package var kind: String
+    package var columns: [Field]
+    package var rowCount: Double?
+    package var byteCount: Double?
+    package var viewText: String?
+    /// Of the catalogue's own relations; others get theirs in the snapshot.
+    package var identifier: Int64 = 0
+
+    init(name: TableName, kind: String, columns: [Field], rowCount: Double? = nil, byteCount: Double? = nil) {
+        self.name = name
+        self.kind = kind
+        self.columns = columns
+        self.rowCount = rowCount
+        self.byteCount = byteCount
+    }
+
+    func hasSameShape(as other: RelationEntry) -> Bool {
+        name == other.name && columns == other.columns && viewText == other.viewText
+    }
+}
+
+/// Numbers of objects from 16384 on. An object keeps its number while the process lives.
+final class ObjectIdentifiers: Sendable {
+    private static let first: Int64 = 16_384
+    private let state = Mutex<[String: Int64]>([:])
+
+    func identifier(_ key: String) -> Int64 {
+        state.withLock { state in
+            if let known = state[key] { return known }
+            let identifier = Self.first + Int64(state.count)
+            state[key] = identifier
+            return identifier
+        }
+    }
+}
+
+/// The catalogue at a moment. Relations are what names of two parts mean: the schemas of all catalogues are one, and where
+/// two catalogues have a relation of the same schema and name, the first one in the order of catalogues is meant.
+package final class CatalogSnapshot: Sendable {
+    package let number: UInt64
+    let userRelations: [RelationEntry]
+    let schemaNames: [String]
+    let comments: [CommentTarget: String]
+    let functions: FunctionEntries
+    let databases: [(identifier: Int64, name: String)]
+    let schemas: [(identifier: Int64, name: String)]
+    let schemaIdentifiers: [String: Int64]
+    /// With numbers, the engine's own included.
+    package let relations: [RelationEntry]
+    let relationIndex: [Int64: Int]
+    let relationsByName: [String: [String: Int]]
+    /// Rows of base tables, made when they are first asked for.
+    private let tables = Mutex<[String: [[Vector]]]>([:])
+
+    private static let knownSchemas: [String: Int64] = [
+        "pg_catalog": 11, "public": 2200, "information_schema": 13_207, "system": 13_208,
+    ]
+
+    init(
+        number: UInt64, userRelations: [RelationEntry], schemaNames: [String], systemRelations: [RelationEntry],
+        functions: FunctionEntries, comments: [CommentTarget: String], databaseNames: [String],
+        identifiers: ObjectIdentifiers
+    ) {
+        self.number = number
+        self.userRelations = userRelations
+        self.schemaNames = schemaNames
+        self.comments = comments
+        self.functions = functions
+        databases = databaseNames.map { (identifiers.identifier("database \($0)"), $0) }
+        let allSchemas = Catalog.systemSchemas + schemaNames.filter { !Catalog.systemSchemas.contains($0) }
+        schemas = allSchemas.map { (Self.knownSchemas[$0] ?? identifiers.identifier("schema \($0)"), $0) }
+        schemaIdentifiers = Dictionary(
+            schemas.map { ($0.name, $0.identifier) }, uniquingKeysWith: { first, _ in first })
+        var relations: [RelationEntry] = []
+        var byName: [String: [String: Int]] = [:]
+        for var entry in systemRelations + userRelations {
+            if byName[entry.name.schema]?[entry.name.table] != nil { continue }
+            if entry.identifier == 0 { entry.identifier = identifiers.identifier("relation \(entry.name)") }
+            byName[entry.name.schema, default: [:]][entry.name.table] = relations.count
+            relations.append(entry)
+        }
+        self.relations = relations
+        relationsByName = byName
+        relationIndex = Dictionary(
+            relations.indices.map { (relations[$0].identifier, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func relation(_ identifier: Int64) -> RelationEntry? { relationIndex[identifier].map { relations[$0] } }
+    func relation(schema: String, name: String) -> RelationEntry? {
+        relationsByName[schema]?[name].map { relations[$0] }
+    }
+
+    /// The rows of a base table, in pieces of a batch's size.
+    func rows(of specification: SystemTable.Specification) -> [[Vector]] {
+        if let made = tables.withLock({ $0[specification.fullName] }) { return made }
+        let sink = RowSink(columns: specification.columns, requiredNames: specification.requiredNames)
+        SystemRows.fill(specification.fullName, self, sink)
+        let pieces = sink.finish()
+        tables.withLock { $0[specification.fullName] = pieces }
+        return pieces
+    }
+}

@@ -1,0 +1,228 @@
+// The catalogue as the functions of one statement see it: names by the session's search path, definitions, comments.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import SQLFunctions
+import Storage
+
+/// Facts of a snapshot for one session.
+package final class StatementCatalog: CatalogFacts {
+    private let snapshot: CatalogSnapshot
+    /// Schemas in which names are looked up, `pg_catalog` included.
+    private let searchPath: [String]
+    private let user: String
+    private let database: String
+    private let settings: @Sendable (String) -> String?
+    private let change: @Sendable (String, String) throws -> String
+
+    /// `settings` gives a setting of the session, `change` changes a setting of the session and gives its new value.
+    package init(
+        snapshot: CatalogSnapshot, searchPath: [String], user: String, database: String,
+        settings: @escaping @Sendable (String) -> String?, change: @escaping @Sendable (String, String) throws -> String
+    ) {
+        self.snapshot = snapshot
+        self.searchPath = searchPath.contains("pg_catalog") ? searchPath : ["pg_catalog"] + searchPath
+        self.user = user
+        self.database = database
+        self.settings = settings
+        self.change = change
+    }
+
+    // MARK: - Names
+
+    package func name(of identifier: Int64, _ kind: RegisteredKind) -> String? {
+        switch kind {
+        case .relation:
+            guard let entry = snapshot.relation(identifier) else { return nil }
+            let name = QuotedNames.quoted(entry.name.table)
+            return isVisible(entry) ? name : QuotedNames.quoted(entry.name.schema) + "." + name
+        case .type: return BuiltInTypes.sqlName(identifier)
+        case .function, .operation: return snapshot.functions.byIdentifier[identifier].map(\.name)
+        case .procedure, .operationSignature: return snapshot.functions.byIdentifier[identifier].map(\.signature)
+        case .namespace:
+            return snapshot.schemas.first { $0.identifier == identifier }.map { QuotedNames.quoted($0.name) }
+        case .role: return identifier == SystemRows.owner ? QuotedNames.quoted(user) : nil
+        case .collation: return Self.collations.first { $0.value == identifier }.map { QuotedNames.quoted($0.key) }
+        }
+    }
+
+    private static let collations: [String: Int64] = ["default": 100, "C": 950, "POSIX": 951]
+
+    package func identifier(of text: String, _ kind: RegisteredKind) throws -> Int64? {
+        switch kind {
+        case .type: return BuiltInTypes.identifier(ofSQLName: text)
+        case .procedure, .operationSignature: return signature(text, kind)
+        default: break
+        }
+        let parts = try Self.parts(text)
+        guard let last = parts.last else { return nil }
+        switch kind {
+        case .relation: return relation(parts)?.identifier
+        case .function, .operation:
+            guard parts.count == 1 || parts[parts.count - 2] == "pg_catalog" else { return nil }
+            let found =
+                kind == .function ? snapshot.functions.byName[last] : snapshot.functions.operatorsByName[last]
+            if let found, found.count > 1 {
+                throw QueryError(
+                    .ambiguousFunction,
+                    "more than one \(kind == .function ? "function" : "operator") named \"\(text)\"",
+                    object: text)
+            }
+            return found?.first
+        case .namespace: return parts.count == 1 ? snapshot.schemaIdentifiers[last] : nil
+        case .role: return parts.count == 1 && last == user ? SystemRows.owner : nil
+        case .collation: return Self.collations[last]
+        case .type, .procedure, .operationSignature: return nil
+        }
+    }
+
+    /// The relation of a name: by the search path, or of a schema. A catalogue in front must be the relation's own or the
+    /// session's database.
+    private func relation(_ parts: [String]) -> RelationEntry? {
+        switch parts.count {
+        case 1:
+            for schema in searchPath {
+                if let entry = snapshot.relation(schema: schema, name: parts[0]) { return entry }
+            }
+            return nil
+        case 2: return snapshot.relation(schema: parts[0], name: parts[1])
+        case 3:
+            let entry = snapshot.relation(schema: parts[1], name: parts[2])
+            return entry.flatMap { $0.name.catalog == parts[0] || database == parts[0] ? $0 : nil }
+        default: return nil
+        }
+    }
+
+    /// A function or operator by its name and the types of its parameters.
+    private func signature(_ text: String, _ kind: RegisteredKind) -> Int64? {
+        guard let open = text.firstIndex(of: "("), text.hasSuffix(")") else { return nil }
+        var name = String(text[..<open]).filter { $0 != " " }
+        if name.hasPrefix("pg_catalog.") { name = String(name.dropFirst("pg_catalog.".count)) }
+        let inner = text[text.index(after: open)...].dropLast()
+        let parts = inner.split(separator: ",").map(String.init)
+        var types: [Int64] = []
+        for part in parts {
+            guard let type = BuiltInTypes.identifier(ofSQLName: part) else { return nil }
+            types.append(type)
+        }
+        let found = kind == .procedure ? snapshot.functions.byName[name] : snapshot.functions.operatorsByName[name]
+        return found?.first { snapshot.functions.byIdentifier[$0]?.argumentTypes == types }
+    }
+
+    /// The parts of a name, folded to lower case unless quoted. 42602 for what is no name.
+    static func parts(_ text: String) throws -> [String] {
+        var parts: [String] = []
+        var current = ""
+        var isQuoted = false
+        var wasQuoted = false
+        let invalid = QueryError(SQLState("42602"), "invalid name syntax")
+        var rest = Substring(text)
+        while rest.first?.isWhitespace == true { rest.removeFirst() }
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        while let character = rest.popFirst() {
+            if isQuoted {
+                if character != "\"" {
+                    current.append(character)
+                } else if rest.first == "\"" {
+                    current.append(rest.removeFirst())
+                } else {
+                    isQuoted = false
+                }
+            } else if character == "\"" {
+                guard current.isEmpty, !wasQuoted else { throw invalid }
+                isQuoted = true
+                wasQuoted = true
+            } else if character == "." {
+                guard !current.isEmpty || wasQuoted else { throw invalid }
+                parts.append(current)
+                current = ""
+                wasQuoted = false
+            } else {
+                guard !wasQuoted, !character.isWhitespace else { throw invalid }
+                current += character.lowercased()
+            }
+        }
+        guard !isQuoted, !current.isEmpty || wasQuoted else { throw invalid }
+        parts.append(current)
+        return parts
+    }
+
+    // MARK: - Facts
+
+    private func isVisible(_ entry: RelationEntry) -> Bool {
+        relation([entry.name.table])?.identifier == entry.identifier
+    }
+
+    package func isVisible(_ identifier: Int64, _ kind: RegisteredKind) -> Bool? {
+        if kind == .relation { return snapshot.relation(identifier).map { isVisible($0) } }
+        return exists(identifier, kind) ? true : nil
+    }
+
+    package func exists(_ identifier: Int64, _ kind: RegisteredKind) -> Bool { name(of: identifier, kind) != nil }
+
+    package func definition(_ identifier: Int64, _ definition: CatalogDefinition) -> String? {
+        switch definition {
+        case .view: snapshot.relation(identifier)?.viewText.map { " \($0);" }
+        case .functionArguments: snapshot.functions.byIdentifier[identifier]?.arguments
+        case .functionResult: snapshot.functions.byIdentifier[identifier]?.result
+        case .constraint, .index: nil
+        }
+    }
+
+    package func comment(on identifier: Int64, in catalogRelation: String?, column: Int64) -> String? {
+        if catalogRelation == nil || catalogRelation == "pg_class", let entry = snapshot.relation(identifier) {
+            if column == 0 { return snapshot.comments[.relation(entry.name)] }
+            guard column >= 1, column <= entry.columns.count else { return nil }
+            return snapshot.comments[.column(entry.name, entry.columns[Int(column) - 1].name)]
+        }
+        if catalogRelation == nil || catalogRelation == "pg_namespace",
+            let schema = snapshot.schemas.first(where: { $0.identifier == identifier })
+        {
+            return Self.comment(onSchema: schema.name, snapshot)
+        }
+        if catalogRelation == "pg_database" {
+            return databaseName(identifier).flatMap { snapshot.comments[.database($0)] }
+        }
+        if catalogRelation == nil || catalogRelation == "pg_proc" || catalogRelation == "pg_operator",
+            let function = snapshot.functions.byIdentifier[identifier], !function.text.isEmpty
+        {
+            return function.text
+        }
+        return nil
+    }
+
+    static func comment(onSchema name: String, _ snapshot: CatalogSnapshot) -> String? {
+        for database in snapshot.databases {
+            if let comment = snapshot.comments[.schema(catalog: database.name, schema: name)] { return comment }
+        }
+        switch name {
+        case "pg_catalog": return "The catalogue as clients of PostgreSQL read it"
+        case "information_schema": return "The catalogue as the SQL standard has it"
+        case "system": return "What the engine is doing: queries, workers, settings"
+        default: return nil
+        }
+    }
+
+    package func byteCount(ofRelation identifier: Int64) -> Int64? {
+        snapshot.relation(identifier).map { Int64($0.byteCount ?? 0) }
+    }
+
+    package func columnExists(_ name: String, relation identifier: Int64) -> Bool {
+        snapshot.relation(identifier)?.columns.contains { $0.name == name } ?? false
+    }
+
+    package func byteCount(ofDatabase name: String) -> Int64? {
+        let isKnown = name == database || snapshot.databases.contains { $0.name == name }
+        guard isKnown else { return nil }
+        return snapshot.relations.reduce(0) { $1.name.catalog == name ? $0 + Int64($1.byteCount ?? 0) : $0 }
+    }
+
+    package func databaseName(_ identifier: Int64) -> String? {
+        snapshot.databases.first { $0.identifier == identifier }?.name
+    }
+
+    package func setting(_ name: String) -> String? { settings(name) }
+
+    package func changeSetting(_ name: String, to value: String) throws -> String { try change(name, value) }
+}

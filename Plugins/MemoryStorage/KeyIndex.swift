@@ -26,10 +26,22 @@ struct RowKey: Hashable, Sendable {
             return .float(number == 0 ? 0 : number)
         case .interval(let interval): return .decimal(interval.comparisonMicroseconds)
         case .bytes(let bytes):
+            if type.isNumericBlob { return .bytes(plainText(NumericBlob.value(bytes))) }
             guard case .char = type else { return value }
             return .bytes(Array(bytes.reversed().drop { $0 == 0x20 }.reversed()))
         default: return value
         }
+    }
+
+    /// 1.50 and 1.5 are one key.
+    private static func plainText(_ value: NumericValue) -> [UInt8] {
+        var text: [UInt8] = []
+        value.append(into: &text)
+        if text.contains(UInt8(ascii: ".")) {
+            while text.last == UInt8(ascii: "0") { text.removeLast() }
+            if text.last == UInt8(ascii: ".") { text.removeLast() }
+        }
+        return text
     }
 }
 

@@ -80,7 +80,8 @@ private final class EngineConnection: ScriptConnection {
         try await session.run(sql) { result in
             rows = []
             let types = (result.fields ?? []).map(\.type)
-            let settings = session.settings.textSettings
+            var settings = session.settings.textSettings
+            settings.objectNames = result.objectNames
             while let batch = try await result.next() {
                 let columns = batch.columns.indices.map { batch.column($0) }
                 for row in 0..<batch.rowCount {

@@ -139,7 +139,7 @@ extension DataType {
         switch self {
         case .array(let element): element.hasOrderKey
         case .record(let fields): fields.allSatisfy(\.type.hasOrderKey)
-        case .text, .varchar, .char, .bytea, .unknown: true
+        case .text, .varchar, .char, .bytea, .unknown, .name, .internalChar, .jsonb, .numeric: true
         default: physical != .view
         }
     }

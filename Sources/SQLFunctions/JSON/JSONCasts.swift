@@ -16,7 +16,7 @@ extension FlatCast {
             do {
                 result.views[row] = heap.copy(try JSONText.blob(column.bytes(row)))
             } catch {
-                if kind == .strict { throw error }
+                if kind != .lenient { throw error }
                 Validity.setNull(result.ensureValidity(), row)
             }
         }
@@ -36,7 +36,7 @@ extension FlatCast {
             do {
                 builder.append(try scalar(JSONNode(at: column.view(row))))
             } catch {
-                if kind == .strict { throw error }
+                if kind != .lenient { throw error }
                 builder.appendNull()
             }
         }

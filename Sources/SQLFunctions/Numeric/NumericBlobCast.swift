@@ -57,7 +57,7 @@ struct NumericBlobCast {
                 continue
             }
             do { output[row] = try op(NumericBlob.value(cast.source.views + row)) } catch {
-                if cast.kind == .strict { throw error }
+                if cast.kind != .lenient { throw error }
                 result.setNull(row)
             }
         }
@@ -145,7 +145,7 @@ struct NumericBlobCast {
             result.views[row] = StringView()
             if cast.source.isNull(row) { continue }
             do { result.views[row] = NumericBlob.view(try op(row), heap: heap) } catch {
-                if cast.kind == .strict { throw error }
+                if cast.kind != .lenient { throw error }
                 result.setNull(row)
             }
         }

@@ -136,6 +136,7 @@ package enum OrderKey {
         case .uuid:
             put(vector.values(UUIDValue.self)[row].high)
             put(vector.values(UUIDValue.self)[row].low)
+        case .view where vector.type.isNumericBlob: appendNumeric(NumericBlob.value(vector.views + row), into: &key)
         case .view where vector.type == .jsonb: JSONOrder.appendKey(JSONNode(at: vector.views + row), into: &key)
         case .view:
             let view = vector.views + row
@@ -147,6 +148,30 @@ package enum OrderKey {
             key.append(0)
             key.append(0)
         }
+    }
+
+    /// A byte for the kind of number, then the place of the first digit and the digits, turned over for negative ones.
+    private static func appendNumeric(_ value: NumericValue, into key: inout [UInt8]) {
+        var text: [UInt8] = []
+        value.append(into: &text)
+        let isNegative = text.first == UInt8(ascii: "-")
+        if isNegative { text.removeFirst() }
+        switch text.first {
+        case UInt8(ascii: "N"): return key.append(5)
+        case UInt8(ascii: "I"): return key.append(isNegative ? 0 : 4)
+        default: break
+        }
+        let point = text.firstIndex(of: UInt8(ascii: ".")) ?? text.count
+        var digits = Array(text[..<point] + text[min(text.count, point + 1)...])
+        while digits.last == UInt8(ascii: "0") { digits.removeLast() }
+        guard let first = digits.firstIndex(where: { $0 != UInt8(ascii: "0") }) else { return key.append(2) }
+        key.append(isNegative ? 1 : 3)
+        var bytes: [UInt8] = []
+        let place = UInt32(bitPattern: Int32(truncatingIfNeeded: point - first)) ^ 1 << 31
+        withUnsafeBytes(of: place.bigEndian) { bytes.append(contentsOf: $0) }
+        bytes += digits[first...]
+        bytes.append(0)
+        key += isNegative ? bytes.map { ~$0 } : bytes
     }
 
     /// The bits of a float in its order: NaN is the largest, the zeros are one.

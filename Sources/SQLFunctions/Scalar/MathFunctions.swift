@@ -226,14 +226,16 @@ enum MathFunctions {
                 cbrt(x)
             }
         }
-        double(registry, "exp", text("e to the power of the argument.", "exp(1.0)", "2.718281828459045"), canFail: true)
-        { x, failed in
+        double(
+            registry, "exp", text("e to the power of the argument.", "exp(1.0::float8)", "2.718281828459045"),
+            canFail: true
+        ) { x, failed in
             let result = exp(x)
             failed |= flag(result.isInfinite) & flag(x.isFinite)
             return result
         }
         let logarithms: [(String, @Sendable (Double) -> Double, String, String)] = [
-            ("ln", { log($0) }, "ln(2.0)", "0.6931471805599453"), ("log", { log10($0) }, "log(100.0)", "2"),
+            ("ln", { log($0) }, "ln(2.0)", "0.6931471805599453"), ("log", { log10($0) }, "log(100.0::float8)", "2"),
             ("log10", { log10($0) }, "log10(1000)", "3"), ("log2", { log2($0) }, "log2(8)", "3"),
         ]
         for (name, op, example, result) in logarithms {

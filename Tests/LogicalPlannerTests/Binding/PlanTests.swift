@@ -152,11 +152,12 @@ struct PlanTests {
         try await expect(
             "with recursive r(n) as (values (1) union all select n + 1 from r where n < 5) select * from r",
             """
-            Recursive all working table 0 [n#5]
-              Values [column1#1] (1)
-              Project [?column?#4 := n#3 + 1]
-                Filter n#3 < 5
-                  WorkingTable 0 [n#3]
+            Project [n#6 := n#5]
+              Recursive all working table 0 [n#5]
+                Values [column1#1] (1)
+                Project [?column?#4 := n#3 + 1]
+                  Filter n#3 < 5
+                    WorkingTable 0 [n#3]
             """)
         let text = try await BindingFixture.plan("with w as (select a from t) select * from w x, w y")
         #expect(text.contains("a#1") && text.contains("a#4"))

@@ -51,7 +51,7 @@ struct ClusterTests {
         try await cluster.waitForWorkers(2)
         let connection = try cluster.connect()
         let running = Task { try await connection.run(Self.longQuery) }
-        try await Task.sleep(for: .milliseconds(700))
+        try await cluster.waitForRunningTasks()
         cluster.workers[1].kill()
         let killed = ContinuousClock.now
         do {

@@ -138,6 +138,20 @@ final class ProcessCluster: @unchecked Sendable {
         throw QueryError(.noWorkers, "\(count) workers did not register in time")
     }
 
+    /// Waits until every worker has said that it runs tasks.
+    func waitForRunningTasks(seconds: Double = 20) async throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while Date() < deadline {
+            if let http = coordinator.addresses["http"], let text = try? httpBody(http, "/v1/workers") {
+                let idle = text.components(separatedBy: "\"running_tasks\":0,").count - 1
+                let all = text.components(separatedBy: "\"running_tasks\":").count - 1
+                if all > 0 && idle == 0 { return }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw QueryError(.noWorkers, "the workers got no tasks in time")
+    }
+
     func connect() throws -> any ScriptConnection { try WireConnection(coordinator) }
 
     func shutdown() {

@@ -67,7 +67,8 @@ private func randomRows(
     (0..<count).map { _ in types.map { randomValue($0, distinct: distinct, nullShare: nullShare, random: &random) } }
 }
 
-@Suite struct AggregateTests {
+// One test after the other: several count the same live executors.
+@Suite(.serialized) struct AggregateTests {
     static let calls: @Sendable (PhysicalNode, Int) -> [AggregateCall] = { node, value in
         [
             TestFunctions.count(), TestFunctions.count(Plan.input(node, value)),

@@ -29,7 +29,8 @@ package struct UUIDValue: Hashable, Sendable {
     }
 }
 
-/// A value without its type; the `DataType` beside it says what it means.
+/// A value without its type; the `DataType` beside it says what it means. Two values are equal if nothing can tell them
+/// apart, which is what plans need: NaN is itself, and -0 is not 0. SQL's equality is in the kernels.
 package enum ScalarValue: Hashable, Sendable {
     case null
     case boolean(Bool)
@@ -52,4 +53,36 @@ package enum ScalarValue: Hashable, Sendable {
     package var text: String? {
         if case .bytes(let bytes) = self { String(decoding: bytes, as: UTF8.self) } else { nil }
     }
+}
+
+extension ScalarValue {
+    package static func == (left: ScalarValue, right: ScalarValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.boolean(let a), .boolean(let b)): a == b
+        case (.integer(let a), .integer(let b)): a == b
+        case (.decimal(let a), .decimal(let b)): a == b
+        case (.float(let a), .float(let b)): identity(a) == identity(b)
+        case (.bytes(let a), .bytes(let b)): a == b
+        case (.interval(let a), .interval(let b)): a == b
+        case (.uuid(let a), .uuid(let b)): a == b
+        default: false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: hasher.combine(0)
+        case .boolean(let value): hasher.combine(value)
+        case .integer(let value): hasher.combine(value)
+        case .decimal(let value): hasher.combine(value)
+        case .float(let value): hasher.combine(Self.identity(value))
+        case .bytes(let value): hasher.combine(value)
+        case .interval(let value): hasher.combine(value)
+        case .uuid(let value): hasher.combine(value)
+        }
+    }
+
+    /// The bits of a number; SQL has one NaN.
+    private static func identity(_ value: Double) -> UInt64 { (value.isNaN ? Double.nan : value).bitPattern }
 }

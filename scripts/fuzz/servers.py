@@ -29,6 +29,9 @@ class Answer:
 
 #: Longest time for an answer.
 SECONDS_MAX = 40
+#: Swift's backtrace of a crash takes minutes for an optimised program on a busy machine and keeps the dead server's
+#: sockets open: clients then wait for a server that no longer exists.
+ENVIRONMENT = {**os.environ, "SWIFT_BACKTRACE": "enable=no"}
 
 
 class ServerLost(Exception):
@@ -155,7 +158,7 @@ def start_martlet(binary, shape):
     def launch(name, *arguments):
         output = pathlib.Path(f"{directory}/{name}.out")
         with open(output, "wb") as out, open(f"{directory}/{name}.err", "ab") as err:
-            process = subprocess.Popen([binary, *arguments], stdout=out, stderr=err, cwd=directory)
+            process = subprocess.Popen([binary, *arguments], stdout=out, stderr=err, cwd=directory, env=ENVIRONMENT)
         processes.append(process)
         for _ in range(600):
             text = output.read_text()
@@ -174,5 +177,5 @@ def start_martlet(binary, shape):
         for number in (1, 2):
             launch(f"worker{number}", "worker", "--grpc-port", "0", "--join", ready["grpc"])
     host, port = ready["postgres"].rsplit(":", 1)
-    dsn = f"host={host} port={port} user=martlet dbname=martlet"
+    dsn = f"host={host} port={port} user=martlet dbname=martlet connect_timeout=10"
     return Server(shape, dsn, processes, directory, restart=lambda: start_martlet(binary, shape))

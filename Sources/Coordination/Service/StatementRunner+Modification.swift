@@ -49,7 +49,7 @@ private final class RowChanges {
     private(set) var returned: [Batch] = []
     /// Rows of the table that were changed: a second match changes nothing more.
     private var changed: Set<Int64> = []
-    private var proposed: [Set<[ScalarValue]>]
+    private var proposed: [Set<RowKey>]
 
     init(_ modification: BoundModification, writer: any TableWriter) {
         self.modification = modification
@@ -109,10 +109,10 @@ private final class RowChanges {
     /// Notes the keys that the row proposes; false if one was proposed before and the row is to be left out.
     private func propose(_ batch: Batch, _ row: Int, _ start: Int) throws -> Bool {
         var position = start
-        var keys: [[ScalarValue]?] = []
+        var keys: [RowKey?] = []
         for count in modification.proposedCounts {
-            let key = (position..<(position + count)).map { batch.column($0).value(at: row) }
-            keys.append(key.contains(.null) ? nil : key)
+            let columns = (position..<(position + count)).map { batch.column($0) }
+            keys.append(RowKey(columns, row: row, nullsAreEqual: false))
             position += count
         }
         let isRepeated = zip(keys, proposed).contains { key, known in key.map { known.contains($0) } ?? false }

@@ -179,9 +179,11 @@ extension StatementBinder {
             // An equal literal elsewhere is just that value; only grouping sets make it differ.
             if isPlain, expression.isLiteral { continue }
             replacements[expression] = column.reference
-            // Within a CASE or a call it stands in its folded form.
+        }
+        // Within a CASE or a call a key stands in its folded form, unless that is another key.
+        for (expression, column) in zip(clause.expressions, groupColumns) where replacements[expression] != nil {
             let folded = fold(expression)
-            if !folded.isLiteral { replacements[folded] = column.reference }
+            if !folded.isLiteral, replacements[folded] == nil { replacements[folded] = column.reference }
         }
         let setIndex = clause.sets.count > 1 ? ids.column("grouping set", .int32, isNullable: false) : nil
         for grouping in state.groupings {

@@ -180,8 +180,8 @@ struct ExpressionSimplifier {
         switch (from, type) {
         case (.int16, _) where type.isInteger, (.int32, _) where type.isInteger, (.int64, _) where type.isInteger:
             guard case .integer(let number) = value else { return nil }
-            let bits = type.physical.width * 8 - 1
-            return number >= -(1 << bits) && number <= (1 << bits) - 1 ? value : nil
+            let unusedBits = 64 - type.physical.width * 8
+            return (number << unusedBits) >> unusedBits == number ? value : nil
         case (.decimal(_, let fromScale), .decimal(let precision, let scale)):
             guard case .decimal(var number) = value else { return nil }
             for _ in scale..<max(scale, fromScale) {

@@ -30,10 +30,19 @@ private struct ColumnRefresher {
         return result
     }
 
-    private func rename(_ expression: Expression) -> Expression {
+    /// The expression over new columns. Plans of sub-queries are copied as well: taken apart, their columns stand beside
+    /// those of the other copy.
+    private mutating func rename(_ expression: Expression) -> Expression {
         expression.rewritten {
-            if case .column(let id, let type) = $0, let fresh = made[id] { return .column(fresh.id, type) }
-            return $0
+            switch $0 {
+            case .column(let id, let type):
+                guard let fresh = made[id] else { return $0 }
+                return .column(fresh.id, type)
+            case .subquery(var subquery):
+                subquery.plan = refresh(subquery.plan)
+                return .subquery(subquery)
+            default: return $0
+            }
         }
     }
 
@@ -41,7 +50,7 @@ private struct ColumnRefresher {
         // Scans make their columns before their own predicates read them; other nodes read first and make then.
         if case .scan(var node) = plan {
             node.columns = make(node.columns)
-            node.predicates = node.predicates.map(rename)
+            node.predicates = node.predicates.map { rename($0) }
             return .scan(node)
         }
         var inputs: [LogicalPlan] = []
@@ -50,7 +59,7 @@ private struct ColumnRefresher {
         let copy = plan.mapInputs { _ in
             next += 1
             return inputs[next - 1]
-        }.mapExpressions(rename)
+        }.mapExpressions { rename($0) }
         switch copy {
         case .values(var node):
             node.columns = make(node.columns)

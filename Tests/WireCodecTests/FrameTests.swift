@@ -107,6 +107,18 @@ import TransportConformance
         #expect(Self.rows([batch]).allSatisfy { $0[0].isNull })
     }
 
+    @Test func stringsThatBeginAtOnePlaceKeepTheirLengths() throws {
+        // Neighbours share bytes when they are equal, not when one begins with the other.
+        let text = Buffer(byteCount: 64)
+        let bytes = text.base.assumingMemoryBound(to: UInt8.self)
+        for index in 0..<64 { bytes[index] = UInt8(65 + index % 26) }
+        let vector = Vector(flat: .text, capacity: 4)
+        for (row, count) in [20, 50, 50, 30].enumerated() { vector.views[row] = StringView(bytes, count: count) }
+        vector.pinned = [text]
+        let batch = Batch(columns: [vector], rowCount: 4)
+        #expect(Self.rows(try Self.decode(try Self.frames([batch]))) == Self.rows([batch]))
+    }
+
     @Test(arguments: [FrameCompression.none, .lz4])
     func everyFlippedBitIsNoticed(_ compression: FrameCompression) throws {
         let frames = try Self.frames(

@@ -3,8 +3,11 @@
 //   JoinBuildSink      collects the right input, column by column, and builds the table when all of it is there
 //   JoinTable          from keys to build rows: three layouts, chosen by what the keys are
 //   JoinProbeOperator  looks the left input up and gives the joined rows
-//   UnmatchedSource    gives the build rows that found no match (or, for right semi joins, those that did)
+//   JoinRemainder      what comes behind the probe side: build rows that found no match (or, for right semi joins, those
+//                      that did), or the whole join of what both sides have spilled
+//   JoinSpill          both sides on disk, by partition of their keys, when the build side does not fit into memory
 
+import CKernels
 import Columnar
 import Diagnostics
 import QueryPlan
@@ -20,30 +23,23 @@ extension PipelineBuilder {
     /// A join with any number of keys; without one, every pair of rows is a candidate.
     func compileJoin(_ node: PhysicalNode, _ plan: HashJoinNode) throws -> OpenPipeline {
         let layout = JoinLayout(node: node, plan: plan)
-        let shared = JoinShared(layout: layout, task: task)
+        let shared = JoinShared(node: node, layout: layout, task: task)
         attachRuntimeFilters(plan, shared)
         let build = try compile(plan.right)
         let gate = close(build, with: JoinBuildSink(node: node, shared: shared))
         var probe = try compile(plan.left)
         probe.wait(for: gate)
         probe.append(JoinProbeFactory(node: node, shared: shared))
-        switch plan.kind {
-        case .right, .full, .rightSemi, .rightAnti:
-            var gates = probe.segments.map(\.done)
-            gates.append(gate)
-            let unmatched = OpenPipeline(source: UnmatchedFactory(node: node, shared: shared), after: gates)
-            probe.union(unmatched)
-        case .inner, .left, .semi, .anti, .mark, .single: break
+        if shared.tracksMatches || shared.spill.isPossible {
+            let remainder = JoinRemainderFactory(node: node, shared: shared)
+            probe.union(OpenPipeline(source: remainder, after: probe.segments.map(\.done) + [gate]))
         }
         return probe
     }
 
     /// Rows of the probe side whose key is not on the build side can be dropped by the scan, if the join drops them anyway.
     private func attachRuntimeFilters(_ plan: HashJoinNode, _ shared: JoinShared) {
-        switch plan.kind {
-        case .inner, .semi, .right, .rightSemi, .rightAnti: break
-        case .left, .full, .anti, .mark, .single: return
-        }
+        guard shared.layout.dropsUnmatchedProbeRows else { return }
         for (index, key) in plan.leftKeys.enumerated() where !plan.nullsAreEqual[index] {
             guard case .input(let column, let type) = key else { continue }
             let filter = RuntimeFilter(type: type)
@@ -71,6 +67,22 @@ struct JoinLayout: Sendable {
     /// The output: left columns, then stored columns (by position), in `outputColumns`' order.
     let output: [Origin]
     let outputTypes: [DataType]
+
+    /// Whether build rows are given by whether they found a match.
+    var tracksMatches: Bool {
+        switch kind {
+        case .right, .full, .rightSemi, .rightAnti: true
+        case .inner, .left, .semi, .anti, .mark, .single: false
+        }
+    }
+
+    /// Whether a probe row without a match gives nothing.
+    var dropsUnmatchedProbeRows: Bool {
+        switch kind {
+        case .inner, .semi, .right, .rightSemi, .rightAnti: true
+        case .left, .full, .anti, .mark, .single: false
+        }
+    }
 
     enum Origin: Sendable {
         case left(Int)
@@ -127,27 +139,71 @@ struct JoinLayout: Sendable {
     }
 }
 
-/// What the operators of one join share. The gate behind the build side orders the accesses: `table` is set before any
+/// What the operators of one join share. The gate behind the build side orders the accesses: `build` is set before any
 /// probe starts, hence unchecked.
 final class JoinShared: @unchecked Sendable {
     let layout: JoinLayout
     let task: TaskContext
+    let memory: OperatorMemory
+    let spill: JoinSpill
     /// By key index.
     var filters: [(key: Int, filter: RuntimeFilter)] = []
-    var store: RowStore?
-    var table: JoinTable?
-    /// One byte a build row: whether some probe row matched it. Only for joins that give build rows by that.
-    var matched: Buffer?
+    /// `nil` when the build side was spilled.
+    var build: JoinBuild?
 
-    init(layout: JoinLayout, task: TaskContext) {
+    init(node: PhysicalNode, layout: JoinLayout, task: TaskContext) {
         self.layout = layout
         self.task = task
+        memory = task.memory(for: node)
+        spill = JoinSpill(layout: layout, task: task)
     }
 
-    var tracksMatches: Bool {
-        switch layout.kind {
-        case .right, .full, .rightSemi, .rightAnti: true
-        case .inner, .left, .semi, .anti, .mark, .single: false
+    var tracksMatches: Bool { layout.tracksMatches }
+}
+
+/// Build rows in memory and what the probe side needs to look them up. Flags are written by many drivers, always with the
+/// same value, hence unchecked.
+final class JoinBuild: @unchecked Sendable {
+    let store: RowStore
+    let table: JoinTable
+    /// One byte a build row: whether some probe row matched it. Only for joins that give build rows by that.
+    let matched: Buffer?
+    let nulls: NullKeys?
+
+    /// The table is empty until its insert tasks have run. `nulls`: for null-aware joins of which `store` is only a part.
+    init(store: RowStore, layout: JoinLayout, memory: OperatorMemory, nulls: NullKeys? = nil) throws {
+        self.store = store
+        self.nulls = layout.plan.isNullAware ? nulls ?? NullKeys(store: store, layout: layout) : nil
+        table = try JoinTable.make(store: store, layout: layout, memory: memory)
+        if layout.tracksMatches {
+            let flags = Buffer(byteCount: max(1, store.rowCount))
+            memset(flags.base, 0, max(1, store.rowCount))
+            matched = flags
+        } else {
+            matched = nil
+        }
+    }
+
+    /// Build rows whose first key is null, as far as NOT IN and mark joins must know: they make comparisons unknown.
+    struct NullKeys: Sendable {
+        /// Whether there is any build row at all.
+        let isEmpty: Bool
+        /// Whether some first key is null.
+        let areThere: Bool
+        /// Those of the store; with one key nobody looks at them one by one.
+        let rows: [Int]
+
+        init(isEmpty: Bool, areThere: Bool) {
+            self.isEmpty = isEmpty
+            self.areThere = areThere
+            rows = []
+        }
+
+        init(store: RowStore, layout: JoinLayout) {
+            let key = store.columns[layout.keyPositions[0]]
+            isEmpty = store.rowCount == 0
+            rows = key.validity == nil ? [] : (0..<store.rowCount).filter { key.isNull($0) }
+            areThere = !rows.isEmpty
         }
     }
 }

@@ -34,34 +34,45 @@ final class JoinBuildSink: SinkFactory, Sendable {
                 defer { state.parts = [] }
                 return state.parts
             }
-            let made = try RowAssembly(
-                parts: parts, types: shared.layout.storedTypes, memory: shared.task.memory(for: node))
-            assembly.withLock { $0 = made }
-            // Without any column there is still the next phase to come to.
-            if shared.layout.storedTypes.isEmpty { return [{}] }
-            return shared.layout.storedTypes.indices.map { column in { made.assemble(column) } }
+            do {
+                if shared.spill.isActive { return spillTasks(parts) }
+                let made = try RowAssembly(parts: parts, types: shared.layout.storedTypes, memory: shared.memory)
+                assembly.withLock { $0 = made }
+                // Without any column there is still the next phase to come to.
+                if shared.layout.storedTypes.isEmpty { return [{}] }
+                return shared.layout.storedTypes.indices.map { column in { made.assemble(column) } }
+            } catch let error as QueryError where error.state == .outOfMemory && shared.spill.isPossible {
+                return spillTasks(parts)
+            }
         case 1:
+            if shared.spill.isActive { return [] }
             guard let made = assembly.withLock({ $0 }) else { throw QueryError.internalError("the join has no rows") }
             let store = try made.finish()
             assembly.withLock { $0 = nil }
-            shared.store = store
-            if shared.tracksMatches {
-                let flags = Buffer(byteCount: max(1, store.rowCount))
-                memset(flags.base, 0, max(1, store.rowCount))
-                shared.matched = flags
+            do {
+                let build = try JoinBuild(store: store, layout: shared.layout, memory: shared.memory)
+                shared.build = build
+                return build.table.insertTasks(threads: shared.task.threads) + filterTasks(build)
+            } catch let error as QueryError where error.state == .outOfMemory && shared.spill.isPossible {
+                shared.spill.activate()
+                return [{ [shared] in try shared.spill.addBuild(store) }]
             }
-            let table = try JoinTable.make(
-                store: store, layout: shared.layout, memory: shared.task.memory(for: node))
-            shared.table = table
-            let tasks = table.insertTasks(threads: shared.task.threads)
-            return tasks + filterTasks(store, table)
         default: return []
         }
     }
 
+    /// The rows that are still in memory go to disk as well: no partition is in two places.
+    private func spillTasks(_ parts: [RowPart]) -> [FinalizeTask] {
+        shared.spill.activate()
+        var tasks: [FinalizeTask] = [{}]
+        for part in parts where part.rowCount > 0 { tasks.append { [shared] in try shared.spill.addBuild(part) } }
+        return tasks
+    }
+
     /// Publishes what the scans of the probe side can use, beside the building of the table.
-    private func filterTasks(_ store: RowStore, _ table: JoinTable) -> [FinalizeTask] {
-        shared.filters.map { key, filter in
+    private func filterTasks(_ build: JoinBuild) -> [FinalizeTask] {
+        let store = build.store
+        return shared.filters.map { key, filter in
             { [shared] in
                 let column = store.columns[shared.layout.keyPositions[key]]
                 filter.publish(RuntimeFilter.Content.make(column: column, rowCount: store.rowCount))
@@ -72,15 +83,17 @@ final class JoinBuildSink: SinkFactory, Sendable {
     func release(failed: Bool) {
         state.withLock { $0.parts = [] }
         assembly.withLock { $0 = nil }
-        shared.table = nil
-        shared.store = nil
-        shared.matched = nil
+        shared.build = nil
+        shared.spill.drop()
     }
 }
 
 private final class JoinBuildOperator: PushOperator {
     private let layout: JoinLayout
-    private let part: RowPart
+    private let shared: JoinShared
+    private var part: RowPart
+    /// What went to disk.
+    private var spilled: SpilledPartitions?
     private let computed: [RowExpression]
     private let handOver: (RowPart) -> Void
     /// Keys whose NULLs match nothing: such rows need not be kept unless the join gives build rows without a match.
@@ -92,8 +105,9 @@ private final class JoinBuildOperator: PushOperator {
     ) throws {
         let layout = shared.layout
         self.layout = layout
+        self.shared = shared
         self.handOver = handOver
-        part = RowPart(memory: shared.task.memory(for: node))
+        part = RowPart(memory: shared.memory)
         computed = try layout.computedKeys.map { try RowExpression(layout.plan.rightKeys[$0], task: shared.task) }
         strictKeys = layout.keyPositions.indices.filter { !layout.plan.nullsAreEqual[$0] }.map {
             layout.keyPositions[$0]
@@ -123,10 +137,24 @@ private final class JoinBuildOperator: PushOperator {
                 }
             }
         }
-        try part.append(columns, count: count)
+        if layout.plan.isNullAware { shared.spill.noteKeys(columns, count: count) }
+        guard shared.spill.isPossible else { return try part.append(columns, count: count) }
+        if let spilled {
+            try spilled.append(columns, keys: shared.spill.buildKeys(columns), count: count)
+        } else if try part.append(columns, count: count, within: shared.spill.budget) {
+            shared.spill.activate()
+            spilled = try shared.spill.write(part)
+            part = RowPart(memory: shared.memory)
+        }
     }
 
-    override func finishInput() throws { handOver(part) }
+    override func finishInput() throws {
+        if let spilled {
+            counters.metrics.spilledBytes += try spilled.seal()
+            shared.spill.addBuild(spilled)
+        }
+        handOver(part)
+    }
 }
 
 extension RuntimeFilter.Content {

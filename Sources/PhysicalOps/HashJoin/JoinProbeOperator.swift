@@ -15,7 +15,12 @@ final class JoinProbeFactory: OperatorFactory, Sendable {
     }
 
     func makeOperator(downstream: PushOperator, driver: DriverContext) throws -> PushOperator {
-        try JoinProbeOperator(node: node, shared: shared, downstream: downstream, driver: driver)
+        if shared.spill.isActive {
+            return try JoinProbeSpiller(node: node, shared: shared, downstream: downstream, driver: driver)
+        }
+        guard let build = shared.build else { throw QueryError.internalError("the join is probed before it is built") }
+        return try JoinProbeOperator(
+            node: node, layout: shared.layout, build: build, downstream: downstream, driver: driver)
     }
 }
 
@@ -28,9 +33,9 @@ final class JoinPairs {
     var count = 0
 }
 
-private final class JoinProbeOperator: PushOperator {
-    private let shared: JoinShared
+final class JoinProbeOperator: PushOperator {
     private let layout: JoinLayout
+    private let build: JoinBuild
     private let table: JoinTable
     private let store: RowStore
     private let keys: [RowExpression]
@@ -55,20 +60,20 @@ private final class JoinProbeOperator: PushOperator {
     private var matchedBuffer = Buffer(byteCount: 64)
     private let pairs = JoinPairs()
 
-    init(node: PhysicalNode, shared: JoinShared, downstream: PushOperator, driver: DriverContext) throws {
-        guard let table = shared.table, let store = shared.store else {
-            throw QueryError.internalError("the join is probed before it is built")
-        }
-        self.shared = shared
-        layout = shared.layout
-        self.table = table
-        self.store = store
-        keys = try layout.plan.leftKeys.map { try RowExpression($0, task: shared.task) }
-        residual = try layout.residual.map { try RowPredicate($0, task: shared.task) }
-        markResidual = try layout.kind == .mark ? layout.residual.map { try RowExpression($0, task: shared.task) } : nil
+    init(
+        node: PhysicalNode, layout: JoinLayout, build: JoinBuild, downstream: PushOperator, driver: DriverContext
+    ) throws {
+        let task = driver.task
+        self.layout = layout
+        self.build = build
+        table = build.table
+        store = build.store
+        keys = try layout.plan.leftKeys.map { try RowExpression($0, task: task) }
+        residual = try layout.residual.map { try RowPredicate($0, task: task) }
+        markResidual = try layout.kind == .mark ? layout.residual.map { try RowExpression($0, task: task) } : nil
         if case .hashed = table.form { comparer = RowComparer(store: store, layout: layout) } else { comparer = nil }
         output = JoinOutput(layout: layout, store: store)
-        nullAware = layout.plan.isNullAware ? NullAwareMatch(store: store, layout: layout) : nil
+        nullAware = build.nulls.map { NullAwareMatch(build.store, $0, layout: layout) }
         super.init(node: node, downstream: downstream, driver: driver)
     }
 
@@ -191,7 +196,7 @@ private final class JoinProbeOperator: PushOperator {
 
     private func walk() throws {
         // Semi, anti and mark joins without a residual need no pairs: a head says all.
-        if residual == nil, !shared.tracksMatches, wantsOnlyMatches {
+        if residual == nil, build.matched == nil, wantsOnlyMatches {
             let heads = self.heads
             let matched = self.matched
             var row = 0
@@ -300,7 +305,7 @@ private final class JoinProbeOperator: PushOperator {
 
     private func noteMatches() throws {
         let count = pairs.count
-        if let flags = shared.matched?.base.assumingMemoryBound(to: UInt8.self) {
+        if let flags = build.matched?.base.assumingMemoryBound(to: UInt8.self) {
             // Drivers may write the same byte at the same time: they write the same value.
             var index = 0
             while index < count {
@@ -372,27 +377,26 @@ private final class NullAwareMatch {
     static let unknown: UInt8 = 2
     private let store: RowStore
     private let layout: JoinLayout
-    /// Build rows whose first key is null.
-    private let nullRows: [Int]
+    private let nulls: JoinBuild.NullKeys
 
-    init(store: RowStore, layout: JoinLayout) {
+    init(_ store: RowStore, _ nulls: JoinBuild.NullKeys, layout: JoinLayout) {
         self.store = store
         self.layout = layout
-        let key = store.columns[layout.keyPositions[0]]
-        nullRows = key.validity == nil ? [] : (0..<store.rowCount).filter { key.isNull($0) }
+        self.nulls = nulls
     }
 
     func addUnknown(_ keys: [Vector], matched: UnsafeMutablePointer<UInt8>, count: Int) {
-        if store.rowCount == 0 { return }
+        if nulls.isEmpty { return }
         let needle = keys[0]
-        if nullRows.isEmpty && !needle.mayHaveNulls { return }
+        if !nulls.areThere && !needle.mayHaveNulls { return }
+        let hasOneKey = layout.keyPositions.count == 1
         let flat = keys.map { $0.flattened() }
         for row in 0..<count where matched[row] == 0 {
             if needle.isNull(row) {
-                if layout.keyPositions.count == 1 || (0..<store.rowCount).contains(where: { agrees(flat, row, $0) }) {
+                if hasOneKey || (0..<store.rowCount).contains(where: { agrees(flat, row, $0) }) {
                     matched[row] = Self.unknown
                 }
-            } else if nullRows.contains(where: { agrees(flat, row, $0) }) {
+            } else if hasOneKey ? nulls.areThere : nulls.rows.contains(where: { agrees(flat, row, $0) }) {
                 matched[row] = Self.unknown
             }
         }

@@ -7,11 +7,15 @@ package protocol SourceFactory: AnyObject, Sendable {
     /// Asked when the pipeline starts: more drivers would find nothing to do. 1 keeps the order of rows.
     var maximumDrivers: Int { get }
     func makeSource(driver: DriverContext) throws -> any BatchSource
+    /// Asked when the pipeline could start: whether it has nothing to give, so that no driver need run it. Only for
+    /// pipelines that run behind another one of the same sink.
+    var isEmpty: Bool { get }
     /// The task has ended or the pipeline has, whatever way; also called for pipelines that never started. Idempotent.
     func close()
 }
 
 extension SourceFactory {
+    package var isEmpty: Bool { false }
     package func close() {}
 }
 

@@ -60,6 +60,19 @@ package final class RowPart: @unchecked Sendable {
         return try budget.isExceeded(reservation, byteCount: byteCount)
     }
 
+    /// The rows as they were added, in pieces. The part is of no use afterwards.
+    func drain(_ body: ([Vector], Int) throws -> Void) throws {
+        while let columns = chunks.popLast() {
+            let count = chunkCounts.removeLast()
+            rowCount -= count
+            // Who keeps some of the rows keeps their strings.
+            for column in columns where column.physical == .view { column.pinned = [heap] }
+            try body(columns, count)
+        }
+        fixedByteCount = 0
+        try reservation.resize(to: 0)
+    }
+
     private func add(_ columns: [Vector], count: Int) {
         var stored: [Vector] = []
         stored.reserveCapacity(columns.count)

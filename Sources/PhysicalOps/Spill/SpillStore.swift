@@ -28,8 +28,9 @@ package protocol SpillFile: AnyObject {
     func read() throws -> any BatchReader
 }
 
-/// When one driver of an operator writes what it has: at its share of a quarter of the task's budget, or when the budget is
-/// used up by others. The rest is for what the operator needs while it reads, and for the operators around it.
+/// When one driver of an operator writes what it has: at its share of half of the task's budget, which all operators that
+/// keep rows and their drivers divide, or when the budget is used up by others. The rest is for what operators need beside
+/// their rows: tables over them, partitions that are read again.
 struct SpillBudget {
     /// Bytes that one driver keeps; `.max` without a place to spill to.
     let keptByteCountMax: Int
@@ -42,7 +43,9 @@ struct SpillBudget {
         store = task.environment.spillStore
         let limit = task.environment.memory.limit
         keptByteCountMax =
-            store == nil || limit == .max ? .max : max(SpillBudget.keptByteCountMin, limit / (4 * task.threads))
+            store == nil || limit == .max
+            ? .max
+            : max(SpillBudget.keptByteCountMin, limit / (2 * max(2, task.keeperCount) * task.threads))
     }
 
     var canSpill: Bool { store != nil }

@@ -8,6 +8,8 @@ import Synchronization
 package final class TaskContext: Sendable {
     package let environment: any TaskEnvironment
     package let pool: DriverPool
+    /// Operators of the task that keep rows: they share the memory.
+    let keeperCount: Int
     private let cancelled = Atomic<Bool>(false)
     private struct State {
         var error: QueryError?
@@ -15,9 +17,10 @@ package final class TaskContext: Sendable {
     }
     private let state = Mutex(State())
 
-    init(environment: any TaskEnvironment, pool: DriverPool) {
+    init(environment: any TaskEnvironment, pool: DriverPool, keeperCount: Int = 1) {
         self.environment = environment
         self.pool = pool
+        self.keeperCount = keeperCount
     }
 
     /// Drivers that a pipeline has at most.
@@ -64,6 +67,18 @@ package final class TaskContext: Sendable {
             state.memories = [:]
             return peaks
         }
+    }
+}
+
+extension PhysicalNode {
+    /// Operators of the tree that keep rows until their input ends.
+    var keeperCount: Int {
+        let own =
+            switch kind {
+            case .aggregate, .hashJoin, .sort, .window: 1
+            default: 0
+            }
+        return inputs.reduce(own) { $0 + $1.keeperCount }
     }
 }
 

@@ -65,7 +65,7 @@ package final class TaskExecution: @unchecked Sendable {
         self.root = root
         self.partitioning = partitioning
         self.output = output
-        task = TaskContext(environment: environment, pool: pool)
+        task = TaskContext(environment: environment, pool: pool, keeperCount: root.keeperCount)
         group = DriverGroup(pool: pool)
     }
 
@@ -112,11 +112,20 @@ package final class TaskExecution: @unchecked Sendable {
 
     private func startReadyPipelines() {
         var started: [Driver] = []
+        var readySinks: [SinkGroup] = []
         lock.withLock { _ in
             if hasEnded || task.isCancelled { return }
+            // In the order of their making: an empty pipeline opens the gates of later ones only.
             for pipeline in pipelines where !pipeline.hasStarted {
                 guard pipeline.dependencies.allSatisfy(\.isOpen) else { continue }
                 pipeline.hasStarted = true
+                if pipeline.source.isEmpty {
+                    if end(pipeline) {
+                        busyThreads += 1
+                        readySinks.append(pipeline.sink)
+                    }
+                    continue
+                }
                 let count = max(
                     1, min(task.threads, pipeline.source.maximumDrivers, pipeline.sink.factory.maximumDrivers))
                 pipeline.activeDrivers = count
@@ -128,6 +137,17 @@ package final class TaskExecution: @unchecked Sendable {
             }
         }
         for driver in started { driver.wake() }
+        for sink in readySinks {
+            finalize(sink, phase: 0)
+            leave()
+        }
+    }
+
+    /// Under the lock: no more rows come from the pipeline. Returns whether its sink has all of its input.
+    private func end(_ pipeline: Pipeline) -> Bool {
+        pipeline.done.isOpen = true
+        pipeline.sink.remainingPipelines -= 1
+        return pipeline.sink.remainingPipelines == 0
     }
 
     func fail(_ error: QueryError) {
@@ -169,9 +189,7 @@ package final class TaskExecution: @unchecked Sendable {
             for counters in driver.context?.counters ?? [] { add(counters.metrics) }
             pipeline.activeDrivers -= 1
             guard pipeline.activeDrivers == 0, !task.isCancelled else { return false }
-            pipeline.done.isOpen = true
-            pipeline.sink.remainingPipelines -= 1
-            return pipeline.sink.remainingPipelines == 0
+            return end(pipeline)
         }
         if isSinkReady { finalize(pipeline.sink, phase: 0) } else { startReadyPipelines() }
         leave()

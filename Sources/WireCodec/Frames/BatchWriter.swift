@@ -60,27 +60,27 @@ struct BatchWriter {
         return Node(vector: vector, count: count, heapByteCount: heap, hasValidity: vector.validity != nil)
     }
 
-    /// Bytes of the long values; equal neighbours share theirs.
+    /// Bytes of the long values; equal neighbours share theirs. Values may begin at the same place and differ in length.
     private static func heapByteCount(_ vector: Vector, count: Int) -> Int {
         let views = vector.views
         var total = 0
-        var last: UInt64 = 0
+        var last = StringView()
         var row = 0
         if let validity = vector.validity {
             while row < count {
                 let view = views[row]
-                if Validity.isValid(validity, row), !view.isInline, view.tail != last {
+                if Validity.isValid(validity, row), !view.isInline, view.tail != last.tail || view.count != last.count {
                     total &+= view.count
-                    last = view.tail
+                    last = view
                 }
                 row &+= 1
             }
         } else {
             while row < count {
                 let view = views[row]
-                if !view.isInline, view.tail != last {
+                if !view.isInline, view.tail != last.tail || view.count != last.count {
                     total &+= view.count
-                    last = view.tail
+                    last = view
                 }
                 row &+= 1
             }
@@ -158,7 +158,7 @@ struct BatchWriter {
         let views = node.vector.views
         let validity = node.vector.validity
         var used = 0
-        var last: UInt64 = 0
+        var last = StringView()
         var lastOffset = 0
         var row = 0
         while row < node.count {
@@ -168,9 +168,9 @@ struct BatchWriter {
             } else if view.isInline {
                 target[row] = view
             } else {
-                if view.tail != last {
+                if view.tail != last.tail || view.count != last.count {
                     (heap + used).copyMemory(from: view.pointer, byteCount: view.count)
-                    last = view.tail
+                    last = view
                     lastOffset = used
                     used &+= view.count
                 }

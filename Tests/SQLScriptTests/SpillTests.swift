@@ -89,8 +89,8 @@ struct SpillTests {
         """,
         """
         SELECT a.l_orderkey, a.l_linenumber, count(*), max(b.l_comment), min(a.l_comment), sum(b.l_tax)
-        FROM (SELECT * FROM tpch.tiny.lineitem WHERE l_orderkey >= 30000 OR l_orderkey < 5) AS a
-        LEFT JOIN tpch.tiny.lineitem AS b ON greatest(a.l_orderkey, 30000) = greatest(b.l_orderkey, 30000)
+        FROM (SELECT * FROM tpch.tiny.lineitem WHERE l_orderkey >= 10000 OR l_orderkey < 5) AS a
+        LEFT JOIN tpch.tiny.lineitem AS b ON greatest(a.l_orderkey, 10000) = greatest(b.l_orderkey, 10000)
         GROUP BY 1, 2
         """,
     ]

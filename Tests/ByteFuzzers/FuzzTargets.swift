@@ -19,7 +19,9 @@ enum FuzzTarget: String, CaseIterable {
     func corpus() throws -> [[UInt8]] {
         switch self {
         case .parser: try Self.statements()
-        case .csv: try Self.files(under: "Fixtures/csv", suffix: ".csv")
+        case .csv:
+            try Self.files(under: "Fixtures/csv", suffix: ".csv") + Self.files(under: "Fixtures/copy", suffix: ".csv")
+                + Self.files(under: "Fixtures/copy", suffix: ".txt") + Self.tables.map { Array($0.utf8) }
         case .parquet: try Self.files(under: "Fixtures/parquet", suffix: ".parquet").filter { $0.count < 100_000 }
         case .frames: try Self.frames()
         case .plans: try Self.files(under: "Fixtures/wire", suffix: ".bin")
@@ -31,8 +33,8 @@ enum FuzzTarget: String, CaseIterable {
         do {
             switch self {
             case .parser: try Self.parse(input)
-            case .csv: try await Self.readFile(input, "input.csv", .csv)
-            case .parquet: try await Self.readFile(input, "input.parquet", .parquet)
+            case .csv: try await Self.readFile(input, "input.csv", .csv, &random)
+            case .parquet: try await Self.readFile(input, "input.parquet", .parquet, &random)
             case .frames: try Self.decodeFrames(input)
             case .plans: try Self.decodePlans(input)
             }
@@ -84,16 +86,60 @@ enum FuzzTarget: String, CaseIterable {
 
     // MARK: Files
 
-    private static func readFile(_ input: [UInt8], _ name: String, _ format: FileFormat) async throws {
+    /// Values of every type that a CSV column can have, quotes, and ends of lines.
+    private static let tables = [
+        "a,b,c\r\n1,2.5,x\r\n-7,1e9,\"y \"\"z\"\"\"\r\n,NaN,\"two\r\nlines\"\r\n",
+        "d|t|z|u\n2020-02-29|12:34:56.789|2020-01-01 00:00:00+02|00000000-0000-0000-0000-0000000000ab\n||2020-13-01|no\n",
+        "\u{FEFF}id;flag\n9223372036854775807;true\n9223372036854775808;f\n-1;\n",
+        "x\n" + String(repeating: "0.5\n", count: 300) + "text\n",
+        "é,日本\n'a','b'\n\\N,\\\"\n",
+    ]
+
+    private static func readFile(
+        _ input: [UInt8], _ name: String, _ format: FileFormat, _ random: inout Mutation
+    ) async throws {
         let path = "\(NSTemporaryDirectory())/martlet-fuzz-\(getpid())-\(name)"
         try Data(input).write(to: URL(fileURLWithPath: path))
         defer { unlink(path) }
-        let table = try FileTable.open(name: "t", format: format, files: [FileIdentity(path: path)], options: [:])
+        let options = format == .csv ? csvOptions(&random) : [:]
+        let table = try FileTable.open(name: "t", format: format, files: [FileIdentity(path: path)], options: options)
         _ = try await table.statistics()
-        let request = ScanRequest(projection: Array(0..<table.schema.count))
+        var request = ScanRequest(projection: Array(0..<table.schema.count))
+        if Bool.random(using: &random) { request.predicates = predicates(table.schema.types, &random) }
         for split in try await table.splits(for: request) {
             let reader = try table.makeReader(for: split, request: request, context: ScanContext())
             while let batch = try reader.next() { touch(batch) }
+        }
+    }
+
+    private static func csvOptions(_ random: inout Mutation) -> [String: String] {
+        let choices = [
+            ("header", ["true", "false"]), ("delimiter", ["|", ";", "\t", "a"]), ("quote", ["'", "\""]),
+            ("escape", ["\\", "\""]), ("null", ["NULL", "\\N", "x"]), ("sample_rows", ["1", "2", "100"]),
+            ("all_text", ["true"]),
+        ]
+        var options: [String: String] = [:]
+        for (name, values) in choices where Int.random(in: 0..<4, using: &random) == 0 {
+            options[name] = values.randomElement(using: &random)
+        }
+        return options
+    }
+
+    /// Conditions on some columns: readers prune by the statistics of a file, which may be anything.
+    private static func predicates(_ types: [DataType], _ random: inout Mutation) -> [QueryPlan.Expression] {
+        types.indices.filter { _ in Int.random(in: 0..<4, using: &random) == 0 }.map { index in
+            let column = QueryPlan.Expression.input(index, types[index])
+            let name = ["=", "<", ">=", "<>"].randomElement(using: &random) ?? "="
+            let literal: ScalarValue
+            switch types[index] {
+            case .boolean: literal = .boolean(true)
+            case .float32, .float64: literal = .float(0.5)
+            case .decimal: literal = .decimal(12)
+            case .text, .varchar, .char: literal = .string("b")
+            case _ where types[index].isInteger: literal = .integer(Int64.random(in: -2...20, using: &random))
+            default: return .isNull(column)
+            }
+            return .comparison(name, column, .literal(literal, types[index]))
         }
     }
 

@@ -5,8 +5,9 @@ from compare import canonical, close, key
 from scalars import TYPES
 
 #: Types whose values or literals DuckDB writes in another way.
-OTHER = {"char", "bytea", "int4s", "texts", "interval"}
-OTHER_SQL = re.compile(r"(char|bytea|int4s|texts|interval)_[ax]|::(char|bytea)|INTERVAL|ARRAY|'NaN'|/|SIMILAR|EXCLUDE")
+OTHER = {"char", "bytea", "int4s", "texts", "interval", "big", "timetz", "jsonb"}
+OTHER_SQL = re.compile(r"(char|bytea|int4s|texts|interval|big|timetz|jsonb)_[ax]|::(numeric|timetz)\b|jsonb|TIMETZ|"
+                       r"::(char|bytea)|INTERVAL|ARRAY|'NaN'|/|SIMILAR|EXCLUDE")
 
 
 class Duck:
@@ -17,8 +18,10 @@ class Duck:
 
         self.module = duckdb
         self.connection = None
+        self.zone = None
 
-    def load(self, tables):
+    def load(self, tables, zone):
+        self.zone = zone
         self.connection = self.module.connect()
         self.connection.execute("SET default_null_order='nulls_last_on_asc_first_on_desc'; SET timezone='UTC'; "
                                 "SET integer_division=true; SET threads=1")
@@ -32,7 +35,7 @@ class Duck:
 
     def rows(self, sql):
         """The rows as PostgreSQL would print them, or None where DuckDB cannot say."""
-        if OTHER_SQL.search(sql):
+        if self.zone != "UTC" or OTHER_SQL.search(sql):
             return None
         try:
             rows = self.connection.execute(sql).fetchall()

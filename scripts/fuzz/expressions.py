@@ -3,8 +3,8 @@ from productions import AGGREGATE_CALLS, GUARDS, PRODUCTIONS, WINDOW_CALLS
 from scalars import ALL, COMPARABLE, INTEGERS, NUMBERS, TEXTS, TYPES
 from tree import Node, expression, items, optional
 
-ORDERED_AGGREGATE = ["int2", "int4", "int8", "num", "float8", "text", "date", "timestamp", "timestamptz", "interval",
-                     "time"]
+ORDERED_AGGREGATE = ["int2", "int4", "int8", "num", "big", "float8", "text", "date", "timestamp", "timestamptz",
+                     "interval", "time", "timetz"]
 
 
 class Scope:
@@ -158,7 +158,7 @@ class ExpressionGenerator:
                         node.parts[index] = part.replace(f"OVER {word}", "OVER ")
                         kind, place = word, index
         # Rows that tie may come in any order: what depends on it needs a total one.
-        depends = any(word in str(node) for word in ("_value", "string_agg"))
+        depends = any(word in str(node) for word in ("_value", "string_agg", "array_agg", "jsonb_agg"))
         node.parts.insert(place + 1, self.window(kind, inner, depends))
         return node
 

@@ -10,6 +10,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import sys
 import time
 
@@ -22,6 +23,8 @@ from scalars import TYPES
 from tables import random_tables
 from tree import Reducer
 
+#: Share of statements that change rows, each in a transaction that is rolled back.
+MODIFYING_SHARE = 0.06
 QUERIES_PER_DATABASE = 1000
 #: Longer answers are not compared: the time is better spent on other queries.
 ROWS_MAX = 20_000
@@ -38,8 +41,11 @@ VARIATIONS = [
     ("debug.disabled_rules", "PushDownLimits"), ("debug.disabled_rules", "ReorderJoins"),
 ]
 
+#: Zones of the databases' sessions, in turn.
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]
+
 #: Types that Parquet files hold as text, and those that they give back as text.
-AS_TEXT, AS_OTHER = ["interval", "int4s", "texts"], ["varchar", "char"]
+AS_TEXT, AS_OTHER = ["interval", "int4s", "texts", "big", "timetz", "jsonb"], ["varchar", "char"]
 
 
 def loose(types):
@@ -89,8 +95,9 @@ class Fuzzer:
         # Other runs may use the same server.
         if self.schema:
             self.postgres.must(f"DROP SCHEMA {self.schema} CASCADE")
+        self.zone = ZONES[number % len(ZONES)]
         self.schema = schema = f"fuzz_{os.getpid()}_{number}"
-        self.postgres.prepare("SET client_min_messages=error", "SET statement_timeout='1s'", "SET timezone='UTC'",
+        self.postgres.prepare("SET client_min_messages=error", "SET statement_timeout='1s'", f"SET timezone='{self.zone}'",
                               f"CREATE SCHEMA IF NOT EXISTS {schema}", f"SET search_path={schema}")
         for statement in self.statements():
             self.postgres.must(statement)
@@ -98,7 +105,7 @@ class Fuzzer:
         self.postgres.must(f"ANALYZE {', '.join(table.name for table in self.tables)}")
         self.postgres.must("SET statement_timeout='1s'")
         if self.duck is not None:
-            self.duck.load(self.tables)
+            self.duck.load(self.tables, self.zone)
         for index in range(len(self.martlets)):
             self.load_martlet(index)
 
@@ -109,7 +116,7 @@ class Fuzzer:
     def load_martlet(self, index):
         server = self.martlets[index]
         self.variation = None
-        server.prepare("SET statement_timeout='20s'", *self.settings)
+        server.prepare("SET statement_timeout='20s'", f"SET timezone='{self.zone}'", *self.settings)
         for table in self.tables:
             for kind in ("VIEW", "TABLE"):
                 if not server.ask(f"DROP {kind} IF EXISTS {table.name}").failed:
@@ -211,7 +218,7 @@ class Fuzzer:
         for server in self.martlets:
             if self.variation is not None:
                 server.must(f"RESET {self.variation[0]}")
-            server.preparation = server.preparation[:1 + len(self.settings)]
+            server.preparation = server.preparation[:2 + len(self.settings)]
             if variation is not None:
                 statement = f"SET {variation[0]} = '{variation[1]}'"
                 server.must(statement)
@@ -224,7 +231,10 @@ class Fuzzer:
         may_fail = source.random() < FAILING_SHARE
         generator = QueryGenerator(source, self.tables, may_fail)
         try:
-            tree, _, is_ordered = generator.statement()
+            if self.options.storage == "memory" and source.random() < MODIFYING_SHARE:
+                tree, is_ordered = generator.modification(), False
+            else:
+                tree, _, is_ordered = generator.statement()
         except RecursionError:
             return
         sql = str(tree)
@@ -373,6 +383,9 @@ def main():
         options.seed = str(int.from_bytes(os.urandom(4), "big"))
     print(f"# seed {options.seed}")
     sys.setrecursionlimit(5000)
+    # In the background of a shell SIGINT is ignored; either way the servers are stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     fuzzer = Fuzzer(options)
     try:
         fuzzer.run()

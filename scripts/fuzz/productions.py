@@ -288,6 +288,120 @@ int4s ~ ({int4s})[1:2]
 texts ~ string_to_array({text}, {'''o''¦''-''¦NULL'})
 texts ~ ARRAY[{text}, {text}]
 texts ~ array_cat({texts}, {texts})
+big ({big<1000000} {'+¦-'} {big<1000000})
+big<10000 ({big<100} * {big<100})
+big<200 ({big<100} {'+¦-'} {num<100})
+big {int4}::numeric
+big {num}::numeric
+big<100 {int4<100}::numeric
+big round({big<1000000}, {'0¦1¦3¦(-1)'})
+big trunc({big<1000000}, {'0¦2¦(-2)'})
+big ({big<100} / {'3¦7.0¦0.13¦(-2)¦1000000'})
+big ({big<100} % {'3¦0.7¦(-2.5)'})
+big div({big<100}, {'3¦0.7'})
+big ~ sqrt(abs({big<100}))
+big ~ exp({big<10})
+big ~ power({big<10}, {'2¦0.5¦(-1)¦(-3.5)'})
+big ~ ln(abs({big<100}) + 1)
+big ~ log(abs({big<100}) + 2)
+big ~ log(2.0, abs({big<100}) + 2)
+big ! ({big} {'+¦-¦*¦/¦%'} {big})
+big ! {text}::numeric
+big ! {float8}::numeric
+big<100 {float8<100}::numeric
+big {'abs¦sign¦floor¦ceil'}({big})
+big (- {big})
+big ~ trim_scale({big})
+int4 ~ scale({big})
+int4 ~ min_scale({big})
+big ~ EXTRACT({'epoch¦second¦milliseconds¦microseconds'} FROM {timestamp})
+big ~ EXTRACT({'year¦century¦decade¦millennium¦isoyear¦epoch'} FROM {date})
+big ~ EXTRACT({'hour¦day¦month¦year¦epoch¦second¦minute'} FROM {interval})
+big ~ EXTRACT({'hour¦epoch¦timezone¦day¦minute'} FROM {timestamptz})
+big ~ EXTRACT({'hour¦second¦epoch'} FROM {time})
+bool ({big} {'=¦<¦>='} {num})
+bool ({big} {'=¦<¦>='} {float8})
+bool ({big} {'=¦<¦>='} {int8})
+text ~ {big}::text
+text ~ to_char({big<100}, {'''990.00''¦''FM990.99''¦''S999.9''¦''9.99EEEE'''})
+num<100 {big<100}::numeric(12,2)
+int4<100 {big<100}::int4
+float8<1000000 {big<1000000}::float8
+jsonb ({jsonb} -> {'''a''¦''b''¦0¦1¦(-1)'})
+jsonb ({jsonb} #> {'''{a,b}''¦''{0}''¦''{b,1,c}''¦''{}'''})
+jsonb to_jsonb({T})
+jsonb jsonb_build_array({T}, {int4})
+jsonb jsonb_build_object('k', {T}, 'l', {jsonb})
+jsonb jsonb_strip_nulls({jsonb})
+jsonb ({jsonb} || {jsonb})
+jsonb jsonb_path_query_first({jsonb}, {'''$.a''¦''$[*]''¦''$.b[0]''¦''$.**.c''¦''$[*] ? (@ > 1)''¦''$.a.b.c.size()'''})
+jsonb jsonb_path_query_array({jsonb}, {'''$.*''¦''$[*].a''¦''$.** ? (@.type() == "number")'''})
+jsonb jsonb_set('{"a": [1, 2], "b": {}}'::jsonb, {'''{a,0}''¦''{b,c}''¦''{a,-1}''¦''{x,y}'''}, {jsonb})
+jsonb ({'''{"a": 1, "b": 2}''¦''[1, 2, 3]'''}::jsonb - {'''a''¦''b''¦''zz'''})
+jsonb jsonb_insert('[1, 2]'::jsonb, {'''{0}''¦''{1}''¦''{-1}'''}, {jsonb}, {bool})
+text ({jsonb} ->> {'''a''¦''b''¦0¦1'})
+text ({jsonb} #>> {'''{a,b}''¦''{0}'''})
+text {jsonb}::text
+text jsonb_typeof({jsonb})
+text jsonb_pretty({jsonb})
+bool ({jsonb} {'@>¦<@'} {jsonb})
+bool ({jsonb} ? {'''a''¦''b'''})
+bool ({jsonb} {'?|¦?&'} ARRAY['a', 'b'])
+bool jsonb_path_exists({jsonb}, {'''$.a''¦''$[1]''¦''$.** ? (@ == 1)'''})
+timetz {time}::timetz
+timetz ({timetz} {'+¦-'} {'INTERVAL ''1 day''¦INTERVAL ''90 minutes''¦INTERVAL ''-3 hours'''})
+timetz ({timetz} AT TIME ZONE {'''UTC''¦''+03'''})
+timestamptz ({date} + {timetz})
+timetz {timestamptz}::timetz
+time {timetz}::time
+time {timestamptz}::time
+text {timetz}::text
+text ~ {timestamptz}::text
+date {timestamptz}::date
+timestamp {timestamptz}::timestamp
+timestamptz {date}::timestamptz
+bool ({date} {'=¦<¦>='} {timestamptz})
+bool ({timestamp} {'=¦<¦>='} {timestamptz})
+timestamptz ({timestamptz} {'+¦-'} {'INTERVAL ''1 month''¦INTERVAL ''1 day 2 hours''¦INTERVAL ''1 year'''})
+timestamptz date_trunc({'''day''¦''week''¦''month''¦''hour'''}, {timestamptz}, {'''America/New_York''¦''Europe/Berlin''¦''UTC'''})
+timestamp date_bin({'INTERVAL ''15 minutes''¦INTERVAL ''7 days'''}, {timestamp}, TIMESTAMP '2001-01-01 00:00:07')
+text ~ to_char({timestamptz}, {'''YYYY-MM-DD HH24:MI:SS.US OF''¦''Dy DD Month YYYY TZ''¦''J DDD WW'''})
+text ~ to_char({interval}, {'''HH24:MI:SS''¦''DD HH12'''})
+text ~ to_char({timestamp}, {'''FMMonth FMDD, Y,YYY''¦''IYYY-"W"IW-ID''¦''SSSS MS US'''})
+interval ~ ({timestamptz} - {timestamptz})
+interval ~ ({interval} / {'2¦3¦7¦1.5'})
+interval ~ ({interval} * {'0.5¦1.5¦(-2)'})
+interval ~ {'justify_days¦justify_interval'}({interval})
+interval ~ make_interval(months => {int4<100}, secs => {float8<100})
+interval ~ age({timestamptz}, {timestamptz})
+interval ~ date_trunc({'''hour''¦''day''¦''month'''}, {interval})
+interval ~ ({date} - {timestamp})
+interval ! {text}::interval
+bool (({timestamp}, {interval}) OVERLAPS ({timestamp}, {interval}))
+int4s ~ array_prepend({int4}, {int4s})
+int4s ~ array_replace({int4s}, {int4}, {int4})
+int4s ~ array_positions({int4s}, {int4})
+int4s ~ ({int4s})[{'2:¦:2¦0:1¦-1:0¦2:1'}]
+texts ~ array_remove({texts}, {text})
+texts ~ regexp_split_to_array({text}, {'''o''¦''[ab]''¦'''''})
+texts ~ regexp_match({text}, {'''(a)(b)?''¦''o+''¦''([a-z])([0-9])'''})
+texts ~ string_to_array({text}, {'''a''¦'''''}, {'''b''¦''foo'''})
+text ~ array_dims({int4s})
+int4<10 ~ array_upper({int4s}, 1)
+int4<10 ~ array_lower({int4s}, 1)
+int4<10 ~ array_ndims({int4s})
+bool ({text} {'=¦<>'} {'ANY¦ALL'} ({texts}))
+bool ({text} LIKE ANY (ARRAY['a%', '%o%']))
+bool (({int4}, {int8}, {date}) {'IS DISTINCT FROM¦<¦='} ({int4}, {int4}, {date}))
+bool (({int4}, {text}) IN (({int4}, {text}), (1, 'a')))
+text ~ regexp_substr({text}, {'''[a-z]+''¦''o(.)'''})
+int4<10 ~ regexp_count({text}, {'''o''¦''[ab]'''})
+text ~ chr(abs({int4<100}) + 32)
+text ~ format({'''%s|%I|%L''¦''%2$s %1$s %3$s'''}, {text}, 'x', {int4})
+text ~ encode(sha256({text}::bytea), 'hex')
+float8 {'cbrt¦degrees¦radians'}({float8<1000000})
+float8<4 atan2({float8<100}, {float8<100})
+float8<2 {'tanh¦sinh'}({float8<1})
 T coalesce({T}, {T})
 T coalesce({T}, {T}, {T})
 T nullif({T}, {T})
@@ -314,6 +428,13 @@ int2 CASE WHEN {1:int4} BETWEEN -1000 AND 1000 THEN {1}::int2 END
 T CASE WHEN {1:int4<100} <> 0 AND 100 / {1} > 3 THEN {T} ELSE {T} END
 T CASE WHEN {1:int4<100} = 0 OR 100 / {1} > 3 THEN {T} END
 T CASE WHEN {1:int4<100} <> 0 THEN CASE WHEN 50 % {1} = 0 THEN {T} ELSE {T} END END
+int4 CASE WHEN jsonb_typeof({1:jsonb}) = 'array' THEN jsonb_array_length({1}) END
+big CASE WHEN jsonb_typeof({1:jsonb}) = 'number' THEN ({1})::numeric END
+bool CASE WHEN jsonb_typeof({1:jsonb}) = 'boolean' THEN ({1})::bool END
+jsonb CASE WHEN jsonb_typeof({1:jsonb}) IN ('array', 'object') THEN {1} - 'a' END
+jsonb CASE WHEN jsonb_typeof({1:jsonb}) = 'array' THEN {1} - 1 ELSE {jsonb} END
+big CASE WHEN {1:big<100} <> 0 THEN {big<100} / {1} END
+int4s CASE WHEN cardinality({1:int4s}) > 1 THEN trim_array({1}, 1) END
 date CASE WHEN {1:int4} BETWEEN 1 AND 12 THEN make_date(2020, {1}, 1) END
 """
 
@@ -344,6 +465,21 @@ text string_agg({1:text}, {'''-''¦'''''} ORDER BY {1} DESC NULLS LAST)
 int4s array_agg({1:int4} ORDER BY {1})
 int4s array_agg(DISTINCT {1:int4} ORDER BY {1} DESC)
 texts array_agg({1:text} ORDER BY {1} NULLS FIRST)
+big sum({big<1000000})
+big sum({int8})
+big {'avg¦min¦max'}({big})
+big avg({int4})
+big avg(DISTINCT {big<100})
+big {'stddev¦var_pop¦variance¦stddev_pop'}({int4<100})
+big {'stddev¦var_pop'}({big<100})
+interval {'sum¦avg'}({interval})
+interval sum(DISTINCT {interval})
+jsonb jsonb_agg({1:int4} ORDER BY {1})
+jsonb jsonb_agg({1:text} ORDER BY {1} DESC)
+jsonb jsonb_agg(DISTINCT {1:jsonb} ORDER BY {1})
+jsonb jsonb_object_agg({'''k''¦''l'''}, 1)
+float8 {'corr¦regr_slope¦regr_intercept¦regr_r2'}({float8<100}, {float8<100})
+interval percentile_cont(0.5) WITHIN GROUP (ORDER BY {interval})
 float8 percentile_cont({'0¦0.25¦0.5¦1'}) WITHIN GROUP (ORDER BY {float8<100})
 int4 percentile_disc({'0¦0.25¦0.5¦1'}) WITHIN GROUP (ORDER BY {int4})
 text percentile_disc(0.5) WITHIN GROUP (ORDER BY {text})
@@ -373,6 +509,13 @@ M {'min¦max'}({M}) OVER framed
 M {'min¦max'}({M}) OVER any
 bool bool_or({bool}) OVER framed
 text string_agg({text}, ',') OVER framed
+big {'sum¦avg'}({big<100}) OVER framed
+big avg({int4<1000}) OVER any
+interval sum({interval}) OVER framed
+int4s array_agg({int4}) OVER total
+jsonb jsonb_agg({int4}) OVER total
+float8 {'stddev¦var_pop'}({float8<100}) OVER framed
+int4 {'bit_and¦bit_or'}({int4}) OVER framed
 int8 count({T}) FILTER (WHERE {bool}) OVER any
 int8 sum({int4<1000}) FILTER (WHERE {bool}) OVER framed
 """

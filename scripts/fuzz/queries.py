@@ -65,6 +65,32 @@ class QueryGenerator(ExpressionGenerator):
             parts.append(optional(self.final_order(types)))
         return Node(parts), types, ordered
 
+    def modification(self):
+        """A statement that changes a table, and what it returns or leaves; the transaction is for the caller to end."""
+        random = self.random
+        table = random.choice(self.tables)
+        alias = self.alias()
+        columns = [Column(f"{alias}.{c.name}", c.type, c.magnitude, c.is_key) for c in table.columns]
+        scope = Scope(columns, size=table.size, depth=1)
+        kind = random.choice(["UPDATE", "UPDATE", "DELETE", "INSERT"])
+        where = optional(" WHERE ", self.value("bool", scope, 3)) if self.chance(0.8) else ""
+        chosen = random.sample(table.columns[1:], min(len(table.columns) - 1, random.choice([1, 1, 2, 3])))
+        if kind == "UPDATE":
+            changes = [Node([f"{column.name} = ", self.value(column.type, scope, 3)]) for column in chosen]
+            parts = [f"UPDATE {table.name} AS {alias} SET ", items(changes), where]
+        elif kind == "DELETE":
+            parts = [f"DELETE FROM {table.name} AS {alias}", where]
+        else:
+            body, _ = self.query_of(["int4"] + [column.type for column in chosen], Scope([], depth=1))
+            names = ", ".join(["id"] + [column.name for column in chosen])
+            parts = [f"INSERT INTO {table.name} AS {alias} ({names}) ", body]
+        if self.chance(0.5):
+            scope.allows_subqueries = False
+            parts += [" RETURNING ", items([self.value(self.some_type(), scope, 2) for _ in range(2)])]
+        else:
+            parts.append(f"; SELECT * FROM {table.name}")
+        return Node(["BEGIN; ", *parts])
+
     def final_order(self, types):
         keys = [f"{position + 1}{self.direction()}" for position in range(len(types))]
         if len(keys) > 1 and self.chance(0.3):
@@ -177,6 +203,10 @@ class QueryGenerator(ExpressionGenerator):
         groups.allows_subqueries = self.chance(0.3)
         groups.calls.append(lambda type, limit: self.aggregate(type, scope, limit, random.choice([0, 1, 2])))
         shape = random.random()
+        if keys and shape >= 0.7:
+            chosen = ", ".join(key.name for key in random.sample(keys, random.randint(1, len(keys))))
+            groups.calls.append(lambda type, limit: expression(type, f"GROUPING({chosen})")
+                                if type == "int4" and self.chance(0.5) else self.aggregate(type, scope, limit, 1))
         # Grouping sets give rows with equal keys, which a window may see in any order.
         if keys and shape < 0.7 and self.chance(0.3):
             groups.calls.append(lambda type, limit: self.window_over_groups(type, limit, groups, scope))
@@ -187,11 +217,15 @@ class QueryGenerator(ExpressionGenerator):
             if shape < 0.7:
                 parts.append(f" GROUP BY {', '.join(names)}")
             elif shape < 0.8:
-                parts.append(f" GROUP BY ROLLUP ({', '.join(names)})")
+                first = f"{names[0]}, " if len(names) > 1 and self.chance(0.3) else ""
+                distinct = "DISTINCT " if self.chance(0.15) else ""
+                parts.append(f" GROUP BY {distinct}{first}ROLLUP ({', '.join(names[1:] if first else names)})")
             elif shape < 0.9:
                 parts.append(f" GROUP BY CUBE ({', '.join(names)})")
             else:
                 sets = ["()"] + [f"({name})" for name in names] + [f"({', '.join(names)})"]
+                if len(names) > 1 and self.chance(0.5):
+                    sets += [f"ROLLUP ({', '.join(names)})", f"CUBE ({names[0]})"]
                 random.shuffle(sets)
                 parts.append(f" GROUP BY GROUPING SETS ({', '.join(sets[:3])})")
         if self.chance(0.3):
@@ -297,7 +331,22 @@ class QueryGenerator(ExpressionGenerator):
             type = "int4" if values.type == "int4s" else "text"
             return Relation(Node(["unnest(", values, f") WITH ORDINALITY AS {alias}(u, n)"]), alias,
                             [Column(f"{alias}.u", type), Column(f"{alias}.n", "int8", is_key=True)], 4)
+        if choice < 0.45:
+            values = self.value("jsonb", Scope([], around.outer, depth=9), 1)
+            case = Node(["CASE jsonb_typeof(", str(values), ") WHEN 'array' THEN ", str(values), " ELSE '[1, null]' END"])
+            return Relation(Node(["jsonb_array_elements(", case, f") WITH ORDINALITY AS {alias}(u, n)"]), alias,
+                            [Column(f"{alias}.u", "jsonb"), Column(f"{alias}.n", "int8", is_key=True)], 4)
+        if choice < 0.455:
+            lists = [self.value(type, Scope([], around.outer, depth=9), 1) for type in ("int4s", "texts")]
+            return Relation(Node(["unnest(", lists[0], ", ", lists[1], f") WITH ORDINALITY AS {alias}(u, v, n)"]), alias,
+                            [Column(f"{alias}.u", "int4"), Column(f"{alias}.v", "text"),
+                             Column(f"{alias}.n", "int8", is_key=True)], 4)
         if choice < 0.46:
+            step, zone = random.choice([("6 hours", ""), ("1 day", ""), ("1 month", "tz"), ("1 day", "tz")])
+            kind = f"timestamp{zone}"
+            return Relation(Node([f"generate_series('2020-03-20'::{kind}, '2020-04-02'::{kind}, INTERVAL '{step}') "
+                                  f"AS {alias}(g)"]), alias, [Column(f"{alias}.g", kind, is_key=True)], 60)
+        if choice < 0.48:
             stop = random.choice([0, 1, 5, 20])
             return Relation(Node([f"generate_series(1, {stop}) AS {alias}(g)"]), alias,
                             [Column(f"{alias}.g", "int4", magnitude=20, is_key=True)], stop)
@@ -335,6 +384,11 @@ class QueryGenerator(ExpressionGenerator):
         order = self.total_order(rows)
         if order is None:
             return None
+        if type in ("int4s", "texts") and self.chance(0.6):
+            self.is_common = False
+            output = self.value("int4" if type == "int4s" else "text", rows, 2)
+            return expression(type, "ARRAY(", query("SELECT ", output, " FROM ", relation, where, " ORDER BY ", order,
+                                                    " LIMIT 3"), ")")
         output = self.value(type, rows, 2)
         return expression(type, "(", query("SELECT ", output, " FROM ", relation, where, " ORDER BY ", order,
                                            " LIMIT 1"), ")")

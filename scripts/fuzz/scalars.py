@@ -53,6 +53,17 @@ def small_numeric(random):
                           f".{random.randint(0, 99):02}"])
 
 
+def exact(random):
+    return random.choice(["0", "1.10", "(-7.50)", "12345678901234567890.123456789", "(-0.000000000000000000001)", "1e25",
+                          "'NaN'", "'Infinity'", "100", "2.000", f"{random.randint(0, 9999)}.{random.randint(0, 9999):04}",
+                          ]) + "::numeric"
+
+
+def small_exact(random):
+    return random.choice(["0", "1.0", "1.5", "(-2.25)", "99.999", "(-0.001)", "3.000", "7",
+                          f"{random.randint(0, 99)}.{random.randint(0, 999):03}"]) + "::numeric"
+
+
 def double(cast):
     def values(random):
         if random.random() < 0.06:
@@ -89,6 +100,19 @@ def interval(random):
     return random.choice(["INTERVAL '1 day'", "INTERVAL '2 hours 30 minutes'", "INTERVAL '1 month'", "INTERVAL '-3 days'",
                           "INTERVAL '1 year 2 months 3 days 04:05:06.789'", "INTERVAL '0'", "INTERVAL '15 seconds'",
                           f"INTERVAL '{random.randint(-20, 20)} days'"])
+
+
+DOCUMENTS = ["null", "true", "1", "1.50", "-0.0", "1e3", '"a"', '"日"', '""', "[]", "{}", '[1, 2, "a", null]', '[[1], [2, 3]]',
+             '{"a": 1, "b": [1, {"c": null}], "c": "x"}', '{"a": {"b": {"c": [10, 20]}}}', '{"b": 2, "a": 1}',
+             '[{"a": 1}, {"a": 2.0, "b": false}]', '{"a": "12", "b": null}', '{"long key": "averylongstringthatdoesnotfit"}']
+
+
+def document(random):
+    return f"'{random.choice(DOCUMENTS)}'::jsonb"
+
+
+def time_with_zone(random):
+    return f"TIMETZ '{time_of(random)}{random.choice(['+00', '+02', '-05:30', '+14'])}'"
 
 
 def bytes_of(random):
@@ -128,13 +152,16 @@ ALL = [
     Type("timestamptz", "timestamptz", "TIMESTAMPTZ '2020-01-01 00:00:00+00'",
          lambda random: f"TIMESTAMPTZ '{date_of(random)} {time_of(random)}+00'"),
     Type("interval", "interval", "INTERVAL '1 day'", interval),
+    Type("big", "numeric", "1.5::numeric", exact, small_exact),
+    Type("timetz", "timetz", "TIMETZ '00:00:00+00'", time_with_zone),
+    Type("jsonb", "jsonb", "'1'::jsonb", document),
     Type("uuid", "uuid", "'00000000-0000-0000-0000-000000000001'::uuid", uuid),
     Type("int4s", "int4[]", "ARRAY[1]", array(small_integer(""), "::int4[]")),
     Type("texts", "text[]", "ARRAY['a'::text]", array(text(""), "::text[]")),
 ]
 
 TYPES = {type.name: type for type in ALL}
-NUMBERS = ["int2", "int4", "int8", "num", "float4", "float8"]
+NUMBERS = ["int2", "int4", "int8", "num", "big", "float4", "float8"]
 INTEGERS = ["int2", "int4", "int8"]
 TEXTS = ["text", "varchar", "char"]
 TIMES = ["date", "time", "timestamp", "timestamptz"]

@@ -71,6 +71,8 @@ class Server:
     def ask(self, sql):
         try:
             result = self.result_of(sql)
+            if self.connection.transaction_status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR):
+                self.connection.exec_(b"ROLLBACK")
         except OperationalError:
             raise ServerLost(self.name) from None
         if self.connection.status != pq.ConnStatus.OK:

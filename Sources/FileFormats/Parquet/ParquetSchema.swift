@@ -89,13 +89,15 @@ enum ParquetSchemaTree {
     /// Lists, maps and structs: listed with a type that says what they are, but not read.
     private static func nested(_ elements: [ParquetSchemaElement], _ start: Int, leaf: Int) -> ParquetColumn {
         let element = elements[start]
-        var type = DataType.json
+        let type: DataType
         if element.repetition == 2, element.physical != nil {
             type = .array(column(element, leaf: leaf).type)
         } else if element.logicalType == .list || element.convertedType == 3, start + 2 < elements.count,
             elements[start + 1].childCount == 1, elements[start + 2].physical != nil
         {
             type = .array(column(elements[start + 2], leaf: leaf).type)
+        } else {
+            type = .json
         }
         return ParquetColumn(
             name: element.name, type: type, isNullable: true, leaf: leaf, physical: .byteArray, typeLength: 0,

@@ -58,7 +58,8 @@ private final class TableFunctionOperator: PushOperator {
         let values = try arguments.evaluate(batch)
         for row in 0..<batch.rowCount {
             var ordinal: Int64 = 0
-            try function.evaluate(values.map { $0.value(at: row) }, arguments.types) { produced in
+            let given = values.map { $0.value(at: row) }
+            try function.evaluate(given, arguments.types, task.environment.evaluationContext) { produced in
                 try task.checkCancellation()
                 try give(batch, row, produced, after: ordinal)
                 ordinal += Int64(produced.rowCount)

@@ -253,10 +253,10 @@ struct PercentileAggregate: BoxLogic {
             let share = position - Double(low)
             let a = vector.values(IntervalValue.self)[order[low]]
             let b = vector.values(IntervalValue.self)[order[min(low + 1, count - 1)]]
-            let from = Double(a.comparisonMicroseconds)
-            let to = Double(b.comparisonMicroseconds)
-            result.values(IntervalValue.self)[row] =
-                share == 0 ? a : IntervalValue(microseconds: Int64((from + (to - from) * share).rounded()))
+            guard let between = share == 0 ? a : DateArithmetic.interpolated(a, b, share) else {
+                throw QueryError(.datetimeFieldOverflow, "interval out of range")
+            }
+            result.values(IntervalValue.self)[row] = between
         }
     }
 }

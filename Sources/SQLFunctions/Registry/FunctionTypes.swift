@@ -233,7 +233,10 @@ package struct TableFunction: Sendable {
     package var documentation: FunctionDocumentation
     /// All rows for one set of arguments, in batches.
     package var evaluate:
-        @Sendable (_ arguments: [ScalarValue], _ types: [DataType], _ emit: (Batch) throws -> Void) throws -> Void
+        @Sendable (
+            _ arguments: [ScalarValue], _ types: [DataType], _ context: EvaluationContext,
+            _ emit: (Batch) throws -> Void
+        ) throws -> Void
 
     package init(
         _ name: String, _ parameters: [ParameterType], resultFields: @escaping @Sendable ([DataType]) throws -> [Field],
@@ -244,6 +247,22 @@ package struct TableFunction: Sendable {
         self.parameters = parameters
         self.resultFields = resultFields
         self.documentation = documentation
-        self.evaluate = evaluate
+        self.evaluate = { arguments, types, _, emit in try evaluate(arguments, types, emit) }
+    }
+
+    /// A function whose rows depend on the session.
+    package init(
+        _ name: String, _ parameters: [ParameterType], resultFields: @escaping @Sendable ([DataType]) throws -> [Field],
+        documentation: FunctionDocumentation,
+        evaluateInSession:
+            @escaping @Sendable (
+                [ScalarValue], [DataType], EvaluationContext, (Batch) throws -> Void
+            ) throws -> Void
+    ) {
+        self.name = name
+        self.parameters = parameters
+        self.resultFields = resultFields
+        self.documentation = documentation
+        self.evaluate = evaluateInSession
     }
 }

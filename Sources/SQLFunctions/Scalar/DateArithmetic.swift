@@ -204,17 +204,38 @@ enum DateArithmetic {
         let zone = TimeZoneData.named(context.timeZone) ?? .utc
         return try Kernel.checkedBinary(times, intervals, .timestampTZ, count) {
             (time: Int64, interval: IntervalValue, failed: inout UInt8) -> Int64 in
-            var step = subtracts ? negated(interval, &failed) : interval
-            let microseconds = step.microseconds
-            var moment = time
-            if step.months != 0 || step.days != 0 {
-                step.microseconds = 0
-                moment = zone.moment(ofLocal: add(step, to: zone.localTime(of: time), &failed))
-            }
-            return add(IntervalValue(microseconds: microseconds), to: moment, &failed)
+            sum(time, subtracts ? negated(interval, &failed) : interval, in: zone, &failed)
         } error: { _ in
             outOfRange("timestamp")
         }
+    }
+
+    /// A moment and an interval: months and days by the zone's calendar, then the exact time.
+    static func sum(_ time: Int64, _ interval: IntervalValue, in zone: TimeZoneData, _ failed: inout UInt8) -> Int64 {
+        var step = interval
+        let microseconds = step.microseconds
+        var moment = time
+        if step.months != 0 || step.days != 0 {
+            step.microseconds = 0
+            moment = zone.moment(ofLocal: add(step, to: zone.localTime(of: time), &failed))
+        }
+        return add(IntervalValue(microseconds: microseconds), to: moment, &failed)
+    }
+
+    /// The interval at a share of the way from one to another; `nil` if it is out of range.
+    static func interpolated(_ from: IntervalValue, _ to: IntervalValue, _ share: Double) -> IntervalValue? {
+        var failed: UInt8 = 0
+        let way = multiplied(sum(to, negated(from, &failed), &failed), share, &failed)
+        let result = sum(way, from, &failed)
+        return failed == 0 ? result : nil
+    }
+
+    private static func sum(_ a: IntervalValue, _ b: IntervalValue, _ failed: inout UInt8) -> IntervalValue {
+        let (months, overflow1) = a.months.addingReportingOverflow(b.months)
+        let (days, overflow2) = a.days.addingReportingOverflow(b.days)
+        let (microseconds, overflow3) = a.microseconds.addingReportingOverflow(b.microseconds)
+        failed |= flag(overflow1) | flag(overflow2) | flag(overflow3)
+        return IntervalValue(months: months, days: days, microseconds: microseconds)
     }
 
     private static func registerIntervals(in registry: FunctionRegistry) {

@@ -66,7 +66,7 @@ enum MathFunctions {
         }
         registry.scalar("sign", [.float64], .float64, text("-1, 0 or 1.", "sign(-8.4::float8)", "-1")) {
             arguments, type, count, _ in
-            Kernel.unary(arguments, type, count) { (x: Double) -> Double in x > 0 ? 1 : x < 0 ? -1 : x }
+            Kernel.unary(arguments, type, count) { (x: Double) -> Double in x > 0 ? 1 : x < 0 ? -1 : 0 }
         }
         registry.scalar(
             "sign", [.anyDecimal], .decimal(precision: 1, scale: 0), text("-1, 0 or 1.", "sign(-8.4)", "-1")

@@ -123,22 +123,38 @@ enum TableFunctions {
 
     private static func registerTimeSeries(in registry: FunctionRegistry) {
         for type in [DataType.timestamp, .timestampTZ] {
-            add(
-                registry, "generate_series", [.exact(type), .exact(type), .interval], "generate_series",
-                typed: { _ in type },
-                "Moments from the first to the second, both included."
-            ) { arguments, type, _, emit in
-                guard case .interval(let step) = arguments[2] else { return }
-                let length = step.comparisonMicroseconds
-                if length == 0 { throw zeroStep }
-                let to = integer(arguments[1])
-                var next: Int64? = integer(arguments[0])
-                try emitAll(type, emit) {
-                    guard let current = next, length > 0 ? current <= to : current >= to else { return nil }
-                    next = CivilCalendar.add(step, to: current)
-                    return .integer(current)
-                }
-            }
+            registry.register(
+                TableFunction(
+                    "generate_series", [.exact(type), .exact(type), .interval],
+                    resultFields: { _ in [Field(name: "generate_series", type: type)] },
+                    documentation: text(
+                        type == .timestamp
+                            ? "Moments from the first to the second, both included."
+                            : "Moments from the first to the second, both included, by the session's calendar."),
+                    evaluateInSession: { arguments, _, context, emit in
+                        if arguments.contains(where: \.isNull) { return }
+                        guard case .interval(let step) = arguments[2] else { return }
+                        let zone = type == .timestampTZ ? TimeZoneData.named(context.timeZone) : nil
+                        try emitMoments(type, arguments, by: step, in: zone ?? .utc, emit)
+                    }))
+        }
+    }
+
+    private static func emitMoments(
+        _ type: DataType, _ bounds: [ScalarValue], by step: IntervalValue, in zone: TimeZoneData,
+        _ emit: (Batch) throws -> Void
+    ) throws {
+        let length = step.comparisonMicroseconds
+        if length == 0 { throw zeroStep }
+        var next = integer(bounds[0])
+        let to = integer(bounds[1])
+        try emitAll(type, emit) {
+            let current = next
+            guard length > 0 ? current <= to : current >= to else { return nil }
+            var failed: UInt8 = 0
+            next = DateArithmetic.sum(current, step, in: zone, &failed)
+            if failed != 0 { throw QueryError(.datetimeFieldOverflow, "timestamp out of range") }
+            return .integer(current)
         }
     }
 

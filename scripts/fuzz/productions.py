@@ -377,7 +377,7 @@ interval ~ age({timestamptz}, {timestamptz})
 interval ~ date_trunc({'''hour''¦''day''¦''month'''}, {interval})
 interval ~ ({date} - {timestamp})
 interval ! {text}::interval
-bool (({timestamp}, {interval}) OVERLAPS ({timestamp}, {interval}))
+bool ! (({timestamp}, {interval}) OVERLAPS ({timestamp}, {interval}))
 int4s ~ array_prepend({int4}, {int4s})
 int4s ~ array_replace({int4s}, {int4}, {int4})
 int4s ~ array_positions({int4s}, {int4})

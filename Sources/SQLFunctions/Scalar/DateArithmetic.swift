@@ -316,11 +316,16 @@ enum DateArithmetic {
         let days = scaled(Double(x.days))
         let microseconds = scaled(Double(x.microseconds))
         let wholeMonths = months.rounded(.towardZero)
-        let daysOfMonths = ((months - wholeMonths) * 30 * 1e6).rounded() / 1e6
+        let daysOfMonths = roundedToMillionths((months - wholeMonths) * 30)
         let wholeDays = days.rounded(.towardZero)
-        let extraDays = daysOfMonths.rounded(.towardZero)
-        let secondsOfDays = (days - wholeDays + daysOfMonths - extraDays) * 86_400_000_000
-        let total = (microseconds + secondsOfDays).rounded(.toNearestOrEven)
+        var extraDays = daysOfMonths.rounded(.towardZero)
+        var secondsOfDays = roundedToMillionths((days - wholeDays + daysOfMonths - extraDays) * 86_400)
+        if abs(secondsOfDays) >= 86_400 {
+            let carried = (secondsOfDays / 86_400).rounded(.towardZero)
+            extraDays += carried
+            secondsOfDays -= carried * 86_400
+        }
+        let total = (microseconds + secondsOfDays * 1_000_000).rounded(.toNearestOrEven)
         guard let m = Int32(exactly: wholeMonths), let d = Int32(exactly: wholeDays + extraDays),
             let u = Int64(exactly: total)
         else {
@@ -328,6 +333,11 @@ enum DateArithmetic {
             return x
         }
         return IntervalValue(months: m, days: d, microseconds: u)
+    }
+
+    /// Each part is rounded by itself before the parts are added, as PostgreSQL does it: the last digit depends on that.
+    private static func roundedToMillionths(_ value: Double) -> Double {
+        (value * 1_000_000).rounded(.toNearestOrEven) / 1_000_000
     }
 
     private static func registerTimes(in registry: FunctionRegistry) {

@@ -34,24 +34,10 @@ struct RowSort {
             entries[index] = SortEntry(prefix: values[index], row: UInt32(truncatingIfNeeded: start + index))
         }
         run.radixSort()
-        if !encoder.isExact { sortTies(run) }
-        return run
-    }
-
-    private func sortTies(_ run: SortRun) {
-        let entries = run.entries
-        var start = 0
-        while start < run.count {
-            var end = start + 1
-            while end < run.count && entries[end].prefix == entries[start].prefix { end += 1 }
-            if end - start > 1 {
-                var ties = UnsafeMutableBufferPointer(start: entries + start, count: end - start)
-                ties.sort { a, b in
-                    comparator.compare(keys, Int(a.row), keys, Int(b.row)) < 0
-                }
-            }
-            start = end
+        if !encoder.isExact {
+            run.sortTies { comparator.compare(keys, Int($0.row), keys, Int($1.row)) < 0 }
         }
+        return run
     }
 
     func isOrdered(_ a: SortEntry, _ b: SortEntry) -> Bool {
@@ -115,6 +101,21 @@ final class SortRun: @unchecked Sendable {
     init(count: Int) {
         buffer = Buffer(byteCount: max(1, count) * MemoryLayout<SortEntry>.stride)
         self.count = count
+    }
+
+    /// Sorts entries with equal prefixes among themselves.
+    func sortTies(_ isBefore: (SortEntry, SortEntry) -> Bool) {
+        let entries = entries
+        var start = 0
+        while start < count {
+            var end = start + 1
+            while end < count && entries[end].prefix == entries[start].prefix { end += 1 }
+            if end - start > 1 {
+                var ties = UnsafeMutableBufferPointer(start: entries + start, count: end - start)
+                ties.sort(by: isBefore)
+            }
+            start = end
+        }
     }
 
     /// Least significant digit first, eight bits a digit; digits that are the same everywhere are skipped.

@@ -21,6 +21,8 @@ struct SortPrefixEncoder: Sendable {
     private let keys: [Key]
     /// Whether rows with equal prefixes are equal in all keys.
     let isExact: Bool
+    /// Bits from the top that tell anything; those below are zero.
+    let usedBits: Int
 
     init(_ sortKeys: [SortKey]) {
         var keys: [Key] = []
@@ -47,6 +49,7 @@ struct SortPrefixEncoder: Sendable {
         }
         self.keys = keys
         self.isExact = isExact
+        usedBits = 64 - left
     }
 
     private static func width(_ type: DataType) -> (bits: Int, isLossless: Bool) {

@@ -17,17 +17,13 @@ struct RangeKey {
     private let isNull: [Bool]
     private let isDescending: Bool
     private let type: DataType
-    /// The rows that are not null.
-    private let known: Range<Int>
 
-    /// `vector` is the key over the partition's rows, flat.
+    /// `vector` is the key over rows of whole partitions, flat.
     init(_ vector: Vector, isDescending: Bool) throws {
         type = vector.type
         self.isDescending = isDescending
         let isNull = (0..<vector.count).map { vector.isNull($0) }
         self.isNull = isNull
-        let first = isNull.firstIndex(of: false) ?? 0
-        known = first..<(isNull.lastIndex(of: false).map { $0 + 1 } ?? first)
         if vector.type.isFloat {
             values = .floats(
                 (0..<vector.count).map { row in
@@ -61,15 +57,23 @@ struct RangeKey {
             })
     }
 
+    /// The rows of a partition whose key is not null: they follow on one another.
+    func known(in partition: Range<Int>) -> Range<Int> {
+        let first = partition.first { !isNull[$0] } ?? partition.lowerBound
+        return first..<(partition.last { !isNull[$0] }.map { $0 + 1 } ?? first)
+    }
+
     /// The first row of a frame that begins, or the one behind the last of a frame that ends, at an offset from the row's
-    /// own key.
-    func position(row: Int, offset: ScalarValue?, isFollowing: Bool, isStart: Bool, peers: WindowPeers) throws -> Int {
+    /// own key. `known` are the rows of its partition that are not null.
+    func position(
+        row: Int, offset: ScalarValue?, isFollowing: Bool, isStart: Bool, peers: Range<Int>, known: Range<Int>
+    ) throws -> Int {
         // NULLs are only peers of each other.
-        if isNull[row] { return Int(isStart ? peers.start[row] : peers.end[row]) }
+        if isNull[row] { return isStart ? peers.lowerBound : peers.upperBound }
         switch values {
         case .exact(let numbers):
             let target = try exactTarget(numbers[row], offset, isFollowing: isFollowing)
-            return search(isStart) { numbers[$0] < target ? -1 : numbers[$0] == target ? 0 : 1 }
+            return search(known, isStart) { numbers[$0] < target ? -1 : numbers[$0] == target ? 0 : 1 }
         case .numerics(let numbers):
             guard case .bytes(let bytes) = offset ?? .null else { throw Self.missingOffset }
             let distance = NumericBlob.value(bytes)
@@ -77,18 +81,18 @@ struct RangeKey {
             let base = numbers[row]
             let target = isFollowing ? NumericValue.sum(base, distance) : NumericValue.difference(base, distance)
             // NaN is a peer of NaN alone; in descending order it comes first, and it has no sign to turn.
-            return search(isStart) { NumericValue.compare(numbers[$0], target) }
+            return search(known, isStart) { NumericValue.compare(numbers[$0], target) }
         case .floats(let numbers):
             guard case .float(let distance) = offset ?? .null else { throw Self.missingOffset }
             guard !distance.isNaN else { throw Self.negativeOffset }
             guard distance >= 0 else { throw Self.negativeOffset }
             let base = numbers[row]
             // Rows whose key is not a number are in range of each other only.
-            if base.isNaN { return Int(isStart ? peers.start[row] : peers.end[row]) }
+            if base.isNaN { return isStart ? peers.lowerBound : peers.upperBound }
             var target = isFollowing ? base + distance : base - distance
             // An infinite way from an infinity leads everywhere.
             if target.isNaN { target = isStart ? -Double.infinity : .infinity }
-            return search(isStart) { index in
+            return search(known, isStart) { index in
                 let value = numbers[index]
                 if value.isNaN { return isDescending ? -1 : 1 }
                 return value < target ? -1 : value == target ? 0 : 1
@@ -136,7 +140,7 @@ struct RangeKey {
     }
 
     /// First row not below the target (start), or first row above it (end), among the rows that are not null.
-    private func search(_ isStart: Bool, _ compare: (Int) -> Int) -> Int {
+    private func search(_ known: Range<Int>, _ isStart: Bool, _ compare: (Int) -> Int) -> Int {
         var low = known.lowerBound
         var high = known.upperBound
         while low < high {

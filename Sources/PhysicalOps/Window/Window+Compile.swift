@@ -1,7 +1,10 @@
-// How a Window node becomes pipelines: one collects the rows, they are sorted by partition and order, and a source works
-// partition by partition.
+// How a Window node becomes pipelines: one collects the rows, which are spread by their partition keys; drivers of another
+// take part after part, sort it, and evaluate the calls for many partitions at a time.
 //
-//   WindowSink         collects and sorts
+//   WindowSink         collects and spreads, or sorts what is one partition
+//   WindowPartitioner  rows by the hash of their partition keys
+//   WindowSort         the order within a part
+//   WindowBlock        sorted partitions, and where partitions and peers begin
 //   WindowSource       evaluates the calls of whole partitions and gives the rows
 //   WindowFrames       which rows belong to each row's frame
 //   WindowAggregate    aggregates over frames
@@ -35,8 +38,6 @@ struct WindowLayout: Sendable {
     let partitions: [Int]
     let ordering: [Int]
     let calls: [Call]
-    /// Partition keys, then sort keys: the order in which rows are laid out.
-    let sortKeys: [SortKey]
 
     init(plan: WindowNode) {
         self.plan = plan
@@ -56,22 +57,28 @@ struct WindowLayout: Sendable {
         }
         self.computed = computed
         storedTypes = inputTypes + computed.map(\.type)
-        sortKeys = plan.partitions.map { SortKey($0) } + plan.ordering
     }
-
-    var sortPositions: [Int] { partitions + ordering }
 }
 
 /// What the operators of one window node share. The gate behind the sink orders the accesses, hence unchecked.
 final class WindowShared: @unchecked Sendable {
     let layout: WindowLayout
     let task: TaskContext
-    var result: SortResult?
-    /// Where partitions begin in the sorted order, and the end behind the last.
-    var bounds: [Int] = []
+    var store: RowStore?
+    /// Rows by part, if there are partition keys; else all rows as one partition.
+    var partitioner: WindowPartitioner?
+    var whole: WindowBlock?
+    var reservation: MemoryReservation?
 
     init(layout: WindowLayout, task: TaskContext) {
         self.layout = layout
         self.task = task
+    }
+
+    func drop() {
+        store = nil
+        partitioner = nil
+        whole = nil
+        reservation = nil
     }
 }

@@ -4,97 +4,101 @@ import Columnar
 import Diagnostics
 import QueryPlan
 
-/// One partition as frames see it: peers, and the sort key for RANGE with offsets. Positions are within the partition.
-struct WindowPeers {
-    let rowCount: Int
-    /// For each row, the first of its peers and the one behind the last.
-    let start: [Int32]
-    let end: [Int32]
-
-    /// `isPeer(i)` says whether row i ties with row i - 1 in the ordering.
-    init(rowCount: Int, isPeer: (Int) -> Bool) {
-        self.rowCount = rowCount
-        var start = [Int32](repeating: 0, count: rowCount)
-        var end = [Int32](repeating: 0, count: rowCount)
-        var first = 0
-        for row in 0..<rowCount {
-            if row > 0 && !isPeer(row) {
-                for peer in first..<row { end[peer] = Int32(row) }
-                first = row
-            }
-            start[row] = Int32(first)
-        }
-        for peer in first..<rowCount { end[peer] = Int32(rowCount) }
-        self.start = start
-        self.end = end
-    }
-}
-
-/// Frames of one call over one partition: half-open ranges.
+/// Frames of one call over whole partitions: half-open ranges within the row's partition.
 struct WindowFrames {
     let start: [Int32]
     let end: [Int32]
 
-    /// Offsets are the values of the frame's bound expressions.
+    /// `orderKey` is needed for RANGE with an offset.
     init(
-        _ frame: WindowFrame, startOffset: ScalarValue?, endOffset: ScalarValue?, peers: WindowPeers,
+        _ frame: WindowFrame, startOffset: ScalarValue?, endOffset: ScalarValue?, geometry: WindowGeometry,
         orderKey: RangeKey?
     ) throws {
-        let count = peers.rowCount
-        var start = [Int32](repeating: 0, count: count)
-        var end = [Int32](repeating: Int32(count), count: count)
-        let groups = frame.unit == .groups ? GroupIndex(peers) : nil
-        for row in 0..<count {
-            let from = try Self.position(
-                frame.start, isStart: true, row, frame.unit, startOffset, peers, groups, orderKey)
-            let to = try Self.position(frame.end, isStart: false, row, frame.unit, endOffset, peers, groups, orderKey)
-            start[row] = Int32(max(0, min(count, from)))
-            end[row] = Int32(max(Int(start[row]), min(count, to)))
-        }
-        self.start = start
-        self.end = end
+        let from = try Self.positions(frame.start, frame.unit, startOffset, isStart: true, geometry, orderKey)
+        var to = try Self.positions(frame.end, frame.unit, endOffset, isStart: false, geometry, orderKey)
+        // A frame that ends before it begins is empty.
+        for row in 0..<geometry.rowCount { to[row] = max(from[row], to[row]) }
+        start = from
+        end = to
     }
 
-    /// The first row of the frame, or the row behind its last.
-    private static func position(
-        _ bound: FrameBound, isStart: Bool, _ row: Int, _ unit: WindowFrame.Unit, _ offset: ScalarValue?,
-        _ peers: WindowPeers, _ groups: GroupIndex?, _ key: RangeKey?
-    ) throws -> Int {
+    /// For each row the first row of the frame, or the row behind its last, within the partition.
+    static func positions(
+        _ bound: FrameBound, _ unit: WindowFrame.Unit, _ offset: ScalarValue?, isStart: Bool,
+        _ geometry: WindowGeometry,
+        _ key: RangeKey?
+    ) throws -> [Int32] {
+        let count = geometry.rowCount
         switch bound {
-        case .unboundedPreceding: return 0
-        case .unboundedFollowing: return peers.rowCount
+        case .unboundedPreceding: return geometry.partitionStart
+        case .unboundedFollowing: return geometry.partitionEnd
         case .currentRow:
-            if unit == .rows { return isStart ? row : row + 1 }
-            return Int(isStart ? peers.start[row] : peers.end[row])
+            if unit != .rows { return isStart ? geometry.peerStart : geometry.peerEnd }
+            return isStart ? Array(0..<Int32(count)) : Array(1..<Int32(count) + 1)
         case .preceding, .following:
             var isFollowing = false
             if case .following = bound { isFollowing = true }
             switch unit {
-            case .rows:
-                let distance = try rowOffset(offset)
-                let (target, overflow) =
-                    isFollowing
-                    ? row.addingReportingOverflow(distance) : row.subtractingReportingOverflow(distance)
-                if overflow { return isFollowing ? peers.rowCount : 0 }
-                return isStart ? target : target + 1
-            case .groups:
-                guard let groups else { return 0 }
-                let distance = try rowOffset(offset)
-                let group = groups.group(of: row)
-                let (target, overflow) =
-                    isFollowing
-                    ? group.addingReportingOverflow(distance) : group.subtractingReportingOverflow(distance)
-                if overflow { return isFollowing ? peers.rowCount : 0 }
-                return isStart ? groups.start(target) : groups.end(target)
+            case .rows: return try rows(rowOffset(offset), isFollowing, isStart, geometry)
+            case .groups: return try groups(rowOffset(offset), isFollowing, isStart, geometry)
             case .range:
                 guard let key else {
                     throw QueryError(
                         .windowingError, "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column")
                 }
-                return try key.position(
-                    row: row, offset: offset, isFollowing: isFollowing, isStart: isStart, peers: peers)
+                return try range(key, offset, isFollowing, isStart, geometry)
             }
         }
+    }
+
+    private static func rows(
+        _ distance: Int, _ isFollowing: Bool, _ isStart: Bool, _ geometry: WindowGeometry
+    ) throws -> [Int32] {
+        // No partition has more rows.
+        let step = min(distance, geometry.rowCount) * (isFollowing ? 1 : -1) + (isStart ? 0 : 1)
+        let (starts, ends) = (geometry.partitionStart, geometry.partitionEnd)
+        return [Int32](unsafeUninitializedCapacity: geometry.rowCount) { target, initialized in
+            for row in 0..<geometry.rowCount {
+                target[row] = max(starts[row], min(ends[row], Int32(clamping: row + step)))
+            }
+            initialized = geometry.rowCount
+        }
+    }
+
+    private static func groups(
+        _ distance: Int, _ isFollowing: Bool, _ isStart: Bool, _ geometry: WindowGeometry
+    ) throws -> [Int32] {
+        // Peer groups by number, over all partitions.
+        var starts: [Int32] = []
+        var groupOfRow = [Int](repeating: 0, count: geometry.rowCount)
+        for row in 0..<geometry.rowCount {
+            if Int(geometry.peerStart[row]) == row { starts.append(Int32(row)) }
+            groupOfRow[row] = starts.count - 1
+        }
+        starts.append(Int32(geometry.rowCount))
+        let step = min(distance, geometry.rowCount) * (isFollowing ? 1 : -1)
+        return (0..<geometry.rowCount).map { row in
+            let (low, high) = (geometry.partitionStart[row], geometry.partitionEnd[row])
+            let group = groupOfRow[row] + step + (isStart ? 0 : 1)
+            let position = group < 0 ? 0 : group >= starts.count ? Int32(geometry.rowCount) : starts[group]
+            return max(low, min(high, position))
+        }
+    }
+
+    private static func range(
+        _ key: RangeKey, _ offset: ScalarValue?, _ isFollowing: Bool, _ isStart: Bool, _ geometry: WindowGeometry
+    ) throws -> [Int32] {
+        var positions = [Int32](repeating: 0, count: geometry.rowCount)
+        for partition in geometry.partitions {
+            let known = key.known(in: partition)
+            for row in partition {
+                let peers = Int(geometry.peerStart[row])..<Int(geometry.peerEnd[row])
+                let position = try key.position(
+                    row: row, offset: offset, isFollowing: isFollowing, isStart: isStart, peers: peers, known: known)
+                positions[row] = Int32(max(partition.lowerBound, min(partition.upperBound, position)))
+            }
+        }
+        return positions
     }
 
     private static func rowOffset(_ value: ScalarValue?) throws -> Int {
@@ -106,24 +110,4 @@ struct WindowFrames {
         }
         return Int(number)
     }
-}
-
-/// Peer groups by number.
-private struct GroupIndex {
-    private var starts: [Int] = []
-    private var groupOfRow: [Int32]
-    private let rowCount: Int
-
-    init(_ peers: WindowPeers) {
-        rowCount = peers.rowCount
-        groupOfRow = [Int32](repeating: 0, count: peers.rowCount)
-        for row in 0..<peers.rowCount {
-            if Int(peers.start[row]) == row { starts.append(row) }
-            groupOfRow[row] = Int32(starts.count - 1)
-        }
-    }
-
-    func group(of row: Int) -> Int { Int(groupOfRow[row]) }
-    func start(_ group: Int) -> Int { group < 0 ? 0 : group >= starts.count ? rowCount : starts[group] }
-    func end(_ group: Int) -> Int { group < 0 ? 0 : group + 1 >= starts.count ? rowCount : starts[group + 1] }
 }

@@ -1,4 +1,4 @@
-// Collects the rows of a window operator and sorts them by partition and order.
+// Collects the rows of a window operator, and spreads them by partition or sorts them as a whole.
 
 import Columnar
 import Diagnostics
@@ -6,59 +6,120 @@ import QueryPlan
 import Synchronization
 
 final class WindowSink: SinkFactory, Sendable {
+    /// What the steps of `finalize` hand on. Guarded by the lock; what lies in it is immutable by then.
+    private final class State: @unchecked Sendable {
+        private let lock = Mutex(())
+        var parts: [RowPart] = []
+        var assembly: RowAssembly?
+        var sort: RowSort?
+        var runs: [SortRun] = []
+        func with<T>(_ body: (State) throws -> T) rethrows -> T { try lock.withLock { _ in try body(self) } }
+    }
     private let node: PhysicalNode
     private let shared: WindowShared
-    private let parts = Mutex<[RowPart]>([])
+    private let state = State()
 
     init(node: PhysicalNode, shared: WindowShared) {
         self.node = node
         self.shared = shared
     }
 
+    var metricsNode: Int? { node.id }
+
     func makeSink(driver: DriverContext) throws -> PushOperator {
-        try WindowCollector(node: node, shared: shared, driver: driver) { [self] part in
-            parts.withLock { $0.append(part) }
+        try WindowCollector(node: node, shared: shared, driver: driver) { [state] part in
+            state.with { $0.parts.append(part) }
         }
     }
 
     func finalize(phase: Int) throws -> [FinalizeTask] {
-        guard phase == 0 else { return [] }
-        return [{ [self] in try sort() }]
-    }
-
-    private func sort() throws {
         let layout = shared.layout
-        let collected = parts.withLock { parts in
-            defer { parts = [] }
-            return parts
+        if phase == 0 {
+            let assembly = try state.with { state in
+                defer { state.parts = [] }
+                let made = try RowAssembly(
+                    parts: state.parts, types: layout.storedTypes, memory: shared.task.memory(for: node))
+                state.assembly = made
+                return made
+            }
+            // Rows without columns are counted all the same: a step without tasks would be the last.
+            let tasks = layout.storedTypes.indices.map { column -> FinalizeTask in { assembly.assemble(column) } }
+            return tasks.isEmpty ? [{}] : tasks
         }
-        let store = try RowAssembly(
-            parts: collected, types: layout.storedTypes, memory: shared.task.memory(for: node)
-        ).finishWhole()
-        let sort = RowSort(layout.sortKeys, keys: layout.sortPositions.map { store.columns[$0] })
-        let order = sort.sorted(from: 0, count: store.rowCount)
-        shared.result = SortResult(store: store, order: order, sort: sort)
-        shared.bounds = bounds(order, keys: layout.partitions.map { store.columns[$0] })
-    }
-
-    private func bounds(_ order: SortRun, keys: [Vector]) -> [Int] {
-        var bounds = [0]
-        let entries = order.entries
-        if !keys.isEmpty {
-            for index in stride(from: 1, to: order.count, by: 1)
-            where !keys.allSatisfy({ equalValues($0, Int(entries[index - 1].row), $0, Int(entries[index].row), true) })
-            {
-                bounds.append(index)
+        if phase == 1 {
+            shared.store = try state.with { state in
+                defer { state.assembly = nil }
+                guard let assembly = state.assembly else { throw QueryError.internalError("the window has no rows") }
+                return try assembly.finish()
             }
         }
-        if order.count > 0 { bounds.append(order.count) }
-        return bounds
+        guard let store = shared.store else { return [] }
+        return layout.partitions.isEmpty ? sortTasks(phase, store) : try partitionTasks(phase, store)
+    }
+
+    /// Whole partitions by the hash of their keys; they are sorted when they are read.
+    private func partitionTasks(_ phase: Int, _ store: RowStore) throws -> [FinalizeTask] {
+        switch phase {
+        case 1:
+            let reservation = MemoryReservation(shared.task.memory(for: node))
+            try reservation.resize(to: WindowPartitioner.byteCount(rows: store.rowCount))
+            shared.reservation = reservation
+            let partitioner = WindowPartitioner(
+                keys: shared.layout.partitions.map { store.columns[$0] }, rowCount: store.rowCount)
+            shared.partitioner = partitioner
+            return partitioner.hashTasks()
+        case 2: return shared.partitioner?.scatterTasks() ?? []
+        default: return []
+        }
+    }
+
+    /// One partition: runs that are sorted in parallel, and merged.
+    private func sortTasks(_ phase: Int, _ store: RowStore) -> [FinalizeTask] {
+        let layout = shared.layout
+        switch phase {
+        case 1:
+            let sort = RowSort(layout.plan.ordering, keys: layout.ordering.map { store.columns[$0] })
+            let runCount = store.rowCount < 20_000 ? 1 : shared.task.threads
+            let size = (store.rowCount + runCount - 1) / max(1, runCount)
+            state.with { $0.sort = sort }
+            return (0..<runCount).map { index in
+                { [state] in
+                    guard let sort = state.with({ $0.sort }) else { return }
+                    let start = min(store.rowCount, index * size)
+                    let run = sort.sorted(from: start, count: min(size, store.rowCount - start))
+                    state.with { $0.runs.append(run) }
+                }
+            }
+        case 2:
+            let (sort, runs) = state.with { state in
+                defer { (state.sort, state.runs) = (nil, []) }
+                return (state.sort, state.runs)
+            }
+            guard let sort else { return [] }
+            shared.whole = Self.block(sort.merged(runs), sort)
+            return []
+        default: return []
+        }
+    }
+
+    private static func block(_ run: SortRun, _ sort: RowSort) -> WindowBlock {
+        let block = WindowBlock(count: run.count)
+        let entries = run.entries
+        for index in 0..<run.count {
+            block.rows[index] = entries[index].row
+            block.tiesWithPrevious[index] = index > 0 && sort.ties(entries[index - 1], entries[index]) ? 1 : 0
+        }
+        block.bounds = run.count > 0 ? [0, run.count] : [0]
+        return block
     }
 
     func release(failed: Bool) {
-        parts.withLock { $0 = [] }
-        shared.result = nil
-        shared.bounds = []
+        state.with { state in
+            state.parts = []
+            state.assembly = nil
+            (state.sort, state.runs) = (nil, [])
+        }
+        shared.drop()
     }
 }
 

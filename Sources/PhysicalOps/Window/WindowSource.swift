@@ -1,4 +1,4 @@
-// Evaluates window calls partition by partition and gives the rows.
+// Evaluates window calls over whole partitions and gives the rows.
 
 import Columnar
 import Diagnostics
@@ -16,29 +16,37 @@ final class WindowSourceFactory: SourceFactory, Sendable {
         self.shared = shared
     }
 
-    var maximumDrivers: Int { max(1, shared.bounds.count - 1) }
+    var maximumDrivers: Int { max(1, shared.partitioner?.partCount ?? 1) }
 
     func makeSource(driver: DriverContext) throws -> any BatchSource {
-        guard let result = shared.result else {
-            throw QueryError.internalError("the window is read before it is sorted")
+        guard let store = shared.store else {
+            throw QueryError.internalError("the window is read before its rows are in")
         }
-        return try WindowSource(
-            counters: driver.makeCounters(for: node), shared: shared, result: result
-        ) { [self] in takePartitions() }
+        return try WindowSource(node: node, driver: driver, shared: shared, store: store) { [self] in takeBlock(store) }
     }
 
-    /// Whole partitions, together about a batch of rows: indexes into `bounds`.
-    private func takePartitions() -> Range<Int>? {
-        cursor.withLock { cursor in
-            let partitionCount = shared.bounds.count - 1
-            guard cursor < partitionCount else { return nil }
-            let first = cursor
-            var rows = 0
-            while cursor < partitionCount && rows < Batch.standardRowCount {
-                rows += shared.bounds[cursor + 1] - shared.bounds[cursor]
-                cursor += 1
+    /// The next part, sorted; `nil` when there is none left.
+    private func takeBlock(_ store: RowStore) -> WindowBlock? {
+        guard let partitioner = shared.partitioner else {
+            return cursor.withLock { cursor in
+                defer { cursor = 1 }
+                return cursor == 0 ? shared.whole : nil
             }
-            return first..<cursor
+        }
+        while true {
+            let part = cursor.withLock { cursor in
+                defer { cursor += 1 }
+                return cursor
+            }
+            if part >= partitioner.partCount || store.rowCount == 0 { return nil }
+            let start = partitioner.partStarts[part]
+            let count = partitioner.partStarts[part + 1] - start
+            if count == 0 { continue }
+            let layout = shared.layout
+            let sort = WindowSort(
+                partitions: layout.partitions.map { store.columns[$0] },
+                ordering: layout.ordering.map { store.columns[$0] }, orderKeys: layout.plan.ordering)
+            return sort.sorted(partitioner.rows + start, hashes: partitioner.hashes, count: count)
         }
     }
 }
@@ -54,37 +62,45 @@ private final class WindowSource: BatchSource {
         let startOffset: ScalarValue?
         let endOffset: ScalarValue?
     }
+    /// Rows that are evaluated together, about: several batches, so that small partitions cost little each.
+    private static let evaluatedRows = 4 * Batch.standardRowCount
 
     let counters: OperatorCounters
     private let shared: WindowShared
     private let layout: WindowLayout
-    private let result: SortResult
-    private let takePartitions: () -> Range<Int>?
+    private let store: RowStore
+    private let takeBlock: () -> WindowBlock?
     private let calls: [Call]
-    // What was evaluated and not given yet: rows of the sorted order, with one vector a call.
+    private let reservation: MemoryReservation
+    private var block: WindowBlock?
+    /// The next partition of the block.
+    private var partition = 0
+    // What was evaluated and not given yet: rows of the block's order, with one result a call.
     private var position = 0
     private var first = 0
     private var end = 0
-    private var results: [Vector] = []
+    private var results: [WindowResult] = []
 
     init(
-        counters: OperatorCounters, shared: WindowShared, result: SortResult,
-        takePartitions: @escaping () -> Range<Int>?
+        node: PhysicalNode, driver: DriverContext, shared: WindowShared, store: RowStore,
+        takeBlock: @escaping () -> WindowBlock?
     ) throws {
-        self.counters = counters
+        counters = driver.makeCounters(for: node)
         self.shared = shared
-        self.result = result
-        self.takePartitions = takePartitions
+        self.store = store
+        self.takeBlock = takeBlock
         layout = shared.layout
+        reservation = MemoryReservation(shared.task.memory(for: node))
         let registry = shared.task.environment.registry
         let task = shared.task
+        let hasOrder = !shared.layout.ordering.isEmpty
         calls = try shared.layout.calls.map { layout in
             let call = layout.call
             let types = call.arguments.map(\.type)
             let evaluator: Evaluator
             if call.isAggregate {
                 let function = try registry.resolveAggregate(call.name, types).function
-                evaluator = .aggregate(WindowAggregate(try function.makeExecutor(types, call.type)))
+                evaluator = .aggregate(try WindowAggregate(function, layout, hasOrder: hasOrder))
             } else {
                 evaluator = .function(try registry.resolveWindow(call.name, types).function)
             }
@@ -104,79 +120,82 @@ private final class WindowSource: BatchSource {
     }
 
     func next(wake: @escaping @Sendable () -> Void) throws -> SourceEvent {
-        if position == end {
-            guard let partitions = takePartitions() else { return .finished }
-            first = shared.bounds[partitions.lowerBound]
-            position = first
-            end = shared.bounds[partitions.upperBound]
-            try evaluate(partitions)
-        }
+        if position == end, try !evaluateNext() { return .finished }
+        guard let block else { return .finished }
         let count = min(Batch.standardRowCount, end - position)
-        let buffer = Buffer(byteCount: count * 8)
-        let rows = buffer.base.assumingMemoryBound(to: UInt32.self)
-        let local = rows + count
-        for index in 0..<count {
-            rows[index] = result.order.entries[position + index].row
-            local[index] = UInt32(truncatingIfNeeded: position - first + index)
-        }
-        var columns = (0..<layout.inputCount).map { gatherRows(result.store.columns[$0], rows, count) }
-        columns += results.map { gatherRows($0, local, count) }
+        let rows = block.rows + position
+        var columns = (0..<layout.inputCount).map { gatherRows(store.columns[$0], rows, count) }
+        for result in results { columns.append(try result.values(from: position - first, count: count)) }
         position += count
         return .batch(Batch(columns: columns, rowCount: count))
     }
 
-    private func evaluate(_ partitions: Range<Int>) throws {
-        let builders = calls.map { VectorBuilder(type: $0.layout.call.type, capacity: max(1, end - first)) }
-        for partition in partitions {
+    /// Evaluates the calls for the next partitions; `false` at the end.
+    private func evaluateNext() throws -> Bool {
+        results = []
+        while block.map({ partition >= $0.partitionCount }) ?? true {
             try shared.task.checkCancellation()
-            try evaluatePartition(shared.bounds[partition], shared.bounds[partition + 1], into: builders)
+            guard let next = takeBlock() else { return false }
+            block = next
+            partition = 0
         }
-        results = builders.map { $0.finish() }
+        guard let block else { return false }
+        let start = partition
+        var rowCount = 0
+        while partition < block.partitionCount && rowCount < Self.evaluatedRows {
+            rowCount += block.bounds[partition + 1] - block.bounds[partition]
+            partition += 1
+        }
+        first = block.bounds[start]
+        position = first
+        end = block.bounds[partition]
+        try reserve(rowCount, block)
+        let input = WindowInput(
+            store: store, rows: UnsafePointer(block.rows + first),
+            geometry: WindowGeometry(block, partitions: start..<partition))
+        results = try calls.map { try evaluate($0, input) }
+        return true
     }
 
-    private func evaluatePartition(_ start: Int, _ end: Int, into builders: [VectorBuilder]) throws {
-        let count = end - start
-        let buffer = Buffer(byteCount: count * 4)
-        let rows = buffer.base.assumingMemoryBound(to: UInt32.self)
-        for index in 0..<count { rows[index] = result.order.entries[start + index].row }
-        let ordering = layout.ordering.map { result.store.columns[$0] }
-        let peers = WindowPeers(rowCount: count) { row in
-            ordering.allSatisfy { equalValues($0, Int(rows[row - 1]), $0, Int(rows[row]), true) }
-        }
-        for (call, builder) in zip(calls, builders) {
-            let arguments = call.layout.arguments.map { gatherRows(result.store.columns[$0], rows, count) }
+    private func reserve(_ rowCount: Int, _ block: WindowBlock) throws {
+        var bytes = WindowSort.byteCount(rows: block.count)
+        for call in calls {
             switch call.evaluator {
-            case .aggregate(let aggregate):
-                let frames = try makeFrames(call, peers, rows, count)
-                let filter = call.layout.filter.map { gatherRows(result.store.columns[$0], rows, count) }
-                try aggregate.evaluate(
-                    arguments, filter: filter, frames: frames, exclusion: call.layout.call.frame.exclusion,
-                    peers: peers,
-                    into: builder)
-            case .function(let function):
-                let frames = function.usesFrame ? try makeFrames(call, peers, rows, count) : nil
-                let partition = WindowFunction.Partition(
-                    rowCount: count, arguments: arguments, peerStart: peers.start, peerEnd: peers.end,
-                    frameStart: frames?.start ?? [], frameEnd: frames?.end ?? [],
-                    exclusion: call.layout.call.frame.exclusion,
-                    ignoresNulls: call.layout.call.ignoresNulls)
-                let values = try function.evaluate(partition, call.layout.call.type)
-                for row in 0..<count { builder.append(values.value(at: row)) }
+            case .aggregate(let aggregate): bytes += aggregate.byteCount(rows: rowCount)
+            case .function: bytes += rowCount * (call.layout.call.type.physical.width + 32)
             }
         }
+        try reservation.resize(to: bytes)
     }
 
-    private func makeFrames(
-        _ call: Call, _ peers: WindowPeers, _ rows: UnsafePointer<UInt32>, _ count: Int
-    ) throws -> WindowFrames {
+    private func evaluate(_ call: Call, _ input: WindowInput) throws -> WindowResult {
+        let geometry = input.geometry
+        switch call.evaluator {
+        case .aggregate(let aggregate):
+            return try aggregate.evaluate(input) { try makeFrames(call, input) }
+        case .function(let function):
+            let frames = function.usesFrame ? try makeFrames(call, input) : nil
+            let arguments = call.layout.arguments.map {
+                gatherRows(store.columns[$0], input.rows, geometry.rowCount)
+            }
+            let rows = WindowFunction.Rows(
+                rowCount: geometry.rowCount, arguments: arguments, partitionStart: geometry.partitionStart,
+                partitionEnd: geometry.partitionEnd, peerStart: geometry.peerStart, peerEnd: geometry.peerEnd,
+                frameStart: frames?.start ?? [], frameEnd: frames?.end ?? [],
+                exclusion: call.layout.call.frame.exclusion, ignoresNulls: call.layout.call.ignoresNulls)
+            return .vector(try function.evaluate(rows, call.layout.call.type).flattened())
+        }
+    }
+
+    private func makeFrames(_ call: Call, _ input: WindowInput) throws -> WindowFrames {
         let frame = call.layout.call.frame
         var key: RangeKey?
         if frame.unit == .range, call.startOffset != nil || call.endOffset != nil, layout.ordering.count == 1 {
             key = try RangeKey(
-                gatherRows(result.store.columns[layout.ordering[0]], rows, count),
+                gatherRows(store.columns[layout.ordering[0]], input.rows, input.geometry.rowCount),
                 isDescending: layout.plan.ordering[0].isDescending)
         }
         return try WindowFrames(
-            frame, startOffset: call.startOffset, endOffset: call.endOffset, peers: peers, orderKey: key)
+            frame, startOffset: call.startOffset, endOffset: call.endOffset, geometry: input.geometry, orderKey: key)
     }
 }

@@ -174,11 +174,15 @@ package struct AggregateFunction: Sendable {
 
 /// A pure window function (row_number, lag, …). Aggregates serve as window functions by their executors.
 package struct WindowFunction: Sendable {
-    /// What a window function sees of one partition, in order.
-    package struct Partition: Sendable {
+    /// What a window function sees: whole partitions, one behind the other, each in order. All positions are among these
+    /// rows.
+    package struct Rows: Sendable {
         package var rowCount: Int
-        /// Arguments over the partition's rows, dense.
+        /// Arguments over the rows, flat.
         package var arguments: [Vector]
+        /// For each row, the first row of its partition and the one behind its last.
+        package var partitionStart: [Int32]
+        package var partitionEnd: [Int32]
         /// For each row, the first row of its peer group and the one behind its last.
         package var peerStart: [Int32]
         package var peerEnd: [Int32]
@@ -189,11 +193,14 @@ package struct WindowFunction: Sendable {
         package var exclusion: WindowFrame.Exclusion
         package var ignoresNulls: Bool
         package init(
-            rowCount: Int, arguments: [Vector], peerStart: [Int32], peerEnd: [Int32], frameStart: [Int32],
-            frameEnd: [Int32], exclusion: WindowFrame.Exclusion = .none, ignoresNulls: Bool
+            rowCount: Int, arguments: [Vector], partitionStart: [Int32], partitionEnd: [Int32], peerStart: [Int32],
+            peerEnd: [Int32], frameStart: [Int32], frameEnd: [Int32], exclusion: WindowFrame.Exclusion = .none,
+            ignoresNulls: Bool
         ) {
             self.rowCount = rowCount
             self.arguments = arguments
+            self.partitionStart = partitionStart
+            self.partitionEnd = partitionEnd
             self.peerStart = peerStart
             self.peerEnd = peerEnd
             self.frameStart = frameStart
@@ -207,13 +214,13 @@ package struct WindowFunction: Sendable {
     package var resultType: @Sendable ([DataType]) throws -> DataType
     package var usesFrame: Bool
     package var documentation: FunctionDocumentation
-    /// The result for every row of the partition.
-    package var evaluate: @Sendable (Partition, DataType) throws -> Vector
+    /// The result for every row.
+    package var evaluate: @Sendable (Rows, DataType) throws -> Vector
 
     package init(
         _ name: String, _ parameters: [ParameterType], resultType: @escaping @Sendable ([DataType]) throws -> DataType,
         usesFrame: Bool = false, documentation: FunctionDocumentation,
-        evaluate: @escaping @Sendable (Partition, DataType) throws -> Vector
+        evaluate: @escaping @Sendable (Rows, DataType) throws -> Vector
     ) {
         self.name = name
         self.parameters = parameters

@@ -3,7 +3,7 @@
 import Columnar
 import QueryPlan
 
-extension WindowFunction.Partition {
+extension WindowFunction.Rows {
     /// The frame of a row without what EXCLUDE takes away: at most three ranges, in order.
     func frameRanges(_ row: Int) -> [Range<Int>] {
         let start = Int(frameStart[row])

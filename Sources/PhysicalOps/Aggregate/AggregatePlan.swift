@@ -15,6 +15,8 @@ struct AggregateCallPlan: Sendable {
     let ordering: [SortKey]
     /// In final mode: the input columns that hold the exported state.
     let stateColumns: Range<Int>
+    /// Whether the function's result depends on the order of rows.
+    let isOrderSensitive: Bool
 
     /// Whether rows are kept until the end: DISTINCT and ORDER BY.
     var isCollected: Bool { call.isDistinct || !ordering.isEmpty }
@@ -31,6 +33,8 @@ final class AggregatePlan: Sendable {
     let calls: [AggregateCallPlan]
     /// One layout a set.
     let layouts: [GroupLayout]
+    /// Sets that follow from others; none where rows must be added to each.
+    let derived: DerivedSets
     /// Whether the output has a column of set indexes that the source adds.
     let addsSetIndex: Bool
     /// Number of group columns of the output, with the set index where that is a group.
@@ -65,6 +69,7 @@ final class AggregatePlan: Sendable {
         let executors = calls.map(\.executor)
         let types = groupTypes
         layouts = sets.map { set in GroupLayout(types: set.map { types[$0] }, executors: executors) }
+        derived = Self.isAssociative(calls) ? DerivedSets(sets: sets) : DerivedSets.none
     }
 
     private static func resolve(_ call: AggregateCall, registry: FunctionRegistry, stateColumn: Int) throws
@@ -80,7 +85,7 @@ final class AggregatePlan: Sendable {
         let needsOrder = function.isOrderSensitive || function.isOrderedSet
         return AggregateCallPlan(
             call: call, executor: executor, arguments: arguments, ordering: needsOrder ? call.ordering : [],
-            stateColumns: stateColumn..<stateColumn + width)
+            stateColumns: stateColumn..<stateColumn + width, isOrderSensitive: needsOrder)
     }
 
     /// Output columns for one chunk of groups: keys (NULL where the set leaves them out), the set index, then `results`.

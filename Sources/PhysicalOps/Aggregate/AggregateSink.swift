@@ -129,7 +129,7 @@ private final class AggregateSink: PushOperator {
     override func process(_ batch: Batch) throws {
         try AggregateInput.forEachChunk(batch) { chunk in
             try input.evaluate(chunk)
-            for (position, set) in sets.enumerated() {
+            for (position, set) in sets.enumerated() where factory.plan.derived.parent(of: position) == nil {
                 if appends[position] { try set.append(input) } else { try set.add(input) }
                 if canPartition, set.groupCount > AggregateSinkFactory.partitionedGroupCount { grown(position, set) }
             }
@@ -138,7 +138,17 @@ private final class AggregateSink: PushOperator {
         if !canSpill {
             try reservation.resize(to: byteCount)
         } else if try budget.isExceeded(reservation, byteCount: byteCount) {
+            try derive()
             try spill()
+        }
+    }
+
+    /// Gives the groups so far to the sets that follow from others.
+    private func derive() throws {
+        for position in factory.plan.derived.order {
+            guard let parent = factory.plan.derived.parent(of: position) else { continue }
+            try driver.checkCancellation()
+            try sets[position].addGroups(of: sets[parent])
         }
     }
 
@@ -167,6 +177,15 @@ private final class AggregateSink: PushOperator {
     }
 
     override func finishInput() throws {
+        if !factory.plan.derived.isEmpty {
+            try derive()
+            let byteCount = sets.reduce(0) { $0 + $1.byteCount }
+            if !canSpill {
+                try reservation.resize(to: byteCount)
+            } else if try budget.isExceeded(reservation, byteCount: byteCount) {
+                try spill()
+            }
+        }
         for groups in spilled { counters.metrics.spilledBytes += try groups?.seal() ?? 0 }
         factory.add(sets, spilled: spilled, reservation: reservation)
     }

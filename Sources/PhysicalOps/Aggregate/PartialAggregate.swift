@@ -46,7 +46,7 @@ private final class PartialAggregate: PushOperator {
     override func process(_ batch: Batch) throws {
         try AggregateInput.forEachChunk(batch) { chunk in
             try input.evaluate(chunk)
-            for index in sets.indices {
+            for index in sets.indices where plan.derived.parent(of: index) == nil {
                 if passes[index] { try pass(index) } else { try collect(index) }
             }
         }
@@ -54,12 +54,25 @@ private final class PartialAggregate: PushOperator {
     }
 
     private func collect(_ index: Int) throws {
+        try sets[index].add(input)
+        try giveIfLarge(index)
+    }
+
+    /// Hands a set's groups to the sets that follow from it.
+    private func derive(from set: GroupSet) throws {
+        for index in plan.derived.order where plan.derived.parent(of: index) == set.index {
+            try sets[index].addGroups(of: set)
+            try giveIfLarge(index)
+        }
+    }
+
+    private func giveIfLarge(_ index: Int) throws {
         let set = sets[index]
-        try set.add(input)
         guard set.table != nil, set.groupCount >= PartialAggregate.groupCountMax else { return }
         if set.rowsSeen >= PartialAggregate.sampleRows || set.groupCount >= PartialAggregate.groupCountMax {
             passes[index] = Double(set.groupCount) > PartialAggregate.distinctShareMax * Double(set.rowsSeen)
         }
+        try derive(from: set)
         giving.append(set)
         sets[index] = GroupSet(plan: plan, index: index)
         hasPendingOutput = true
@@ -70,6 +83,7 @@ private final class PartialAggregate: PushOperator {
         let set = sets[index]
         guard let table = set.table else { return try set.add(input) }
         try set.append(input)
+        try derive(from: set)
         let keys = plan.sets[index].map { input.keyVectors[$0] }
         try emit(try set.output(table.groups, keys: keys, count: input.count))
         table.removeAll()
@@ -91,7 +105,9 @@ private final class PartialAggregate: PushOperator {
     }
 
     override func finishInput() throws {
-        giving = sets.filter { $0.table != nil && $0.groupCount > 0 }
+        for index in sets.indices where plan.derived.parent(of: index) == nil { try derive(from: sets[index]) }
+        for index in plan.derived.order { try derive(from: sets[index]) }
+        giving += sets.filter { $0.table != nil && $0.groupCount > 0 }
         let singles = sets.filter { $0.table == nil }
         sets = []
         cursor = GroupRowStore.Cursor()

@@ -240,13 +240,29 @@ package struct Magnitude: Hashable, Sendable {
 
     /// The whole part of the square root, by Newton's method from above.
     package var squareRoot: Magnitude {
-        if isZero { return .zero }
-        var guess = Magnitude.one.shifted(left: (bitWidth + 1) / 2)
+        if let small { return Magnitude(Self.squareRoot(small)) }
+        // From above: the root of the leading bits and one more, which leaves a step or two.
+        let shift = (bitWidth - 126) & ~1
+        let leading = Self.squareRoot(shifted(right: shift).small ?? .max)
+        var guess = (Magnitude(leading) + .one).shifted(left: shift / 2)
         while true {
             let next = (guess + dividedBy(guess).quotient).shifted(right: 1)
             if next >= guess { return guess }
             guess = next
         }
+    }
+
+    private static func squareRoot(_ value: UInt128) -> UInt64 {
+        if value == 0 { return 0 }
+        let estimate =
+            (Double(UInt64(truncatingIfNeeded: value >> 64)) * 0x1p64 + Double(UInt64(truncatingIfNeeded: value)))
+            .squareRoot()
+        // Right in some 50 bits; one step makes it right but for the last.
+        var root = estimate >= 0x1p64 ? UInt128(UInt64.max) : max(1, UInt128(UInt64(estimate)))
+        root = min((root + value / root) >> 1, UInt128(UInt64.max))
+        while root * root > value { root -= 1 }
+        while root < UInt128(UInt64.max), (root + 1) * (root + 1) <= value { root += 1 }
+        return UInt64(root)
     }
 
     // MARK: Powers of ten and digits

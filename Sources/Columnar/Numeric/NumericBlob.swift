@@ -73,15 +73,20 @@ package enum NumericBlob {
     @inline(__always)
     package static func view(_ unscaled: Int128, scale: Int, heap: StringHeap) -> StringView {
         let magnitude = unscaled.magnitude
-        let header = UInt16(truncatingIfNeeded: scale) | (unscaled < 0 ? negativeBit : 0)
-        if magnitude < inlineBound {
-            let count = 2 &+ (128 &- magnitude.leadingZeroBitCount &+ 7) / 8
-            return StringView(
-                head: UInt64(truncatingIfNeeded: count) | UInt64(header) &<< 32
-                    | UInt64(truncatingIfNeeded: magnitude) &<< 48,
-                tail: UInt64(truncatingIfNeeded: magnitude &>> 16))
-        }
-        return wide(magnitude, header, heap)
+        if let view = inlineView(magnitude, isNegative: unscaled < 0, scale: scale) { return view }
+        return wide(magnitude, UInt16(truncatingIfNeeded: scale) | (unscaled < 0 ? negativeBit : 0), heap)
+    }
+
+    /// A finite value whose coefficient lies within the view; `nil` for larger ones.
+    @inline(__always)
+    package static func inlineView(_ magnitude: UInt128, isNegative: Bool, scale: Int) -> StringView? {
+        guard magnitude < inlineBound else { return nil }
+        let header = UInt16(truncatingIfNeeded: scale) | (isNegative ? negativeBit : 0)
+        let count = 2 &+ (128 &- magnitude.leadingZeroBitCount &+ 7) / 8
+        return StringView(
+            head: UInt64(truncatingIfNeeded: count) | UInt64(header) &<< 32
+                | UInt64(truncatingIfNeeded: magnitude) &<< 48,
+            tail: UInt64(truncatingIfNeeded: magnitude &>> 16))
     }
 
     @inline(never)

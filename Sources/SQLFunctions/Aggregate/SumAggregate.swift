@@ -120,6 +120,9 @@ extension ExactSumLogic {
         if state.pointee.count < 0 { throw Self.overflow }
         let value = state.pointee.total
         if isAverage {
+            if let small = NumericValue.smallQuotient(value, scale: scale, by: state.pointee.count) {
+                return result.setNumeric(small.unscaled, scale: small.scale, row)
+            }
             let sum = NumericValue(value, scale: scale)
             return result.setNumeric(try NumericValue.quotient(sum, NumericValue(state.pointee.count)), row)
         }

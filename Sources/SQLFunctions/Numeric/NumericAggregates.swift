@@ -25,9 +25,20 @@ enum NumericAggregates {
         for (name, result, text) in variances {
             for parameter in [ParameterType.int16, .int32, .int64, .anyDecimal, .numeric] {
                 registry.aggregate(name, [parameter], .anyNumeric, FunctionDocumentation("Statistics", text)) {
-                    types, _ in BoxAggregate(NumericVariance(result: result, argument: types[0]))
+                    types, _ in variance(result, types[0])
                 }
             }
+        }
+    }
+}
+
+extension NumericAggregates {
+    private static func variance(_ result: NumericVariance.Result, _ type: DataType) -> any AggregateExecutor {
+        switch type.physical {
+        case .int16: StateAggregate(ExactVariance<Int16>(result: result, scale: 0))
+        case .int32: StateAggregate(ExactVariance<Int32>(result: result, scale: 0))
+        case .int64: StateAggregate(ExactVariance<Int64>(result: result, scale: type.scale))
+        default: BoxAggregate(NumericVariance(result: result))
         }
     }
 }
@@ -126,7 +137,6 @@ struct NumericSum: BoxLogic {
 struct NumericVariance: BoxLogic {
     enum Result: Sendable { case sampleVariance, populationVariance, sampleDeviation, populationDeviation }
     let result: Result
-    let argument: DataType
     var resultType: DataType { .anyNumeric }
     var exportedTypes: [DataType] { [.anyNumeric, .anyNumeric, .int64] }
 
@@ -137,13 +147,8 @@ struct NumericVariance: BoxLogic {
         func add(_ arguments: [Vector], _ row: Int) {
             count += 1
             let vector = arguments[0]
-            let scale = vector.type.scale
             switch vector.physical {
-            case .int8: add(Int128(vector.values(Int8.self)[row]), scale)
-            case .int16: add(Int128(vector.values(Int16.self)[row]), scale)
-            case .int32: add(Int128(vector.values(Int32.self)[row]), scale)
-            case .int64: add(Int128(vector.values(Int64.self)[row]), scale)
-            case .int128: add(vector.values(Int128.self)[row], scale)
+            case .int128: add(vector.values(Int128.self)[row], vector.type.scale)
             default:
                 if let (unscaled, scale) = NumericBlob.small(vector.views + row) { return add(unscaled, scale) }
                 let value = NumericBlob.value(vector.views + row)
@@ -170,23 +175,9 @@ struct NumericVariance: BoxLogic {
     func makeBox() -> Moments { Moments() }
 
     func finish(_ box: Moments?, to output: Vector, row: Int, heap: StringHeap) throws {
-        let isSample = result == .sampleVariance || result == .sampleDeviation
-        guard let box, box.count > (isSample ? 1 : 0) else { return output.setNull(row) }
-        output.views[row] = NumericBlob.view(try value(box, isSample: isSample).checked(), heap: heap)
-    }
-
-    private func value(_ box: Moments, isSample: Bool) throws -> NumericValue {
-        let (sum, squares) = (box.sum.total, box.squares.total)
-        guard sum.isFinite, squares.isFinite else { return .nan }
-        let count = NumericValue(box.count)
-        let numerator = NumericValue.difference(
-            NumericValue.product(count, squares), NumericValue.product(sum, sum))
-        if numerator.signum <= 0 { return .zero }
-        let divisor = NumericValue.product(count, isSample ? NumericValue(box.count - 1) : count)
-        let scale = NumericValue.quotientScale(numerator, divisor)
-        let variance = NumericValue.finiteQuotient(numerator, divisor, scale: scale)
-        let isDeviation = result == .sampleDeviation || result == .populationDeviation
-        return isDeviation ? NumericMath.squareRoot(variance, scale: scale) : variance
+        guard let box, box.count > (result.isSample ? 1 : 0) else { return output.setNull(row) }
+        let value = result.value(sum: box.sum.total, squares: box.squares.total, count: box.count)
+        output.views[row] = NumericBlob.view(try value.checked(), heap: heap)
     }
 
     func export(_ box: Moments?, to columns: [Vector], row: Int, heap: StringHeap) throws {

@@ -171,8 +171,24 @@ struct NumericBlobCast {
 extension Vector {
     /// Writes a numeric into a row of a flat vector; a long one gets memory of its own.
     func setNumeric(_ value: NumericValue, _ row: Int) {
+        if value.kind == .finite, let small = value.magnitude.small,
+            let view = NumericBlob.inlineView(
+                small, isNegative: value.isNegative, scale: value.scale)
+        {
+            views[row] = view
+            return
+        }
         let heap = StringHeap(chunkByteCount: 32)
         views[row] = NumericBlob.view(value, heap: heap)
         if !heap.buffers.isEmpty { pinned += heap.buffers as [any AnyObject] }
+    }
+
+    /// The same for a finite value of at most 38 digits.
+    func setNumeric(_ unscaled: Int128, scale: Int, _ row: Int) {
+        if let view = NumericBlob.inlineView(unscaled.magnitude, isNegative: unscaled < 0, scale: scale) {
+            views[row] = view
+        } else {
+            setNumeric(NumericValue(unscaled, scale: scale), row)
+        }
     }
 }

@@ -11,6 +11,8 @@ package enum RuleSets {
         MergeProjects(),
         SimplifyOuterJoins(),
         PushDownPredicates(),
+        RemoveEmptyInputs(),
+        FindAntiJoins(),
         PruneColumns(),
         PushDownLimits(),
         ReorderJoins(),
@@ -19,7 +21,7 @@ package enum RuleSets {
 
     /// Rules without which plans are slower and not wrong: a test may leave them out.
     package static let optionalRuleNames = [
-        "SimplifyExpressions", "MergeProjects", "SimplifyOuterJoins", "PushDownPredicates", "PruneColumns",
-        "PushDownLimits", "ReorderJoins",
+        "SimplifyExpressions", "MergeProjects", "SimplifyOuterJoins", "PushDownPredicates", "RemoveEmptyInputs",
+        "FindAntiJoins", "PruneColumns", "PushDownLimits", "ReorderJoins",
     ]
 }

@@ -9,6 +9,8 @@ package final class TPCHTableProvider: TableProvider {
     private let table: TPCHTable
     private let scale: TPCHScale
     package let schema: Schema
+    /// Rows are generated, and what they are like is known exactly.
+    package var allowsSampling: Bool { false }
 
     /// Splits of a table that is large enough: several for each worker thread, so that none is waited for at the end.
     private static let splitCountWanted = 64

@@ -24,21 +24,24 @@ extension CardinalityEstimator {
         if conjuncts.isEmpty { return 1 }
         if conjuncts.count == 1 { return single(conjuncts[0], rowCount: rowCount) }
         var result = 1.0
+        for conjunct in conjuncts where range(conjunct) == nil { result *= single(conjunct, rowCount: rowCount) }
+        for range in ranges(conjuncts) { result *= share(range.id, low: range.low, high: range.high) }
+        return max(result, Self.smallest)
+    }
+
+    /// What comparisons with constants say about columns of known extent, all those of a column together.
+    func ranges(_ conjuncts: [Expression]) -> [(id: ColumnID, low: Double, high: Double)] {
         var ranges: [(id: ColumnID, low: Double, high: Double)] = []
         for conjunct in conjuncts {
-            if let (id, low, high) = range(conjunct) {
-                if let index = ranges.firstIndex(where: { $0.id == id }) {
-                    ranges[index].low = max(ranges[index].low, low)
-                    ranges[index].high = min(ranges[index].high, high)
-                } else {
-                    ranges.append((id, low, high))
-                }
+            guard let (id, low, high) = range(conjunct) else { continue }
+            if let index = ranges.firstIndex(where: { $0.id == id }) {
+                ranges[index].low = max(ranges[index].low, low)
+                ranges[index].high = min(ranges[index].high, high)
             } else {
-                result *= single(conjunct, rowCount: rowCount)
+                ranges.append((id, low, high))
             }
         }
-        for range in ranges { result *= share(range.id, low: range.low, high: range.high) }
-        return max(result, Self.smallest)
+        return ranges
     }
 
     /// `column op constant` as a range, for columns whose extent is known.
@@ -164,7 +167,8 @@ extension CardinalityEstimator {
             return max(right * max(0.02, 1 - matchShare(keys.map { ($0.right, $0.left) }, side: \.left, left, rest)), 1)
         default: break
         }
-        let inner = left * right / domain(keys, left: left, right: right) * rest
+        let meeting = KeyMatch(keys.map { match($0.left, $0.right, left: left, right: right) })
+        let inner = left * meeting.leftShare * right * meeting.rightShare / meeting.domain * rest
         switch kind {
         case .left: return max(inner, left)
         case .right: return max(inner, right)
@@ -173,44 +177,52 @@ extension CardinalityEstimator {
         }
     }
 
-    /// The number of values that the keys of both sides are drawn from.
-    private func domain(_ keys: [(left: Expression, right: Expression)], left: Double, right: Double) -> Double {
-        if keys.isEmpty { return 1 }
-        if keys.count == 1 { return domain(keys[0].left, keys[0].right, left: left, right: right) }
-        // Keys between the same two nodes are not independent: neither has more combinations than rows, and usually one
-        // of them is unique by the keys together.
-        var groups: [(left: Int, right: Int, product: Double, limit: Double)] = []
-        for key in keys {
-            let (a, b) = (estimate(key.left, rowCount: left), estimate(key.right, rowCount: right))
-            let size = domain(key.left, key.right, left: left, right: right)
-            if a.origin > 0, b.origin > 0,
-                let index = groups.firstIndex(where: { $0.left == a.origin && $0.right == b.origin })
-            {
-                groups[index].product *= size
+    /// How the keys of both sides meet: one pair of keys.
+    private func match(_ a: Expression, _ b: Expression, left: Double, right: Double) -> KeyMatch {
+        let (a, b) = (estimate(a, rowCount: left), estimate(b, rowCount: right))
+        var match = KeyMatch(
+            leftShare: 1 - a.nullFraction, rightShare: 1 - b.nullFraction, domain: 1, origins: (a.origin, b.origin),
+            limit: min(a.originRowCount, b.originRowCount))
+        var (aValues, bValues) = (a.domain, b.domain)
+        if let low = a.minimum, let high = a.maximum, let otherLow = b.minimum, let otherHigh = b.maximum,
+            a.isDiscrete, b.isDiscrete
+        {
+            // Only values that both sides reach can meet; each side is taken to be spread evenly.
+            let (from, to) = (max(low, otherLow), min(high, otherHigh))
+            if from > to {
+                match.leftShare = Self.smallest
+                match.rightShare = Self.smallest
             } else {
-                groups.append((a.origin, b.origin, size, min(a.originRowCount, b.originRowCount)))
+                match.leftShare *= a.share(from: from, to: to)
+                match.rightShare *= b.share(from: from, to: to)
+                aValues.narrow(from: from, to: to)
+                bValues.narrow(from: from, to: to)
             }
         }
-        return groups.reduce(1) { $0 * max(1, min($1.product, max($1.limit, 1))) }
+        match.domain = Self.commonDomain((a, aValues), (b, bValues))
+        return match
     }
 
-    private func domain(_ a: Expression, _ b: Expression, left: Double, right: Double) -> Double {
-        let (a, b) = (estimate(a, rowCount: left), estimate(b, rowCount: right))
-        if a.isKnown, b.isKnown { return max(1, a.distinctCount, b.distinctCount) }
+    /// The number of values that the keys of both sides are drawn from.
+    private static func commonDomain(
+        _ a: (column: ColumnEstimate, values: ColumnEstimate.Domain),
+        _ b: (column: ColumnEstimate, values: ColumnEstimate.Domain)
+    ) -> Double {
+        if a.column.isKnown, b.column.isKnown { return max(1, a.values.distinctCount, b.values.distinctCount) }
         // Upper bounds only. The side that may be a key (no more rows than its range has values) tells the domain; a
         // side that fills little of its range is a sample of the other's values.
         func mayBeKey(_ column: ColumnEstimate) -> Bool {
-            guard let low = column.minimum, let high = column.maximum else { return true }
+            guard let low = column.domain.minimum, let high = column.domain.maximum else { return true }
             return column.originRowCount <= high - low + 1
         }
         func isSample(_ column: ColumnEstimate) -> Bool {
-            guard let low = column.minimum, let high = column.maximum else { return false }
+            guard let low = column.domain.minimum, let high = column.domain.maximum else { return false }
             return column.originRowCount < 0.1 * (high - low + 1)
         }
-        var candidates = [a, b].filter { mayBeKey($0) && !isSample($0) }
-        if candidates.isEmpty { candidates = [a, b].filter { mayBeKey($0) } }
+        var candidates = [a, b].filter { mayBeKey($0.column) && !isSample($0.column) }
+        if candidates.isEmpty { candidates = [a, b].filter { mayBeKey($0.column) } }
         if candidates.isEmpty { candidates = [a, b] }
-        return max(1, candidates.map(\.distinctCount).min() ?? 1)
+        return max(1, candidates.map(\.values.distinctCount).min() ?? 1)
     }
 
     /// The share of rows on one side that find a match among `count` rows of the other.
@@ -220,8 +232,73 @@ extension CardinalityEstimator {
         _ count: Double, _ rest: Double
     ) -> Double {
         if keys.isEmpty { return count >= 1 ? min(1, 0.5 + count * rest) : count }
-        let values = domain(keys, left: count, right: count)
-        let found = values * (1 - exp(-count * max(rest, 0.5) / values))
-        return min(1, max(found / values, Self.smallest))
+        let meeting = KeyMatch(keys.map { match($0.left, $0.right, left: count, right: count) })
+        let values = meeting.domain
+        let perValue: Double = count * meeting.rightShare * max(rest, 0.5) / values
+        let foundShare: Double = -expm1(-perValue)
+        return min(1, max(meeting.leftShare * foundShare, Self.smallest))
+    }
+}
+
+/// How the rows of a join's sides meet in their keys.
+private struct KeyMatch {
+    /// Rows of each side whose keys can meet at all.
+    var leftShare = 1.0
+    var rightShare = 1.0
+    /// Values that the keys of these rows are drawn from.
+    var domain = 1.0
+    var origins = (0, 0)
+    /// Combinations of keys between the same nodes at most.
+    var limit = Double.infinity
+
+    init(leftShare: Double, rightShare: Double, domain: Double, origins: (Int, Int), limit: Double) {
+        self.leftShare = leftShare
+        self.rightShare = rightShare
+        self.domain = domain
+        self.origins = origins
+        self.limit = limit
+    }
+
+    /// Several keys together. Those between the same two nodes are not independent: neither node has more combinations
+    /// than rows, and usually one of them is unique by the keys together.
+    init(_ keys: [KeyMatch]) {
+        var groups: [KeyMatch] = []
+        for key in keys {
+            leftShare *= key.leftShare
+            rightShare *= key.rightShare
+            if key.origins.0 > 0, key.origins.1 > 0, let index = groups.firstIndex(where: { $0.origins == key.origins })
+            {
+                groups[index].domain *= key.domain
+            } else {
+                groups.append(key)
+            }
+        }
+        let isSingle = keys.count == 1
+        domain = groups.reduce(1) { $0 * max(1, isSingle ? $1.domain : min($1.domain, max($1.limit, 1))) }
+    }
+}
+
+extension ColumnEstimate {
+    /// The share of the values' extent that a part of it has.
+    func share(from low: Double, to high: Double) -> Double {
+        Self.share(low, high, of: minimum, maximum, isDiscrete: isDiscrete, distinctCount: distinctCount)
+    }
+
+    fileprivate static func share(
+        _ low: Double, _ high: Double, of minimum: Double?, _ maximum: Double?, isDiscrete: Bool, distinctCount: Double
+    ) -> Double {
+        guard let minimum, let maximum, maximum > minimum else { return 1 }
+        let step = isDiscrete ? 1.0 : 0
+        let share = (min(high, maximum) - max(low, minimum) + step) / (maximum - minimum + step)
+        return min(1, max(share, 1 / max(1, distinctCount)))
+    }
+}
+
+extension ColumnEstimate.Domain {
+    /// Leaves the values of a part of the extent, of whole numbers or dates.
+    fileprivate mutating func narrow(from low: Double, to high: Double) {
+        let share = ColumnEstimate.share(
+            low, high, of: minimum, maximum, isDiscrete: true, distinctCount: distinctCount)
+        distinctCount = max(1, distinctCount * share)
     }
 }

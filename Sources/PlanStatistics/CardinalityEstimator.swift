@@ -110,18 +110,61 @@ package final class CardinalityEstimator {
         let statistics = snapshot.tables[node.table]
         let rowCount = statistics?.rowCount ?? Self.unknownRowCount
         originCount += 1
+        let facts = snapshot.samples?.facts(node)
+        var isNew = ColumnSet()
         for (column, ordinal) in zip(node.columns, node.ordinals) where self[column.id] == nil {
             let known = statistics.flatMap { ordinal < $0.columns.count ? $0.columns[ordinal] : nil }
             self[column.id] =
                 known.map { estimate($0, type: column.type, rowCount: rowCount) }
                 ?? unknown(column.type, rowCount: rowCount)
             self[column.id]?.origin = originCount
+            if known?.distinctCount == nil,
+                let distinct = snapshot.samples?.distinctCount(node.table, ordinal: ordinal, rowCount: rowCount)
+            {
+                self[column.id]?.distinctCount = distinct
+                self[column.id]?.isKnown = true
+            }
+            isNew.insert(column.id)
         }
-        return rowCount * selectivity(.conjunction(node.predicates), rowCount: rowCount)
+        let guess = selectivity(.conjunction(node.predicates), rowCount: rowCount)
+        let visible = rowCount * (facts?.selectivity(guess: guess) ?? guess)
+        restrict(node, to: visible, facts: facts, columns: isNew)
+        return visible
+    }
+
+    /// Narrows what is known about a scan's columns to the rows that its predicates leave.
+    private func restrict(_ node: LogicalScan, to rowCount: Double, facts: SampleFacts?, columns: ColumnSet) {
+        let ranges = self.ranges(node.predicates)
+        for (column, ordinal) in zip(node.columns, node.ordinals) where columns.contains(column.id) {
+            guard var estimate = self[column.id] else { continue }
+            estimate.visibleRowCount = rowCount
+            let domain = estimate.domain
+            if let found = facts?.columns[ordinal] {
+                estimate.unfiltered = domain
+                estimate.distinctCount = found.distinctCount
+                estimate.isKnown = true
+                if found.minimum != nil { (estimate.minimum, estimate.maximum) = (found.minimum, found.maximum) }
+                estimate.nullFraction = found.nullFraction
+                if node.predicates.isEmpty { estimate.unfiltered?.distinctCount = found.distinctCount }
+            } else if let range = ranges.first(where: { $0.id == column.id }), let low = estimate.minimum,
+                let high = estimate.maximum
+            {
+                estimate.unfiltered = domain
+                let (newLow, newHigh) = (max(low, range.low), min(high, range.high))
+                if newLow <= newHigh {
+                    let share = estimate.share(from: newLow, to: newHigh)
+                    (estimate.minimum, estimate.maximum) = (newLow, newHigh)
+                    estimate.distinctCount = max(1, estimate.distinctCount * share)
+                }
+                estimate.nullFraction = 0
+            }
+            self[column.id] = estimate
+        }
     }
 
     private func estimate(_ known: ColumnStatistics, type: DataType, rowCount: Double) -> ColumnEstimate {
         var result = unknown(type, rowCount: rowCount)
+        result.isDiscrete = type.isInteger || type == .date
         result.minimum = known.minimum?.axisValue(type)
         result.maximum = known.maximum?.axisValue(type)
         result.nullFraction = known.nullFraction ?? 0
@@ -169,6 +212,8 @@ package final class CardinalityEstimator {
             estimate.distinctCount = min(estimate.distinctCount, max(1, total))
             // The groups are unique now: no more combinations of them than rows.
             estimate.originRowCount = total
+            estimate.visibleRowCount = total
+            estimate.unfiltered = nil
             estimate.origin = originCount
             self[column.id] = estimate
         }
@@ -189,6 +234,8 @@ package final class CardinalityEstimator {
         for (column, source) in zip(node.columns, node.left.columns) {
             var estimate = self[source.id] ?? unknown(column.type, rowCount: left)
             estimate.originRowCount = all
+            estimate.visibleRowCount = all
+            estimate.unfiltered = nil
             if node.kind == .union { estimate.minimum = nil; estimate.maximum = nil }
             self[column.id] = estimate
         }
@@ -239,17 +286,25 @@ package final class CardinalityEstimator {
     /// Different combinations of the keys among so many rows.
     package func groupCount(_ keys: [Expression], rowCount: Double) -> Double {
         guard rowCount >= 1 else { return max(rowCount, 0) }
-        var combinations = 1.0
         var covered = ColumnSet()
+        // Keys from one node have no more combinations than it has rows: names of an item, say, with its number.
+        var groups: [(origin: Int, product: Double, limit: Double)] = []
         for key in keys {
             // A key computed from columns that are keys themselves adds no group.
             let columns = key.columnSet
             if columns.isSubset(of: covered) { continue }
             if let id = source(key) { covered.insert(id) }
-            combinations *= estimate(key, rowCount: rowCount).distinctCount
-            if combinations > rowCount * 1_000 { break }
+            let estimate = estimate(key, rowCount: rowCount)
+            if estimate.origin > 0, let index = groups.firstIndex(where: { $0.origin == estimate.origin }) {
+                groups[index].product *= estimate.distinctCount
+            } else {
+                groups.append((estimate.origin, estimate.distinctCount, max(1, estimate.visibleRowCount)))
+            }
+        }
+        let combinations = groups.reduce(1.0) { product, group in
+            min(1e18, product * max(1, group.origin > 0 ? min(group.product, group.limit) : group.product))
         }
         // So many of the combinations are hit by rows that fall on them at random.
-        return max(1, combinations * (1 - exp(-rowCount / combinations)))
+        return max(1, -combinations * expm1(-rowCount / combinations))
     }
 }

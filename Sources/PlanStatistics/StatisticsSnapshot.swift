@@ -1,6 +1,7 @@
 // PlanStatistics estimates the sizes of plans. This file: the tables' statistics as one query's planning sees them.
 //
 //   StatisticsSnapshot     what storage knows about the tables of a plan
+//   SampledColumns, SampleFacts   what rows of the tables say about a scan's predicates
 //   ColumnEstimate         what is believed about one column
 //   CardinalityEstimator   rows of plan nodes, selectivities of predicates, sizes of joins
 
@@ -14,21 +15,34 @@ package struct StatisticsSnapshot: Sendable {
     package var tables: [TableName: TableStatistics]
     /// Tables whose data only the coordinator's process holds.
     package var coordinatorOnly: Set<TableName>
+    /// Rows of the tables, if the plan has something to decide by them.
+    private(set) var samples: PlanSamples?
 
     package init(tables: [TableName: TableStatistics] = [:], coordinatorOnly: Set<TableName> = []) {
         self.tables = tables
         self.coordinatorOnly = coordinatorOnly
     }
 
-    /// Asks the catalogue for every table of the plan. A table that gives no statistics is planned without.
-    package static func load(for plan: LogicalPlan, from catalog: Catalog) async throws -> StatisticsSnapshot {
+    /// Asks the catalogue for every table of the plan. A table that gives no statistics is planned without. With
+    /// `predicates` it also looks at rows of the tables that a plan joins.
+    package static func load(
+        for plan: LogicalPlan, from catalog: Catalog, predicates: (any SamplePredicates)? = nil
+    ) async throws -> StatisticsSnapshot {
         var names: Set<TableName> = []
         collectTables(of: plan, into: &names)
         var snapshot = StatisticsSnapshot()
+        let sampled = SampledColumns(plan)
+        let ordinals = predicates == nil || !sampled.isWorthwhile ? [:] : sampled.ordinals()
+        var samples: [TableName: TableSample] = [:]
         for name in names {
-            snapshot.tables[name] = catalog.completing(try await catalog.table(name).statistics(), of: name)
+            let table = try await catalog.table(name)
+            snapshot.tables[name] = catalog.completing(try await table.statistics(), of: name)
             if catalog.backend(name.catalog)?.isCoordinatorOnly == true { snapshot.coordinatorOnly.insert(name) }
+            if let wanted = ordinals[name] {
+                samples[name] = await catalog.samples.sample(of: name, table, ordinals: wanted)
+            }
         }
+        if let predicates, !samples.isEmpty { snapshot.samples = PlanSamples(samples, predicates: predicates) }
         return snapshot
     }
 
@@ -48,7 +62,8 @@ extension Expression {
 
 /// What is believed about the values of a column. Numbers, dates and timestamps are on one axis per type.
 package struct ColumnEstimate: Sendable {
-    /// Different values in the table, or in the node that made the column; an upper bound unless `isKnown`.
+    /// Different values in the rows that the scan gives, or in the node that made the column; an upper bound unless
+    /// `isKnown`.
     package var distinctCount: Double
     package var isKnown: Bool
     package var minimum: Double?
@@ -60,8 +75,24 @@ package struct ColumnEstimate: Sendable {
     package var originRowCount: Double
     /// The node that made the column: keys from one node together have no more values than it has rows.
     package var origin = 0
+    /// Rows that the node gives.
+    package var visibleRowCount: Double
+    /// The values of the table before the scan's predicates, where those change them: what keys are drawn from.
+    package var unfiltered: Domain?
+    /// Whether neighbouring values of the axis are one apart: whole numbers and dates.
+    package var isDiscrete = false
     /// The result of an aggregate: comparing it with a constant (HAVING) is meant to keep little.
     package var isAggregate = false
+
+    package struct Domain: Sendable {
+        package var distinctCount: Double
+        package var minimum: Double?
+        package var maximum: Double?
+    }
+
+    package var domain: Domain {
+        unfiltered ?? Domain(distinctCount: distinctCount, minimum: minimum, maximum: maximum)
+    }
 
     package init(
         distinctCount: Double, isKnown: Bool = false, minimum: Double? = nil, maximum: Double? = nil,
@@ -74,6 +105,7 @@ package struct ColumnEstimate: Sendable {
         self.nullFraction = nullFraction
         self.byteCount = byteCount
         self.originRowCount = originRowCount
+        visibleRowCount = originRowCount
     }
 }
 

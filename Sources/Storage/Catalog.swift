@@ -22,6 +22,8 @@ package final class Catalog: Sendable {
     private let state = Mutex(State())
     /// Of transactions on the tables and objects that they change.
     package let locks = TransactionLocks()
+    /// Rows that the planner has looked at.
+    package let samples = TableSamples()
 
     /// Where unqualified names are looked up, in this order, after the session's own search path.
     package let defaultCatalog: String

@@ -3,6 +3,7 @@
 //   StorageBackend   one opened catalogue: schemas and tables, DDL if it can
 //   TableProvider    one table: schema, statistics, splits, readers, writers
 //   ScanRequest      what a scan wants; Split: one piece of it, as plain data; BatchReader: the rows of a split
+//   TableSample      rows that the planner looks at
 //   TableDefinition  defaults, keys, checks and references, as text
 //   StorageTransaction, StorageScope, TransactionLocks   who reads what, and when changes are seen
 //   Catalog          all opened catalogues by name, and name resolution
@@ -85,6 +86,8 @@ package protocol TableProvider: AnyObject, Sendable {
     var identifiesRows: Bool { get }
     /// What is known without reading the data; asked once a plan.
     func statistics() async throws -> TableStatistics
+    /// Whether the planner may read a few rows to estimate by. Not where rows are made when they are asked for.
+    var allowsSampling: Bool { get }
     /// The pieces that a scan consists of, pruned by the request's predicates where that is cheap. Runs on the coordinator.
     func splits(for request: ScanRequest) async throws -> [Split]
     /// A reader for one split; runs on a worker's driver thread and may block for local I/O.
@@ -98,6 +101,7 @@ package protocol TableProvider: AnyObject, Sendable {
 extension TableProvider {
     package var definition: TableDefinition { TableDefinition(schema) }
     package var identifiesRows: Bool { false }
+    package var allowsSampling: Bool { true }
     package func makeModifier() async throws -> any TableModifier {
         throw QueryError.notSupported("changing rows of this table")
     }

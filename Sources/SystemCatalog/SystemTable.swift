@@ -34,6 +34,8 @@ final class SystemTable: TableProvider {
         self.catalog = catalog
     }
 
+    var allowsSampling: Bool { false }
+
     /// Estimates only steer joins: reading the catalogue for them would cost more than it gains.
     func statistics() async throws -> TableStatistics {
         TableStatistics(rowCount: 200, columns: schema.fields.map { _ in .init() })

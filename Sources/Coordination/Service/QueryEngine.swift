@@ -83,7 +83,8 @@ package final class QueryEngine: Sendable {
     func plan(_ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext) async throws -> PreparedPlan {
         var workers = try await directory.waitForWorkers(upTo: options.workerWait)
         let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
-        let snapshot = try await StatisticsSnapshot.load(for: logical, from: catalog)
+        let snapshot = try await StatisticsSnapshot.load(
+            for: logical, from: catalog, predicates: SampleEvaluation(registry: registry, context: context))
         let optimized = try optimizer.optimize(logical, snapshot: snapshot)
         // A few rows are read faster than workers are told to; and only the coordinator has the catalogue.
         if let coordinatorWorker = directory.coordinatorWorker,

@@ -27,7 +27,9 @@ package struct LogicalOptimizer: Sendable {
 
     /// The optimised plan; its columns are those of the given plan, in the same order.
     package func optimize(_ plan: LogicalPlan) async throws -> LogicalPlan {
-        try optimize(plan, snapshot: try await StatisticsSnapshot.load(for: plan, from: catalog))
+        let predicates = SampleEvaluation(registry: registry, context: context)
+        let snapshot = try await StatisticsSnapshot.load(for: plan, from: catalog, predicates: predicates)
+        return try optimize(plan, snapshot: snapshot)
     }
 
     /// The same with statistics at hand, which the physical planner may use again.

@@ -110,7 +110,7 @@ package final class CardinalityEstimator {
         let statistics = snapshot.tables[node.table]
         let rowCount = statistics?.rowCount ?? Self.unknownRowCount
         originCount += 1
-        let facts = snapshot.samples?.facts(node)
+        let facts = node.predicates.isEmpty ? nil : snapshot.samples?.facts(node)
         var isNew = ColumnSet()
         for (column, ordinal) in zip(node.columns, node.ordinals) where self[column.id] == nil {
             let known = statistics.flatMap { ordinal < $0.columns.count ? $0.columns[ordinal] : nil }
@@ -145,7 +145,6 @@ package final class CardinalityEstimator {
                 estimate.isKnown = true
                 if found.minimum != nil { (estimate.minimum, estimate.maximum) = (found.minimum, found.maximum) }
                 estimate.nullFraction = found.nullFraction
-                if node.predicates.isEmpty { estimate.unfiltered?.distinctCount = found.distinctCount }
             } else if let range = ranges.first(where: { $0.id == column.id }), let low = estimate.minimum,
                 let high = estimate.maximum
             {

@@ -8,21 +8,35 @@ struct SampledColumns {
     /// What a column is computed from, where that is another column.
     private var sources: [ColumnID: [ColumnID]] = [:]
     private var asked: [ColumnID] = []
+    /// Columns that conditions compare with anything but a column of their own kind: these choose rows.
+    private var restricting: [ColumnID] = []
 
     init(_ plan: LogicalPlan) { visit(plan) }
 
     /// Several scans: with one there is nothing to decide.
     var isWorthwhile: Bool { scans.count > 1 }
 
-    /// Ordinals by table.
-    func ordinals() -> [TableName: Set<Int>] {
+    /// The columns and those that they are computed from.
+    private func traced(_ columns: [ColumnID]) -> ColumnSet {
         var found = ColumnSet()
-        var open = asked
+        var open = columns
         while let id = open.popLast() {
             if found.contains(id) { continue }
             found.insert(id)
             open += sources[id] ?? []
         }
+        return found
+    }
+
+    /// Tables of which predicates choose rows.
+    func restrictedTables() -> Set<TableName> {
+        let found = traced(restricting)
+        return Set(scans.filter { !found.isDisjoint(with: ColumnSet($0.columns)) }.map(\.table))
+    }
+
+    /// Ordinals by table.
+    func ordinals() -> [TableName: Set<Int>] {
+        let found = traced(asked)
         var result: [TableName: Set<Int>] = [:]
         for scan in scans {
             for (column, ordinal) in zip(scan.columns, scan.ordinals) where found.contains(column.id) {
@@ -34,11 +48,19 @@ struct SampledColumns {
 
     private mutating func ask(_ expression: Expression) { asked += expression.columnSet }
 
+    private mutating func ask(condition: Expression) {
+        ask(condition)
+        for conjunct in condition.conjuncts {
+            if let (a, b, _) = conjunct.asEquality, a.asColumn != nil, b.asColumn != nil { continue }
+            restricting += conjunct.columnSet
+        }
+    }
+
     private mutating func visit(_ plan: LogicalPlan) {
         switch plan {
         case .scan(let node): scans.append(node)
-        case .filter(let node): ask(node.predicate)
-        case .join(let node): ask(node.condition)
+        case .filter(let node): ask(condition: node.predicate)
+        case .join(let node): ask(condition: node.condition)
         case .project(let node):
             for (column, expression) in zip(node.columns, node.expressions) {
                 sources[column.id, default: []] += expression.columnSet

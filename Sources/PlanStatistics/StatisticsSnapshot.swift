@@ -33,12 +33,17 @@ package struct StatisticsSnapshot: Sendable {
         var snapshot = StatisticsSnapshot()
         let sampled = SampledColumns(plan)
         let ordinals = predicates == nil || !sampled.isWorthwhile ? [:] : sampled.ordinals()
+        let restricted = ordinals.isEmpty ? [] : sampled.restrictedTables()
         var samples: [TableName: TableSample] = [:]
         for name in names {
             let table = try await catalog.table(name)
-            snapshot.tables[name] = catalog.completing(try await table.statistics(), of: name)
+            let statistics = catalog.completing(try await table.statistics(), of: name)
+            snapshot.tables[name] = statistics
             if catalog.backend(name.catalog)?.isCoordinatorOnly == true { snapshot.coordinatorOnly.insert(name) }
-            if let wanted = ordinals[name] {
+            // Where predicates choose no rows, statistics say all there is, if there are any.
+            if let wanted = ordinals[name],
+                restricted.contains(name) || wanted.contains(where: { statistics.distinctCount(ofOrdinal: $0) == nil })
+            {
                 samples[name] = await catalog.samples.sample(of: name, table, ordinals: wanted)
             }
         }
@@ -52,6 +57,12 @@ package struct StatisticsSnapshot: Sendable {
             expression.visit { if case .subquery(let subquery) = $0 { collectTables(of: subquery.plan, into: &names) } }
         }
         for input in plan.inputs { collectTables(of: input, into: &names) }
+    }
+}
+
+extension TableStatistics {
+    fileprivate func distinctCount(ofOrdinal ordinal: Int) -> Double? {
+        ordinal < columns.count ? columns[ordinal].distinctCount : nil
     }
 }
 

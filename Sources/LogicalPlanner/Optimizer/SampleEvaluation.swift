@@ -16,7 +16,7 @@ package struct SampleEvaluation: SamplePredicates {
         self.context = context
     }
 
-    package func select(_ predicate: Expression, from batches: [Batch]) throws -> [Selection?] {
+    package func select(_ predicate: QueryPlan.Expression, from batches: [Batch]) throws -> [Selection?] {
         let evaluator = try ExpressionEvaluator([predicate], registry: registry, context: context)
         return try batches.map { try evaluator.select($0) }
     }

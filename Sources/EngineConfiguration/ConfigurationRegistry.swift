@@ -12,7 +12,7 @@ package enum ConfigurationRegistry {
             "Memory for queries on this node; 0 is 80 % of what the machine or group has."),
         ConfigurationKey(
             "spill-directory", .path, "",
-            "Where sorts, aggregations and joins write what does not fit into their memory; empty is $TMPDIR or /tmp."),
+            "Where operators write what does not fit into their memory; empty is $TMPDIR or /tmp."),
 
         ConfigurationKey(
             "cluster.id", .text, "martlet", "Name of the cluster; workers join only a coordinator of the same name."),

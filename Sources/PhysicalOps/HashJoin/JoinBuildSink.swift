@@ -54,7 +54,7 @@ final class JoinBuildSink: SinkFactory, Sendable {
                 shared.build = build
                 return build.table.insertTasks(threads: shared.task.threads) + filterTasks(build)
             } catch let error as QueryError where error.state == .outOfMemory && shared.spill.isPossible {
-                shared.spill.activate()
+                shared.spill.build.activate()
                 return [{ [shared] in try shared.spill.addBuild(store) }]
             }
         default: return []
@@ -63,7 +63,7 @@ final class JoinBuildSink: SinkFactory, Sendable {
 
     /// The rows that are still in memory go to disk as well: no partition is in two places.
     private func spillTasks(_ parts: [RowPart]) -> [FinalizeTask] {
-        shared.spill.activate()
+        shared.spill.build.activate()
         var tasks: [FinalizeTask] = [{}]
         for part in parts where part.rowCount > 0 { tasks.append { [shared] in try shared.spill.addBuild(part) } }
         return tasks
@@ -142,8 +142,10 @@ private final class JoinBuildOperator: PushOperator {
         if let spilled {
             try spilled.append(columns, keys: shared.spill.buildKeys(columns), count: count)
         } else if try part.append(columns, count: count, within: shared.spill.budget) {
-            shared.spill.activate()
-            spilled = try shared.spill.write(part)
+            shared.spill.build.activate()
+            let partitions = shared.spill.makeBuildPartitions()
+            try partitions.append(part, task: driver.task, keys: shared.spill.buildKeys)
+            spilled = partitions
             part = RowPart(memory: shared.memory)
         }
     }
@@ -151,7 +153,7 @@ private final class JoinBuildOperator: PushOperator {
     override func finishInput() throws {
         if let spilled {
             counters.metrics.spilledBytes += try spilled.seal()
-            shared.spill.addBuild(spilled)
+            shared.spill.build.add(spilled)
         }
         handOver(part)
     }

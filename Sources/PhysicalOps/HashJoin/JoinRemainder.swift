@@ -161,8 +161,7 @@ private final class SpilledJoinSource: BatchSource {
         if let work = works.popLast() { return work }
         let partition = nextPartition()
         guard partition < SpilledPartitions.partitionCount else { return nil }
-        let (build, probe) = shared.spill.take(partition)
-        return Work(level: 0, build: build, probe: probe)
+        return Work(level: 0, build: shared.spill.build.take(partition), probe: shared.spill.probe.take(partition))
     }
 
     private func start(_ work: Work) throws {
@@ -205,7 +204,7 @@ private final class SpilledJoinSource: BatchSource {
         let spill = shared.spill
         let rowCount = work.buildRowCount
         let build = SpilledPartitions(types: layout.storedTypes, level: work.level + 1, budget: spill.budget)
-        try part.drain { try build.append($0, keys: spill.buildKeys($0), count: $1) }
+        try build.append(part, task: shared.task, keys: spill.buildKeys)
         for reader in rest {
             while let batch = try reader.next() {
                 try shared.task.checkCancellation()

@@ -8,17 +8,16 @@ import Synchronization
 
 /// What one join has spilled. Thread-safe.
 final class JoinSpill: Sendable {
-    private struct State {
-        var build: [SpilledPartitions] = []
-        var probe: [SpilledPartitions] = []
-        // For null-aware joins over one key: what is true of all build rows.
+    /// For null-aware joins over one key: what is true of all build rows.
+    private struct Facts {
         var hasRows = false
         var hasNullKeys = false
     }
     private let layout: JoinLayout
     private let task: TaskContext
-    private let state = Mutex(State())
-    private let active = Atomic<Bool>(false)
+    private let facts = Mutex(Facts())
+    let build = SpilledInput()
+    let probe = SpilledInput()
     let budget: SpillBudget
 
     init(layout: JoinLayout, task: TaskContext) {
@@ -30,10 +29,8 @@ final class JoinSpill: Sendable {
     /// Rows without a key belong to no partition.
     var isPossible: Bool { budget.canSpill && !layout.keyPositions.isEmpty }
 
-    /// Whether the build side is on disk. Set before any probe row comes.
-    var isActive: Bool { active.load(ordering: .acquiring) }
-
-    func activate() { active.store(true, ordering: .releasing) }
+    /// Whether the build side is on disk.
+    var isActive: Bool { build.isActive }
 
     // MARK: - Keys
 
@@ -55,68 +52,41 @@ final class JoinSpill: Sendable {
     func noteKeys(_ columns: [Vector], count: Int) {
         let key = columns[layout.keyPositions[0]]
         let hasNulls = key.mayHaveNulls && (0..<count).contains { key.isNull($0) }
-        state.withLock { state in
-            state.hasRows = state.hasRows || count > 0
-            state.hasNullKeys = state.hasNullKeys || hasNulls
+        facts.withLock { facts in
+            facts.hasRows = facts.hasRows || count > 0
+            facts.hasNullKeys = facts.hasNullKeys || hasNulls
         }
     }
 
     /// For a partition of a null-aware join over one key; `nil` where the partition's own rows say all.
     var nullKeys: JoinBuild.NullKeys? {
         guard layout.keyPositions.count == 1 else { return nil }
-        return state.withLock { JoinBuild.NullKeys(isEmpty: !$0.hasRows, areThere: $0.hasNullKeys) }
+        return facts.withLock { JoinBuild.NullKeys(isEmpty: !$0.hasRows, areThere: $0.hasNullKeys) }
     }
 
     // MARK: - Rows
 
-    /// Writes the rows of a part, which is of no use afterwards.
-    func write(_ part: RowPart) throws -> SpilledPartitions {
-        let partitions = SpilledPartitions(types: layout.storedTypes, level: 0, budget: budget)
-        try part.drain { columns, count in
-            try task.checkCancellation()
-            try partitions.append(columns, keys: buildKeys(columns), count: count)
-        }
-        return partitions
+    func makeBuildPartitions() -> SpilledPartitions {
+        SpilledPartitions(types: layout.storedTypes, level: 0, budget: budget)
     }
 
-    func addBuild(_ partitions: SpilledPartitions) { state.withLock { $0.build.append(partitions) } }
-    func addProbe(_ partitions: SpilledPartitions) { state.withLock { $0.probe.append(partitions) } }
-
     func addBuild(_ part: RowPart) throws {
-        let partitions = try write(part)
+        let partitions = makeBuildPartitions()
+        try partitions.append(part, task: task, keys: buildKeys)
         _ = try partitions.seal()
-        addBuild(partitions)
+        build.add(partitions)
     }
 
     func addBuild(_ store: RowStore) throws {
-        let partitions = SpilledPartitions(types: layout.storedTypes, level: 0, budget: budget)
-        let all = Array(layout.storedTypes.indices)
-        let buffer = Buffer(byteCount: Batch.standardRowCount * 4)
-        let rows = buffer.base.assumingMemoryBound(to: UInt32.self)
-        var position = 0
-        while position < store.rowCount {
-            try task.checkCancellation()
-            let count = min(Batch.standardRowCount, store.rowCount - position)
-            for index in 0..<count { rows[index] = UInt32(truncatingIfNeeded: position + index) }
-            let columns = store.batch(rows, count: count, columns: all).columns
-            try partitions.append(columns, keys: buildKeys(columns), count: count)
-            position += count
-        }
+        let partitions = makeBuildPartitions()
+        try partitions.append(store, task: task, keys: buildKeys)
         _ = try partitions.seal()
-        addBuild(partitions)
-    }
-
-    /// A partition of both sides, from all drivers.
-    func take(_ partition: Int) -> (build: [any SpillFile], probe: [any SpillFile]) {
-        let (build, probe) = state.withLock { ($0.build, $0.probe) }
-        return (build.compactMap { $0.take(partition) }, probe.compactMap { $0.take(partition) })
+        build.add(partitions)
     }
 
     func drop() {
-        state.withLock { state in
-            state.build = []
-            state.probe = []
-        }
+        build.drop()
+        probe.drop()
     }
 }
 
@@ -158,6 +128,6 @@ final class JoinProbeSpiller: PushOperator {
 
     override func finishInput() throws {
         counters.metrics.spilledBytes += try partitions.seal()
-        shared.spill.addProbe(partitions)
+        shared.spill.probe.add(partitions)
     }
 }

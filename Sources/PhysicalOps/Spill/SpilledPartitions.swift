@@ -1,4 +1,7 @@
 // Rows on disk by the hash of their keys: equal keys are in the same partition, of both sides of a join.
+//
+//   SpilledPartitions  what one driver has written
+//   SpilledInput       what all drivers have written of one input
 
 import Columnar
 import Diagnostics
@@ -102,4 +105,51 @@ final class SpilledPartitions: @unchecked Sendable {
             return Confined(files[partition])
         }.value
     }
+
+    // MARK: - Rows that were kept until now
+
+    /// Writes the rows of a part, which is of no use afterwards. `keys` picks the key columns of its rows.
+    func append(_ part: RowPart, task: TaskContext, keys: ([Vector]) -> [Vector]) throws {
+        try part.drain { columns, count in
+            try task.checkCancellation()
+            try append(columns, keys: keys(columns), count: count)
+        }
+    }
+
+    func append(_ store: RowStore, task: TaskContext, keys: ([Vector]) -> [Vector]) throws {
+        let all = Array(store.columns.indices)
+        let buffer = Buffer(byteCount: Batch.standardRowCount * 4)
+        let rows = buffer.base.assumingMemoryBound(to: UInt32.self)
+        var position = 0
+        while position < store.rowCount {
+            try task.checkCancellation()
+            let count = min(Batch.standardRowCount, store.rowCount - position)
+            for index in 0..<count { rows[index] = UInt32(truncatingIfNeeded: position + index) }
+            let columns = store.batch(rows, count: count, columns: all).columns
+            try append(columns, keys: keys(columns), count: count)
+            position += count
+        }
+    }
+}
+
+/// One input of an operator, as far as its drivers have spilled it. Thread-safe.
+final class SpilledInput: Sendable {
+    private let drivers = Mutex<[SpilledPartitions]>([])
+    private let active = Atomic<Bool>(false)
+
+    /// Whether the input is on disk rather than in memory. Settled before anything that waits for the input starts.
+    var isActive: Bool { active.load(ordering: .acquiring) }
+
+    func activate() { active.store(true, ordering: .releasing) }
+
+    /// Takes over what a driver has written and sealed.
+    func add(_ partitions: SpilledPartitions) { drivers.withLock { $0.append(partitions) } }
+
+    /// A partition's rows, from all drivers.
+    func take(_ partition: Int) -> [any SpillFile] {
+        let drivers = drivers.withLock { $0 }
+        return drivers.compactMap { $0.take(partition) }
+    }
+
+    func drop() { drivers.withLock { $0 = [] } }
 }

@@ -3,6 +3,7 @@
 //
 //   WindowSink         collects and spreads, or sorts what is one partition
 //   WindowPartitioner  rows by the hash of their partition keys
+//   WindowSpill        rows on disk, by partition of their partition keys, when they do not fit into memory
 //   WindowSort         the order within a part
 //   WindowBlock        sorted partitions, and where partitions and peers begin
 //   WindowSource       evaluates the calls of whole partitions and gives the rows
@@ -69,13 +70,18 @@ final class WindowShared: @unchecked Sendable {
     var partitioner: WindowPartitioner?
     var whole: WindowBlock?
     var reservation: MemoryReservation?
+    /// All rows, if they did not fit into memory.
+    let spilled = SpilledInput()
+    let budget: SpillBudget
 
     init(layout: WindowLayout, task: TaskContext) {
         self.layout = layout
         self.task = task
+        budget = SpillBudget(task)
     }
 
     func drop() {
+        spilled.drop()
         store = nil
         partitioner = nil
         whole = nil

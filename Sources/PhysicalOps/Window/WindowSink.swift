@@ -34,27 +34,43 @@ final class WindowSink: SinkFactory, Sendable {
 
     func finalize(phase: Int) throws -> [FinalizeTask] {
         let layout = shared.layout
-        if phase == 0 {
-            let assembly = try state.with { state in
+        switch phase {
+        case 0:
+            let parts = state.with { state in
                 defer { state.parts = [] }
-                let made = try RowAssembly(
-                    parts: state.parts, types: layout.storedTypes, memory: shared.task.memory(for: node))
-                state.assembly = made
-                return made
+                return state.parts
             }
-            // Rows without columns are counted all the same: a step without tasks would be the last.
-            let tasks = layout.storedTypes.indices.map { column -> FinalizeTask in { assembly.assemble(column) } }
-            return tasks.isEmpty ? [{}] : tasks
-        }
-        if phase == 1 {
+            do {
+                if shared.spilled.isActive { return spillTasks(parts) }
+                let assembly = try RowAssembly(
+                    parts: parts, types: layout.storedTypes, memory: shared.task.memory(for: node))
+                state.with { $0.assembly = assembly }
+                // Rows without columns are counted all the same: a step without tasks would be the last.
+                let tasks = layout.storedTypes.indices.map { column -> FinalizeTask in { assembly.assemble(column) } }
+                return tasks.isEmpty ? [{}] : tasks
+            } catch let error as QueryError where error.state == .outOfMemory && shared.canSpill {
+                return spillTasks(parts)
+            }
+        case 1 where !shared.spilled.isActive:
             shared.store = try state.with { state in
                 defer { state.assembly = nil }
                 guard let assembly = state.assembly else { throw QueryError.internalError("the window has no rows") }
                 return try assembly.finish()
             }
+        default: break
         }
         guard let store = shared.store else { return [] }
         return layout.partitions.isEmpty ? sortTasks(phase, store) : try partitionTasks(phase, store)
+    }
+
+    /// The rows that are still in memory go to disk as well: no partition is in two places.
+    private func spillTasks(_ parts: [RowPart]) -> [FinalizeTask] {
+        shared.spilled.activate()
+        var tasks: [FinalizeTask] = [{}]
+        for part in parts where part.rowCount > 0 {
+            tasks.append { [shared] in try shared.spill { try $0.append(part, task: shared.task, keys: $1) } }
+        }
+        return tasks
     }
 
     /// Whole partitions by the hash of their keys; they are sorted when they are read.
@@ -62,7 +78,13 @@ final class WindowSink: SinkFactory, Sendable {
         switch phase {
         case 1:
             let reservation = MemoryReservation(shared.task.memory(for: node))
-            try reservation.resize(to: WindowPartitioner.byteCount(rows: store.rowCount))
+            do {
+                try reservation.resize(to: WindowPartitioner.byteCount(rows: store.rowCount))
+            } catch let error as QueryError where error.state == .outOfMemory && shared.canSpill {
+                shared.spilled.activate()
+                shared.store = nil
+                return [{ [shared] in try shared.spill { try $0.append(store, task: shared.task, keys: $1) } }]
+            }
             shared.reservation = reservation
             let partitioner = WindowPartitioner(
                 keys: shared.layout.partitions.map { store.columns[$0] }, rowCount: store.rowCount)
@@ -125,14 +147,20 @@ final class WindowSink: SinkFactory, Sendable {
 
 private final class WindowCollector: PushOperator {
     private let layout: WindowLayout
-    private let part: RowPart
+    private let shared: WindowShared
+    private let memory: OperatorMemory
+    private var part: RowPart
+    /// What went to disk.
+    private var spilled: SpilledPartitions?
     private let computed: RowExpressions
     private let handOver: (RowPart) -> Void
 
     init(node: PhysicalNode, shared: WindowShared, driver: DriverContext, handOver: @escaping (RowPart) -> Void) throws
     {
         layout = shared.layout
-        part = RowPart(memory: shared.task.memory(for: node))
+        self.shared = shared
+        memory = shared.task.memory(for: node)
+        part = RowPart(memory: memory)
         computed = try RowExpressions(shared.layout.computed, task: shared.task)
         self.handOver = handOver
         super.init(node: node, downstream: nil, driver: driver)
@@ -141,8 +169,23 @@ private final class WindowCollector: PushOperator {
     override func process(_ batch: Batch) throws {
         var columns = (0..<layout.inputCount).map { batch.column($0) }
         columns += try computed.evaluate(batch)
-        try part.append(columns, count: batch.rowCount)
+        guard shared.canSpill else { return try part.append(columns, count: batch.rowCount) }
+        if let spilled {
+            try spilled.append(columns, keys: shared.partitionKeys(columns), count: batch.rowCount)
+        } else if try part.append(columns, count: batch.rowCount, within: shared.budget) {
+            shared.spilled.activate()
+            let partitions = shared.makePartitions(level: 0)
+            try partitions.append(part, task: shared.task, keys: shared.partitionKeys)
+            spilled = partitions
+            part = RowPart(memory: memory)
+        }
     }
 
-    override func finishInput() throws { handOver(part) }
+    override func finishInput() throws {
+        if let spilled {
+            counters.metrics.spilledBytes += try spilled.seal()
+            shared.spilled.add(spilled)
+        }
+        handOver(part)
+    }
 }

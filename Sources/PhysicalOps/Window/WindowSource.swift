@@ -16,38 +16,62 @@ final class WindowSourceFactory: SourceFactory, Sendable {
         self.shared = shared
     }
 
-    var maximumDrivers: Int { max(1, shared.partitioner?.partCount ?? 1) }
+    var maximumDrivers: Int {
+        shared.spilled.isActive ? SpilledPartitions.partitionCount : max(1, shared.partitioner?.partCount ?? 1)
+    }
 
     func makeSource(driver: DriverContext) throws -> any BatchSource {
+        let counters = driver.makeCounters(for: node)
+        if shared.spilled.isActive {
+            let reader = SpilledWindowReader(
+                shared: shared, memory: driver.task.memory(for: node), counters: counters
+            ) { [self] in takeNumber() }
+            return try WindowSource(node: node, counters: counters, shared: shared) { try reader.next() }
+        }
         guard let store = shared.store else {
             throw QueryError.internalError("the window is read before its rows are in")
         }
-        return try WindowSource(node: node, driver: driver, shared: shared, store: store) { [self] in takeBlock(store) }
+        return try WindowSource(node: node, counters: counters, shared: shared) { [self] in takePart(store) }
+    }
+
+    private func takeNumber() -> Int {
+        cursor.withLock { cursor in
+            defer { cursor += 1 }
+            return cursor
+        }
     }
 
     /// The next part, sorted; `nil` when there is none left.
-    private func takeBlock(_ store: RowStore) -> WindowBlock? {
-        guard let partitioner = shared.partitioner else {
-            return cursor.withLock { cursor in
-                defer { cursor = 1 }
-                return cursor == 0 ? shared.whole : nil
-            }
-        }
+    private func takePart(_ store: RowStore) -> WindowPart? {
         while true {
-            let part = cursor.withLock { cursor in
-                defer { cursor += 1 }
-                return cursor
+            let number = takeNumber()
+            guard let partitioner = shared.partitioner else {
+                return number == 0 ? shared.whole.map { WindowPart(store: store, block: $0) } : nil
             }
-            if part >= partitioner.partCount || store.rowCount == 0 { return nil }
-            let start = partitioner.partStarts[part]
-            let count = partitioner.partStarts[part + 1] - start
-            if count == 0 { continue }
-            let layout = shared.layout
-            let sort = WindowSort(
-                partitions: layout.partitions.map { store.columns[$0] },
-                ordering: layout.ordering.map { store.columns[$0] }, orderKeys: layout.plan.ordering)
-            return sort.sorted(partitioner.rows + start, hashes: partitioner.hashes, count: count)
+            if number >= partitioner.partCount || store.rowCount == 0 { return nil }
+            if let block = partitioner.sortedBlock(number, of: store, shared.layout) {
+                return WindowPart(store: store, block: block)
+            }
         }
+    }
+}
+
+/// Sorted partitions with the rows that they point to.
+struct WindowPart {
+    let store: RowStore
+    let block: WindowBlock
+}
+
+extension WindowPartitioner {
+    /// The partitions of a part in their order; `nil` if it has no rows.
+    func sortedBlock(_ part: Int, of store: RowStore, _ layout: WindowLayout) -> WindowBlock? {
+        let start = partStarts[part]
+        let count = partStarts[part + 1] - start
+        if count == 0 { return nil }
+        let sort = WindowSort(
+            partitions: layout.partitions.map { store.columns[$0] },
+            ordering: layout.ordering.map { store.columns[$0] }, orderKeys: layout.plan.ordering)
+        return sort.sorted(rows + start, hashes: hashes, count: count)
     }
 }
 
@@ -68,12 +92,11 @@ private final class WindowSource: BatchSource {
     let counters: OperatorCounters
     private let shared: WindowShared
     private let layout: WindowLayout
-    private let store: RowStore
-    private let takeBlock: () -> WindowBlock?
+    private let takePart: () throws -> WindowPart?
     private let calls: [Call]
     private let reservation: MemoryReservation
-    private var block: WindowBlock?
-    /// The next partition of the block.
+    private var part: WindowPart?
+    /// The next partition of the part's block.
     private var partition = 0
     // What was evaluated and not given yet: rows of the block's order, with one result a call.
     private var position = 0
@@ -82,13 +105,12 @@ private final class WindowSource: BatchSource {
     private var results: [WindowResult] = []
 
     init(
-        node: PhysicalNode, driver: DriverContext, shared: WindowShared, store: RowStore,
-        takeBlock: @escaping () -> WindowBlock?
+        node: PhysicalNode, counters: OperatorCounters, shared: WindowShared,
+        takePart: @escaping () throws -> WindowPart?
     ) throws {
-        counters = driver.makeCounters(for: node)
+        self.counters = counters
         self.shared = shared
-        self.store = store
-        self.takeBlock = takeBlock
+        self.takePart = takePart
         layout = shared.layout
         reservation = MemoryReservation(shared.task.memory(for: node))
         let registry = shared.task.environment.registry
@@ -121,10 +143,10 @@ private final class WindowSource: BatchSource {
 
     func next(wake: @escaping @Sendable () -> Void) throws -> SourceEvent {
         if position == end, try !evaluateNext() { return .finished }
-        guard let block else { return .finished }
+        guard let part else { return .finished }
         let count = min(Batch.standardRowCount, end - position)
-        let rows = block.rows + position
-        var columns = (0..<layout.inputCount).map { gatherRows(store.columns[$0], rows, count) }
+        let rows = part.block.rows + position
+        var columns = (0..<layout.inputCount).map { gatherRows(part.store.columns[$0], rows, count) }
         for result in results { columns.append(try result.values(from: position - first, count: count)) }
         position += count
         return .batch(Batch(columns: columns, rowCount: count))
@@ -133,13 +155,16 @@ private final class WindowSource: BatchSource {
     /// Evaluates the calls for the next partitions; `false` at the end.
     private func evaluateNext() throws -> Bool {
         results = []
-        while block.map({ partition >= $0.partitionCount }) ?? true {
+        while part.map({ partition >= $0.block.partitionCount }) ?? true {
             try shared.task.checkCancellation()
-            guard let next = takeBlock() else { return false }
-            block = next
+            // The last part's rows need not be there beside the next one's.
+            part = nil
+            guard let next = try takePart() else { return false }
+            part = next
             partition = 0
         }
-        guard let block else { return false }
+        guard let part else { return false }
+        let block = part.block
         let start = partition
         var rowCount = 0
         while partition < block.partitionCount && rowCount < Self.evaluatedRows {
@@ -151,7 +176,7 @@ private final class WindowSource: BatchSource {
         end = block.bounds[partition]
         try reserve(rowCount, block)
         let input = WindowInput(
-            store: store, rows: UnsafePointer(block.rows + first),
+            store: part.store, rows: UnsafePointer(block.rows + first),
             geometry: WindowGeometry(block, partitions: start..<partition))
         results = try calls.map { try evaluate($0, input) }
         return true
@@ -176,7 +201,7 @@ private final class WindowSource: BatchSource {
         case .function(let function):
             let frames = function.usesFrame ? try makeFrames(call, input) : nil
             let arguments = call.layout.arguments.map {
-                gatherRows(store.columns[$0], input.rows, geometry.rowCount)
+                gatherRows(input.store.columns[$0], input.rows, geometry.rowCount)
             }
             let rows = WindowFunction.Rows(
                 rowCount: geometry.rowCount, arguments: arguments, partitionStart: geometry.partitionStart,
@@ -192,7 +217,7 @@ private final class WindowSource: BatchSource {
         var key: RangeKey?
         if frame.unit == .range, call.startOffset != nil || call.endOffset != nil, layout.ordering.count == 1 {
             key = try RangeKey(
-                gatherRows(store.columns[layout.ordering[0]], input.rows, input.geometry.rowCount),
+                gatherRows(input.store.columns[layout.ordering[0]], input.rows, input.geometry.rowCount),
                 isDescending: layout.plan.ordering[0].isDescending)
         }
         return try WindowFrames(

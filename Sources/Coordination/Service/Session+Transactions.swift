@@ -325,6 +325,15 @@ extension BoundStatement {
             let names = modification.kind.rawValue.uppercased()
             return StatementChange(
                 command: names, tables: [modification.table], isTemporary: modification.table.isTemporary)
+        case .withChanges(let steps, let main):
+            let modifications = steps.compactMap { step in
+                if case .modification(let modification) = step.content { modification } else { nil }
+            }
+            var changes = modifications.compactMap { BoundStatement.modify($0).change }
+            if let change = main.change { changes.append(change) }
+            return StatementChange(
+                command: changes.first?.command ?? "SELECT", tables: changes.flatMap(\.tables),
+                isTemporary: changes.allSatisfy(\.isTemporary))
         case .truncate(let tables, _, _): return StatementChange(command: "TRUNCATE TABLE", tables: tables)
         case .createTable(let table):
             return StatementChange(

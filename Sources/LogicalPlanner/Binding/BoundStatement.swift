@@ -33,6 +33,8 @@ package indirect enum BoundStatement: Sendable {
     /// The plan's root is a `LogicalWrite`; its one row is the number of rows.
     case insert(LogicalPlan)
     case modify(BoundModification)
+    /// A query or a modification whose WITH clause changes rows, too.
+    case withChanges([BoundStep], BoundStatement)
     case copyTo(LogicalPlan, outputNames: [String], outputTypes: [DataType], CopyTarget, CopyOptions)
     /// The client or file supplies text for `columns` of the table, in this order.
     case copyFrom(table: TableName, columns: [Field], CopyTarget, CopyOptions, condition: String?)

@@ -51,9 +51,7 @@ extension StatementBinder {
             let declared = try declare(with, parent: parent, outer: commonTables)
             let result = try bindWithoutCommonTables(query, parent: parent, commonTables: declared.scope)
             // Those that nothing refers to must be right as well.
-            for table in declared.tables where table.referenceCount == 0 {
-                _ = try bindCommonTable(table, at: table.definition.name.position)
-            }
+            try bindUnused(declared.tables)
             return result
         }
     }

@@ -51,6 +51,19 @@ struct RelationCollector {
             delete.using.forEach { visit($0) }
             visit(delete.whereClause)
             visit(delete.returning)
+        case .merge(let merge):
+            add(merge.table)
+            visit(merge.with)
+            visit(merge.source)
+            visit(merge.condition)
+            for clause in merge.clauses {
+                visit(clause.condition)
+                switch clause.action {
+                case .update(let assignments): assignments.forEach { visit($0.value) }
+                case .insert(_, _, let values): visit(values ?? [])
+                case .delete, .nothing: break
+                }
+            }
         case .copy(let copy):
             switch copy.subject {
             case .table(let name, _): add(name)
@@ -110,7 +123,14 @@ struct RelationCollector {
     mutating func visit(_ with: WithClause?) {
         with?.tables.forEach { table in
             commonTableNames.insert([table.name.text])
-            visit(table.query)
+            visit(table.body)
+        }
+    }
+
+    mutating func visit(_ body: CommonTableExpression.Body) {
+        switch body {
+        case .query(let query): visit(query)
+        case .change(let statement): visit(statement)
         }
     }
 

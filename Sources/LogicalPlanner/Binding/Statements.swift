@@ -9,6 +9,15 @@ import Storage
 
 extension StatementBinder {
     func bindStatement(_ statement: Statement) throws -> BoundStatement {
+        let bound = try bindMainStatement(statement)
+        switch bound {
+        case .query where !steps.isEmpty, .modify where !steps.isEmpty: return .withChanges(steps, bound)
+        default: return bound
+        }
+    }
+
+    private func bindMainStatement(_ statement: Statement) throws -> BoundStatement {
+        mayDeclareChanges = statement.with?.hasChanges ?? false
         switch statement {
         case .query(let query): return try bindTopQuery(query)
         case .explain(let explain):
@@ -16,6 +25,7 @@ extension StatementBinder {
         case .insert(let insert): return try bindInsert(insert)
         case .update(let update): return .modify(try bindUpdate(update))
         case .delete(let delete): return .modify(try bindDelete(delete))
+        case .merge(let merge): return .modify(try bindMerge(merge))
         case .copy(let copy): return try bindCopy(copy)
         case .createTable(let create): return try bindCreateTable(create)
         case .createView(let create): return try bindCreateView(create)

@@ -41,16 +41,47 @@ extension StatementRunner {
                     tag: "SELECT \(rows.reduce(0) { $0 + $1.rowCount })", objectNames: context.catalogFacts)
             default: throw QueryError.notSupported("this statement together with changes of rows")
             }
-            try changes.commit()
+            try await commit(changes)
         } catch {
             changes.abort()
+            try await forget(steps)
             throw error
         }
         for part in parts { try await followKeys(part) }
-        for case let result? in steps.map(\.result) {
-            try await backend(result.catalog).dropTable(schema: result.schema, name: result.table)
-        }
+        try await forget(steps)
         return answer ?? StatementResult(tag: "")
+    }
+
+    /// Takes the rows that are to change from other transactions, then changes the tables.
+    private func commit(_ changes: StatementChanges) async throws {
+        guard let transaction = StorageScope.current?.transaction else { return try changes.commit() }
+        let locks = session.engine.catalog.locks
+        for (table, rows) in changes.rows {
+            let hasWaited = try await session.waitForLock {
+                rows.count > Self.rowLockCountMax
+                    ? try await locks.acquire(table.description, .exclusive, for: transaction)
+                    : try await locks.acquireRows(rows, of: table.description, for: transaction)
+            }
+            if hasWaited { throw StatementOutdated(reason: nil) }
+        }
+        let checkpoint = transaction.checkpoint()
+        do { try changes.commit() } catch let error as QueryError where error.state == .serializationFailure {
+            transaction.restore(checkpoint)
+            throw StatementOutdated(reason: error)
+        }
+    }
+
+    /// A statement that changes more rows than that locks the table instead.
+    private static let rowLockCountMax = 10_000
+
+    /// Drops the tables that kept rows for other parts of the statement.
+    private func forget(_ steps: [BoundStep]) async throws {
+        for case let result? in steps.map(\.result) {
+            let backend = try backend(result.catalog)
+            if try await backend.table(schema: result.schema, name: result.table) != nil {
+                try await backend.dropTable(schema: result.schema, name: result.table)
+            }
+        }
     }
 
     /// The rows of a modification, sorted out but not yet in the table.
@@ -108,6 +139,12 @@ extension StatementRunner {
     }
 }
 
+/// Other transactions have changed rows that the statement was about to change: it must run again.
+struct StatementOutdated: Error {
+    /// Why the rows cannot be changed as they were read; `nil` if the statement only had to wait.
+    var reason: QueryError?
+}
+
 /// What a statement does to its tables: each gets one writer, whatever parts of the statement change it. Confined to the
 /// statement that runs.
 private final class StatementChanges {
@@ -132,6 +169,12 @@ private final class StatementChanges {
             writer: modified.contains(name) ? try await table.makeModifier() : try await table.makeWriter())
         changes[name] = change
         return change
+    }
+
+    /// Rows that are deleted or updated.
+    var rows: [(TableName, Set<Int64>)] {
+        changes.filter { !$0.value.changed.isEmpty }.map { ($0.key, $0.value.changed) }
+            .sorted { $0.0.description < $1.0.description }
     }
 
     func commit() throws {

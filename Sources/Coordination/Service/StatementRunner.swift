@@ -31,7 +31,7 @@ struct StatementRunner {
         case .copyFrom(let table, let columns, let target, let options, let condition):
             return try await copyFrom(table, columns, target, options, condition: condition)
         case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate, .alterTable, .alterView,
-            .createIndex, .sequence, .comment, .nothing:
+            .createIndex, .sequence, .comment, .nothing, .createMaterializedView, .refresh:
             return try await runDefinition(statement)
         case .setVariable, .resetVariable, .showVariable, .showTables, .showSchemas, .showDatabases, .showFunctions,
             .describe, .discard:
@@ -101,6 +101,7 @@ struct StatementRunner {
         let plan: LogicalPlan
         switch statement {
         case .query(let query, _, _), .insert(let query), .createTableAs(_, let query, _, _, _),
+            .createMaterializedView(_, _, let query, _, _),
             .declareCursor(_, let query, _, _, _):
             plan = query
         case .modify(let modification):

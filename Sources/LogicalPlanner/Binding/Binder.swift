@@ -167,6 +167,9 @@ extension BoundStatement {
         case .createTableAs(let name, let plan, let columns, let ifNotExists, let withData):
             .createTableAs(
                 name: name, plan: try transform(plan), columns: columns, ifNotExists: ifNotExists, withData: withData)
+        case .createMaterializedView(let name, let view, let plan, let columns, let ifNotExists):
+            .createMaterializedView(
+                name: name, view, plan: try transform(plan), columns: columns, ifNotExists: ifNotExists)
         case .insert(let plan): .insert(try transform(plan))
         case .alterTable(var alteration):
             try {

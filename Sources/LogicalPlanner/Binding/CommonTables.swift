@@ -152,12 +152,16 @@ extension StatementBinder {
         working.hiddenCount = traversal?.columns.count ?? 0
         let stepScope = CommonTableScope(working, parent: environment)
         var step = try bindBody(operation.right, parent: table.parent, commonTables: stepScope)
-        if working.referenceCount > 1 {
+        var collector = RelationCollector()
+        collector.visit(operation.right)
+        let referenceCount = collector.occurrences.count { $0.parts == [name.text] }
+        if referenceCount > 1 || (traversal != nil && working.referenceCount > 1) {
             throw QueryError(
                 .invalidRecursion, "recursive reference to query \"\(name)\" must not appear more than once",
                 at: name.position)
         }
-        if let construct = Self.refusedRecursion(step.plan, number) {
+        // What a WITH query within the step makes of the working table is free.
+        if collector.commonTableNames.isEmpty, let construct = Self.refusedRecursion(step.plan, number) {
             throw QueryError(
                 .invalidRecursion, "recursive reference to query \"\(name)\" must not appear within \(construct)",
                 at: name.position)

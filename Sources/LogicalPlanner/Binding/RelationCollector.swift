@@ -78,6 +78,7 @@ struct RelationCollector {
         case .createView(let create):
             add(create.name)
             visit(create.query)
+        case .refresh(let refresh): add(refresh.name)
         case .createIndex(let create): add(create.table)
         case .createSequence(let create):
             if let owner = create.settings.owner, owner.count > 1 {
@@ -134,7 +135,7 @@ struct RelationCollector {
         }
     }
 
-    private mutating func visit(_ body: QueryBody) {
+    mutating func visit(_ body: QueryBody) {
         switch body {
         case .select(let select): visit(select)
         case .setOperation(let operation):

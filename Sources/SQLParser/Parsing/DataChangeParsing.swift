@@ -13,7 +13,7 @@ extension Parser {
         if atKind(.leftParenthesis), try !parenthesisBeginsQuery() { columns = try parseTargetColumns() }
         let overriding = try parseOverriding()
         let source: Insert.Source
-        if try accept(.default) {
+        if columns.isEmpty, overriding == nil, try accept(.default) {
             try expect(.values)
             source = .defaultValues
         } else {

@@ -41,6 +41,7 @@ extension Parser {
         switch token.keyword {
         case .show: return .show(try parseShow())
         case .set: return try parseSet()
+        case .refresh: return .refresh(try parseRefresh())
         case .reset: return try parseReset()
         case .discard: return try parseDiscard()
         case .begin, .start, .commit, .end, .rollback, .abort, .savepoint, .release:
@@ -265,7 +266,7 @@ extension Parser {
     /// The error for a token that begins no supported statement: 0A000 for PostgreSQL's other statements.
     private mutating func unsupportedStatement() -> ParseFailure {
         switch token.keyword {
-        case .call, .checkpoint, .cluster, .do, .grant, .import, .load, .reassign, .refresh, .reindex, .revoke,
+        case .call, .checkpoint, .cluster, .do, .grant, .import, .load, .reassign, .reindex, .revoke,
             .security, .vacuum:
             return notSupported(lexer.foldedWord(token).uppercasedASCII)
         default: return syntaxError()

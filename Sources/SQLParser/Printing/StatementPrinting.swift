@@ -27,6 +27,7 @@ extension SyntaxPrinter {
         case .createIndex(let create): print(create)
         case .createSequence(let create): print(create)
         case .alterSequence(let alter): print(alter)
+        case .refresh(let refresh): print(refresh)
         case .drop(let drop):
             text += "DROP " + drop.object.rawValue.uppercasedASCII + " "
             if drop.ifExists { text += "IF EXISTS " }

@@ -27,6 +27,7 @@ package indirect enum Statement: Hashable, Sendable {
     case createIndex(CreateIndex)
     case createSequence(CreateSequence)
     case alterSequence(AlterSequence)
+    case refresh(Refresh)
     case drop(Drop)
     case alterTable(AlterTable)
     case comment(Comment)

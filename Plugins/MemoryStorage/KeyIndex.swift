@@ -48,7 +48,7 @@ extension MemoryTable.Rows {
     /// Brings every key's index up to date with batches that are about to be appended.
     mutating func index(_ added: [Batch], _ definition: TableDefinition) throws {
         for (number, key) in definition.keys.enumerated() {
-            let base = try indexes[number] ?? KeyIndex().adding(batches, key, of: definition)
+            let base = try indexes[number] ?? KeyIndex().adding(batches.map(\.batch), key, of: definition)
             indexes[number] = try base.adding(added, key, of: definition)
         }
     }

@@ -6,14 +6,14 @@ import Storage
 
 /// Gives the batches of a split through the filters. Confined to one thread.
 final class MemoryReader: BatchReader {
-    private let batches: ArraySlice<Batch>
+    private let batches: ArraySlice<MemoryBatch>
     private let schemaCount: Int
     private let request: ScanRequest
     private let context: ScanContext
     private var index: Int
     private var limit: Int
 
-    init(_ batches: ArraySlice<Batch>, schemaCount: Int, request: ScanRequest, context: ScanContext) {
+    init(_ batches: ArraySlice<MemoryBatch>, schemaCount: Int, request: ScanRequest, context: ScanContext) {
         self.batches = batches
         self.schemaCount = schemaCount
         self.request = request
@@ -25,10 +25,11 @@ final class MemoryReader: BatchReader {
     func next() throws -> Batch? {
         while index < batches.endIndex, limit > 0 {
             try context.checkCancellation()
-            let stored = batches[index]
+            let stored = batches[index].batch
+            let numbers = batches[index].numbers
             // Own vectors and an own batch: batches are confined to a thread, vectors are not.
             let columns = request.projection.map {
-                $0 == schemaCount ? identifiers(batch: index, count: stored.physicalCount) : stored.columns[$0]
+                $0 == schemaCount ? numbers.vector : stored.columns[$0]
             }
             index += 1
             var batch = Batch(columns: columns, rowCount: stored.physicalCount)
@@ -41,17 +42,5 @@ final class MemoryReader: BatchReader {
             return batch
         }
         return nil
-    }
-
-    private func identifiers(batch: Int, count: Int) -> Vector {
-        let vector = Vector(flat: .int64, capacity: count)
-        let values = vector.values(Int64.self)
-        var row = 0
-        while row < count {
-            values[row] = RowIdentifier.make(batch: batch, row: row)
-            row &+= 1
-        }
-        vector.count = count
-        return vector
     }
 }

@@ -1,7 +1,9 @@
 // MemoryStorage: tables held in the memory of the coordinator's process.
 //
 //   MemoryBackend   schemas and tables, committed and of open transactions
+//   MemoryChanges   what an open transaction changed
 //   MemoryTable     one version of a table; MemoryWriter makes the next one, MemoryReader reads it
+//   MemoryBatch     rows with their numbers
 //   KeyIndex        keys that must be unique
 
 import Columnar
@@ -28,27 +30,6 @@ struct MemoryCatalogue: Sendable {
     var schemas: [String: [String: MemoryTable]] = ["public": [:]]
 }
 
-/// What a transaction changed: `nil` stands for what is gone.
-struct MemoryChanges: Sendable {
-    struct Path: Hashable, Sendable {
-        var schema: String
-        var name: String
-    }
-    var schemas: [String: Bool] = [:]
-    var tables: [Path: MemoryTable?] = [:]
-
-    func apply(to catalogue: inout MemoryCatalogue) {
-        for (schema, exists) in schemas {
-            if exists {
-                if catalogue.schemas[schema] == nil { catalogue.schemas[schema] = [:] }
-            } else {
-                catalogue.schemas[schema] = nil
-            }
-        }
-        for (path, table) in tables { catalogue.schemas[path.schema]?[path.name] = table }
-    }
-}
-
 /// A catalogue of tables in memory.
 package final class MemoryBackend: TransactionalBackend {
     private struct State {
@@ -66,7 +47,12 @@ package final class MemoryBackend: TransactionalBackend {
     private func catalogue() -> MemoryCatalogue {
         guard let scope = StorageScope.current else { return state.withLock { $0.committed } }
         var result = scope.snapshot.value(of: self) { state.withLock { $0.committed } }
-        state.withLock { $0.open[scope.transaction.id] }?.apply(to: &result)
+        state.withLock { state in
+            guard var changes = state.open[scope.transaction.id] else { return }
+            changes.rebase(onto: result)
+            state.open[scope.transaction.id] = changes
+            changes.apply(to: &result)
+        }
         return result
     }
 
@@ -83,7 +69,7 @@ package final class MemoryBackend: TransactionalBackend {
     // MARK: Changes
 
     /// Changes the newest state: the transaction's own on top of what is committed, or without a transaction the committed
-    /// one itself. A table that is locked by its transaction cannot change between the snapshot and this.
+    /// one itself.
     private func change<Result: Sendable>(
         _ scope: StorageScope?, _ body: (MemoryCatalogue, inout MemoryChanges) throws -> Result
     ) throws -> Result {
@@ -91,6 +77,7 @@ package final class MemoryBackend: TransactionalBackend {
         return try state.withLock { state in
             var changes = scope.flatMap { state.open[$0.transaction.id] } ?? MemoryChanges()
             var current = state.committed
+            changes.rebase(onto: current)
             changes.apply(to: &current)
             let result = try body(current, &changes)
             if let scope {
@@ -103,11 +90,20 @@ package final class MemoryBackend: TransactionalBackend {
     }
 
     fileprivate func changeTable(
-        _ schema: String, _ name: String, _ scope: StorageScope?, _ body: (MemoryTable) throws -> MemoryTable
+        _ schema: String, _ name: String, _ scope: StorageScope?, _ body: (MemoryTable) throws -> MemoryOutcome
     ) throws {
         try change(scope) { current, changes in
             guard let table = current.schemas[schema]?[name] else { throw Self.noTable(name) }
-            changes.tables[.init(schema: schema, name: name)] = .some(try body(table))
+            let path = MemoryChanges.Path(schema: schema, name: name)
+            switch try body(table) {
+            case .replaced(let next): changes.tables[path] = .some(MemoryChange(table: next))
+            case .changed(let next, let deleted, let inserted):
+                // A table that the transaction has not touched before is the committed one.
+                let before =
+                    changes.tables[path].flatMap { $0 }
+                    ?? MemoryChange(table: table, difference: MemoryChange.Difference(base: table))
+                changes.tables[path] = .some(before.adding(next, deleted: deleted, inserted: inserted))
+            }
         }
     }
 
@@ -126,7 +122,8 @@ package final class MemoryBackend: TransactionalBackend {
             guard let tables = current.schemas[schema] else { throw Self.noSchema(schema) }
             guard tables[name] == nil else { throw Self.duplicate(name) }
             let place = MemoryPlace(backend: self, schema: schema, name: name)
-            changes.tables[.init(schema: schema, name: name)] = .some(MemoryTable(place: place, definition: definition))
+            changes.tables[.init(schema: schema, name: name)] = .some(
+                MemoryChange(table: MemoryTable(place: place, definition: definition)))
         }
     }
 
@@ -161,14 +158,14 @@ package final class MemoryBackend: TransactionalBackend {
             var rows = table.rows
             rows.indexes = try definition.keys.map { key in
                 do {
-                    return try KeyIndex().adding(rows.batches, key, of: definition)
+                    return try KeyIndex().adding(rows.batches.map(\.batch), key, of: definition)
                 } catch var error as QueryError where error.state == .uniqueViolation {
                     error.message = "could not create unique index \"\(key.name)\""
                     error.detail = error.detail?.replacingSuffix(" already exists.", with: " is duplicated.")
                     throw error
                 }
             }
-            return MemoryTable(place: table.place, definition: definition, rows: rows)
+            return .replaced(MemoryTable(place: table.place, definition: definition, rows: rows))
         }
     }
 
@@ -180,7 +177,7 @@ package final class MemoryBackend: TransactionalBackend {
             let place = MemoryPlace(backend: self, schema: toSchema, name: toName)
             changes.tables[.init(schema: schema, name: name)] = .some(nil)
             changes.tables[.init(schema: toSchema, name: toName)] = .some(
-                MemoryTable(place: place, definition: table.definition, rows: table.rows))
+                MemoryChange(table: MemoryTable(place: place, definition: table.definition, rows: table.rows)))
         }
     }
 
@@ -201,8 +198,8 @@ package final class MemoryBackend: TransactionalBackend {
                     .dependentObjectsStillExist, "cannot drop schema \(name) because other objects depend on it",
                     detail: "Tables: \(tables.keys.sorted().joined(separator: ", ")).", object: name)
             }
+            // That its tables are gone stays known: the transaction may make the schema anew.
             changes.schemas[name] = false
-            for path in changes.tables.keys where path.schema == name { changes.tables[path] = nil }
         }
     }
 
@@ -220,7 +217,8 @@ package final class MemoryBackend: TransactionalBackend {
 
     package func commit(_ transaction: StorageTransaction) {
         state.withLock { state in
-            guard let changes = state.open.removeValue(forKey: transaction.id) else { return }
+            guard var changes = state.open.removeValue(forKey: transaction.id) else { return }
+            changes.rebase(onto: state.committed)
             changes.apply(to: &state.committed)
         }
     }
@@ -250,7 +248,7 @@ final class MemoryPlace: Sendable {
         self.name = name
     }
 
-    func change(_ scope: StorageScope?, _ body: (MemoryTable) throws -> MemoryTable) throws {
+    func change(_ scope: StorageScope?, _ body: (MemoryTable) throws -> MemoryOutcome) throws {
         try backend.changeTable(schema, name, scope, body)
     }
 }

@@ -11,7 +11,7 @@ import Synchronization
 final class MemoryTable: TableProvider {
     /// The rows with what is known about them.
     struct Rows: Sendable {
-        var batches: [Batch] = []
+        var batches: [MemoryBatch] = []
         var rowCount = 0
         var byteCount = 0
         var columns: [ColumnSummary]
@@ -85,13 +85,6 @@ final class MemoryTable: TableProvider {
     func makeModifier() async throws -> any TableModifier { MemoryWriter(self, scope: StorageScope.current) }
 }
 
-/// A row's place within one version of a table.
-enum RowIdentifier {
-    static func make(batch: Int, row: Int) -> Int64 { Int64(batch) << 16 | Int64(row) }
-    static func batch(_ identifier: Int64) -> Int { Int(identifier >> 16) }
-    static func row(_ identifier: Int64) -> Int { Int(identifier & 0xFFFF) }
-}
-
 /// A range of batches of one table object.
 private struct MemorySplit {
     var table: UInt64
@@ -128,57 +121,40 @@ private struct MemorySplit {
 extension MemoryTable.Rows {
     /// Adds sealed batches. Small batches at the end are put together, so that many small inserts do not leave as many
     /// batches: each row is copied a logarithmic number of times before its batch is full.
-    mutating func append(_ added: [Batch], types: [DataType]) {
-        for batch in added {
-            var merged = batch
+    mutating func append(_ added: [MemoryBatch], types: [DataType]) {
+        for stored in added {
+            var merged = stored
             if !types.isEmpty {
                 while let last = batches.last, last.rowCount <= merged.rowCount,
                     last.rowCount + merged.rowCount <= Batch.standardRowCount
                 {
                     batches.removeLast()
-                    merged = BatchCopy.concatenated([last, merged], types: types)
+                    merged = MemoryBatch(
+                        batch: BatchCopy.concatenated([last.batch, merged.batch], types: types),
+                        numbers: last.numbers + merged.numbers)
                 }
             }
             batches.append(merged)
         }
-        for batch in added {
-            rowCount += batch.rowCount
-            for index in columns.indices {
-                columns[index].add(batch.columns[index])
-                byteCount += batch.rowCount * batch.columns[index].physical.width
-                if batch.columns[index].physical == .view { byteCount += batch.columns[index].longStringByteCount }
-            }
+        for stored in added { summarise(stored.batch) }
+    }
+
+    private mutating func summarise(_ batch: Batch) {
+        rowCount += batch.rowCount
+        for index in columns.indices {
+            columns[index].add(batch.columns[index])
+            byteCount += batch.rowCount * batch.columns[index].physical.width
+            if batch.columns[index].physical == .view { byteCount += batch.columns[index].longStringByteCount }
         }
     }
 
-    /// Without the rows that the identifiers name.
-    func deleting(_ identifiers: Set<Int64>, definition: TableDefinition) -> MemoryTable.Rows {
-        var byBatch: [Int: Set<Int>] = [:]
-        for identifier in identifiers {
-            byBatch[RowIdentifier.batch(identifier), default: []].insert(RowIdentifier.row(identifier))
-        }
+    /// Without the rows of a set, and how many of them there were.
+    func deleting(_ set: RowSet, definition: TableDefinition) -> (rows: MemoryTable.Rows, count: Int) {
         var result = MemoryTable.Rows(definition)
-        let types = definition.schema.types
-        for (index, batch) in batches.enumerated() {
-            guard let deleted = byBatch[index] else {
-                result.batches.append(batch)
-                continue
-            }
-            let kept = (0..<batch.rowCount).filter { !deleted.contains($0) }
-            if !kept.isEmpty { result.batches.append(BatchCopy.rows(kept, of: batch, types: types)) }
-        }
+        result.batches = set.removed(from: batches, types: definition.schema.types)
         // Summaries are recomputed: minima and maxima may be gone.
-        for batch in result.batches {
-            result.rowCount += batch.rowCount
-            for index in result.columns.indices {
-                result.columns[index].add(batch.columns[index])
-                result.byteCount += batch.rowCount * batch.columns[index].physical.width
-                if batch.columns[index].physical == .view {
-                    result.byteCount += batch.columns[index].longStringByteCount
-                }
-            }
-        }
+        for stored in result.batches { result.summarise(stored.batch) }
         result.indexes = definition.keys.map { _ in nil }
-        return result
+        return (result, rowCount - result.rowCount)
     }
 }

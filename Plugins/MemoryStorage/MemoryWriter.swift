@@ -19,7 +19,7 @@ final class MemoryWriter: TableModifier {
     private let definition: TableDefinition
     private let schema: Schema
     private let scope: StorageScope?
-    private var batches: [Batch] = []
+    private var batches: [MemoryBatch] = []
     private var builders: [VectorBuilder] = []
     private var deleted: Set<Int64> = []
     private var isDone = false
@@ -67,7 +67,7 @@ final class MemoryWriter: TableModifier {
             }
             start += count
             if builders.isEmpty {
-                batches.append(Batch(columns: [], rowCount: count))
+                add(Batch(columns: [], rowCount: count))
             } else if (builders.first?.count ?? 0) == Batch.standardRowCount {
                 seal()
             }
@@ -83,8 +83,12 @@ final class MemoryWriter: TableModifier {
 
     private func seal() {
         guard let count = builders.first?.count, count > 0 else { return }
-        batches.append(Batch(columns: builders.map { $0.finish() }, rowCount: count))
+        add(Batch(columns: builders.map { $0.finish() }, rowCount: count))
         builders = []
+    }
+
+    private func add(_ batch: Batch) {
+        batches.append(MemoryBatch(batch: batch, numbers: .fresh(batch.rowCount)))
     }
 
     func commit() throws {
@@ -93,21 +97,24 @@ final class MemoryWriter: TableModifier {
         isDone = true
         defer { batches = [] }
         try table.place.change(scope) { current in
-            let base: MemoryTable.Rows
+            var rows: MemoryTable.Rows
             switch mode {
-            case .replace: base = MemoryTable.Rows(definition)
-            case .append where deleted.isEmpty:
-                guard current.definition == definition else { throw Self.outdated(table.name) }
-                base = current.rows
+            case .replace: rows = MemoryTable.Rows(definition)
             case .append:
-                // Identifiers mean places in the version that was read.
-                guard current === table else { throw Self.outdated(table.name) }
-                base = current.rows.deleting(deleted, definition: definition)
+                guard current.definition == definition else { throw Self.outdated(table.name) }
+                rows = current.rows
+                if !deleted.isEmpty {
+                    let count: Int
+                    (rows, count) = rows.deleting(RowSet(deleted), definition: definition)
+                    // Somebody else has deleted or updated one of the rows since this statement read them.
+                    guard count == deleted.count else { throw Self.outdated(table.name) }
+                }
             }
-            var rows = base
-            try rows.index(batches, definition)
+            try rows.index(batches.map(\.batch), definition)
             rows.append(batches, types: schema.types)
-            return MemoryTable(place: table.place, definition: definition, rows: rows)
+            let next = MemoryTable(place: table.place, definition: definition, rows: rows)
+            if case .replace = mode { return .replaced(next) }
+            return .changed(next, deleted: deleted, inserted: batches)
         }
     }
 

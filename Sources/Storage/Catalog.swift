@@ -164,6 +164,13 @@ package struct ViewDefinition: Sendable, Hashable {
     /// The tables and views that the query names, for DROP.
     package var references: [TableName]
     package var columnTypes: [DataType] = []
+    /// Of a materialized view, whose rows are in a table of the same name.
+    package struct Materialization: Hashable, Sendable {
+        /// Whether its query has run; before that it cannot be read.
+        package var isPopulated: Bool
+        package init(isPopulated: Bool) { self.isPopulated = isPopulated }
+    }
+    package var materialization: Materialization?
     package init(query: String, columnNames: [String]? = nil, references: [TableName] = []) {
         self.query = query
         self.columnNames = columnNames

@@ -28,13 +28,20 @@ package final class StoredSequence: Sendable {
         var last: Int64
         var isCalled: Bool
     }
+    /// Stays the same while the sequence is altered; one that is dropped and made again is another sequence.
+    package let identity: UInt64
+    private static let lastIdentity = Atomic<UInt64>(0)
     package let name: String
     package let options: SequenceOptions
     /// The column that owns it: it goes with the column.
     package let owner: (table: TableName, column: String)?
     private let state: Mutex<State>
 
-    package init(name: String, options: SequenceOptions, owner: (table: TableName, column: String)? = nil) {
+    package init(
+        name: String, options: SequenceOptions, owner: (table: TableName, column: String)? = nil,
+        identity: UInt64? = nil
+    ) {
+        self.identity = identity ?? Self.lastIdentity.wrappingAdd(1, ordering: .relaxed).newValue
         self.name = name
         self.options = options
         self.owner = owner
@@ -46,7 +53,8 @@ package final class StoredSequence: Sendable {
         _ other: StoredSequence, name: String? = nil, options: SequenceOptions? = nil,
         owner: (table: TableName, column: String)?
     ) {
-        self.init(name: name ?? other.name, options: options ?? other.options, owner: owner)
+        self.init(
+            name: name ?? other.name, options: options ?? other.options, owner: owner, identity: other.identity)
         let (last, isCalled) = other.current
         state.withLock { $0 = State(last: last, isCalled: isCalled) }
     }

@@ -15,6 +15,8 @@ package struct RelationEntry: Sendable, Equatable {
     package var rowCount: Double?
     package var byteCount: Double?
     package var viewText: String?
+    /// Of a materialized view: whether it can be read.
+    package var isPopulated = true
     /// Of the catalogue's own relations; others get theirs in the snapshot.
     package var identifier: Int64 = 0
 

@@ -151,8 +151,6 @@ enum RelationSpecifications {
         pg_locks 12073 v locktype:text database:oid relation:oid page:int4 tuple:int2 virtualxid:text transactionid:oid \
             classid:oid objid:oid objsubid:int2 virtualtransaction:text pid:int4 mode:text granted:bool fastpath:bool \
             waitstart:timestamptz
-        pg_matviews 12038 v schemaname:name matviewname:name matviewowner:name tablespace:name hasindexes:bool \
-            ispopulated:bool definition:text
         pg_policies 12018 v schemaname:name tablename:name policyname:name permissive:text roles:name[] cmd:text \
             qual:text with_check:text
         pg_prepared_statements 12095 v name:text statement:text prepare_time:timestamptz parameter_types:regtype[] \

@@ -149,10 +149,14 @@ package final class SystemCatalog: StorageBackend {
             for name in (try? await backend.tableNames(schema: schema)) ?? [] {
                 guard let table = try? await backend.table(schema: schema, name: name) else { continue }
                 let statistics = try? await table.statistics()
-                result.append(
-                    RelationEntry(
-                        name: TableName(catalog: catalogName, schema: schema, table: name), kind: "r",
-                        columns: table.schema.fields, rowCount: statistics?.rowCount, byteCount: statistics?.byteCount))
+                let fullName = TableName(catalog: catalogName, schema: schema, table: name)
+                let view = catalog.view(fullName)
+                var entry = RelationEntry(
+                    name: fullName, kind: view?.materialization == nil ? "r" : "m", columns: table.schema.fields,
+                    rowCount: statistics?.rowCount, byteCount: statistics?.byteCount)
+                entry.viewText = view?.query
+                entry.isPopulated = view?.materialization?.isPopulated ?? true
+                result.append(entry)
             }
         }
         return result
@@ -160,7 +164,7 @@ package final class SystemCatalog: StorageBackend {
 
     /// Views are bound for their columns; those of the last snapshot are kept while nothing else has changed.
     private func views(known: CatalogSnapshot?, tables: [RelationEntry]) async -> [RelationEntry] {
-        let definitions = catalog.views()
+        let definitions = catalog.views().filter { $0.view.materialization == nil }
         if definitions.isEmpty { return [] }
         var old: [TableName: RelationEntry] = [:]
         if let known {

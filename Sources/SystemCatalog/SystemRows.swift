@@ -52,14 +52,14 @@ enum SystemRows {
 
     private static func relations(_ snapshot: CatalogSnapshot, _ sink: RowSink) {
         for entry in snapshot.relations {
-            let isTable = entry.kind == "r"
+            let isTable = entry.kind == "r" || entry.kind == "m"
             let rows = isTable ? entry.rowCount ?? -1 : 0
             sink.append([
                 "oid": number(entry.identifier), "relname": text(entry.name.table),
                 "relnamespace": number(snapshot.schemaIdentifiers[entry.name.schema] ?? 0), "relowner": number(owner),
                 "relam": number(isTable ? 2 : 0), "reltuples": .float(rows), "relpersistence": text("p"),
                 "relkind": text(entry.kind), "relnatts": number(entry.columns.count),
-                "relhasrules": .boolean(!isTable), "relispopulated": .boolean(true),
+                "relhasrules": .boolean(entry.kind != "r"), "relispopulated": .boolean(entry.isPopulated),
                 "relreplident": text(isTable ? "d" : "n"),
                 // Clients that split tables by pages must not try it here: rows have no place to go by.
                 "relpages": number(0),
@@ -87,7 +87,7 @@ enum SystemRows {
     }
 
     private static func rewrites(_ snapshot: CatalogSnapshot, _ sink: RowSink) {
-        for entry in snapshot.relations where entry.kind == "v" {
+        for entry in snapshot.relations where entry.kind == "v" || entry.kind == "m" {
             sink.append([
                 "oid": number(entry.identifier), "rulename": text("_RETURN"), "ev_class": number(entry.identifier),
                 "ev_type": text("1"), "ev_enabled": text("O"), "is_instead": .boolean(true),

@@ -117,6 +117,13 @@ enum SystemViews {
                 "viewowner": "pg_catalog.pg_get_userbyid(c.relowner)",
                 "definition": "pg_catalog.pg_get_viewdef(c.oid)",
             ]),
+        "pg_catalog.pg_matviews": Source(
+            from: "\(classes) WHERE c.relkind = 'm'",
+            columns: [
+                "schemaname": "n.nspname", "matviewname": "c.relname",
+                "matviewowner": "pg_catalog.pg_get_userbyid(c.relowner)", "hasindexes": "c.relhasindex",
+                "ispopulated": "c.relispopulated", "definition": "pg_catalog.pg_get_viewdef(c.oid)",
+            ]),
         "pg_catalog.pg_indexes": Source(
             from: """
                 FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \

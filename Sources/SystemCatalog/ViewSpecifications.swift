@@ -44,6 +44,8 @@ enum ViewSpecifications {
         pg_catalog.pg_stats 12053 schemaname:name tablename:name attname:name inherited:bool null_frac:float4 \
             avg_width:int4 n_distinct:float4 most_common_vals:text most_common_freqs:float4[] histogram_bounds:text \
             correlation:float4 most_common_elems:text most_common_elem_freqs:float4[] elem_count_histogram:float4[]
+        pg_catalog.pg_matviews 12038 schemaname:name matviewname:name matviewowner:name tablespace:name \
+            hasindexes:bool ispopulated:bool definition:text
         pg_catalog.pg_tables 12033 schemaname:name tablename:name tableowner:name tablespace:name hasindexes:bool \
             hasrules:bool hastriggers:bool rowsecurity:bool
         pg_catalog.pg_timezone_names 12126 name:text abbrev:text utc_offset:interval is_dst:bool

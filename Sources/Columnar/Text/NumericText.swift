@@ -327,7 +327,7 @@ package enum NumericText {
         }
         let string = String(decoding: text, as: UTF8.self)
         switch string.lowercased() {
-        case "nan": return .nan
+        case "nan", "+nan", "-nan": return .nan
         case "infinity", "+infinity", "inf", "+inf": return .infinity
         case "-infinity", "-inf": return -.infinity
         default: break

@@ -27,7 +27,8 @@ struct TransactionBlock: Sendable {
 
 /// What the session got from sequences.
 struct SequenceValues: Sendable {
-    var byName: [TableName: Int64] = [:]
+    /// By the sequences' identities.
+    var values: [UInt64: Int64] = [:]
     var last: Int64?
 }
 
@@ -78,16 +79,70 @@ extension Session {
             let bound = try await bindInScope(statement, parameterTypes: parameterTypes)
             guard let change = bound.statement.change, let scope = StorageScope.current else { return bound }
             try refuseWrites(change, scope)
-            for name in change.lockNames { _ = try await engine.catalog.locks.acquire(name, for: scope.transaction) }
+            let mode = try await lockMode(of: change)
+            for name in change.lockNames {
+                _ = try await waitForLock { [locks = engine.catalog.locks] in
+                    try await locks.acquire(name, mode, for: scope.transaction)
+                }
+            }
             if StorageTransaction.commitCount == commitCount { return bound }
             let keepsSnapshot = state.withLock { $0.block?.keepsSnapshot ?? false }
             if keepsSnapshot {
+                if mode == .shared { return bound }
                 try await refuseOutdated(change, scope)
                 return bound
             }
             scope.snapshot.renew()
         }
         return try await bindInScope(statement, parameterTypes: parameterTypes)
+    }
+
+    /// Statements that only change rows share their tables, unless keys of these must be unique.
+    private func lockMode(of change: StatementChange) async throws -> TransactionLocks.Mode {
+        guard change.changesOnlyRows else { return .exclusive }
+        for name in change.tables {
+            if try await !engine.catalog.table(name).definition.keys.isEmpty { return .exclusive }
+        }
+        return .shared
+    }
+
+    /// Runs something that may wait for other transactions, so that the client and the time limits can end the wait.
+    func waitForLock<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+        let waiting = Task { try await body() }
+        let isCancelled = state.withLock { state in
+            state.endLockWait = { waiting.cancel() }
+            return state.isCancelled
+        }
+        if isCancelled { waiting.cancel() }
+        let settings = self.settings
+        let statementLimit = SessionSettings.milliseconds(settings["statement_timeout"]) ?? 0
+        let lockLimit = SessionSettings.milliseconds(settings["lock_timeout"]) ?? 0
+        let limit = [statementLimit, lockLimit].filter { $0 > 0 }.min()
+        let timer = limit.map { limit in
+            Task {
+                try await Task.sleep(for: .milliseconds(limit))
+                waiting.cancel()
+            }
+        }
+        defer {
+            timer?.cancel()
+            state.withLock { $0.endLockWait = nil }
+        }
+        let started = ContinuousClock.now
+        do {
+            return try await withTaskCancellationHandler {
+                try await waiting.value
+            } onCancel: {
+                waiting.cancel()
+            }
+        } catch let error as QueryError where error.state == .queryCanceled {
+            guard let limit, ContinuousClock.now - started >= .milliseconds(limit),
+                !state.withLock({ $0.isCancelled })
+            else { throw error }
+            throw limit == lockLimit
+                ? QueryError(SQLState("55P03"), "canceling statement due to lock timeout")
+                : QueryError(.queryCanceled, "canceling statement due to statement timeout")
+        }
     }
 
     private func refuseWrites(_ change: StatementChange, _ scope: StorageScope) throws {
@@ -309,6 +364,8 @@ struct StatementChange {
     var command: String
     var tables: [TableName]
     var isTemporary = false
+    /// Rows are inserted, updated or deleted, and nothing else is changed.
+    var changesOnlyRows = false
     /// In one order for all transactions, so that fewer of them wait for each other in circles.
     var lockNames: [String] { Set(tables.map(\.description)).sorted() }
 }
@@ -318,13 +375,24 @@ extension BoundStatement {
         switch self {
         case .insert(let plan):
             if case .write(let write) = plan, case .insert(let table) = write.target {
-                return StatementChange(command: "INSERT", tables: [table], isTemporary: table.isTemporary)
+                return StatementChange(
+                    command: "INSERT", tables: [table], isTemporary: table.isTemporary, changesOnlyRows: true)
             }
             return nil
         case .modify(let modification):
             let names = modification.kind.rawValue.uppercased()
             return StatementChange(
-                command: names, tables: [modification.table], isTemporary: modification.table.isTemporary)
+                command: names, tables: [modification.table], isTemporary: modification.table.isTemporary,
+                changesOnlyRows: true)
+        case .withChanges(let steps, let main):
+            let modifications = steps.compactMap { step in
+                if case .modification(let modification) = step.content { modification } else { nil }
+            }
+            var changes = modifications.compactMap { BoundStatement.modify($0).change }
+            if let change = main.change { changes.append(change) }
+            return StatementChange(
+                command: changes.first?.command ?? "SELECT", tables: changes.flatMap(\.tables),
+                isTemporary: changes.allSatisfy(\.isTemporary), changesOnlyRows: true)
         case .truncate(let tables, _, _): return StatementChange(command: "TRUNCATE TABLE", tables: tables)
         case .createTable(let table):
             return StatementChange(
@@ -341,10 +409,14 @@ extension BoundStatement {
         case .createTableAs(let name, _, _, _, _):
             return StatementChange(command: "CREATE TABLE AS", tables: [name], isTemporary: name.isTemporary)
         case .createView(let name, _, _, _, _): return StatementChange(command: "CREATE VIEW", tables: [name])
+        case .createMaterializedView(let name, _, _, _, _):
+            return StatementChange(command: "CREATE MATERIALIZED VIEW", tables: [name])
+        case .refresh(let name, _): return StatementChange(command: "REFRESH MATERIALIZED VIEW", tables: [name])
         case .createSchema: return StatementChange(command: "CREATE SCHEMA", tables: [])
         case .drop(let kind, let names, _, _):
             return StatementChange(command: "DROP \(kind.rawValue.uppercased())", tables: names)
-        case .copyFrom(let table, _, _, _, _): return StatementChange(command: "COPY FROM", tables: [table])
+        case .copyFrom(let table, _, _, _, _):
+            return StatementChange(command: "COPY FROM", tables: [table], changesOnlyRows: true)
         default: return nil
         }
     }

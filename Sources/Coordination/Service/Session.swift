@@ -35,6 +35,8 @@ package final class Session: Sendable {
         var cursors: [String: Cursor] = [:]
         var current: QueryExecution?
         var isCancelled = false
+        /// Ends the wait for a lock, while there is one.
+        var endLockWait: (@Sendable () -> Void)?
     }
 
     let engine: QueryEngine
@@ -67,11 +69,12 @@ package final class Session: Sendable {
 
     /// Stops the statement that runs, if one does: it ends with 57014.
     package func cancelCurrent() {
-        let execution = state.withLock { state -> QueryExecution? in
+        let (execution, endWait) = state.withLock { state in
             state.isCancelled = true
-            return state.current
+            return (state.current, state.endLockWait)
         }
         execution?.cancel()
+        endWait?()
     }
 
     /// How the client sends the data of COPY FROM STDIN; without it, COPY with the client is refused.
@@ -145,7 +148,16 @@ package final class Session: Sendable {
 
     /// Called by front ends when reading a result failed.
     package func noteFailure() {
-        state.withLock { state in if state.transaction == .inTransaction { state.transaction = .failed } }
+        let ended = state.withLock { state -> StorageTransaction? in
+            guard state.transaction == .inTransaction else { return nil }
+            state.transaction = .failed
+            // With savepoints some of it may be brought back.
+            return state.block?.savepoints.isEmpty == true ? state.block?.transaction : nil
+        }
+        guard let ended else { return }
+        // Nothing of the block will stay, so others need not wait for its end.
+        ended.rollback()
+        engine.catalog.locks.releaseAll(of: ended)
     }
 
     private func failingTransaction<T>(_ body: () throws -> T) throws -> T {
@@ -179,12 +191,24 @@ package final class Session: Sendable {
     func runBound(_ statement: Statement, sql: String, parameters: [QueryPlan.Expression]) async throws
         -> StatementResult
     {
-        let bound = try await bindForExecution(statement, parameterTypes: parameters.map(\.type))
-        return try await StatementRunner(
-            session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs
-        )
-        .run(bound.statement.substituting(parameters))
+        while true {
+            let bound = try await bindForExecution(statement, parameterTypes: parameters.map(\.type))
+            let runner = StatementRunner(
+                session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs)
+            do {
+                return try await runner.run(bound.statement.substituting(parameters))
+            } catch let outdated as StatementOutdated {
+                let (keepsSnapshot, isCancelled) = state.withLock {
+                    ($0.block?.keepsSnapshot ?? false, $0.isCancelled)
+                }
+                if keepsSnapshot, let reason = outdated.reason { throw reason }
+                if isCancelled { throw Self.cancelledError }
+                if !keepsSnapshot { StorageScope.current?.snapshot.renew() }
+            }
+        }
     }
+
+    static let cancelledError = QueryError(.queryCanceled, "canceling statement due to user request")
 
     func bind(_ statement: Statement, parameterTypes: [DataType?]) async throws -> BindingResult {
         if StorageScope.current != nil { return try await bindInScope(statement, parameterTypes: parameterTypes) }

@@ -17,29 +17,29 @@ struct SessionSequences: SequenceAccess {
     init(session: Session) { self.session = session }
 
     func next(_ name: String) throws -> Int64 {
-        let (full, sequence) = try find(name)
+        let sequence = try find(name)
         let value = try sequence.next()
         session.state.withLock { state in
-            state.sequences.byName[full] = value
+            state.sequences.values[sequence.identity] = value
             state.sequences.last = value
         }
         return value
     }
 
     func current(_ name: String) throws -> Int64 {
-        let (full, _) = try find(name)
-        guard let value = session.state.withLock({ $0.sequences.byName[full] }) else {
+        let sequence = try find(name)
+        guard let value = session.state.withLock({ $0.sequences.values[sequence.identity] }) else {
             throw QueryError(
                 .objectNotInPrerequisiteState,
-                "currval of sequence \"\(full.table)\" is not yet defined in this session", object: full.table)
+                "currval of sequence \"\(sequence.name)\" is not yet defined in this session", object: sequence.name)
         }
         return value
     }
 
     func set(_ name: String, to value: Int64, isCalled: Bool) throws -> Int64 {
-        let (full, sequence) = try find(name)
+        let sequence = try find(name)
         try sequence.set(value, isCalled: isCalled)
-        if isCalled { session.state.withLock { $0.sequences.byName[full] = value } }
+        if isCalled { session.state.withLock { $0.sequences.values[sequence.identity] = value } }
         return value
     }
 
@@ -50,11 +50,11 @@ struct SessionSequences: SequenceAccess {
         return value
     }
 
-    private func find(_ text: String) throws -> (TableName, StoredSequence) {
+    private func find(_ text: String) throws -> StoredSequence {
         let parts = try StatementParser.parseName(text)
         let sequences = StorageScope.$current.withValue(scope) { session.engine.catalog.objects.sequences }
         for candidate in session.candidates(parts) {
-            if let sequence = sequences[candidate] { return (candidate, sequence) }
+            if let sequence = sequences[candidate] { return sequence }
         }
         throw QueryError(.undefinedTable, "relation \"\(text)\" does not exist", object: text)
     }

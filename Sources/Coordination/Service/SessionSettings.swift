@@ -52,7 +52,9 @@ package struct SessionSettings: Sendable {
             name: "is_superuser", defaultValue: "on", text: "Whether the user may do all.", isReported: true,
             isReadOnly: true),
         Definition(name: "jit", defaultValue: "off", text: "Accepted, without effect."),
-        Definition(name: "lock_timeout", defaultValue: "0", text: "Accepted, without effect."),
+        Definition(
+            name: "lock_timeout", defaultValue: "0",
+            text: "Longest wait for a lock in milliseconds; 0 is none."),
         Definition(
             name: "max_index_keys", defaultValue: "32", text: "Most columns of an index.", isReadOnly: true),
         Definition(
@@ -160,7 +162,7 @@ package struct SessionSettings: Sendable {
                     .featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
             }
             return "UTF8"
-        case "statement_timeout":
+        case "statement_timeout", "lock_timeout":
             guard milliseconds(value) != nil else {
                 throw QueryError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \"\(value)\"")
             }

@@ -4,6 +4,7 @@ import Columnar
 import Diagnostics
 import LogicalPlanner
 import QueryPlan
+import SQLFunctions
 import Storage
 
 extension StatementRunner {
@@ -37,6 +38,7 @@ extension StatementRunner {
                 try await dropForeignKeys(to: name)
             }
         }
+        if alteration.rewrites { try await checkKeyTypes(of: alteration) }
         // First the sequences: the new rows may take their numbers from them.
         createSequences(alteration.sequences, of: name)
         if let plan = alteration.plan { try await rewrite(alteration, plan) }
@@ -48,6 +50,30 @@ extension StatementRunner {
         if alteration.addsForeignKeys { try await checkReferences(of: name) }
         if let new = alteration.newName { try await move(name, to: new) }
         return StatementResult(tag: "ALTER TABLE", notices: alteration.notices)
+    }
+
+    /// Columns of foreign keys and those that they refer to must stay comparable.
+    private func checkKeyTypes(of alteration: BoundAlteration) async throws {
+        let name = alteration.table
+        func type(_ column: String, _ definition: TableDefinition) -> DataType? {
+            definition.ordinal(of: column).map { definition.columns[$0].field.type }
+        }
+        var keys = alteration.definition.foreignKeys.map { (name, $0) }
+        keys += try await references(to: name).filter { $0.0 != name }
+        for (child, key) in keys {
+            let referring = child == name ? alteration.definition : try await catalog.table(child).definition
+            let referred = key.target == name ? alteration.definition : try await catalog.table(key.target).definition
+            for (column, target) in zip(key.columns, key.targetColumns) {
+                guard let first = type(column, referring), let second = type(target, referred),
+                    TypeConversion.commonType([first, second]) == nil
+                else { continue }
+                throw QueryError(
+                    .datatypeMismatch, "foreign key constraint \"\(key.name)\" cannot be implemented",
+                    detail:
+                        "Key columns \"\(column)\" and \"\(target)\" are of incompatible types: \(first.sqlName) and \(second.sqlName).",
+                    object: key.name)
+            }
+        }
     }
 
     /// Runs the query for the new rows, looks at the checks, and puts the rows in place of the old ones.
@@ -247,7 +273,7 @@ extension StatementRunner {
         for name in names {
             switch kind {
             case .table: try await dropTable(name, cascade: cascade, together: names)
-            case .view: try await dropView(name, cascade: cascade, together: names)
+            case .view, .materializedView: try await dropView(name, cascade: cascade, together: names)
             case .index: try await dropIndex(name)
             case .sequence: try await dropSequence(name, cascade: cascade)
             case .schema: notices += try await dropSchema(name, ifExists: ifExists, cascade: cascade)
@@ -295,7 +321,9 @@ extension StatementRunner {
             }
             try await dropView(view, cascade: true)
         }
+        let isMaterialized = catalog.view(name)?.materialization != nil
         catalog.setView(nil, for: name)
+        if isMaterialized { return try await dropTable(name, cascade: cascade) }
         let objects = catalog.objects
         catalog.change { changes in
             for target in objects.comments.keys where target.table == name { changes.comments[target] = .some(nil) }
@@ -353,7 +381,7 @@ extension StatementRunner {
                 (tables + views.map(\.table) + sequences.map(\.table)).sorted().joined(separator: ", "))
         }
         for view in views where catalog.view(view) != nil { try await dropView(view, cascade: true) }
-        for table in tables {
+        for table in try await target.tableNames(schema: name.schema) {
             try await dropTable(
                 TableName(catalog: name.catalog, schema: name.schema, table: table), cascade: true)
         }

@@ -19,6 +19,9 @@ extension StatementRunner {
             return try await createTableAs(name, plan, columns, withData: withData)
         case .createView(let name, let view, let columns, let orReplace, _):
             return try await createView(name, view, columns, orReplace: orReplace)
+        case .createMaterializedView(let name, let view, let plan, let columns, let ifNotExists):
+            return try await createMaterializedView(name, view, plan, columns, ifNotExists: ifNotExists)
+        case .refresh(let name, let withData): return try await refresh(name, withData: withData)
         case .createSchema(let catalog, let schema, let ifNotExists):
             return try await createSchema(catalog, schema, ifNotExists: ifNotExists)
         case .drop(let kind, let names, let ifExists, let cascade):
@@ -86,7 +89,7 @@ extension StatementRunner {
         }
     }
 
-    private func createTableAs(
+    func createTableAs(
         _ name: TableName, _ plan: LogicalPlan, _ columns: [Field], withData: Bool
     ) async throws -> StatementResult {
         let target = try backend(name.catalog)

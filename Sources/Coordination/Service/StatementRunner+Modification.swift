@@ -1,79 +1,233 @@
-// INSERT, UPDATE and DELETE: takes the changed rows from the query and hands them to the table, all or none.
+// INSERT, UPDATE, DELETE and MERGE: takes the changed rows from the query and hands them to the table, all or none.
 
 import Columnar
 import Diagnostics
 import LogicalPlanner
 import QueryPlan
+import SQLFunctions
 import Storage
 
 extension StatementRunner {
     func runModification(_ modification: BoundModification) async throws -> StatementResult {
-        let table = try await session.engine.catalog.table(modification.table)
-        let execution = try await start(modification.plan)
-        let writer: any TableWriter =
-            modification.hasIdentifier ? try await table.makeModifier() : try await table.makeWriter()
-        let changes = RowChanges(modification, writer: writer)
+        try await runChanges([], .modify(modification))
+    }
+
+    /// Runs the parts of a statement one after the other over the tables as they are, then changes the tables.
+    func runChanges(_ steps: [BoundStep], _ main: BoundStatement) async throws -> StatementResult {
+        let changes = StatementChanges(catalog: session.engine.catalog, steps, main)
+        var parts: [RowChanges] = []
+        var answer: StatementResult?
         do {
-            while let batch = try await execution.rows.next() { try changes.take(batch) }
+            for step in steps {
+                let rows: [Batch]
+                switch step.content {
+                case .query(let plan): rows = try await batches(of: plan)
+                case .modification(let modification):
+                    let part = try await collect(modification, changes)
+                    parts.append(part)
+                    rows = part.returned
+                }
+                if let result = step.result { try await keep(rows, as: result, step.fields) }
+            }
+            switch main {
+            case .modify(let modification):
+                let part = try await collect(modification, changes)
+                parts.append(part)
+                answer = part.result(objectNames: context.catalogFacts)
+            case .query(let plan, let names, let types):
+                let rows = try await batches(of: plan)
+                answer = StatementResult(
+                    fields: Self.fields(names, types, plan), batches: rows,
+                    tag: "SELECT \(rows.reduce(0) { $0 + $1.rowCount })", objectNames: context.catalogFacts)
+            default: throw QueryError.notSupported("this statement together with changes of rows")
+            }
+            try await commit(changes)
+        } catch {
+            changes.abort()
+            try await forget(steps)
+            throw error
+        }
+        for part in parts { try await followKeys(part) }
+        try await forget(steps)
+        return answer ?? StatementResult(tag: "")
+    }
+
+    /// Takes the rows that are to change from other transactions, then changes the tables.
+    private func commit(_ changes: StatementChanges) async throws {
+        guard let transaction = StorageScope.current?.transaction else { return try changes.commit() }
+        let locks = session.engine.catalog.locks
+        for (table, rows) in changes.rows {
+            let hasWaited = try await session.waitForLock {
+                rows.count > Self.rowLockCountMax
+                    ? try await locks.acquire(table.description, .exclusive, for: transaction)
+                    : try await locks.acquireRows(rows, of: table.description, for: transaction)
+            }
+            if hasWaited { throw StatementOutdated(reason: nil) }
+        }
+        let checkpoint = transaction.checkpoint()
+        do { try changes.commit() } catch let error as QueryError where error.state == .serializationFailure {
+            transaction.restore(checkpoint)
+            throw StatementOutdated(reason: error)
+        }
+    }
+
+    /// A statement that changes more rows than that locks the table instead.
+    private static let rowLockCountMax = 10_000
+
+    /// Drops the tables that kept rows for other parts of the statement.
+    private func forget(_ steps: [BoundStep]) async throws {
+        for case let result? in steps.map(\.result) {
+            let backend = try backend(result.catalog)
+            if try await backend.table(schema: result.schema, name: result.table) != nil {
+                try await backend.dropTable(schema: result.schema, name: result.table)
+            }
+        }
+    }
+
+    /// The rows of a modification, sorted out but not yet in the table.
+    private func collect(_ modification: BoundModification, _ changes: StatementChanges) async throws -> RowChanges {
+        let rows = RowChanges(modification, try await changes.change(of: modification.table))
+        let execution = try await start(modification.plan)
+        do {
+            while let batch = try await execution.rows.next() { try rows.take(batch) }
             await execution.waitForEnd()
-            try writer.commit()
         } catch {
             execution.cancel()
+            throw error
+        }
+        return rows
+    }
+
+    private func batches(of plan: LogicalPlan) async throws -> [Batch] {
+        let execution = try await start(plan)
+        var batches: [Batch] = []
+        do {
+            while let batch = try await execution.rows.next() { batches.append(batch.densified()) }
+            await execution.waitForEnd()
+        } catch {
+            execution.cancel()
+            throw error
+        }
+        return batches
+    }
+
+    /// Keeps rows for other parts of the statement in a table of the session.
+    private func keep(_ rows: [Batch], as name: TableName, _ fields: [Field]) async throws {
+        try await makeTemporarySchema(for: name)
+        try await backend(name.catalog).createTable(schema: name.schema, name: name.table, columns: fields)
+        let writer = try await session.engine.catalog.table(name).makeWriter()
+        do {
+            for batch in rows { try writer.write(batch) }
+            try writer.commit()
+        } catch {
             writer.abort()
             throw error
         }
-        let count = changes.rowCount
-        if count > 0 {
-            if modification.kind != .delete, !modification.definition.foreignKeys.isEmpty {
-                try await checkReferences(of: modification.table)
-            }
-            if modification.hasIdentifier, !modification.definition.keys.isEmpty {
-                try await followReferences(to: modification.table, isDelete: modification.kind == .delete)
-            }
-        }
-        let tag =
-            modification.kind == .insert ? "INSERT 0 \(count)" : "\(modification.kind.rawValue.uppercased()) \(count)"
-        guard modification.returnsRows else { return StatementResult(tag: tag) }
-        let fields = zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
-        return StatementResult(
-            fields: fields, batches: changes.returned, tag: tag, objectNames: context.catalogFacts)
     }
+
+    /// Foreign keys of the changed table and those that refer to it.
+    private func followKeys(_ part: RowChanges) async throws {
+        let modification = part.modification
+        guard part.rowCount > 0 else { return }
+        if modification.kind != .delete, !modification.definition.foreignKeys.isEmpty {
+            try await checkReferences(of: modification.table)
+        }
+        if modification.hasIdentifier, !modification.definition.keys.isEmpty {
+            try await followReferences(
+                to: modification.table, hasDeletions: part.hasDeletions, hasUpdates: part.hasUpdates)
+        }
+    }
+}
+
+/// Other transactions have changed rows that the statement was about to change: it must run again.
+struct StatementOutdated: Error {
+    /// Why the rows cannot be changed as they were read; `nil` if the statement only had to wait.
+    var reason: QueryError?
+}
+
+/// What a statement does to its tables: each gets one writer, whatever parts of the statement change it. Confined to the
+/// statement that runs.
+private final class StatementChanges {
+    private let catalog: Catalog
+    /// Tables of which rows are deleted or updated.
+    private var modified: Set<TableName> = []
+    private var changes: [TableName: TableChange] = [:]
+
+    init(catalog: Catalog, _ steps: [BoundStep], _ main: BoundStatement) {
+        self.catalog = catalog
+        var modifications = steps.compactMap { step in
+            if case .modification(let modification) = step.content { modification } else { nil }
+        }
+        if case .modify(let modification) = main { modifications.append(modification) }
+        for modification in modifications where modification.hasIdentifier { modified.insert(modification.table) }
+    }
+
+    func change(of name: TableName) async throws -> TableChange {
+        if let known = changes[name] { return known }
+        let table = try await catalog.table(name)
+        let change = TableChange(
+            writer: modified.contains(name) ? try await table.makeModifier() : try await table.makeWriter())
+        changes[name] = change
+        return change
+    }
+
+    /// Rows that are deleted or updated.
+    var rows: [(TableName, Set<Int64>)] {
+        changes.filter { !$0.value.changed.isEmpty }.map { ($0.key, $0.value.changed) }
+            .sorted { $0.0.description < $1.0.description }
+    }
+
+    func commit() throws {
+        for name in changes.keys.sorted(by: { $0.description < $1.description }) { try changes[name]?.writer.commit() }
+    }
+
+    func abort() { for change in changes.values { change.writer.abort() } }
+}
+
+private final class TableChange {
+    let writer: any TableWriter
+    /// Rows of the table that were changed: a second match changes nothing more.
+    var changed: Set<Int64> = []
+
+    init(writer: any TableWriter) { self.writer = writer }
 }
 
 /// Sorts out the columns of a modification's rows. Confined to the statement that runs.
 private final class RowChanges {
-    private let modification: BoundModification
-    private let writer: any TableWriter
+    let modification: BoundModification
+    private let change: TableChange
     private let fields: [Field]
     private(set) var rowCount = 0
+    private(set) var hasDeletions = false
+    private(set) var hasUpdates = false
     private(set) var returned: [Batch] = []
-    /// Rows of the table that were changed: a second match changes nothing more.
-    private var changed: Set<Int64> = []
     private var proposed: [Set<RowKey>]
 
-    init(_ modification: BoundModification, writer: any TableWriter) {
+    init(_ modification: BoundModification, _ change: TableChange) {
         self.modification = modification
-        self.writer = writer
+        self.change = change
         fields = modification.definition.columns.map(\.field)
         proposed = modification.proposedCounts.map { _ in [] }
     }
 
+    func result(objectNames: (any CatalogFacts)?) -> StatementResult {
+        let command = modification.kind.rawValue.uppercased()
+        let tag = modification.kind == .insert ? "INSERT 0 \(rowCount)" : "\(command) \(rowCount)"
+        guard modification.returnsRows else { return StatementResult(tag: tag) }
+        let fields = zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
+        return StatementResult(fields: fields, batches: returned, tag: tag, objectNames: objectNames)
+    }
+
     func take(_ batch: Batch) throws {
         let all = batch.densified()
+        if modification.kind == .merge { return try merge(all) }
         let chosen = try choose(all)
         if chosen.isEmpty { return }
         let identifiers = modification.hasIdentifier ? all.column(0) : nil
         let batch = chosen.count == all.rowCount ? all : all.selecting(Selection(chosen)).densified()
-        if let identifiers, let modifier = writer as? any TableModifier {
-            try modifier.delete(chosen.compactMap { Self.identifier(identifiers, $0) })
-        }
+        if let identifiers { try delete(chosen.compactMap { Self.identifier(identifiers, $0) }) }
         if modification.kind != .delete {
-            let start = (modification.hasIdentifier ? 1 : 0) + (modification.hasCondition ? 1 : 0)
-            let row = Batch(
-                columns: (start..<(start + modification.fieldCount)).map { batch.column($0) },
-                rowCount: batch.rowCount)
-            try check(row, batch)
-            try writer.write(row)
+            try write(batch)
         }
         rowCount += batch.rowCount
         if modification.returnsRows {
@@ -82,6 +236,45 @@ private final class RowChanges {
                 Batch(
                     columns: (start..<batch.columnCount).map { batch.column($0) }, rowCount: batch.rowCount))
         }
+    }
+
+    private func delete(_ identifiers: [Int64]) throws {
+        guard !identifiers.isEmpty, let modifier = change.writer as? any TableModifier else { return }
+        try modifier.delete(identifiers)
+        if modification.kind == .delete { hasDeletions = true } else { hasUpdates = true }
+    }
+
+    private func write(_ batch: Batch) throws {
+        let start = (modification.hasIdentifier ? 1 : 0) + (modification.hasCondition ? 1 : 0)
+        let row = Batch(
+            columns: (start..<(start + modification.fieldCount)).map { batch.column($0) },
+            rowCount: batch.rowCount)
+        try check(row, batch)
+        try change.writer.write(row)
+    }
+
+    /// The rows of MERGE: each says what becomes of it.
+    private func merge(_ batch: Batch) throws {
+        var written: [Int] = []
+        var replaced: [Int64] = []
+        for row in 0..<batch.rowCount {
+            guard case .integer(let number) = batch.column(1).value(at: row),
+                let action = MergeAction(rawValue: Int(number)), action != .nothing
+            else { continue }
+            rowCount += 1
+            if action != .delete { written.append(row) }
+            if action == .delete { hasDeletions = true }
+            guard action != .insert, let identifier = Self.identifier(batch.column(0), row) else { continue }
+            guard change.changed.insert(identifier).inserted else {
+                throw QueryError(
+                    .cardinalityViolation, "MERGE command cannot affect row a second time",
+                    hint: "Ensure that not more than one source row matches any one target row.")
+            }
+            replaced.append(identifier)
+        }
+        try delete(replaced)
+        if written.isEmpty { return }
+        try write(written.count == batch.rowCount ? batch : batch.selecting(Selection(written)).densified())
     }
 
     private static func identifier(_ column: Vector, _ row: Int) -> Int64? {
@@ -100,7 +293,7 @@ private final class RowChanges {
             if let condition, condition.value(at: row) != .boolean(true) { return false }
             if try !propose(batch, row, keyStart) { return false }
             if let identifiers, let identifier = Self.identifier(identifiers, row) {
-                return changed.insert(identifier).inserted
+                return change.changed.insert(identifier).inserted
             }
             return true
         }

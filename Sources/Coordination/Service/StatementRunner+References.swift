@@ -21,10 +21,15 @@ extension StatementRunner {
     }
 
     /// Foreign keys that refer to the table, after its rows were deleted or updated: their actions, or 23503.
-    func followReferences(to name: TableName, isDelete: Bool) async throws {
+    func followReferences(to name: TableName, hasDeletions: Bool, hasUpdates: Bool) async throws {
         for (child, key) in try await references(to: name) {
             guard try await hasOrphans(child, key) else { continue }
-            let action = isDelete ? key.onDelete : key.onUpdate
+            let action = hasDeletions ? key.onDelete : key.onUpdate
+            if hasDeletions, hasUpdates, key.onDelete != key.onUpdate {
+                throw QueryError.notSupported(
+                    "a statement that deletes and updates rows of a foreign key with different actions",
+                    at: nil)
+            }
             let columns = key.columns.map { SyntaxPrinter.identifier($0) }
             switch action {
             case .noAction, .restrict:

@@ -206,6 +206,7 @@ extension Session {
         case .fetch(let fetch):
             if fetch.isMove { return nil }
             return state.withLock { $0.cursors[fetch.cursor.text]?.result.fields }
+        case .withChanges(_, let main): return try resultFields(main)
         case .modify(let modification):
             guard modification.returnsRows else { return nil }
             return zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }

@@ -25,12 +25,13 @@ struct StatementRunner {
         case .explain(let inner, let options): return try await explain(inner, options)
         case .insert(let plan): return StatementResult(tag: "INSERT 0 \(try await runWrite(plan))")
         case .modify(let modification): return try await runModification(modification)
+        case .withChanges(let steps, let main): return try await runChanges(steps, main)
         case .copyTo(let plan, let names, let types, let target, let options):
             return try await copyTo(plan, Self.fields(names, types, plan), target, options)
         case .copyFrom(let table, let columns, let target, let options, let condition):
             return try await copyFrom(table, columns, target, options, condition: condition)
         case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate, .alterTable, .alterView,
-            .createIndex, .sequence, .comment, .nothing:
+            .createIndex, .sequence, .comment, .nothing, .createMaterializedView, .refresh:
             return try await runDefinition(statement)
         case .setVariable, .resetVariable, .showVariable, .showTables, .showSchemas, .showDatabases, .showFunctions,
             .describe, .discard:
@@ -100,11 +101,13 @@ struct StatementRunner {
         let plan: LogicalPlan
         switch statement {
         case .query(let query, _, _), .insert(let query), .createTableAs(_, let query, _, _, _),
+            .createMaterializedView(_, _, let query, _, _),
             .declareCursor(_, let query, _, _, _):
             plan = query
         case .modify(let modification):
             if options.analyze { throw QueryError.notSupported("EXPLAIN ANALYZE of a statement that changes rows") }
             plan = modification.plan
+        case .withChanges: throw QueryError.notSupported("EXPLAIN of a statement with changes in its WITH clause")
         default: throw QueryError.notSupported("EXPLAIN of this statement")
         }
         let started = ContinuousClock.now

@@ -24,6 +24,9 @@ extension StatementBinder {
             throw undefinedRelation(alter.name)
         }
         guard case .table(let name, let schema) = found else { return try bindAlterView(alter, found) }
+        if relations.materialized[name] != nil {
+            throw QueryError.notSupported("ALTER of a materialized view", at: alter.name.position)
+        }
         noteTable(name)
         let definition = relations.definitions[name] ?? TableDefinition(schema)
         let target = ModificationTarget(

@@ -56,6 +56,10 @@ final class StatementBinder {
     /// Tables in the order of their first use.
     var tables: [TableName] = []
     var workingTableCount = 0
+    /// Changes of rows in the statement's WITH clause, in the order in which they run; and whether the WITH clause that is
+    /// declared next may have any.
+    var steps: [BoundStep] = []
+    var mayDeclareChanges = false
     /// Common tables that any number of references may share, each after those that it reads itself.
     var sharedDefinitions: [SharedDefinition] = []
     /// How many columns were found in the left neighbours of a LATERAL item so far.
@@ -128,7 +132,8 @@ final class StatementBinder {
     func finish(_ statement: BoundStatement) throws -> BindingResult {
         let hasOpen = parameterTypes.contains { $0 == nil || $0 == .unknown }
         let types = parameterTypes.map { $0 == nil || $0 == .unknown ? DataType.text : $0! }
-        let complete = sharedDefinitions.isEmpty ? statement : try statement.mapPlan(withSharedDefinitions)
+        let separated = try separatingSharedQueries(statement)
+        let complete = sharedDefinitions.isEmpty ? separated : try separated.mapPlan(withSharedDefinitions)
         let settled = hasOpen ? complete.mapPlan { Self.settleParameters($0, types) } : complete
         return BindingResult(
             statement: settled, parameterTypes: types, columnIDs: ids, tables: tables,
@@ -162,6 +167,9 @@ extension BoundStatement {
         case .createTableAs(let name, let plan, let columns, let ifNotExists, let withData):
             .createTableAs(
                 name: name, plan: try transform(plan), columns: columns, ifNotExists: ifNotExists, withData: withData)
+        case .createMaterializedView(let name, let view, let plan, let columns, let ifNotExists):
+            .createMaterializedView(
+                name: name, view, plan: try transform(plan), columns: columns, ifNotExists: ifNotExists)
         case .insert(let plan): .insert(try transform(plan))
         case .alterTable(var alteration):
             try {
@@ -169,6 +177,8 @@ extension BoundStatement {
                 return .alterTable(alteration)
             }()
         case .modify(let modification): .modify(try modification.mapPlan(transform))
+        case .withChanges(let steps, let main):
+            .withChanges(try steps.map { try $0.mapPlan(transform) }, try main.mapPlan(transform))
         case .copyTo(let plan, let names, let types, let target, let options):
             .copyTo(try transform(plan), outputNames: names, outputTypes: types, target, options)
         case .declareCursor(let name, let plan, let names, let types, let syntax):

@@ -6,10 +6,11 @@ import QueryPlan
 import Storage
 
 /// A statement that changes rows of one table. The plan's columns are, in this order: the identifier of the row in the table
-/// (with `hasIdentifier`), a boolean that says whether the row takes part (with `hasCondition`), the new row's fields, the
+/// (with `hasIdentifier`), a boolean that says whether the row takes part (with `hasCondition`; for MERGE the number of its
+/// `MergeAction`), the new row's fields, the
 /// values proposed for the arbiter keys, a boolean for each check, the columns of RETURNING.
 package struct BoundModification: Sendable {
-    package enum Kind: String, Sendable { case insert, update, delete }
+    package enum Kind: String, Sendable { case insert, update, delete, merge }
     /// What ON CONFLICT does with a row whose key was proposed before by the same statement.
     package enum Conflict: Hashable, Sendable {
         case skip

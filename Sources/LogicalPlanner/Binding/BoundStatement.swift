@@ -26,6 +26,10 @@ package indirect enum BoundStatement: Sendable {
     /// The plan's columns have the order and types of `columns`.
     case createTableAs(name: TableName, plan: LogicalPlan, columns: [Field], ifNotExists: Bool, withData: Bool)
     case createView(name: TableName, ViewDefinition, columns: [Field], orReplace: Bool, isTemporary: Bool)
+    /// The plan's columns have the order and types of `columns`.
+    case createMaterializedView(
+        name: TableName, ViewDefinition, plan: LogicalPlan, columns: [Field], ifNotExists: Bool)
+    case refresh(TableName, withData: Bool)
     case createSchema(catalog: String, schema: String, ifNotExists: Bool)
     /// Names that exist; with IF EXISTS the missing ones are left out. For a schema `table` is empty.
     case drop(DropKind, names: [TableName], ifExists: Bool, cascade: Bool)
@@ -33,6 +37,8 @@ package indirect enum BoundStatement: Sendable {
     /// The plan's root is a `LogicalWrite`; its one row is the number of rows.
     case insert(LogicalPlan)
     case modify(BoundModification)
+    /// A query or a modification whose WITH clause changes rows, too.
+    case withChanges([BoundStep], BoundStatement)
     case copyTo(LogicalPlan, outputNames: [String], outputTypes: [DataType], CopyTarget, CopyOptions)
     /// The client or file supplies text for `columns` of the table, in this order.
     case copyFrom(table: TableName, columns: [Field], CopyTarget, CopyOptions, condition: String?)
@@ -82,7 +88,10 @@ package struct BindingResult: Sendable {
     package var catalogFacts: (any CatalogFacts)?
 }
 
-package enum DropKind: String, Hashable, Sendable { case table, view, schema, index, sequence }
+package enum DropKind: String, Hashable, Sendable {
+    case table, view, schema, index, sequence
+    case materializedView = "materialized view"
+}
 
 package enum TransactionStatement: Hashable, Sendable {
     case begin([TransactionMode])

@@ -11,6 +11,8 @@ extension StatementBinder {
     func declare(_ with: WithClause, parent: Scope?, outer: CommonTableScope?) throws
         -> (scope: CommonTableScope?, tables: [CommonTable])
     {
+        let isTop = mayDeclareChanges
+        mayDeclareChanges = false
         var scope = outer
         var tables: [CommonTable] = []
         for definition in with.isRecursive ? try Self.inOrderOfUse(with.tables) : with.tables {
@@ -22,10 +24,11 @@ extension StatementBinder {
             var isRecursive = false
             if with.isRecursive {
                 var collector = RelationCollector()
-                collector.visit(definition.query)
+                collector.visit(definition.body)
                 isRecursive = collector.names.contains { $0.parts == [definition.name.text] }
             }
             let table = CommonTable(definition, environment: scope, parent: parent, isRecursive: isRecursive)
+            try bindChange(table, isTop: isTop)
             tables.append(table)
             scope = CommonTableScope(table, parent: scope)
         }
@@ -38,7 +41,7 @@ extension StatementBinder {
         if names.count < tables.count { return tables }
         let uses = tables.map { table -> Set<String> in
             var collector = RelationCollector()
-            collector.visit(table.query)
+            collector.visit(table.body)
             let used = collector.names.compactMap { $0.parts.count == 1 ? $0.parts[0] : nil }
             return names.intersection(used).subtracting([table.name.text])
         }
@@ -61,6 +64,8 @@ extension StatementBinder {
     func bindCommonTable(_ table: CommonTable, at position: SourcePosition) throws -> BoundQuery {
         table.referenceCount += 1
         try countRelation(at: position)
+        if let result = table.result { return try readResult(result, of: table.definition, at: position) }
+        guard let query = table.definition.query else { throw QueryError.internalError("a WITH query without rows") }
         if let working = table.workingTable {
             let columns = ids.copies(of: working.columns)
             let plan = LogicalPlan.workingTable(LogicalWorkingTable(workingTable: working.number, columns: columns))
@@ -80,11 +85,18 @@ extension StatementBinder {
         if let shared = table.shared { return read(shared) }
         var bound =
             try table.isRecursive
-            ? bindRecursive(table)
-            : bindSettledQuery(table.definition.query, parent: table.parent, commonTables: table.environment)
+            ? bindRecursive(table, query)
+            : bindSettledQuery(query, parent: table.parent, commonTables: table.environment)
         bound = try renamed(bound, table.definition.columns, of: table.definition.name.text)
         table.shared = share(bound, table.definition.materialization)
         return table.shared.map(read) ?? bound
+    }
+
+    /// Common tables that nothing refers to must be right as well.
+    func bindUnused(_ tables: [CommonTable]) throws {
+        for table in tables where table.referenceCount == 0 && table.result == nil {
+            _ = try bindCommonTable(table, at: table.definition.name.position)
+        }
     }
 
     /// Columns under the names of a column list, which may be shorter.
@@ -100,8 +112,7 @@ extension StatementBinder {
         return query
     }
 
-    private func bindRecursive(_ table: CommonTable) throws -> BoundQuery {
-        let query = table.definition.query
+    private func bindRecursive(_ table: CommonTable, _ query: Query) throws -> BoundQuery {
         let name = table.definition.name
         guard case .setOperation(let operation) = query.body, operation.kind == .union, !operation.byName else {
             throw QueryError(
@@ -141,12 +152,16 @@ extension StatementBinder {
         working.hiddenCount = traversal?.columns.count ?? 0
         let stepScope = CommonTableScope(working, parent: environment)
         var step = try bindBody(operation.right, parent: table.parent, commonTables: stepScope)
-        if working.referenceCount > 1 {
+        var collector = RelationCollector()
+        collector.visit(operation.right)
+        let referenceCount = collector.occurrences.count { $0.parts == [name.text] }
+        if referenceCount > 1 || (traversal != nil && working.referenceCount > 1) {
             throw QueryError(
                 .invalidRecursion, "recursive reference to query \"\(name)\" must not appear more than once",
                 at: name.position)
         }
-        if let construct = Self.refusedRecursion(step.plan, number) {
+        // What a WITH query within the step makes of the working table is free.
+        if collector.commonTableNames.isEmpty, let construct = Self.refusedRecursion(step.plan, number) {
             throw QueryError(
                 .invalidRecursion, "recursive reference to query \"\(name)\" must not appear within \(construct)",
                 at: name.position)

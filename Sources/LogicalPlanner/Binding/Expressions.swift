@@ -274,7 +274,10 @@ extension StatementBinder {
 
     /// A subscript, counted from 1 also where the type counts from 0.
     private func subscriptOperand(_ syntax: SyntaxExpression, of type: DataType, _ scope: Scope) throws -> Operand {
-        let subscriptValue = try operand(syntax, scope)
+        let written = try operand(syntax, scope)
+        let subscriptValue = Operand(
+            expression: try coerce(written.expression, to: .int32, context: .assignment, at: syntax.position),
+            position: syntax.position)
         guard case .indexVector = type else { return subscriptValue }
         let one = Operand(expression: .literal(.integer(1), .int32), position: syntax.position)
         return Operand(

@@ -105,6 +105,7 @@ extension StatementBinder {
             return try item(bound, name: name, table: view, alias: alias, at: position)
         case .table(let table, let schema):
             try countRelation(at: position)
+            try refuseUnpopulated(table, at: position)
             noteTable(table)
             let columns = schema.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
             let scan = LogicalPlan.scan(

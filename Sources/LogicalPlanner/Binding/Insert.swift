@@ -8,14 +8,18 @@ import SQLParser
 import Storage
 
 extension StatementBinder {
-    func bindInsert(_ insert: Insert) throws -> BoundStatement {
+    /// As a part of a larger statement its rows are counted and kept; else they may go straight to the table.
+    func bindInsert(_ insert: Insert, within outer: CommonTableScope? = nil, isPart: Bool = false) throws
+        -> BoundStatement
+    {
         let target = try modificationTarget(insert.table, alias: insert.alias, action: "insert into")
         let (table, schema) = (target.table, target.definition.schema)
         let ordinals = try columnOrdinals(insert.columns, schema, of: table)
-        let with = try insert.with.map { try declare($0, parent: nil, outer: nil) }
-        let source = try insertSource(insert, target, ordinals, with?.scope)
+        let with = try insert.with.map { try declare($0, parent: nil, outer: outer) }
+        let inSight = with?.scope ?? outer
+        let source = try insertSource(insert, target, ordinals, inSight)
         var rows = try insertedRows(insert, target, ordinals, source)
-        let scope = Scope(parent: nil, commonTables: with?.scope, select: SelectState(), clause: .returning)
+        let scope = Scope(parent: nil, commonTables: inSight, select: SelectState(), clause: .returning)
         if let conflict = insert.onConflict {
             let (resolved, action) = try resolveConflicts(conflict, target, rows, scope)
             return .modify(
@@ -24,15 +28,14 @@ extension StatementBinder {
                     conflict: action))
         }
         let isPlain =
-            insert.returning.isEmpty && target.definition.checks.isEmpty && target.definition.foreignKeys.isEmpty
+            !isPart && steps.isEmpty && insert.returning.isEmpty && target.definition.checks.isEmpty
+            && target.definition.foreignKeys.isEmpty
         guard isPlain else {
             return .modify(
                 try finish(.insert, target, rows, returning: insert.returning, scope, with?.tables ?? []))
         }
         // Rows that nothing is to be known about but their number go to the table on the shortest way.
-        for table in with?.tables ?? [] where table.referenceCount == 0 {
-            _ = try bindCommonTable(table, at: table.definition.name.position)
-        }
+        try bindUnused(with?.tables ?? [])
         rows.plan = projected(rows.plan, rows.row, rows.row.map(\.reference))
         return .insert(
             .write(
@@ -109,7 +112,7 @@ extension StatementBinder {
         try checkCount(bound.columns.count, insert, ordinals, at: query.position)
         for index in bound.columns.indices {
             let field = schema.fields[ordinals[index]]
-            try refuseGiven(insert, target.definition.columns[ordinals[index]], at: query.position)
+            try refuseGiven(insert.overriding, target.definition.columns[ordinals[index]], at: query.position)
             let value = Operand(expression: bound.openExpression(index), position: query.position)
             let converted = try assigned(value, to: field)
             if converted == bound.columns[index].reference { continue }
@@ -163,7 +166,7 @@ extension StatementBinder {
                     cells.append(try defaultValue(column))
                     if column.isGenerated { continue }
                 } else {
-                    try refuseGiven(insert, column, at: syntax.position)
+                    try refuseGiven(insert.overriding, column, at: syntax.position)
                     cells.append(try assigned(operand(syntax, scope), to: field))
                 }
                 if !field.isNullable, cells[index].literal == .null {
@@ -180,9 +183,9 @@ extension StatementBinder {
     }
 
     /// A value for a column that makes its own is an error, unless OVERRIDING says what to do with it.
-    private func refuseGiven(_ insert: Insert, _ column: TableColumn, at position: SourcePosition) throws {
+    func refuseGiven(_ overriding: String?, _ column: TableColumn, at position: SourcePosition) throws {
         switch column.source {
-        case .identity(always: true, _) where insert.overriding == nil:
+        case .identity(always: true, _) where overriding == nil:
             throw QueryError(
                 SQLState("428C9"), "cannot insert a non-DEFAULT value into column \"\(column.field.name)\"",
                 detail: "Column \"\(column.field.name)\" is an identity column defined as GENERATED ALWAYS.",

@@ -43,7 +43,7 @@ extension StatementBinder {
             name: alias?.text ?? name.last, isAliased: alias != nil)
     }
 
-    private func requireIdentifiers(_ target: ModificationTarget, _ statement: String, at position: SourcePosition)
+    func requireIdentifiers(_ target: ModificationTarget, _ statement: String, at position: SourcePosition)
         throws
     {
         guard relations.identified.contains(target.table) else {
@@ -69,11 +69,11 @@ extension StatementBinder {
 
     // MARK: - UPDATE
 
-    func bindUpdate(_ update: Update) throws -> BoundModification {
+    func bindUpdate(_ update: Update, within outer: CommonTableScope? = nil) throws -> BoundModification {
         let target = try modificationTarget(update.table, alias: update.alias, action: "update")
         try requireIdentifiers(target, "UPDATE", at: update.position)
-        let with = try update.with.map { try declare($0, parent: nil, outer: nil) }
-        let scope = Scope(parent: nil, commonTables: with?.scope, select: SelectState(), clause: .fromClause)
+        let with = try update.with.map { try declare($0, parent: nil, outer: outer) }
+        let scope = Scope(parent: nil, commonTables: with?.scope ?? outer, select: SelectState(), clause: .fromClause)
         let scan = identifiedScan(target)
         var plan = try joined(scan.plan, relation(target, scan.row), update.from, scope)
         plan = try filtered(plan, update.whereClause, scope)
@@ -204,11 +204,11 @@ extension StatementBinder {
 
     // MARK: - DELETE
 
-    func bindDelete(_ delete: Delete) throws -> BoundModification {
+    func bindDelete(_ delete: Delete, within outer: CommonTableScope? = nil) throws -> BoundModification {
         let target = try modificationTarget(delete.table, alias: delete.alias, action: "delete from")
         try requireIdentifiers(target, "DELETE", at: delete.position)
-        let with = try delete.with.map { try declare($0, parent: nil, outer: nil) }
-        let scope = Scope(parent: nil, commonTables: with?.scope, select: SelectState(), clause: .fromClause)
+        let with = try delete.with.map { try declare($0, parent: nil, outer: outer) }
+        let scope = Scope(parent: nil, commonTables: with?.scope ?? outer, select: SelectState(), clause: .fromClause)
         let scan = identifiedScan(target)
         var plan = try joined(scan.plan, relation(target, scan.row), delete.using, scope)
         plan = try filtered(plan, delete.whereClause, scope)
@@ -356,9 +356,7 @@ extension StatementBinder {
             expressions.append(settled)
         }
         // Common tables that nothing refers to must be right as well.
-        for table in commonTables where table.referenceCount == 0 {
-            _ = try bindCommonTable(table, at: table.definition.name.position)
-        }
+        try bindUnused(commonTables)
         return BoundModification(
             kind: kind, table: target.table, definition: target.definition,
             plan: .project(LogicalProject(columns: columns, expressions: expressions, input: rows.plan)),

@@ -51,9 +51,7 @@ extension StatementBinder {
             let declared = try declare(with, parent: parent, outer: commonTables)
             let result = try bindWithoutCommonTables(query, parent: parent, commonTables: declared.scope)
             // Those that nothing refers to must be right as well.
-            for table in declared.tables where table.referenceCount == 0 {
-                _ = try bindCommonTable(table, at: table.definition.name.position)
-            }
+            try bindUnused(declared.tables)
             return result
         }
     }
@@ -148,6 +146,8 @@ extension StatementBinder {
         if count?.literal == .null { count = nil }
         if let value = offset?.literal, value == .null || value == .integer(0) { offset = nil }
         if count == nil, offset == nil { return plan }
+        count = count.map(evaluatedOnce)
+        offset = offset.map(evaluatedOnce)
         let withTies = query.limit?.withTies ?? false
         if count?.hasSubquery == true || offset?.hasSubquery == true {
             if withTies { throw QueryError.notSupported("WITH TIES with a sub-query", at: query.position) }
@@ -158,6 +158,15 @@ extension StatementBinder {
                 .syntaxError, "WITH TIES cannot be specified without ORDER BY clause", at: query.position)
         }
         return .limit(LogicalLimit(count: count, offset: offset, withTies: withTies, input: plan))
+    }
+
+    /// A volatile number of rows as a query of its own, so that it has one value.
+    private func evaluatedOnce(_ value: Expression) -> Expression {
+        guard value.isVolatile, !value.hasSubquery else { return value }
+        let column = ids.column("rows", value.type)
+        let plan = LogicalPlan.project(
+            LogicalProject(columns: [column], expressions: [value], input: Self.unitPlan))
+        return .subquery(SubqueryExpression(kind: .scalar, plan: plan, type: value.type))
     }
 
     /// LIMIT and OFFSET that only the query itself finds out: a filter over the rows' numbers.

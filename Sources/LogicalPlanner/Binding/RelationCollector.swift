@@ -51,6 +51,19 @@ struct RelationCollector {
             delete.using.forEach { visit($0) }
             visit(delete.whereClause)
             visit(delete.returning)
+        case .merge(let merge):
+            add(merge.table)
+            visit(merge.with)
+            visit(merge.source)
+            visit(merge.condition)
+            for clause in merge.clauses {
+                visit(clause.condition)
+                switch clause.action {
+                case .update(let assignments): assignments.forEach { visit($0.value) }
+                case .insert(_, _, let values): visit(values ?? [])
+                case .delete, .nothing: break
+                }
+            }
         case .copy(let copy):
             switch copy.subject {
             case .table(let name, _): add(name)
@@ -65,6 +78,7 @@ struct RelationCollector {
         case .createView(let create):
             add(create.name)
             visit(create.query)
+        case .refresh(let refresh): add(refresh.name)
         case .createIndex(let create): add(create.table)
         case .createSequence(let create):
             if let owner = create.settings.owner, owner.count > 1 {
@@ -110,11 +124,18 @@ struct RelationCollector {
     mutating func visit(_ with: WithClause?) {
         with?.tables.forEach { table in
             commonTableNames.insert([table.name.text])
-            visit(table.query)
+            visit(table.body)
         }
     }
 
-    private mutating func visit(_ body: QueryBody) {
+    mutating func visit(_ body: CommonTableExpression.Body) {
+        switch body {
+        case .query(let query): visit(query)
+        case .change(let statement): visit(statement)
+        }
+    }
+
+    mutating func visit(_ body: QueryBody) {
         switch body {
         case .select(let select): visit(select)
         case .setOperation(let operation):

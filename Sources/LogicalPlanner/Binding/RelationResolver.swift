@@ -30,6 +30,8 @@ struct ResolvedRelations {
     var definitions: [TableName: TableDefinition] = [:]
     /// Tables whose scans give row identifiers.
     var identified: Set<TableName> = []
+    /// The materialized views among them.
+    var materialized: [TableName: ViewDefinition.Materialization] = [:]
     /// Functions that the statement and its views call.
     var functionNames: Set<String> = []
     /// Whether the statement or one of its views names objects of the catalogue or reads its relations.
@@ -100,7 +102,9 @@ struct RelationResolver {
         for candidate in candidates(name.parts) {
             let backend = catalog.backend(candidate.catalog)
             let own = backend?.view(schema: candidate.schema, name: candidate.table)
-            if let view = catalog.view(candidate) ?? own {
+            let known = catalog.view(candidate) ?? own
+            if let materialization = known?.materialization { found.materialized[candidate] = materialization }
+            if let view = known, view.materialization == nil {
                 do {
                     let query = try StatementParser.parseQuery(view.query)
                     return .view(candidate, query, columnNames: view.columnNames)
@@ -200,6 +204,7 @@ extension StatementBinder {
     func tableTarget(_ name: ObjectName, action: String) throws -> (TableName, Schema) {
         switch try relation(name) {
         case .table(let table, let schema):
+            try refuseMaterialized(table, action, at: name.position)
             noteTable(table)
             return (table, schema)
         case .view(let view, _, _):

@@ -121,6 +121,13 @@ final class CommonTable {
     var referenceCount = 0
     /// The table's query as a shared definition, once it was bound and if it is the same for every reference.
     var shared: SharedDefinition?
+    /// Of a change of rows: what it returns, and where that is kept.
+    struct Result {
+        /// `nil` without RETURNING.
+        var table: TableName?
+        var fields: [Field]
+    }
+    var result: Result?
 
     init(_ definition: CommonTableExpression, environment: CommonTableScope?, parent: Scope?, isRecursive: Bool) {
         self.definition = definition

@@ -11,7 +11,7 @@ import SQLParser
 /// The query of a common table that does not depend on where it is read.
 final class SharedDefinition {
     let number: Int
-    let query: BoundQuery
+    var query: BoundQuery
     let materialization: CommonTableExpression.Materialization?
 
     init(number: Int, query: BoundQuery, materialization: CommonTableExpression.Materialization?) {
@@ -19,6 +19,8 @@ final class SharedDefinition {
         self.query = query
         self.materialization = materialization
     }
+
+    var mayVaryBetweenRuns: Bool { query.plan.mayVaryBetweenRuns }
 
     /// Whether computing it twice may give different rows, or the query asks for one computation.
     var isRequired: Bool {

@@ -9,6 +9,15 @@ import Storage
 
 extension StatementBinder {
     func bindStatement(_ statement: Statement) throws -> BoundStatement {
+        let bound = try bindMainStatement(statement)
+        switch bound {
+        case .query where !steps.isEmpty, .modify where !steps.isEmpty: return .withChanges(steps, bound)
+        default: return bound
+        }
+    }
+
+    private func bindMainStatement(_ statement: Statement) throws -> BoundStatement {
+        mayDeclareChanges = statement.with?.hasChanges ?? false
         switch statement {
         case .query(let query): return try bindTopQuery(query)
         case .explain(let explain):
@@ -16,6 +25,7 @@ extension StatementBinder {
         case .insert(let insert): return try bindInsert(insert)
         case .update(let update): return .modify(try bindUpdate(update))
         case .delete(let delete): return .modify(try bindDelete(delete))
+        case .merge(let merge): return .modify(try bindMerge(merge))
         case .copy(let copy): return try bindCopy(copy)
         case .createTable(let create): return try bindCreateTable(create)
         case .createView(let create): return try bindCreateView(create)
@@ -25,6 +35,7 @@ extension StatementBinder {
         case .alterSequence(let alter): return try bindAlterSequence(alter)
         case .alterTable(let alter): return try bindAlterTable(alter)
         case .comment(let comment): return try bindComment(comment)
+        case .refresh(let refresh): return try bindRefresh(refresh)
         case .drop(let drop): return try bindDrop(drop)
         case .truncate(let truncate):
             return .truncate(
@@ -236,7 +247,7 @@ extension StatementBinder {
             }
         }
         let name = try creationName(create.name, isTemporary: isTemporary)
-        if case .table(let existing, _)? = relations.byName[create.name.parts], existing == name {
+        if case .table(let existing, _)? = relations.byName[create.name.parts], existing == name, !create.ifNotExists {
             throw QueryError(
                 create.orReplace ? .wrongObjectType : .duplicateTable,
                 create.orReplace ? "\"\(name.table)\" is not a view" : "relation \"\(name.table)\" already exists",
@@ -258,6 +269,7 @@ extension StatementBinder {
         try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
         let definition = ViewDefinition(
             query: try viewText(create.query), columnNames: names, references: references)
+        if create.isMaterialized { return try materialized(create, name, renamed, definition) }
         return .createView(
             name: name, definition, columns: fields(renamed), orReplace: create.orReplace, isTemporary: isTemporary)
     }
@@ -280,6 +292,7 @@ extension StatementBinder {
         case .schema: kind = .schema
         case .index: kind = .index
         case .sequence: kind = .sequence
+        case .materializedView: kind = .materializedView
         }
         for name in drop.names {
             if kind == .schema {
@@ -296,7 +309,9 @@ extension StatementBinder {
                 throw QueryError(
                     .insufficientPrivilege, "permission denied: \"\(name.last)\" is a system catalog",
                     at: name.position, object: name.last)
-            case (.table(let table, _)?, .table): names.append(table)
+            case (.table(let table, _)?, .table) where relations.materialized[table] == nil: names.append(table)
+            case (.table(let table, _)?, .materializedView) where relations.materialized[table] != nil:
+                names.append(table)
             case (.view(let view, _, _)?, .view): names.append(view)
             case (nil, _):
                 if drop.ifExists { continue }
@@ -306,11 +321,16 @@ extension StatementBinder {
             default:
                 throw QueryError(
                     .wrongObjectType, "\"\(name.last)\" is not a \(kind.rawValue)",
-                    hint: "Use DROP \(kind == .table ? "VIEW" : "TABLE") to remove it.", at: name.position,
+                    hint: "Use DROP \(droppableKind(relations.byName[name.parts])) to remove it.", at: name.position,
                     object: name.last)
             }
         }
         return .drop(kind, names: names, ifExists: drop.ifExists, cascade: drop.cascade)
+    }
+
+    private func droppableKind(_ relation: ResolvedRelation?) -> String {
+        guard case .table(let table, _)? = relation else { return "VIEW" }
+        return relations.materialized[table] == nil ? "TABLE" : "MATERIALIZED VIEW"
     }
 
     private func droppedObject(_ kind: DropKind, _ name: ObjectName, ifExists: Bool) throws -> TableName? {

@@ -14,6 +14,14 @@ struct DomainPushDown {
     let outer: [PlanColumn]
     /// The plan that has the outer columns.
     let source: LogicalPlan
+    /// Working tables whose rows carry the outer values, in columns behind their own.
+    var carriers: Set<Int> = []
+
+    init(ids: ColumnIDGenerator, outer: [PlanColumn], source: LogicalPlan) {
+        self.ids = ids
+        self.outer = outer
+        self.source = source
+    }
 
     /// A plan with a key column for every outer column.
     struct Pushed {
@@ -49,7 +57,16 @@ struct DomainPushDown {
 
     private var outerSet: ColumnSet { ColumnSet(outer) }
 
-    private func isCorrelated(_ plan: LogicalPlan) -> Bool { !plan.outerColumns.isDisjoint(with: outerSet) }
+    private func isCorrelated(_ plan: LogicalPlan) -> Bool {
+        !plan.outerColumns.isDisjoint(with: outerSet) || readsCarrier(plan)
+    }
+
+    private func readsCarrier(_ plan: LogicalPlan) -> Bool {
+        if carriers.isEmpty { return false }
+        if case .workingTable(let node) = plan { return carriers.contains(node.workingTable) }
+        return plan.inputs.contains(where: readsCarrier)
+    }
+
     private func isCorrelated(_ expression: Expression) -> Bool { !expression.columnSet.isDisjoint(with: outerSet) }
 
     /// The distinct values of the outer columns.
@@ -124,8 +141,12 @@ struct DomainPushDown {
             pushed.plan = .tableFunction(node)
             return pushed
         case .values(let node): return try push(node)
-        case .recursive: throw QueryError.notSupported("a recursive query that refers to an outer query")
-        case .scan, .workingTable, .write, .shared, .sharedRead:
+        case .recursive(let node): return try push(node)
+        case .workingTable(var node):
+            let columns = ids.copies(of: outer)
+            node.columns += columns
+            return Pushed(plan: .workingTable(node), keys: keys(columns))
+        case .scan, .write, .shared, .sharedRead:
             throw QueryError.internalError("a leaf cannot be correlated")
         }
     }
@@ -340,24 +361,42 @@ struct DomainPushDown {
         return pushed
     }
 
+    private func keys(_ columns: [PlanColumn]) -> [ColumnID: Pushed.Key] {
+        var keys: [ColumnID: Pushed.Key] = [:]
+        for (column, key) in zip(outer, columns) { keys[column.id] = .init(column: key, isOwn: false) }
+        return keys
+    }
+
+    /// A plan's columns with the keys behind them.
+    private func withKeys(_ plan: LogicalPlan) throws -> LogicalPlan {
+        let pushed = try push(plan)
+        let columns = ids.copies(of: plan.columns) + ids.copies(of: outer)
+        return .project(
+            LogicalProject(
+                columns: columns,
+                expressions: plan.columns.map(\.reference) + outer.map { pushed.key($0).reference },
+                input: pushed.matching))
+    }
+
     private func push(_ node: LogicalSetOperation) throws -> Pushed {
         let keyColumns = ids.copies(of: outer)
-        func side(_ plan: LogicalPlan) throws -> LogicalPlan {
-            let pushed = try push(plan)
-            let columns = ids.copies(of: plan.columns) + ids.copies(of: outer)
-            return .project(
-                LogicalProject(
-                    columns: columns,
-                    expressions: plan.columns.map(\.reference) + outer.map { pushed.key($0).reference },
-                    input: pushed.matching))
-        }
         var result = node
-        result.left = try side(node.left)
-        result.right = try side(node.right)
+        result.left = try withKeys(node.left)
+        result.right = try withKeys(node.right)
         result.columns = node.columns + keyColumns
-        var keys: [ColumnID: Pushed.Key] = [:]
-        for (column, key) in zip(outer, keyColumns) { keys[column.id] = .init(column: key, isOwn: false) }
-        return Pushed(plan: .setOperation(result), keys: keys)
+        return Pushed(plan: .setOperation(result), keys: keys(keyColumns))
+    }
+
+    /// One recursion for all outer values: rows of the working table know whose they are.
+    private func push(_ node: LogicalRecursive) throws -> Pushed {
+        let keyColumns = ids.copies(of: outer)
+        var within = self
+        within.carriers.insert(node.workingTable)
+        var result = node
+        result.base = try withKeys(node.base)
+        result.step = try within.withKeys(node.step)
+        result.columns = node.columns + keyColumns
+        return Pushed(plan: .recursive(result), keys: keys(keyColumns))
     }
 
     /// Rows of expressions over outer columns: one projection of the domain for each row.

@@ -161,7 +161,9 @@ package enum TypeConversion {
             var fields = x
             for index in x.indices {
                 guard let common = commonType(x[index].type, y[index].type) else { return nil }
-                fields[index].type = common
+                // A number within a record keeps its digits behind the point.
+                let isFixed = common.isDecimal && x[index].type != y[index].type
+                fields[index].type = isFixed ? .anyNumeric : common
             }
             return .record(fields)
         case _ where a.isNumeric: return commonNumeric(a, b)

@@ -356,7 +356,7 @@ enum DateTimeFields {
             arguments, type, count, context in
             let zone = context.textSettings.timeZone
             return try truncate(arguments, type, count) { moment, field in
-                truncated(zone.localTime(of: moment), field).map { zone.moment(ofLocal: $0) }
+                truncated(moment, field, in: zone)
             }
         }
         registry.scalar("date_trunc", [.text, .timestampTZ, .text], .timestampTZ, canFail: true, text()) {
@@ -367,7 +367,7 @@ enum DateTimeFields {
                 ? try TimeZoneFunctions.zone(zones.string(0)) : nil
             return try truncateRows(arguments, type, count) { row, moment, field in
                 let zone = try constant ?? TimeZoneFunctions.zone(zones.string(row))
-                return truncated(zone.localTime(of: moment), field).map { zone.moment(ofLocal: $0) }
+                return truncated(moment, field, in: zone)
             }
         }
         registry.scalar(
@@ -409,6 +409,17 @@ enum DateTimeFields {
             result.values(Int64.self)[row] = value
         }
         return result
+    }
+
+    /// Parts of a day are cut off at the zone's distance from UTC at the moment itself, which local time may not tell when
+    /// clocks are set back; days and longer units begin at the distance that is in force there.
+    private static func truncated(_ moment: Int64, _ field: DateTimeUnit, in zone: TimeZoneData) -> Int64? {
+        let local = zone.localTime(of: moment)
+        guard let cut = truncated(local, field) else { return nil }
+        switch field {
+        case .microseconds, .milliseconds, .second, .minute, .hour: return moment - (local - cut)
+        default: return zone.moment(ofLocal: cut)
+        }
     }
 
     private static func truncated(_ moment: Int64, _ field: DateTimeUnit) -> Int64? {

@@ -203,7 +203,7 @@ enum MathFunctions {
             try Kernel.checkedUnary(arguments, type, count) { (x: Double, failed: inout UInt8) in
                 op(x, &failed)
             } error: {
-                $0 & 2 != 0 ? QueryError(domain, message) : FloatArithmetic.failure(1)
+                $0 & 2 != 0 ? QueryError(domain, message) : FloatArithmetic.failure($0)
             }
         }
     }
@@ -231,7 +231,7 @@ enum MathFunctions {
             canFail: true
         ) { x, failed in
             let result = exp(x)
-            failed |= flag(result.isInfinite) & flag(x.isFinite)
+            failed |= flag(result.isInfinite) & flag(x.isFinite) | (flag(result == 0) & flag(x.isFinite)) &<< 2
             return result
         }
         let logarithms: [(String, @Sendable (Double) -> Double, String, String)] = [
@@ -268,6 +268,7 @@ enum MathFunctions {
                         (flag(x == 0) & flag(y < 0)) &<< 1 | (flag(x < 0) & flag(y.isFinite) & flag(y != y.rounded()))
                         &<< 2
                         | (flag(result.isInfinite) & flag(x.isFinite) & flag(y.isFinite))
+                        | (flag(result == 0) & flag(x != 0) & flag(x.isFinite) & flag(y.isFinite)) &<< 3
                     return result
                 } error: {
                     if $0 & 2 != 0 {
@@ -279,7 +280,7 @@ enum MathFunctions {
                             .invalidArgumentForPowerFunction,
                             "a negative number raised to a non-integer power yields a complex result")
                     }
-                    return FloatArithmetic.failure(1)
+                    return FloatArithmetic.failure($0)
                 }
             }
         }

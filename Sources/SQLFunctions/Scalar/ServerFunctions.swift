@@ -6,6 +6,9 @@ import Diagnostics
 enum ServerFunctions {
     static func register(in registry: FunctionRegistry) {
         registerEncodings(in: registry)
+        constant(
+            registry, "pg_postmaster_start_time", [], .integer(DateTimeFunctions.clock()), .timestampTZ,
+            "When the server was started.")
         constant(registry, "pg_is_in_recovery", [], .boolean(false), .boolean, "Whether the server recovers: never.")
         constant(registry, "pg_my_temp_schema", [], .integer(0), .oid, "The schema of temporary tables; 0 is none.")
         constant(

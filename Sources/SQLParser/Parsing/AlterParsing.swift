@@ -12,6 +12,10 @@ extension Parser {
         case .schema: object = .schema
         case .index: object = .index
         case .sequence: object = .sequence
+        case .materialized:
+            try advance()
+            guard at(.view) else { throw syntaxError() }
+            object = .materializedView
         default: throw unsupportedObject("DROP")
         }
         try advance()

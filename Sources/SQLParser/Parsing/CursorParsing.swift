@@ -15,8 +15,7 @@ extension Parser {
         }
         try expect(.as)
         switch token.keyword {
-        case .select, .values, .table, .from, .with, .insert, .update, .delete: break
-        case .merge: throw notSupported("MERGE")
+        case .select, .values, .table, .from, .with, .insert, .update, .delete, .merge: break
         default: if !atKind(.leftParenthesis) { throw syntaxError() }
         }
         let statement = try parseStatement()

@@ -1,4 +1,4 @@
-// INSERT, UPDATE, DELETE, TRUNCATE.
+// INSERT, UPDATE, DELETE, MERGE, TRUNCATE.
 
 import Diagnostics
 
@@ -11,15 +11,9 @@ extension Parser {
         let alias = try accept(.as) ? try parseIdentifier() : nil
         var columns: [Identifier] = []
         if atKind(.leftParenthesis), try !parenthesisBeginsQuery() { columns = try parseTargetColumns() }
-        var overriding: String?
-        if try accept(.overriding) {
-            guard at(.system) || at(.user) else { throw syntaxError() }
-            overriding = at(.system) ? "system" : "user"
-            try advance()
-            try expect(.value)
-        }
+        let overriding = try parseOverriding()
         let source: Insert.Source
-        if try accept(.default) {
+        if columns.isEmpty, overriding == nil, try accept(.default) {
             try expect(.values)
             source = .defaultValues
         } else {
@@ -30,6 +24,15 @@ extension Parser {
         return Insert(
             with: with, table: table, alias: alias, columns: columns, overriding: overriding, source: source,
             onConflict: onConflict, returning: try parseReturning(), position: position)
+    }
+
+    private mutating func parseOverriding() throws(ParseFailure) -> String? {
+        guard try accept(.overriding) else { return nil }
+        guard at(.system) || at(.user) else { throw syntaxError() }
+        let overriding = at(.system) ? "system" : "user"
+        try advance()
+        try expect(.value)
+        return overriding
     }
 
     private mutating func parseTargetColumns() throws(ParseFailure) -> [Identifier] {
@@ -137,6 +140,67 @@ extension Parser {
         return Delete(
             with: with, table: table, only: only, alias: alias, using: using, whereClause: condition,
             returning: try parseReturning(), position: position)
+    }
+
+    mutating func parseMerge(with: WithClause?) throws(ParseFailure) -> Merge {
+        let position = position()
+        try expect(.merge)
+        try expect(.into)
+        let (table, only) = try parseTargetTable()
+        var alias: Identifier?
+        if try accept(.as) || (atColumnName && !at(.using)) { alias = try parseIdentifier() }
+        try expect(.using)
+        let source = try parseTableReferences()
+        guard source.count == 1 else { throw syntaxError(at: previous) }
+        try expect(.on)
+        let condition = try parseExpression()
+        var clauses: [Merge.Clause] = []
+        repeat { clauses.append(try parseMergeClause()) } while at(.when)
+        if at(.returning) { throw notSupported("MERGE with RETURNING") }
+        return Merge(
+            with: with, table: table, only: only, alias: alias, source: source[0], condition: condition,
+            clauses: clauses, position: position)
+    }
+
+    private mutating func parseMergeClause() throws(ParseFailure) -> Merge.Clause {
+        let position = position()
+        try expect(.when)
+        let isMatched = try !accept(.not)
+        try expect(.matched)
+        let condition = try accept(.and) ? try parseExpression() : nil
+        try expect(.then)
+        let action: Merge.Action
+        switch token.keyword {
+        case .do:
+            try advance()
+            try expect(.nothing)
+            action = .nothing
+        case .update where isMatched:
+            try advance()
+            try expect(.set)
+            action = .update(try parseAssignments())
+        case .delete where isMatched:
+            try advance()
+            action = .delete
+        case .insert where !isMatched: action = try parseMergeInsert()
+        default: throw syntaxError()
+        }
+        return Merge.Clause(isMatched: isMatched, condition: condition, action: action, position: position)
+    }
+
+    private mutating func parseMergeInsert() throws(ParseFailure) -> Merge.Action {
+        try expect(.insert)
+        let columns = atKind(.leftParenthesis) ? try parseTargetColumns() : []
+        if columns.isEmpty, try accept(.default) {
+            try expect(.values)
+            return .insert(columns: [], overriding: nil, values: nil)
+        }
+        let overriding = try parseOverriding()
+        try expect(.values)
+        try expectKind(.leftParenthesis)
+        let values = try parseExpressionList()
+        try expectKind(.rightParenthesis)
+        return .insert(columns: columns, overriding: overriding, values: values)
     }
 
     private mutating func parseDataCondition() throws(ParseFailure) -> Expression? {

@@ -25,6 +25,8 @@ extension Parser {
         case .view, .recursive:
             if persistence == .unlogged { throw syntaxError() }
             return .createView(try parseCreateView(orReplace, persistence == .temporary, at: position))
+        case .materialized where persistence == .permanent && !orReplace:
+            return .createView(try parseCreateMaterializedView(at: position))
         case .schema where persistence == .permanent && !orReplace:
             return .createSchema(try parseCreateSchema(at: position))
         case .index, .unique:
@@ -347,6 +349,32 @@ extension Parser {
             name: name, orReplace: orReplace, isTemporary: isTemporary, ifNotExists: ifNotExists,
             isRecursive: isRecursive, columns: columns, options: options, query: query, checkOption: checkOption,
             position: position)
+    }
+
+    private mutating func parseCreateMaterializedView(at position: SourcePosition) throws(ParseFailure) -> CreateView {
+        try expect(.materialized)
+        try expect(.view)
+        let ifNotExists = try parseIfNotExists()
+        let name = try parseObjectName()
+        let columns = try parseOptionalColumnList()
+        if at(.using) { throw notSupported("CREATE MATERIALIZED VIEW USING") }
+        let options = try accept(.with) ? try parseStatementOptions() : []
+        if at(.tablespace) { throw notSupported("TABLESPACE") }
+        try expect(.as)
+        let query = try parseQuery()
+        return CreateView(
+            name: name, orReplace: false, isTemporary: false, ifNotExists: ifNotExists, isRecursive: false,
+            columns: columns, options: options, query: query, checkOption: nil, isMaterialized: true,
+            withData: try parseWithData(), position: position)
+    }
+
+    mutating func parseRefresh() throws(ParseFailure) -> Refresh {
+        try expect(.refresh)
+        try expect(.materialized)
+        try expect(.view)
+        let isConcurrent = try accept(.concurrently)
+        let name = try parseObjectName()
+        return Refresh(name: name, isConcurrent: isConcurrent, withData: try parseWithData())
     }
 
     private mutating func parseCreateSchema(at position: SourcePosition) throws(ParseFailure) -> CreateSchema {

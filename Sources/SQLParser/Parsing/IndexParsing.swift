@@ -39,7 +39,7 @@ extension Parser {
     /// A column or expression with collation, operator class and order, which are read and forgotten.
     private mutating func parseIndexElement() throws(ParseFailure) -> Expression {
         let expression = try parseExpression()
-        if atColumnName, !at(.asc), !at(.desc) { _ = try parseAnyName() }
+        if atColumnName, !at(.asc), !at(.desc), !at(.nulls) { _ = try parseAnyName() }
         if atAny(.asc, .desc) { try advance() }
         if try accept(.nulls) {
             guard atAny(.first, .last) else { throw syntaxError() }
@@ -94,9 +94,19 @@ extension Parser {
     }
 
     /// Options of a sequence up to the first token that is none.
+    private static let sequenceOptions: Set<String> = [
+        "as", "increment", "minvalue", "maxvalue", "start", "restart", "cache", "cycle", "owned",
+    ]
+
     mutating func parseSequenceSettings() throws(ParseFailure) -> SequenceSettings {
         var settings = SequenceSettings()
+        var seen: Set<String> = []
         while true {
+            let start = token
+            let name = at(.no) ? lexer.foldedWord(try peek()) : atKind(.word) ? lexer.foldedWord(token) : ""
+            if Self.sequenceOptions.contains(name), !seen.insert(name).inserted {
+                throw ParseFailure(.syntaxError, "conflicting or redundant options", at: position(of: start))
+            }
             switch token.keyword {
             case .as:
                 try advance()

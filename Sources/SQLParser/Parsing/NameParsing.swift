@@ -171,7 +171,14 @@ extension Parser {
 
     /// A whole number with an optional sign.
     mutating func parseSignedInteger() throws(ParseFailure) -> Int64 {
-        if try acceptKind(.minus) { return -(try parseInteger()) }
+        if try acceptKind(.minus) {
+            // The smallest number has no counterpart without its sign.
+            if atKind(.decimal) || atKind(.integer), let smallest = Int64("-" + lexer.text(token.start..<token.end)) {
+                try advance()
+                return smallest
+            }
+            return -(try parseInteger())
+        }
         _ = try acceptKind(.plus)
         return try parseInteger()
     }

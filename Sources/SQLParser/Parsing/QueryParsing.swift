@@ -174,16 +174,33 @@ extension Parser {
             materialization = .notMaterialized
         }
         guard atKind(.leftParenthesis) else { throw syntaxError() }
-        switch try peek().keyword {
-        case .insert, .update, .delete: throw notSupported("a data-modifying statement in WITH", at: try peek())
-        default: break
-        }
-        let query = try parseQueryInParentheses()
         var table = CommonTableExpression(
-            name: name, columns: columns, materialization: materialization, query: query)
+            name: name, columns: columns, materialization: materialization, body: try parseCommonTableBody())
         if at(.search) { table.search = try parseSearch() }
         if at(.cycle) { table.cycle = try parseCycle() }
         return table
+    }
+
+    private mutating func parseCommonTableBody() throws(ParseFailure) -> CommonTableExpression.Body {
+        switch try peek().keyword {
+        case .insert, .update, .delete, .merge, .with: break
+        default: return .query(try parseQueryInParentheses())
+        }
+        let outer = try enter()
+        try expectKind(.leftParenthesis)
+        let position = position()
+        let with = at(.with) ? try parseWith() : nil
+        let body: CommonTableExpression.Body
+        switch token.keyword {
+        case .insert: body = .change(.insert(try parseInsert(with: with)))
+        case .update: body = .change(.update(try parseUpdate(with: with)))
+        case .delete: body = .change(.delete(try parseDelete(with: with)))
+        case .merge: throw notSupported("MERGE in a WITH query")
+        default: body = .query(try parseQuery(with: with, at: position))
+        }
+        try expectKind(.rightParenthesis)
+        try leave(outer)
+        return body
     }
 
     @inline(never)

@@ -25,6 +25,7 @@ extension Parser {
         case .insert: return .insert(try parseInsert(with: nil))
         case .update: return .update(try parseUpdate(with: nil))
         case .delete: return .delete(try parseDelete(with: nil))
+        case .merge: return .merge(try parseMerge(with: nil))
         case .truncate: return .truncate(try parseTruncate())
         case .copy: return .copy(try parseCopy())
         case .create: return try parseCreate()
@@ -40,6 +41,7 @@ extension Parser {
         switch token.keyword {
         case .show: return .show(try parseShow())
         case .set: return try parseSet()
+        case .refresh: return .refresh(try parseRefresh())
         case .reset: return try parseReset()
         case .discard: return try parseDiscard()
         case .begin, .start, .commit, .end, .rollback, .abort, .savepoint, .release:
@@ -123,7 +125,7 @@ extension Parser {
         case .insert: statement = .insert(try parseInsert(with: with))
         case .update: statement = .update(try parseUpdate(with: with))
         case .delete: statement = .delete(try parseDelete(with: with))
-        case .merge: throw notSupported("MERGE")
+        case .merge: statement = .merge(try parseMerge(with: with))
         default: statement = try parseQueryStatement(with: with, at: position)
         }
         try leave(outer)
@@ -264,7 +266,7 @@ extension Parser {
     /// The error for a token that begins no supported statement: 0A000 for PostgreSQL's other statements.
     private mutating func unsupportedStatement() -> ParseFailure {
         switch token.keyword {
-        case .call, .checkpoint, .cluster, .do, .grant, .import, .load, .merge, .reassign, .refresh, .reindex, .revoke,
+        case .call, .checkpoint, .cluster, .do, .grant, .import, .load, .reassign, .reindex, .revoke,
             .security, .vacuum:
             return notSupported(lexer.foldedWord(token).uppercasedASCII)
         default: return syntaxError()

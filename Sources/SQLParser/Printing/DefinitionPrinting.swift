@@ -122,6 +122,7 @@ extension SyntaxPrinter {
         text += create.orReplace ? "CREATE OR REPLACE " : "CREATE "
         if create.isTemporary { text += "TEMPORARY " }
         if create.isRecursive { text += "RECURSIVE " }
+        if create.isMaterialized { text += "MATERIALIZED " }
         text += create.ifNotExists ? "VIEW IF NOT EXISTS " : "VIEW "
         print(create.name)
         printColumns(create.columns)
@@ -132,6 +133,14 @@ extension SyntaxPrinter {
         text += " AS "
         print(create.query)
         if let option = create.checkOption { text += " WITH " + option.uppercasedASCII + " CHECK OPTION" }
+        if create.isMaterialized, !create.withData { text += " WITH NO DATA" }
+    }
+
+    mutating func print(_ refresh: Refresh) {
+        text += "REFRESH MATERIALIZED VIEW "
+        if refresh.isConcurrent { text += "CONCURRENTLY " }
+        print(refresh.name)
+        if !refresh.withData { text += " WITH NO DATA" }
     }
 
     mutating func print(_ create: CreateSchema) {

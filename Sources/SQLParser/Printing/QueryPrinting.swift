@@ -50,7 +50,13 @@ extension SyntaxPrinter {
             case .notMaterialized: printer.text += "NOT MATERIALIZED "
             case nil: break
             }
-            printer.printInParentheses(table.query)
+            switch table.body {
+            case .query(let query): printer.printInParentheses(query)
+            case .change(let statement):
+                printer.text += "("
+                printer.print(statement)
+                printer.text += ")"
+            }
             if let search = table.search { printer.print(search) }
             if let cycle = table.cycle { printer.print(cycle) }
         }

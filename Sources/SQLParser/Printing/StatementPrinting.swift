@@ -14,6 +14,7 @@ extension SyntaxPrinter {
         case .insert(let insert): print(insert)
         case .update(let update): print(update)
         case .delete(let delete): print(delete)
+        case .merge(let merge): print(merge)
         case .truncate(let truncate):
             text += "TRUNCATE "
             printNames(truncate.tables)
@@ -26,6 +27,7 @@ extension SyntaxPrinter {
         case .createIndex(let create): print(create)
         case .createSequence(let create): print(create)
         case .alterSequence(let alter): print(alter)
+        case .refresh(let refresh): print(refresh)
         case .drop(let drop):
             text += "DROP " + drop.object.rawValue.uppercasedASCII + " "
             if drop.ifExists { text += "IF EXISTS " }
@@ -170,6 +172,46 @@ extension SyntaxPrinter {
         }
         printWhere(delete.whereClause)
         printReturning(delete.returning)
+    }
+
+    private mutating func print(_ merge: Merge) {
+        if let with = merge.with { print(with) }
+        text += "MERGE INTO "
+        printTarget(merge.table, merge.only, merge.alias)
+        text += " USING "
+        print([merge.source])
+        text += " ON "
+        print(merge.condition)
+        for clause in merge.clauses {
+            text += clause.isMatched ? " WHEN MATCHED" : " WHEN NOT MATCHED"
+            if let condition = clause.condition {
+                text += " AND "
+                print(condition)
+            }
+            text += " THEN "
+            print(clause.action)
+        }
+    }
+
+    private mutating func print(_ action: Merge.Action) {
+        switch action {
+        case .nothing: text += "DO NOTHING"
+        case .delete: text += "DELETE"
+        case .update(let assignments):
+            text += "UPDATE SET "
+            print(assignments)
+        case .insert(let columns, let overriding, let values):
+            text += "INSERT"
+            printColumns(columns)
+            if let overriding { text += " OVERRIDING " + overriding.uppercasedASCII + " VALUE" }
+            guard let values else {
+                text += " DEFAULT VALUES"
+                return
+            }
+            text += " VALUES ("
+            print(values)
+            text += ")"
+        }
     }
 
     private mutating func print(_ copy: Copy) {

@@ -91,7 +91,17 @@ package struct CreateView: Hashable, Sendable {
     package let query: Query
     /// `WITH LOCAL | CASCADED CHECK OPTION`: `local` or `cascaded`.
     package let checkOption: String?
+    package var isMaterialized = false
+    /// Of a materialized view: whether the query runs at once.
+    package var withData = true
     @Located package var position: SourcePosition
+}
+
+/// REFRESH MATERIALIZED VIEW.
+package struct Refresh: Hashable, Sendable {
+    package let name: ObjectName
+    package let isConcurrent: Bool
+    package let withData: Bool
 }
 
 package struct CreateSchema: Hashable, Sendable {
@@ -103,7 +113,10 @@ package struct CreateSchema: Hashable, Sendable {
 }
 
 package struct Drop: Hashable, Sendable {
-    package enum Object: String, Hashable, Sendable { case table, view, schema, index, sequence }
+    package enum Object: String, Hashable, Sendable {
+        case table, view, schema, index, sequence
+        case materializedView = "materialized view"
+    }
     package let object: Object
     package let names: [ObjectName]
     package let ifExists: Bool

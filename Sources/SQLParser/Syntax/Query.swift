@@ -46,12 +46,20 @@ package struct WithClause: Hashable, Sendable {
 
 package struct CommonTableExpression: Hashable, Sendable {
     package enum Materialization: Hashable, Sendable { case materialized, notMaterialized }
+    package enum Body: Hashable, Sendable {
+        case query(Query)
+        /// INSERT, UPDATE or DELETE, whose RETURNING gives the table's rows.
+        case change(Statement)
+    }
     package let name: Identifier
     package let columns: [Identifier]
     package let materialization: Materialization?
-    package let query: Query
+    package let body: Body
     package var search: SearchClause?
     package var cycle: CycleClause?
+
+    package var query: Query? { if case .query(let query) = body { query } else { nil } }
+    package var change: Statement? { if case .change(let statement) = body { statement } else { nil } }
 }
 
 /// `SEARCH DEPTH FIRST BY a, b SET sequence`: a column by which the rows come in the order of a traversal.

@@ -17,6 +17,7 @@ package indirect enum Statement: Hashable, Sendable {
     case insert(Insert)
     case update(Update)
     case delete(Delete)
+    case merge(Merge)
     case truncate(Truncate)
     case copy(Copy)
 
@@ -26,6 +27,7 @@ package indirect enum Statement: Hashable, Sendable {
     case createIndex(CreateIndex)
     case createSequence(CreateSequence)
     case alterSequence(AlterSequence)
+    case refresh(Refresh)
     case drop(Drop)
     case alterTable(AlterTable)
     case comment(Comment)
@@ -147,6 +149,31 @@ package struct Delete: Hashable, Sendable {
     package let using: [TableReference]
     package let whereClause: Expression?
     package let returning: [SelectItem]
+    @Located package var position: SourcePosition
+}
+
+/// `MERGE INTO target USING source ON condition WHEN … THEN …`.
+package struct Merge: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
+        case update([Assignment])
+        case delete
+        /// No values: DEFAULT VALUES.
+        case insert(columns: [Identifier], overriding: String?, values: [Expression]?)
+        case nothing
+    }
+    package struct Clause: Hashable, Sendable {
+        package let isMatched: Bool
+        package let condition: Expression?
+        package let action: Action
+        @Located package var position: SourcePosition
+    }
+    package var with: WithClause?
+    package let table: ObjectName
+    package let only: Bool
+    package let alias: Identifier?
+    package let source: TableReference
+    package let condition: Expression
+    package let clauses: [Clause]
     @Located package var position: SourcePosition
 }
 

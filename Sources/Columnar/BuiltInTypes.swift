@@ -61,6 +61,8 @@ package enum BuiltInTypes {
         1186 interval 16 b T 1187 0 interval_ pr d p 0 intervaltypmodin
         1266 timetz 12 b D 1270 0 timetz_ r d p 0 timetztypmodin
         1700 numeric -1 b N 1231 0 numeric_ r i m 0 numerictypmodin
+        1560 bit -1 b V 1561 0 bit_ r i x 0 bittypmodin
+        1562 varbit -1 b V 1563 0 varbit_ pr i x 0 varbittypmodin
         2202 regprocedure 4 b N 2207 0 regprocedure vr i p 0 -
         2203 regoper 4 b N 2208 0 regoper vr i p 0 -
         2204 regoperator 4 b N 2209 0 regoperator vr i p 0 -
@@ -76,10 +78,17 @@ package enum BuiltInTypes {
         2776 anynonarray 4 p P 0 0 anynonarray_ v i p 0 -
         2950 uuid 16 b U 2951 0 uuid_ r c p 0 -
         3802 jsonb -1 b U 3807 0 jsonb_ r i x 0 -
+        3904 int4range -1 r R 3905 0 range_ r i x 0 -
+        3906 numrange -1 r R 3907 0 range_ r i x 0 -
+        3908 tsrange -1 r R 3909 0 range_ r d x 0 -
+        3910 tstzrange -1 r R 3911 0 range_ r d x 0 -
+        3912 daterange -1 r R 3913 0 range_ r i x 0 -
+        3926 int8range -1 r R 3927 0 range_ r d x 0 -
         4072 jsonpath -1 b U 4073 0 jsonpath_ r i x 0 -
         4089 regnamespace 4 b N 4090 0 regnamespace vr i p 0 -
         4096 regrole 4 b N 4097 0 regrole vr i p 0 -
         4191 regcollation 4 b N 4192 0 regcollation vr i p 0 -
+        3500 anyenum 4 p P 0 0 anyenum_ v i p 0 -
         5077 anycompatible 4 p P 0 0 anycompatible_ v i p 0 -
         5078 anycompatiblearray -1 p P 0 0 anycompatiblearray_ r d x 0 -
         5079 anycompatiblenonarray 4 p P 0 0 anycompatiblenonarray_ v i p 0 -
@@ -141,6 +150,10 @@ package enum BuiltInTypes {
         case "numeric":
             guard let length, length >= 4 else { return "numeric" }
             return "numeric(\((length - 4) >> 16),\(((length - 4) & 0x7FF ^ 0x400) - 0x400))"
+        case "bit":
+            if let length { return "bit(\(length))" }
+            return modifier == nil ? "bit" : "\"bit\""
+        case "varbit": return length.map { "bit varying(\($0))" } ?? "bit varying"
         case "time": return clock("time", length, "without")
         case "timetz": return clock("time", length, "with")
         case "timestamp": return clock("timestamp", length, "without")
@@ -158,7 +171,8 @@ package enum BuiltInTypes {
 
     private static let aliases: [String: String] = [
         "boolean": "bool", "smallint": "int2", "integer": "int4", "int": "int4", "bigint": "int8", "real": "float4",
-        "double precision": "float8", "float": "float8", "character varying": "varchar", "character": "bpchar",
+        "double precision": "float8", "float": "float8", "character varying": "varchar", "bit varying": "varbit",
+        "character": "bpchar",
         "char": "bpchar", "decimal": "numeric", "dec": "numeric", "time without time zone": "time",
         "time with time zone": "timetz", "timestamp without time zone": "timestamp",
         "timestamp with time zone": "timestamptz", "\"char\"": "char", "\"any\"": "any",
@@ -219,12 +233,17 @@ extension DataType {
         case .jsonb: 3802
         case .jsonpath: 4072
         case .record: 2249
+        case .array(.enumeration(let element)): element.identifier + 1
         case .array(let element): BuiltInTypes.type(element.catalogIdentifier)?.arrayIdentifier ?? 1009
         case .oid: 26
         case .name: 19
         case .internalChar: 18
         case .registered(let kind): kind.catalogIdentifier
         case .indexVector(let element): element == .oid ? 30 : 22
+        case .range(let kind): kind.catalogIdentifier
+        case .bit: 1560
+        case .varbit: 1562
+        case .enumeration(let type): type.identifier
         }
     }
 
@@ -238,6 +257,7 @@ extension DataType {
         case .numeric(let modifier): modifier.map { Int64($0.precision << 16 | $0.scale & 0x7FF) + 4 } ?? -1
         case .varchar(let length): length.map { Int64($0) + 4 } ?? -1
         case .char(let length): Int64(length) + 4
+        case .bit(let length), .varbit(let length): length.map { Int64($0) } ?? -1
         case .array(let element): element.catalogModifier
         default: -1
         }

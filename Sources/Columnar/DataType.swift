@@ -47,7 +47,7 @@ package indirect enum DataType: Hashable, Sendable {
     case json, jsonb
     /// A path of the SQL/JSON path language, as its canonical text.
     case jsonpath
-    /// One-dimensional array; values are blobs in `ArrayBlob`'s layout, carried as views.
+    /// Array of any number of dimensions; values are blobs in `ArrayBlob`'s layout, carried as views.
     case array(DataType)
     /// A row as a value: composite types, and what ROW(…) makes. Values are blobs in `RecordBlob`'s layout, carried as views.
     case record([Field])
@@ -61,6 +61,13 @@ package indirect enum DataType: Hashable, Sendable {
     case registered(RegisteredKind)
     /// `int2vector` and `oidvector`: arrays whose subscripts begin with 0, laid out as arrays are.
     case indexVector(DataType)
+    /// `bit(n)` and `bit varying(n)`; `nil` is without limit, as bit literals are. Values are their digits, carried as views.
+    case bit(length: Int?)
+    case varbit(length: Int?)
+    /// A range of numbers, dates or times. Values are blobs in `RangeValue`'s layout, carried as views.
+    case range(RangeKind)
+    /// A type with labels for values, which are the labels' order keys.
+    case enumeration(EnumeratedType)
 }
 
 /// What a `registered` identifier identifies.
@@ -114,14 +121,14 @@ extension DataType {
         case .int8: .int8
         case .int16: .int16
         case .int32, .date: .int32
-        case .int64, .time, .timeTZ, .timestamp, .timestampTZ, .oid, .registered: .int64
+        case .int64, .time, .timeTZ, .timestamp, .timestampTZ, .oid, .registered, .enumeration: .int64
         case .float32: .float32
         case .float64: .float64
         case .decimal(let precision, _): precision <= 18 ? .int64 : .int128
         case .interval: .interval
         case .uuid: .uuid
         case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .jsonpath, .array, .record, .numeric, .name,
-            .internalChar, .indexVector:
+            .internalChar, .indexVector, .bit, .varbit, .range:
             .view
         }
     }
@@ -155,7 +162,7 @@ extension DataType {
     /// Scale of a decimal, 0 for integers.
     package var scale: Int { if case .decimal(_, let scale) = self { scale } else { 0 } }
     package var recordFields: [Field]? { if case .record(let fields) = self { fields } else { nil } }
-    /// Whether values are records or arrays of records: the frames of an exchange leave their fields to the reader.
+    /// Whether values are records or arrays of records.
     package var holdsRecords: Bool {
         switch self {
         case .record: true
@@ -163,6 +170,23 @@ extension DataType {
         default: false
         }
     }
+    /// Whether the frames of an exchange leave parts of the type to the reader: fields of records, labels.
+    package var isPartialInFrames: Bool {
+        switch self {
+        case .record, .enumeration: true
+        case .array(let element): element.isPartialInFrames
+        default: false
+        }
+    }
+    package var isBitString: Bool {
+        switch self {
+        case .bit, .varbit: true
+        default: false
+        }
+    }
+    package var enumeratedType: EnumeratedType? { if case .enumeration(let type) = self { type } else { nil } }
+    /// The type of arrays whose elements are values of this type, or whose sub-arrays are if it is one of arrays itself.
+    package var arrayType: DataType { if case .array = self { self } else { .array(self) } }
     package var elementType: DataType? {
         switch self {
         case .array(let element), .indexVector(let element): element
@@ -230,6 +254,10 @@ extension DataType {
         case .internalChar: "\"char\""
         case .registered(let kind): kind.sqlName
         case .indexVector(let element): element == .oid ? "oidvector" : "int2vector"
+        case .bit(let length): length.map { "bit(\($0))" } ?? "bit"
+        case .varbit(let length): length.map { "bit varying(\($0))" } ?? "bit varying"
+        case .enumeration(let type): type.name
+        case .range(let kind): kind.sqlName
         }
     }
 }

@@ -40,6 +40,10 @@ struct PostgresType: Sendable, Hashable {
         case 24, 2202...2206, 4089, 4096, 4191:
             RegisteredKind.allCases.first { $0.catalogIdentifier == Int64(oid) }.map { .registered($0) }
         case 1043: .varchar(length: nil)
+        case 3904, 3906, 3908, 3910, 3912, 3926:
+            RangeKind.allCases.first { $0.catalogIdentifier == Int64(oid) }.map { .range($0) }
+        case 1560: .bit(length: nil)
+        case 1562: .varbit(length: nil)
         case 1042: .text
         case 17: .bytea
         case 1082: .date
@@ -98,6 +102,15 @@ struct PostgresType: Sendable, Hashable {
             }
             return .bytes(binary)
         case .json, .jsonb, .jsonpath: return try json(binary, type)
+        case .bit, .varbit:
+            let count = binary.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+            guard binary.count >= 4, binary.count - 4 == (count + 7) / 8 else {
+                throw QueryError(SQLState("22P03"), "incorrect binary data format in bind parameter")
+            }
+            try BitText.check(count, type)
+            return .bytes(BitText.unpacked(binary[4...], count: count))
+        case .range: throw QueryError.notSupported("a range as a binary parameter")
+        case .enumeration: return try value(text: binary, as: type, settings: TextSettings())
         case .bytea: return .bytes(binary)
         case .date: return .integer(try integer(4) + epochDays)
         case .time: return .integer(try integer(8))
@@ -184,7 +197,8 @@ struct PostgresType: Sendable, Hashable {
 
     /// Whether values of the type can be sent in binary.
     static func hasBinaryForm(_ type: DataType) -> Bool {
-        type.elementType == nil && type.recordFields == nil
+        if case .range = type { return false }
+        return type.elementType == nil && type.recordFields == nil
     }
 
     /// Appends a value that is not null in binary.
@@ -197,6 +211,7 @@ struct PostgresType: Sendable, Hashable {
         case .boolean(let flag): bytes.append(flag ? 1 : 0)
         case .integer(let value):
             switch source.type {
+            case .enumeration: TextFormat.append(source, row: sourceRow, settings: TextSettings(), into: &bytes)
             case .int8, .int16: put(Int16(truncatingIfNeeded: value))
             case .int32, .oid, .registered: put(Int32(truncatingIfNeeded: value))
             case .date: put(Int32(truncatingIfNeeded: value - epochDays))
@@ -216,6 +231,9 @@ struct PostgresType: Sendable, Hashable {
             case .jsonb:
                 bytes.append(1)
                 value.withUnsafeBufferPointer { JSONText.append(JSONNode($0), into: &bytes) }
+            case .bit, .varbit:
+                put(Int32(truncatingIfNeeded: value.count))
+                bytes.append(contentsOf: BitText.packed(value))
             case .jsonpath:
                 bytes.append(1)
                 TextFormat.append(source, row: sourceRow, settings: TextSettings(), into: &bytes)

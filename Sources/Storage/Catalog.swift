@@ -83,6 +83,7 @@ package final class Catalog: Sendable {
                 var changes = CatalogObjects.Changes()
                 body(&changes)
                 changes.apply(to: &state.committed)
+                changes.publish()
             }
             return
         }
@@ -95,13 +96,19 @@ package final class Catalog: Sendable {
     package func views() -> [(name: TableName, view: ViewDefinition)] {
         objects.views.map { ($0.key, $0.value) }.sorted { $0.0.description < $1.0.description }
     }
+    /// The type as other transactions see it.
+    package func committedType(_ name: TableName) -> UserType? { state.withLock { $0.committed.types[name] } }
     package func comments() -> [CommentTarget: String] { objects.comments }
     package func sequence(_ name: TableName) -> StoredSequence? { objects.sequences[name] }
 }
 
 extension Catalog: TransactionParticipant {
     package func commit(_ transaction: StorageTransaction) {
-        state.withLock { state in state.open.removeValue(forKey: transaction.id)?.apply(to: &state.committed) }
+        state.withLock { state in
+            let changes = state.open.removeValue(forKey: transaction.id)
+            changes?.apply(to: &state.committed)
+            changes?.publish()
+        }
     }
     package func rollback(_ transaction: StorageTransaction) {
         state.withLock { state in _ = state.open.removeValue(forKey: transaction.id) }

@@ -1,4 +1,4 @@
-// What a node's catalogue knows besides the tables of its back ends: views, sequences, indexes and comments.
+// What a node's catalogue knows besides the tables of its back ends: views, sequences, indexes, types and comments.
 
 import Diagnostics
 import QueryPlan
@@ -9,6 +9,7 @@ package struct CatalogObjects: Sendable {
     package var sequences: [TableName: StoredSequence] = [:]
     package var indexes: [TableName: IndexDefinition] = [:]
     package var comments: [CommentTarget: String] = [:]
+    package var types: [TableName: UserType] = [:]
 
     /// What a transaction changed; `nil` stands for what is gone.
     package struct Changes: Sendable {
@@ -16,12 +17,19 @@ package struct CatalogObjects: Sendable {
         package var sequences: [TableName: StoredSequence?] = [:]
         package var indexes: [TableName: IndexDefinition?] = [:]
         package var comments: [CommentTarget: String?] = [:]
+        package var types: [TableName: UserType?] = [:]
+
+        /// What others know of types from the moment of the commit on.
+        func publish() {
+            for case (let name, let type?) in types { type.publish(name: name) }
+        }
 
         func apply(to objects: inout CatalogObjects) {
             for (name, view) in views { objects.views[name] = view }
             for (name, sequence) in sequences { objects.sequences[name] = sequence }
             for (name, index) in indexes { objects.indexes[name] = index }
             for (target, comment) in comments { objects.comments[target] = comment }
+            for (name, type) in types { objects.types[name] = type }
         }
     }
 }

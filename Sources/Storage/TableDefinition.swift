@@ -26,7 +26,8 @@ package struct TableDefinition: Hashable, Sendable {
     package var schema: Schema { Schema(columns.map(\.field)) }
     /// Whether names, types and NOT NULL say everything.
     package var isPlain: Bool {
-        keys.isEmpty && checks.isEmpty && foreignKeys.isEmpty && columns.allSatisfy { $0.source == .given }
+        keys.isEmpty && checks.isEmpty && foreignKeys.isEmpty
+            && columns.allSatisfy { $0.source == .given && $0.userType == nil }
     }
     package func ordinal(of name: String) -> Int? { columns.firstIndex { $0.field.name == name } }
     /// Every constraint's name.
@@ -46,10 +47,12 @@ package struct TableColumn: Hashable, Sendable {
     }
     package var field: Field
     package var source: Source
-    /// NOT NULL was asked for in so many words, not only through a primary key.
-    package init(field: Field, source: Source = .given) {
+    /// The number of the domain or composite type that the column was declared with.
+    package var userType: Int64?
+    package init(field: Field, source: Source = .given, userType: Int64? = nil) {
         self.field = field
         self.source = source
+        self.userType = userType
     }
 }
 

@@ -6,10 +6,10 @@ import SQLFunctions
 import Storage
 import Synchronization
 
-/// A table or view.
+/// A table, view, sequence or index.
 package struct RelationEntry: Sendable, Equatable {
     package var name: TableName
-    /// `r` table, `v` view.
+    /// `r` table, `v` view, `S` sequence, `i` index.
     package var kind: String
     package var columns: [Field]
     package var rowCount: Double?
@@ -17,6 +17,12 @@ package struct RelationEntry: Sendable, Equatable {
     package var viewText: String?
     /// Of a materialized view: whether it can be read.
     package var isPopulated = true
+    /// Of a table of the user.
+    package var definition: TableDefinition?
+    package var sequence: SequenceOptions?
+    /// The column that a sequence belongs to.
+    package var sequenceOwner: [String] = []
+    package var index: IndexEntry?
     /// Of the catalogue's own relations; others get theirs in the snapshot.
     package var identifier: Int64 = 0
 
@@ -29,8 +35,36 @@ package struct RelationEntry: Sendable, Equatable {
     }
 
     func hasSameShape(as other: RelationEntry) -> Bool {
-        name == other.name && columns == other.columns && viewText == other.viewText
+        name == other.name && columns == other.columns && definition == other.definition && viewText == other.viewText
     }
+}
+
+/// What an index is over.
+package struct IndexEntry: Sendable, Equatable {
+    package var table: TableName
+    package var isUnique: Bool
+    package var isPrimary: Bool
+    package var nullsAreEqual: Bool
+    /// Columns and expressions as SQL writes them.
+    package var elements: [String]
+    /// Numbers of columns from 1 on, 0 for expressions.
+    package var columns: [Int]
+}
+
+/// A constraint of a table.
+struct ConstraintEntry: Sendable {
+    var identifier: Int64
+    var name: String
+    var table: Int64
+    var namespace: Int64
+    /// `p`, `u`, `c` or `f`.
+    var kind: String
+    var columns: [Int]
+    var target: Int64 = 0
+    var targetColumns: [Int] = []
+    var foreignKey: ForeignKey?
+    /// As pg_get_constraintdef gives it.
+    var text: String
 }
 
 /// Numbers of objects from 16384 on. An object keeps its number while the process lives.
@@ -56,6 +90,8 @@ package final class CatalogSnapshot: Sendable {
     let schemaNames: [String]
     let comments: [CommentTarget: String]
     let functions: FunctionEntries
+    /// Types that statements made.
+    let types: [TableName: UserType]
     let databases: [(identifier: Int64, name: String)]
     let schemas: [(identifier: Int64, name: String)]
     let schemaIdentifiers: [String: Int64]
@@ -63,6 +99,7 @@ package final class CatalogSnapshot: Sendable {
     package let relations: [RelationEntry]
     let relationIndex: [Int64: Int]
     let relationsByName: [String: [String: Int]]
+    let constraints: [ConstraintEntry]
     /// Rows of base tables, made when they are first asked for.
     private let tables = Mutex<[String: [[Vector]]]>([:])
 
@@ -72,7 +109,8 @@ package final class CatalogSnapshot: Sendable {
 
     init(
         number: UInt64, userRelations: [RelationEntry], schemaNames: [String], systemRelations: [RelationEntry],
-        functions: FunctionEntries, comments: [CommentTarget: String], databaseNames: [String],
+        functions: FunctionEntries, comments: [CommentTarget: String], types: [TableName: UserType],
+        databaseNames: [String],
         identifiers: ObjectIdentifiers
     ) {
         self.number = number
@@ -80,6 +118,7 @@ package final class CatalogSnapshot: Sendable {
         self.schemaNames = schemaNames
         self.comments = comments
         self.functions = functions
+        self.types = types
         databases = databaseNames.map { (identifiers.identifier("database \($0)"), $0) }
         let allSchemas = Catalog.systemSchemas + schemaNames.filter { !Catalog.systemSchemas.contains($0) }
         schemas = allSchemas.map { (Self.knownSchemas[$0] ?? identifiers.identifier("schema \($0)"), $0) }
@@ -97,11 +136,19 @@ package final class CatalogSnapshot: Sendable {
         relationsByName = byName
         relationIndex = Dictionary(
             relations.indices.map { (relations[$0].identifier, $0) }, uniquingKeysWith: { first, _ in first })
+        constraints = ConstraintEntries.all(relations, schemaIdentifiers, identifiers)
     }
 
     func relation(_ identifier: Int64) -> RelationEntry? { relationIndex[identifier].map { relations[$0] } }
     func relation(schema: String, name: String) -> RelationEntry? {
         relationsByName[schema]?[name].map { relations[$0] }
+    }
+
+    func type(_ identifier: Int64) -> (name: TableName, type: UserType, isArray: Bool)? {
+        for (name, type) in types where type.identifier == identifier || type.identifier + 1 == identifier {
+            return (name, type, type.identifier != identifier)
+        }
+        return nil
     }
 
     /// The rows of a base table, in pieces of a batch's size.

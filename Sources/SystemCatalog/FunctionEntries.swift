@@ -123,6 +123,9 @@ package final class FunctionEntries: Sendable {
             case .anyElement:
                 numbers.append(2283)
                 representatives.append(element)
+            case .anyEnumeration:
+                numbers.append(3500)
+                representatives.append(.enumeration(.unnamed))
             case .any:
                 numbers.append(2276)
                 representatives.append(element)
@@ -135,6 +138,8 @@ package final class FunctionEntries: Sendable {
         let isPolymorphic = parameters.contains { $0 == .anyArray || $0 == .anyElement || $0 == .any }
         if isPolymorphic, result == element { return 2283 }
         if isPolymorphic, result == .array(element) { return 2277 }
+        if result == .enumeration(.unnamed) { return 3500 }
+        if result == .array(.enumeration(.unnamed)) { return 2277 }
         return result.catalogIdentifier
     }
 

@@ -77,6 +77,7 @@ package enum FunctionReference {
             case .anyDecimal: .decimal(precision: 10, scale: 2)
             case .anyArray: .array(element)
             case .anyElement, .any: element
+            case .anyEnumeration: .enumeration(.unnamed)
             }
         }
     }
@@ -92,6 +93,8 @@ package enum FunctionReference {
             if type == element { return "anyelement" }
             if type == .array(element) { return "anyarray" }
         }
+        if type == .enumeration(.unnamed) { return "anyenum" }
+        if type == .array(.enumeration(.unnamed)) { return "anyarray" }
         return TypeConversion.displayName(type)
     }
 
@@ -101,6 +104,7 @@ package enum FunctionReference {
         case .anyDecimal: "numeric"
         case .anyArray: "anyarray"
         case .anyElement: "anyelement"
+        case .anyEnumeration: "anyenum"
         case .any: "any"
         }
     }

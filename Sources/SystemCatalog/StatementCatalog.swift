@@ -37,7 +37,7 @@ package final class StatementCatalog: CatalogFacts {
             guard let entry = snapshot.relation(identifier) else { return nil }
             let name = QuotedNames.quoted(entry.name.table)
             return isVisible(entry) ? name : QuotedNames.quoted(entry.name.schema) + "." + name
-        case .type: return BuiltInTypes.sqlName(identifier)
+        case .type: return BuiltInTypes.sqlName(identifier) ?? userTypeName(identifier)
         case .function, .operation: return snapshot.functions.byIdentifier[identifier].map(\.name)
         case .procedure, .operationSignature: return snapshot.functions.byIdentifier[identifier].map(\.signature)
         case .namespace:
@@ -51,7 +51,7 @@ package final class StatementCatalog: CatalogFacts {
 
     package func identifier(of text: String, _ kind: RegisteredKind) throws -> Int64? {
         switch kind {
-        case .type: return BuiltInTypes.identifier(ofSQLName: text)
+        case .type: return try BuiltInTypes.identifier(ofSQLName: text) ?? userType(text)
         case .procedure, .operationSignature: return signature(text, kind)
         default: break
         }
@@ -75,6 +75,33 @@ package final class StatementCatalog: CatalogFacts {
         case .collation: return Self.collations[last]
         case .type, .procedure, .operationSignature: return nil
         }
+    }
+
+    private func userTypeName(_ identifier: Int64) -> String? {
+        guard let (name, _, isArray) = snapshot.type(identifier) else { return nil }
+        let isVisible =
+            searchPath.first { schema in
+                snapshot.types.keys.contains { $0.schema == schema && $0.table == name.table }
+            } == name.schema
+        let plain = QuotedNames.quoted(name.table)
+        return (isVisible ? plain : QuotedNames.quoted(name.schema) + "." + plain) + (isArray ? "[]" : "")
+    }
+
+    /// The number of a type that a statement made, or of its array type.
+    private func userType(_ text: String) throws -> Int64? {
+        if snapshot.types.isEmpty { return nil }
+        var plain = Substring(text)
+        while plain.last == " " { plain.removeLast() }
+        let isArray = plain.hasSuffix("[]")
+        while plain.hasSuffix("[]") { plain.removeLast(2) }
+        let parts = try Self.parts(String(plain))
+        guard let last = parts.last else { return nil }
+        let schemas = parts.count > 1 ? [parts[parts.count - 2]] : searchPath
+        for schema in schemas {
+            let found = snapshot.types.first { $0.key.schema == schema && $0.key.table == last }
+            if let found { return found.value.identifier + (isArray ? 1 : 0) }
+        }
+        return nil
     }
 
     /// The relation of a name: by the search path, or of a schema. A catalogue in front must be the relation's own or the
@@ -166,7 +193,14 @@ package final class StatementCatalog: CatalogFacts {
         case .view: snapshot.relation(identifier)?.viewText.map { " \($0);" }
         case .functionArguments: snapshot.functions.byIdentifier[identifier]?.arguments
         case .functionResult: snapshot.functions.byIdentifier[identifier]?.result
-        case .constraint, .index: nil
+        case .constraint: snapshot.constraints.first { $0.identifier == identifier }?.text
+        case .index(let column):
+            snapshot.relation(identifier).flatMap { entry in
+                entry.index.map { index in
+                    if column == 0 { return ConstraintEntries.text(of: index, name: entry.name) }
+                    return column >= 1 && column <= index.elements.count ? index.elements[column - 1] : ""
+                }
+            }
         }
     }
 
@@ -201,6 +235,21 @@ package final class StatementCatalog: CatalogFacts {
         case "information_schema": return "The catalogue as the SQL standard has it"
         case "system": return "What the engine is doing: queries, workers, settings"
         default: return nil
+        }
+    }
+
+    package func sequence(ofColumn column: String, table text: String) throws -> String? {
+        guard let table = relation(try Self.parts(text)) else {
+            throw QueryError(.undefinedTable, "relation \"\(text)\" does not exist", object: text)
+        }
+        guard table.columns.contains(where: { $0.name == column }) else {
+            throw QueryError(
+                .undefinedColumn, "column \"\(column)\" of relation \"\(table.name.table)\" does not exist",
+                object: column)
+        }
+        let owner = [table.name.catalog, table.name.schema, table.name.table, column]
+        return snapshot.relations.first { $0.sequenceOwner == owner }.map {
+            QuotedNames.quoted($0.name.schema) + "." + QuotedNames.quoted($0.name.table)
         }
     }
 

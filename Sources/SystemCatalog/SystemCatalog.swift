@@ -99,20 +99,24 @@ package final class SystemCatalog: StorageBackend {
                 relations += read
             }
         }
+        relations += ConstraintEntries.indexes(relations, catalog.objects.indexes)
+        relations += ConstraintEntries.sequences(catalog.objects.sequences)
         relations += await views(known: state.withLock { $0.snapshot }, tables: relations)
         let schemas = try await schemaNamesOfAll()
         let system = try await systemRelations()
         let functions = self.functions()
         let comments = catalog.comments()
+        let types = catalog.objects.types
         return state.withLock { state in
             if let snapshot = state.snapshot, snapshot.userRelations == relations, snapshot.schemaNames == schemas,
-                snapshot.comments == comments
+                snapshot.comments == comments, snapshot.types == types
             {
                 return snapshot
             }
             let snapshot = CatalogSnapshot(
                 number: state.nextNumber, userRelations: relations, schemaNames: schemas, systemRelations: system,
-                functions: functions, comments: comments, databaseNames: catalog.catalogNames, identifiers: identifiers)
+                functions: functions, comments: comments, types: types,
+                databaseNames: catalog.catalogNames, identifiers: identifiers)
             state.nextNumber += 1
             state.snapshot = snapshot
             state.kept[snapshot.number] = snapshot
@@ -156,6 +160,7 @@ package final class SystemCatalog: StorageBackend {
                     rowCount: statistics?.rowCount, byteCount: statistics?.byteCount)
                 entry.viewText = view?.query
                 entry.isPopulated = view?.materialization?.isPopulated ?? true
+                entry.definition = table.definition
                 result.append(entry)
             }
         }
@@ -168,7 +173,7 @@ package final class SystemCatalog: StorageBackend {
         if definitions.isEmpty { return [] }
         var old: [TableName: RelationEntry] = [:]
         if let known {
-            let isSame = known.userRelations.filter { $0.kind == "r" }.elementsEqual(tables) { $0.hasSameShape(as: $1) }
+            let isSame = known.userRelations.filter { $0.kind != "v" }.elementsEqual(tables) { $0.hasSameShape(as: $1) }
             if isSame {
                 for entry in known.userRelations where entry.kind == "v" { old[entry.name] = entry }
             }

@@ -16,6 +16,7 @@ enum SystemRows {
         switch table {
         case "pg_catalog.pg_namespace": namespaces(snapshot, sink)
         case "pg_catalog.pg_class": relations(snapshot, sink)
+        case "pg_catalog.pg_enum": labels(snapshot, sink)
         case "pg_catalog.pg_attribute": attributes(snapshot, sink)
         case "pg_catalog.pg_type": types(snapshot, sink)
         case "pg_catalog.pg_proc": functions(snapshot, sink)
@@ -30,7 +31,7 @@ enum SystemRows {
         case "pg_catalog.pg_language": languages(sink)
         case "pg_catalog.pg_tablespace": tablespaces(sink)
         case "pg_catalog.pg_rewrite": rewrites(snapshot, sink)
-        default: break
+        default: _ = fillConstraints(table, snapshot, sink)
         }
     }
 
@@ -51,15 +52,18 @@ enum SystemRows {
     private static let pageByteCount = 8192.0
 
     private static func relations(_ snapshot: CatalogSnapshot, _ sink: RowSink) {
+        let indexed = Set(snapshot.relations.compactMap { $0.index?.table })
         for entry in snapshot.relations {
             let isTable = entry.kind == "r" || entry.kind == "m"
             let rows = isTable ? entry.rowCount ?? -1 : 0
             sink.append([
                 "oid": number(entry.identifier), "relname": text(entry.name.table),
                 "relnamespace": number(snapshot.schemaIdentifiers[entry.name.schema] ?? 0), "relowner": number(owner),
-                "relam": number(isTable ? 2 : 0), "reltuples": .float(rows), "relpersistence": text("p"),
+                "relam": number(isTable ? 2 : entry.kind == "i" ? 403 : 0), "reltuples": .float(rows),
+                "relpersistence": text("p"),
                 "relkind": text(entry.kind), "relnatts": number(entry.columns.count),
-                "relhasrules": .boolean(entry.kind != "r"), "relispopulated": .boolean(entry.isPopulated),
+                "relhasindex": .boolean(indexed.contains(entry.name)),
+                "relhasrules": .boolean(entry.kind == "v" || entry.kind == "m"), "relispopulated": .boolean(entry.isPopulated),
                 "relreplident": text(isTable ? "d" : "n"),
                 // Clients that split tables by pages must not try it here: rows have no place to go by.
                 "relpages": number(0),
@@ -70,7 +74,16 @@ enum SystemRows {
     private static func attributes(_ snapshot: CatalogSnapshot, _ sink: RowSink) {
         for entry in snapshot.relations {
             for (index, column) in entry.columns.enumerated() {
-                let identifier = column.type.catalogIdentifier
+                let defined = entry.definition.flatMap { index < $0.columns.count ? $0.columns[index] : nil }
+                let declared = defined?.userType
+                var identity = ""
+                var isGenerated = false
+                switch defined?.source {
+                case .identity(let always, _)?: identity = always ? "a" : "d"
+                case .generated?: isGenerated = true
+                default: break
+                }
+                let identifier = declared ?? column.type.catalogIdentifier
                 let type = BuiltInTypes.type(identifier)
                 sink.append([
                     "attrelid": number(entry.identifier), "attname": text(column.name), "atttypid": number(identifier),
@@ -81,6 +94,8 @@ enum SystemRows {
                     "attstorage": text(type?.storage ?? "x"),
                     "attnotnull": .boolean(entry.kind == "r" && !column.isNullable),
                     "attislocal": .boolean(true), "attcollation": number(type?.collation ?? 0),
+                    "atthasdef": .boolean(defined.flatMap { defaultText($0) } != nil), "attidentity": text(identity),
+                    "attgenerated": text(isGenerated ? "s" : ""),
                 ])
             }
         }
@@ -118,6 +133,71 @@ enum SystemRows {
                 "typcollation": number(type.collation),
             ])
         }
+        for (name, type) in snapshot.types.sorted(by: { $0.value.identifier < $1.value.identifier }) {
+            userType(name, type, snapshot, sink)
+        }
+    }
+
+    /// A type that a statement made, and its array type.
+    private static func userType(_ name: TableName, _ type: UserType, _ snapshot: CatalogSnapshot, _ sink: RowSink) {
+        let namespace = number(snapshot.schemaIdentifiers[name.schema] ?? 0)
+        var row: [String: ScalarValue] = [
+            "oid": number(type.identifier), "typname": text(name.table), "typnamespace": namespace,
+            "typowner": number(owner), "typispreferred": .boolean(false), "typisdefined": .boolean(true),
+            "typdelim": text(","), "typarray": number(type.identifier + 1), "typtypmod": number(-1),
+            "typlen": number(-1), "typbyval": .boolean(false), "typalign": text("d"), "typstorage": text("x"),
+        ]
+        switch type.kind {
+        case .enumeration:
+            row["typtype"] = text("e")
+            row["typcategory"] = text("E")
+            row["typlen"] = number(4)
+            row["typbyval"] = .boolean(true)
+            row["typalign"] = text("i")
+            row["typstorage"] = text("p")
+        case .composite:
+            row["typtype"] = text("c")
+            row["typcategory"] = text("C")
+        case .domain(let domain):
+            let base = domain.parent ?? domain.base.catalogIdentifier
+            let builtIn = BuiltInTypes.type(domain.base.catalogIdentifier)
+            row["typtype"] = text("d")
+            row["typcategory"] = text(builtIn?.category ?? "U")
+            row["typlen"] = number(builtIn?.byteCount ?? -1)
+            row["typbyval"] = .boolean(builtIn?.isPassedByValue ?? false)
+            row["typalign"] = text(builtIn?.alignment ?? "i")
+            row["typstorage"] = text(builtIn?.storage ?? "x")
+            row["typcollation"] = number(builtIn?.collation ?? 0)
+            row["typbasetype"] = number(base)
+            row["typtypmod"] = number(domain.base.catalogModifier)
+            row["typnotnull"] = .boolean(domain.isNotNull)
+            if let expression = domain.defaultExpression { row["typdefault"] = text(expression) }
+        }
+        sink.append(row)
+        sink.append([
+            "oid": number(type.identifier + 1), "typname": text("_" + name.table), "typnamespace": namespace,
+            "typowner": number(owner), "typlen": number(-1), "typbyval": .boolean(false), "typtype": text("b"),
+            "typcategory": text("A"), "typispreferred": .boolean(false), "typisdefined": .boolean(true),
+            "typdelim": text(","), "typelem": number(type.identifier), "typarray": number(0), "typtypmod": number(-1),
+            "typalign": text("d"), "typstorage": text("x"),
+        ])
+    }
+
+    private static func labels(_ snapshot: CatalogSnapshot, _ sink: RowSink) {
+        for type in snapshot.types.values.sorted(by: { $0.identifier < $1.identifier }) {
+            guard case .enumeration(_, let labels) = type.kind else { continue }
+            for (index, label) in labels.enumerated() {
+                sink.append([
+                    "oid": number(type.identifier + 1_000_000_000 + Int64(index)), "enumtypid": number(type.identifier),
+                    "enumsortorder": .float(order(label)), "enumlabel": text(label.text),
+                ])
+            }
+        }
+    }
+
+    /// Whole numbers for the labels of CREATE TYPE, what lies between them for others.
+    private static func order(_ label: EnumeratedType.Label) -> Double {
+        Double(label.key) / Double(UserType.keyStride) + 1
     }
 
     /// What casts there are, by the engine's own rules.

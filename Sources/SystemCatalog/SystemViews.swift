@@ -57,10 +57,10 @@ enum SystemViews {
     private static func typeColumns(_ type: String, _ modifier: String) -> [String: String] {
         [
             "data_type":
-                "CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' ELSE pg_catalog.format_type(\(type), NULL) END",
+                "CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, NULL) WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' WHEN t.typnamespace = 11 THEN pg_catalog.format_type(\(type), NULL) ELSE 'USER-DEFINED' END",
             "udt_catalog": database, "udt_schema": "'pg_catalog'", "udt_name": "t.typname",
             "character_maximum_length":
-                "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN \(modifier) - 4 END",
+                "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN \(modifier) - 4 WHEN \(type) IN (1560, 1562) AND \(modifier) > 0 THEN \(modifier) END",
             "character_octet_length":
                 "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN (\(modifier) - 4) * 4 WHEN \(type) IN (25, 1042, 1043) THEN 1073741824 END",
             "numeric_precision":
@@ -194,6 +194,8 @@ enum SystemViews {
                 \(classes) JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
                 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
                 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+                LEFT JOIN (pg_catalog.pg_depend e JOIN pg_catalog.pg_sequence s ON s.seqrelid = e.objid AND e.deptype = 'i') \
+                ON e.refobjid = a.attrelid AND e.refobjsubid = a.attnum \
                 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'p', 'f')
                 """,
             columns: joined(
@@ -206,7 +208,11 @@ enum SystemViews {
                     "is_self_referencing": "'NO'",
                     "is_identity": "CASE WHEN a.attidentity <> '' THEN 'YES' ELSE 'NO' END",
                     "identity_generation": "CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END",
-                    "identity_cycle": "'NO'",
+                    "identity_start": "s.seqstart::text", "identity_increment": "s.seqincrement::text",
+                    "identity_maximum": "s.seqmax::text", "identity_minimum": "s.seqmin::text",
+                    "identity_cycle": "CASE WHEN s.seqcycle THEN 'YES' ELSE 'NO' END",
+                    "domain_name": "CASE WHEN t.typtype = 'd' THEN t.typname END",
+                    "udt_schema": "(SELECT w.nspname FROM pg_catalog.pg_namespace w WHERE w.oid = t.typnamespace)",
                     "is_generated": "CASE WHEN a.attgenerated <> '' THEN 'ALWAYS' ELSE 'NEVER' END",
                     "generation_expression": "CASE WHEN a.attgenerated <> '' THEN d.adbin END",
                     "is_updatable": "CASE WHEN c.relkind = 'r' THEN 'YES' ELSE 'NO' END",
@@ -220,7 +226,21 @@ enum SystemViews {
                     "is_updatable": "'NO'", "is_insertable_into": "'NO'", "is_trigger_updatable": "'NO'",
                     "is_trigger_deletable": "'NO'", "is_trigger_insertable_into": "'NO'",
                 ])),
-        "information_schema.sequences": Source(from: "WHERE false", columns: [:]),
+        "information_schema.sequences": Source(
+            from: """
+                FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid \
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                LEFT JOIN pg_catalog.pg_depend e ON e.objid = s.seqrelid AND e.deptype = 'i' WHERE e.objid IS NULL
+                """,
+            columns: [
+                "sequence_catalog": database, "sequence_schema": "n.nspname", "sequence_name": "c.relname",
+                "data_type": "pg_catalog.format_type(s.seqtypid, NULL)",
+                "numeric_precision": "CASE s.seqtypid WHEN 21 THEN 16 WHEN 23 THEN 32 ELSE 64 END",
+                "numeric_precision_radix": "2", "numeric_scale": "0", "start_value": "s.seqstart::text",
+                "minimum_value": "s.seqmin::text", "maximum_value": "s.seqmax::text",
+                "increment": "s.seqincrement::text",
+                "cycle_option": "CASE WHEN s.seqcycle THEN 'YES' ELSE 'NO' END",
+            ]),
         "information_schema.element_types": Source(from: "WHERE false", columns: [:]),
         "information_schema.character_sets": Source(
             from: "",

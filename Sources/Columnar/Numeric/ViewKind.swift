@@ -10,6 +10,8 @@ package indirect enum ViewKind: Sendable {
     case numeric
     /// `ArrayBlob`s of elements that bytes alone do not decide about.
     case array(DataType)
+    /// `RangeValue`s.
+    case range(RangeKind)
     /// `RecordBlob`s with fields that bytes alone do not decide about.
     case record([Field])
 
@@ -17,6 +19,7 @@ package indirect enum ViewKind: Sendable {
         switch type {
         case .jsonb: self = .jsonb
         case .numeric: self = .numeric
+        case .range(let kind): self = .range(kind)
         case .array(let element) where !element.comparesByBytes: self = .array(element)
         case .record(let fields) where !type.comparesByBytes: self = .record(fields)
         default: self = .bytes
@@ -31,6 +34,7 @@ package indirect enum ViewKind: Sendable {
         case .bytes: return StringView.equal(a.pointee, b.pointee)
         case .jsonb: return JSONOrder.equal(a, b)
         case .numeric: return NumericBlob.equal(a, b)
+        case .range(let kind): return RangeValue(a, kind).compare(RangeValue(b, kind), kind) == 0
         case .array(let element):
             if StringView.equal(a.pointee, b.pointee) { return true }
             let (x, y) = (ViewKind.elements(a, element), ViewKind.elements(b, element))
@@ -58,6 +62,7 @@ package indirect enum ViewKind: Sendable {
     @inline(__always)
     package func compare(_ a: UnsafePointer<StringView>, _ b: UnsafePointer<StringView>) -> Int {
         if case .numeric = self { return NumericBlob.compare(a, b) }
+        if case .range(let kind) = self { return RangeValue(a, kind).compare(RangeValue(b, kind), kind) }
         if case .jsonb = self { return JSONOrder.compare(JSONNode(at: a), JSONNode(at: b)) }
         return StringView.compare(a, b)
     }
@@ -67,6 +72,7 @@ package indirect enum ViewKind: Sendable {
         case .bytes: return Hashing.hash(view)
         case .jsonb: return JSONOrder.hash(view)
         case .numeric: return NumericBlob.hash(view)
+        case .range(let kind): return RangeValue(view, kind).hash(kind)
         case .array(let element):
             let elements = ViewKind.elements(view, element)
             let kind = ViewKind(element)
@@ -104,7 +110,7 @@ extension DataType {
     /// Whether equal values of this type, where views carry it, have equal bytes.
     package var comparesByBytes: Bool {
         switch self {
-        case .jsonb, .numeric: false
+        case .jsonb, .numeric, .range: false
         case .array(let element): element.comparesByBytes
         case .record(let fields): fields.allSatisfy(\.type.comparesByBytes)
         default: true

@@ -35,6 +35,21 @@ package enum RecordBlob {
         }
     }
 
+    /// The record of given values.
+    package static func encode(_ values: [ScalarValue], _ fields: [Field]) -> [UInt8] {
+        let vectors = zip(values, fields).map { Vector.constant($0, type: $1.type, count: 1).flattened() }
+        var bytes: [UInt8] = []
+        append(vectors, row: 0, into: &bytes)
+        return bytes
+    }
+
+    /// The values of a record's fields.
+    package static func values(_ bytes: [UInt8], _ fields: [Field]) -> [ScalarValue] {
+        let type = DataType.record(fields)
+        let record = Vector.constant(.bytes(bytes), type: type, count: 1).flattened()
+        return fields.indices.map { RecordBlob.fields($0, of: record, type: fields[$0].type).value(at: 0) }
+    }
+
     /// Number of fields of the record at `bytes`.
     package static func count(_ bytes: UnsafePointer<UInt8>, byteCount: Int) -> Int {
         byteCount < 4 ? 0 : Int(UnsafeRawPointer(bytes).loadUnaligned(as: UInt32.self))

@@ -1,5 +1,7 @@
 // Text of records: (1,"a b",).
 
+import Diagnostics
+
 package enum RecordText {
     /// Appends the text of the record in a row that is not null.
     package static func append(
@@ -48,5 +50,56 @@ package enum RecordText {
                 byte == 0x22 || byte == 0x5C || byte == 0x28 || byte == 0x29 || byte == 0x2C
                     || NumericText.isSpace(byte)
             }
+    }
+
+    // MARK: Input
+
+    /// Reads a record of given fields. Errors: 22P02 and those of the fields' types.
+    package static func parse(
+        _ source: UnsafeBufferPointer<UInt8>, fields: [Field], settings: TextSettings
+    ) throws -> [UInt8] {
+        func malformed(_ detail: String) -> QueryError {
+            QueryError(
+                .invalidTextRepresentation, "malformed record literal: \"\(String(decoding: source, as: UTF8.self))\"",
+                detail: detail)
+        }
+        let text = NumericText.trimmed(source)
+        guard text.first == 0x28 else { throw malformed("Missing left parenthesis.") }
+        var at = 1
+        var values: [ScalarValue] = []
+        for (index, field) in fields.enumerated() {
+            if index > 0 {
+                guard at < text.count, text[at] == 0x2C else { throw malformed("Too few columns.") }
+                at += 1
+            }
+            guard at < text.count else { throw malformed("Unexpected end of input.") }
+            if text[at] == 0x2C || text[at] == 0x29 {
+                values.append(.null)
+                continue
+            }
+            var piece: [UInt8] = []
+            var isQuoted = false
+            while at < text.count, isQuoted || (text[at] != 0x2C && text[at] != 0x29) {
+                switch text[at] {
+                case 0x5C:
+                    at += 1
+                    guard at < text.count else { throw malformed("Unexpected end of input.") }
+                    piece.append(text[at])
+                case 0x22 where isQuoted && at + 1 < text.count && text[at + 1] == 0x22:
+                    piece.append(0x22)
+                    at += 1
+                case 0x22: isQuoted.toggle()
+                default: piece.append(text[at])
+                }
+                at += 1
+            }
+            guard at < text.count else { throw malformed("Unexpected end of input.") }
+            values.append(
+                try piece.withUnsafeBufferPointer { try TextFormat.parse($0, as: field.type, settings: settings) })
+        }
+        guard at < text.count else { throw malformed("Unexpected end of input.") }
+        guard text[at] == 0x29 else { throw malformed("Too many columns.") }
+        guard at + 1 == text.count else { throw malformed("Junk after right parenthesis.") }
+        return RecordBlob.encode(values, fields)
     }
 }

@@ -72,7 +72,7 @@ package enum TextFormat {
             } else {
                 NumericBlob.value(view).append(into: &text)
             }
-        case .text, .varchar, .unknown, .json, .name, .internalChar:
+        case .text, .varchar, .unknown, .json, .name, .internalChar, .bit, .varbit:
             appendView(vector.views + row, into: &text)
         case .jsonb: JSONText.append(JSONNode(at: vector.views + row), into: &text)
         case .jsonpath: appendPath(vector.views + row, into: &text)
@@ -100,10 +100,18 @@ package enum TextFormat {
             let view = vector.views + row
             let elements = ArrayBlob.decode(
                 StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
-            ArrayText.append(elements, settings: settings, into: &text)
+            ArrayText.append(elements, shape: ArrayBlob.shape(view), settings: settings, into: &text)
         case .record(let fields):
             RecordText.append(vector, row: row, fields: fields, settings: settings, into: &text)
+        case .range(let kind): RangeValue(vector.views + row, kind).append(kind, settings: settings, into: &text)
         case .oid: NumericText.append(vector.values(Int64.self)[row], into: &text)
+        case .enumeration(let type):
+            let key = vector.values(Int64.self)[row]
+            if let label = type.label(of: key) {
+                text.append(contentsOf: label.utf8)
+            } else {
+                NumericText.append(key, into: &text)
+            }
         case .registered(let kind):
             ObjectNameText.append(vector.values(Int64.self)[row], kind, names: settings.objectNames, into: &text)
         case .indexVector(let element):
@@ -151,7 +159,9 @@ package enum TextFormat {
         case .int8, .int16, .int32, .int64: return .integer(try parseInteger(text, type))
         case .float32:
             let value = try parseFloat(text, type)
-            let narrow = Float(value)
+            // Not by way of a double: rounded twice, a number may end beside the nearest one.
+            let trimmed = NumericText.trimmed(text)
+            let narrow = Float(String(decoding: trimmed, as: UTF8.self)) ?? Float(value)
             if (narrow.isInfinite && value.isFinite) || (narrow == 0 && value != 0) { throw outOfRange(text, type) }
             return .float(Double(narrow))
         case .float64: return .float(try parseFloat(text, type))
@@ -179,8 +189,19 @@ package enum TextFormat {
             return .integer(try DateTimeText.parseTimestamp(text, as: type, settings: settings))
         case .interval: return .interval(try IntervalText.parse(text, style: settings.style))
         case .uuid: return .uuid(try parseUUID(text))
-        case .record: throw QueryError.notSupported("input of anonymous composite types")
+        case .record(let fields):
+            // Only composite types have names for their fields that a text may be read as.
+            return .bytes(try RecordText.parse(text, fields: fields, settings: settings))
         case .array(let element): return .bytes(try ArrayText.parse(text, element: element, settings: settings))
+        case .range(let kind): return .bytes(try RangeValue.parse(text, kind, settings: settings).blob)
+        case .bit, .varbit: return .bytes(try BitText.parse(text, as: type))
+        case .enumeration(let enumerated):
+            let label = String(decoding: text, as: UTF8.self)
+            guard let key = enumerated.key(of: label) else {
+                throw QueryError(
+                    .invalidTextRepresentation, "invalid input value for enum \(enumerated.name): \"\(label)\"")
+            }
+            return .integer(key)
         case .oid: return .integer(try ObjectNameText.parseIdentifier(text))
         case .name: return .bytes(ObjectNameText.name(text))
         case .internalChar: return .bytes(ObjectNameText.internalChar(text))

@@ -405,6 +405,13 @@ extension BoundStatement {
             return StatementChange(command: "CREATE SEQUENCE", tables: [name], isTemporary: name.isTemporary)
         case .sequence(.alter(let name, _)), .sequence(.rename(let name, _)):
             return StatementChange(command: "ALTER SEQUENCE", tables: [name])
+        case .defineType(let change, let tag):
+            switch change {
+            case .create(let name, _), .replace(let name, _, _), .rename(let name, _):
+                return StatementChange(command: tag, tables: [name])
+            case .drop(let names, _): return StatementChange(command: tag, tables: names)
+            case .nothing: return StatementChange(command: tag, tables: [])
+            }
         case .comment: return StatementChange(command: "COMMENT", tables: [])
         case .createTableAs(let name, _, _, _, _):
             return StatementChange(command: "CREATE TABLE AS", tables: [name], isTemporary: name.isTemporary)

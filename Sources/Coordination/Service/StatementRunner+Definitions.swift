@@ -32,6 +32,7 @@ extension StatementRunner {
         case .alterView(let alteration): return try alterView(alteration)
         case .createIndex(let index): return try await createIndex(index)
         case .sequence(let change): return try await changeSequence(change)
+        case .defineType(let change, let tag): return try await changeType(change, tag: tag)
         case .comment(let target, let text):
             return try await comment(target, text)
         case .nothing(let tag, let missing):

@@ -31,7 +31,7 @@ struct StatementRunner {
         case .copyFrom(let table, let columns, let target, let options, let condition):
             return try await copyFrom(table, columns, target, options, condition: condition)
         case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate, .alterTable, .alterView,
-            .createIndex, .sequence, .comment, .nothing, .createMaterializedView, .refresh:
+            .createIndex, .sequence, .defineType, .comment, .nothing, .createMaterializedView, .refresh:
             return try await runDefinition(statement)
         case .setVariable, .resetVariable, .showVariable, .showTables, .showSchemas, .showDatabases, .showFunctions,
             .describe, .discard:

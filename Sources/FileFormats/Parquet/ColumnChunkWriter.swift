@@ -23,7 +23,8 @@ struct ParquetColumnType {
         case .uuid: (physical, typeLength) = (.fixedByteArray, 16)
         case .unknown, .text, .varchar, .char, .bytea, .json, .jsonb, .name, .internalChar:
             (physical, typeLength) = (.byteArray, 0)
-        case .interval, .timeTZ, .array, .record, .numeric, .jsonpath, .registered, .indexVector:
+        case .interval, .timeTZ, .array, .record, .numeric, .jsonpath, .registered, .indexVector,
+            .bit, .varbit, .range, .enumeration:
             throw QueryError.notSupported("writing a column of type \(field.type.sqlName) to a Parquet file")
         }
     }

@@ -228,7 +228,8 @@ extension StatementBinder {
         _ row: [PlanColumn], _ altered: inout AlteredTable
     ) throws {
         let ordinal = try ordinal(column, altered)
-        let type = try columnType(typeName)
+        let named = try columnType(typeName)
+        let type = named.type
         var field = altered.builder.definition.columns[ordinal].field
         field.type = type
         let value: Operand
@@ -241,7 +242,9 @@ extension StatementBinder {
         } else {
             value = Operand(expression: altered.values[ordinal], position: column.position)
         }
-        do { altered.values[ordinal] = try assigned(value, to: field) } catch let error as QueryError
+        do {
+            altered.values[ordinal] = try assigned(value, to: TableColumn(field: field, userType: named.userType))
+        } catch let error as QueryError
             where error.state == .datatypeMismatch
         {
             let what = using == nil ? "column \"\(column)\"" : "result of USING clause for column \"\(column)\""
@@ -252,6 +255,7 @@ extension StatementBinder {
                     : "You might need to add an explicit cast.", at: column.position, object: column.text)
         }
         altered.builder.definition.columns[ordinal].field = field
+        altered.builder.definition.columns[ordinal].userType = named.userType
         // Checks hold for the new values as well.
         altered.newChecks += altered.builder.definition.checks.filter { reads($0.expression, column.text) }.map(\.name)
         altered.rewrites = true

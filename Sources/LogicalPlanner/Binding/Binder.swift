@@ -34,7 +34,12 @@ package struct Binder: Sendable {
         collector.visit(statement)
         let relations = try await RelationResolver(catalog: catalog, session: session).resolve(collector)
         var session = session
-        if relations.readsCatalog(registry) { session.catalogFacts = try await session.loadCatalogFacts?() }
+        let namesTypes =
+            !relations.functionNames.isDisjoint(with: ["pg_typeof", "format_type", "to_regtype"])
+            && !catalog.objects.types.isEmpty
+        if namesTypes || relations.readsCatalog(registry) {
+            session.catalogFacts = try await session.loadCatalogFacts?()
+        }
         let binder = StatementBinder(
             catalog: catalog, registry: registry, session: session, relations: relations,
             rowNames: collector.rowNames)

@@ -19,6 +19,7 @@ package indirect enum BoundStatement: Sendable {
     case alterView(BoundAlteration)
     case createIndex(BoundIndex)
     case sequence(BoundSequenceChange)
+    case defineType(BoundTypeChange, tag: String)
     /// No text: the comment is removed.
     case comment(CommentTarget, String?)
     /// IF EXISTS met nothing.

@@ -12,6 +12,10 @@ extension StatementBinder {
         let call = try withOrderedArguments(positional(name, call, at: position), name, at: position)
         if let argument = call.arguments.first(where: \.isVariadic) {
             if let bound = try bindVariadicJSON(name, call, scope, at: position) { return bound }
+            let form = VariadicFunctions.name(name)
+            if !registry.scalarOverloads(form).isEmpty, call.arguments.last?.isVariadic == true {
+                return try callScalar(form, call.arguments.map { try operand($0.value, scope) }, at: position)
+            }
             throw QueryError.notSupported("VARIADIC arguments", at: argument.value.position)
         }
         if let window = call.over { return try bindWindowCall(name, call, window, scope, at: position) }
@@ -21,16 +25,60 @@ extension StatementBinder {
                 .wrongObjectType, "window function \(name) requires an OVER clause", at: position, object: name)
         }
         try refuseAggregateSyntax(name, call, at: position)
+        if registry.scalarOverloads(name).isEmpty, let (symbol, type) = Self.operatorFunctions[name],
+            (1...2).contains(call.arguments.count)
+        {
+            var arguments = try call.arguments.map { try operand($0.value, scope) }
+            if arguments[0].type == .unknown || arguments[0].type == type {
+                arguments[0].expression = try coerce(arguments[0].expression, to: type, at: arguments[0].position)
+                return try callScalar(symbol, arguments, at: position)
+            }
+        }
         if registry.scalarOverloads(name).isEmpty {
             if !registry.tableOverloads(name).isEmpty {
                 return try bindSetReturning(name, call, scope, at: position)
             }
             if let value = try bindSessionFunction(name, call, scope, at: position) { return value }
         }
-        let arguments = try call.arguments.map { try operand($0.value, scope) }
+        var arguments = try call.arguments.map { try operand($0.value, scope) }
+        if name == "pg_typeof", arguments.count == 1,
+            let type = try declaredTypeName(call.arguments[0].value, scope)
+        {
+            let text = Operand(expression: .literal(.string(type), .unknown), position: position)
+            return try explicitCast(text, to: NamedType(type: .registered(.type)), kind: .strict, at: position)
+        }
+        try refuseUnsafeLabels(name, arguments, at: position)
+        if ["nextval", "currval", "setval"].contains(name), let first = arguments.first,
+            first.type == .registered(.relation)
+        {
+            arguments[0].expression = try convert(first.expression, to: .text, at: first.position)
+        }
         try checkJSONArgument(name, arguments, at: position)
         return try callScalar(name, arguments, at: position)
     }
+
+    /// Functions behind operators that are called by their names as well, and the type of their first argument.
+    private static let operatorFunctions: [String: (symbol: String, type: DataType)] = [
+        "jsonb_contains": ("@>", .jsonb), "jsonb_contained": ("<@", .jsonb), "jsonb_exists": ("?", .jsonb),
+        "jsonb_exists_any": ("?|", .jsonb), "jsonb_exists_all": ("?&", .jsonb), "jsonb_delete": ("-", .jsonb),
+        "jsonb_delete_path": ("#-", .jsonb), "jsonb_concat": ("||", .jsonb), "jsonb_object_field": ("->", .jsonb),
+        "jsonb_object_field_text": ("->>", .jsonb), "jsonb_array_element": ("->", .jsonb),
+        "jsonb_array_element_text": ("->>", .jsonb), "jsonb_eq": ("=", .jsonb), "jsonb_ne": ("<>", .jsonb),
+        "jsonb_lt": ("<", .jsonb), "jsonb_le": ("<=", .jsonb), "jsonb_gt": (">", .jsonb), "jsonb_ge": (">=", .jsonb),
+        "jsonb_path_exists_opr": ("@?", .jsonb), "jsonb_path_match_opr": ("@@", .jsonb),
+        "json_object_field": ("->", .json), "json_object_field_text": ("->>", .json),
+        "json_array_element": ("->", .json), "json_array_element_text": ("->>", .json),
+        "textcat": ("||", .text), "texteq": ("=", .text), "textne": ("<>", .text), "textlike": ("~~", .text),
+        "textnlike": ("!~~", .text), "int4pl": ("+", .int32), "int4mi": ("-", .int32), "int4mul": ("*", .int32),
+        "int4div": ("/", .int32), "int4mod": ("%", .int32), "int4eq": ("=", .int32), "int4ne": ("<>", .int32),
+        "int4lt": ("<", .int32), "int4le": ("<=", .int32), "int4gt": (">", .int32), "int4ge": (">=", .int32),
+        "int8pl": ("+", .int64), "int8mi": ("-", .int64), "int8mul": ("*", .int64), "int8eq": ("=", .int64),
+        "int8lt": ("<", .int64), "int8gt": (">", .int64), "float8pl": ("+", .float64), "float8mi": ("-", .float64),
+        "float8mul": ("*", .float64), "float8div": ("/", .float64), "float8eq": ("=", .float64),
+        "float8lt": ("<", .float64), "float8gt": (">", .float64), "date_eq": ("=", .date), "date_lt": ("<", .date),
+        "date_gt": (">", .date), "bitand": ("&", .bit(length: nil)),
+        "bitor": ("|", .bit(length: nil)), "bitxor": ("#", .bit(length: nil)), "bitnot": ("~", .bit(length: nil)),
+    ]
 
     /// The function's name in the registry; 42883 for a schema that has no functions.
     func functionName(_ name: ObjectName) throws -> String {

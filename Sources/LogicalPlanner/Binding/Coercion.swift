@@ -135,7 +135,7 @@ extension StatementBinder {
             }
             return operand.type
         }
-        if let common = TypeConversion.commonType(types) { return common }
+        if let common = TypeConversion.commonType(types) { return widened(common, operands) }
         // Find the first operand that does not go with those before it, for the message.
         for count in 1...types.count where TypeConversion.commonType(Array(types.prefix(count))) == nil {
             let before = TypeConversion.commonType(Array(types.prefix(count - 1))) ?? .unknown
@@ -145,6 +145,21 @@ extension StatementBinder {
                 at: operands[count - 1].position)
         }
         throw QueryError(.datatypeMismatch, "\(construct) types cannot be matched", at: operands.first?.position)
+    }
+
+    /// A literal without type is not cut to the length that the others' type has.
+    private func widened(_ type: DataType, _ operands: [Operand]) -> DataType {
+        let lengths = operands.compactMap { operand in
+            operand.type == .unknown ? operand.expression.literal?.text?.unicodeScalars.count : nil
+        }
+        guard let longest = lengths.max() else { return type }
+        switch type {
+        case .varchar: return .varchar(length: nil)
+        case .char(let length): return .char(length: max(length, longest))
+        case .bit: return .bit(length: nil)
+        case .varbit: return .varbit(length: nil)
+        default: return type
+        }
     }
 
     /// Both sides of a comparison as values of one type. A literal takes the other side's type where that loses nothing,

@@ -28,6 +28,10 @@ extension StatementBinder {
         }
         let name = try functionName(call.name)
         let isJSON = Self.jsonRecordFunctions.contains(name)
+        if !isDefined, Self.populationFunctions.contains(name), call.arguments.count == 2 {
+            return try bindPopulation(
+                name, call, withOrdinality: syntax.withOrdinality, alias: alias, scope, at: position)
+        }
         guard isDefined else {
             if !isJSON { return nil }
             throw QueryError(
@@ -49,6 +53,52 @@ extension StatementBinder {
         }
         let plan = LogicalPlan.project(
             LogicalProject(columns: columns, expressions: expressions, input: rows.input))
+        return try item(
+            BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) }), name: name, table: nil, alias: alias,
+            at: position)
+    }
+
+    private static let populationFunctions: Set<String> = [
+        "json_populate_record", "jsonb_populate_record", "json_populate_recordset", "jsonb_populate_recordset",
+    ]
+
+    /// The fields of the records that json_populate_record and its kin give as columns.
+    private func bindPopulation(
+        _ name: String, _ call: FunctionCall, withOrdinality: Bool, alias: TableAlias?, _ scope: Scope,
+        at position: SourcePosition
+    ) throws -> FromItem {
+        var arguments = try call.arguments.map { try operand($0.value, scope) }
+        let userType = try declaredUserType(call.arguments[0].value, scope)
+        let ordinality = withOrdinality ? ids.column("ordinality", .int64, isNullable: false) : nil
+        let type: DataType = name.hasPrefix("jsonb") ? .jsonb : .json
+        arguments[1].expression = try coerce(arguments[1].expression, to: type, at: arguments[1].position)
+        let record: PlanColumn
+        var input: LogicalPlan
+        if name.hasSuffix("set") {
+            let function = try tableFunctionCall(name, arguments, at: position)
+            record = ids.column(name, function.fields[0].type)
+            input = .tableFunction(
+                LogicalTableFunction(
+                    name: function.name, arguments: function.arguments, columns: [record],
+                    ordinalityColumn: ordinality, input: Self.unitPlan))
+        } else {
+            let value = try callScalar(name, arguments, at: position)
+            record = ids.column(name, value.type)
+            input = .project(
+                LogicalProject(columns: [record], expressions: [value], input: Self.unitPlan))
+            if let ordinality {
+                input = withColumn(ordinality, .literal(.integer(1), .int64), input)
+            }
+        }
+        guard let fields = record.type.recordFields else { throw misplacedDefinitions(at: position) }
+        let checked = try userType.map { try typed(record.reference, userType: $0, at: position) } ?? record.reference
+        var columns = fields.map { ids.column($0.name, $0.type) }
+        var expressions = fields.indices.map { field($0, of: checked, fields) }
+        if let ordinality {
+            columns.append(ids.column("ordinality", .int64, isNullable: false))
+            expressions.append(ordinality.reference)
+        }
+        let plan = LogicalPlan.project(LogicalProject(columns: columns, expressions: expressions, input: input))
         return try item(
             BoundQuery(plan: plan, columns: columns.map { ScopeColumn($0) }), name: name, table: nil, alias: alias,
             at: position)
@@ -89,9 +139,6 @@ extension StatementBinder {
         }
         for definition in definitions {
             let type = try resolveType(definition.type)
-            if type.type.elementType != nil {
-                throw QueryError.notSupported("an array among the columns of \(name)", at: definition.name.position)
-            }
             let isJSON = type.type == .json || type.type == .jsonb
             let key = Expression.literal(.string(definition.name.text), .text)
             let value = try callScalar(
@@ -99,8 +146,11 @@ extension StatementBinder {
                 [source, key].map { Operand(expression: $0, position: definition.name.position) }, at: position)
             let converted = try explicitCast(
                 Operand(expression: value, position: definition.name.position), to: type, kind: .strict, at: position)
+            let typed = try type.userType.map {
+                try self.typed(converted, userType: $0, at: definition.name.position)
+            }
             rows.columns.append(ids.column(definition.name.text, converted.type))
-            rows.expressions.append(converted)
+            rows.expressions.append(typed ?? converted)
         }
         return rows
     }

@@ -196,13 +196,25 @@ extension StatementBinder {
     ) throws -> Expression {
         let castKind: Expression.CastKind = kind == .tryCast ? .lenient : .strict
         let named = try resolveType(type)
+        if let identifier = named.userType {
+            var plain = named
+            plain.userType = nil
+            let value = try castToBase(syntax, plain, castKind, scope, at: position)
+            return try typed(value, userType: identifier, at: position)
+        }
+        return try castToBase(syntax, named, castKind, scope, type: type, at: position)
+    }
+
+    private func castToBase(
+        _ syntax: SyntaxExpression, _ named: NamedType, _ castKind: Expression.CastKind, _ scope: Scope,
+        type: TypeName? = nil, at position: SourcePosition
+    ) throws -> Expression {
         if case .array(let elements) = syntax.kind, case .array(let element) = named.type {
             let array = try bindArray(elements, elementType: element, scope, at: syntax.position)
             return try explicitCast(
                 Operand(expression: array, position: syntax.position), to: named, kind: castKind, at: position)
         }
-        if case .literal(.string(let text)) = syntax.kind, let fields = type.intervalFields {
-            _ = fields
+        if case .literal(.string(let text)) = syntax.kind, let type, type.intervalFields != nil {
             return try bindTypedLiteral(type, text, at: syntax.position)
         }
         return try explicitCast(operand(syntax, scope), to: named, kind: castKind, at: position)
@@ -223,8 +235,17 @@ extension StatementBinder {
             return try castLiteral(
                 .literal(.string("{}"), .unknown), to: .array(elementType), kind: .strict, at: position)
         }
-        var operands = try elements.map { try operand($0, scope) }
+        var operands = try elements.map { element -> Operand in
+            if case .array(let inner) = element.kind, elementType != nil {
+                return Operand(
+                    expression: try bindArray(inner, elementType: elementType, scope, at: element.position),
+                    position: element.position)
+            }
+            return try operand(element, scope)
+        }
         if let elementType {
+            let hasArrays = operands.contains { $0.type.elementType != nil }
+            let elementType = hasArrays ? DataType.array(elementType) : elementType
             operands = try operands.map {
                 Operand(
                     expression: try explicitCast($0, to: NamedType(type: elementType), kind: .strict, at: $0.position),
@@ -235,7 +256,7 @@ extension StatementBinder {
             operands = zip(expressions, operands).map { Operand(expression: $0, position: $1.position) }
         }
         if let type = operands.first?.type, case .array = type {
-            throw QueryError.notSupported("arrays of several dimensions", at: position)
+            return try callScalar("array of arrays", operands, at: position)
         }
         return try callScalar("array", operands, at: position)
     }
@@ -244,32 +265,42 @@ extension StatementBinder {
         _ syntax: SyntaxExpression, _ subscripts: [Subscript], _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
         var value = try operand(syntax, scope)
+        if value.type.elementType != nil {
+            return try bindArraySubscripts(value, subscripts, scope, at: position)
+        }
         for item in subscripts {
-            if value.type == .jsonb {
-                value = try bindJSONSubscript(value, item, scope, at: position)
-                continue
-            }
-            guard value.type.elementType != nil else {
+            guard value.type == .jsonb else {
                 throw QueryError(
                     .datatypeMismatch,
                     "cannot subscript type \(TypeConversion.displayName(value.type)) because it does not support "
                         + "subscripting", at: syntax.position)
             }
-            let result: Expression
-            switch item {
-            case .index(let index):
-                result = try callScalar("[]", [value, subscriptOperand(index, of: value.type, scope)], at: position)
-            case .slice(let lower, let upper):
-                let open = Operand(expression: .null(.int32), position: position)
-                let bounds = [
-                    try lower.map { try subscriptOperand($0, of: value.type, scope) } ?? open,
-                    try upper.map { try subscriptOperand($0, of: value.type, scope) } ?? open,
-                ]
-                result = try callScalar("[:]", [value] + bounds, at: position)
-            }
-            value = Operand(expression: result, position: position)
+            value = try bindJSONSubscript(value, item, scope, at: position)
         }
         return value.expression
+    }
+
+    /// All subscripts belong to the array: a slice among them makes slices of all, where `[n]` is `[1:n]`.
+    private func bindArraySubscripts(
+        _ array: Operand, _ subscripts: [Subscript], _ scope: Scope, at position: SourcePosition
+    ) throws -> Expression {
+        func bound(_ value: Int32) -> Operand {
+            Operand(expression: .literal(.integer(Int64(value)), .int32), position: position)
+        }
+        let isSlice = subscripts.contains { if case .slice = $0 { true } else { false } }
+        var arguments = [array]
+        for item in subscripts {
+            switch item {
+            case .index(let index):
+                if isSlice { arguments.append(bound(1)) }
+                arguments.append(try subscriptOperand(index, of: array.type, scope))
+            case .slice(let lower, let upper):
+                // Bounds that are left out lie beyond those of any array.
+                arguments.append(try lower.map { try subscriptOperand($0, of: array.type, scope) } ?? bound(.min))
+                arguments.append(try upper.map { try subscriptOperand($0, of: array.type, scope) } ?? bound(.max))
+            }
+        }
+        return try callScalar(isSlice ? "[:]" : "[]", arguments, at: position)
     }
 
     /// A subscript, counted from 1 also where the type counts from 0.

@@ -110,7 +110,12 @@ extension StatementBinder {
             let columns = schema.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
             let scan = LogicalPlan.scan(
                 LogicalScan(table: table, columns: columns, ordinals: Array(columns.indices)))
-            let bound = BoundQuery(plan: scan, columns: columns.map { ScopeColumn($0) })
+            var bound = BoundQuery(plan: scan, columns: columns.map { ScopeColumn($0) })
+            if let definition = relations.definitions[table] {
+                for (index, column) in definition.columns.enumerated() where index < bound.columns.count {
+                    bound.columns[index].userType = column.userType
+                }
+            }
             return try item(bound, name: name, table: table, alias: alias, at: position)
         }
     }

@@ -114,9 +114,10 @@ extension StatementBinder {
             let field = schema.fields[ordinals[index]]
             try refuseGiven(insert.overriding, target.definition.columns[ordinals[index]], at: query.position)
             let value = Operand(expression: bound.openExpression(index), position: query.position)
-            let converted = try assigned(value, to: field)
+            let converted = try assigned(value, to: target.definition.columns[ordinals[index]])
             if converted == bound.columns[index].reference { continue }
-            if value.type == .unknown || value.expression.isLiteral {
+            let isTyped = target.definition.columns[ordinals[index]].userType != nil
+            if !isTyped, value.type == .unknown || value.expression.isLiteral {
                 bound = try retyped(bound, index, to: field.type, at: query.position)
             } else {
                 var columns = bound.plan.columns
@@ -167,7 +168,7 @@ extension StatementBinder {
                     if column.isGenerated { continue }
                 } else {
                     try refuseGiven(insert.overriding, column, at: syntax.position)
-                    cells.append(try assigned(operand(syntax, scope), to: field))
+                    cells.append(try assigned(operand(syntax, scope), to: column))
                 }
                 if !field.isNullable, cells[index].literal == .null {
                     throw QueryError(

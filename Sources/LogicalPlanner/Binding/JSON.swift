@@ -80,7 +80,7 @@ extension StatementBinder {
         -> Expression?
     {
         let forms = [
-            "json_build_array": "json_build_array_variadic", "jsonb_build_array": "to_jsonb",
+            "json_build_array": "json_build_array_variadic", "jsonb_build_array": "json_build_array_variadic",
             "json_build_object": "json_build_object_variadic", "jsonb_build_object": "jsonb_build_object_variadic",
             "json_extract_path": "#>", "jsonb_extract_path": "#>",
             "json_extract_path_text": "#>>", "jsonb_extract_path_text": "#>>",
@@ -94,7 +94,9 @@ extension StatementBinder {
             let type: DataType = name.hasPrefix("jsonb") ? .jsonb : .json
             arguments[0].expression = try coerce(arguments[0].expression, to: type, at: arguments[0].position)
         }
-        return try callScalar(form, arguments, at: position)
+        let result = try callScalar(form, arguments, at: position)
+        if name == "jsonb_build_array" { return try convert(result, to: .jsonb, at: position) }
+        return result
     }
 
     // MARK: - Aggregates

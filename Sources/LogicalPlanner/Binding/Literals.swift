@@ -14,6 +14,7 @@ extension StatementBinder {
         case .integer(let value): .literal(.integer(value), Int32(exactly: value) == nil ? .int64 : .int32)
         case .decimal(let text): Self.number(text) ?? Self.largeNumber(text)
         case .string(let text): .literal(.string(text), .unknown)
+        case .bits(let digits): .literal(.string(digits), .bit(length: nil))
         }
     }
 
@@ -88,6 +89,11 @@ extension StatementBinder {
     /// `date '…'`, `interval '…' month`: the text read as a value of the type.
     func bindTypedLiteral(_ name: TypeName, _ text: String, at position: SourcePosition) throws -> Expression {
         let named = try resolveType(name)
+        if let identifier = named.userType {
+            let value = try castLiteral(
+                .literal(.string(text), .unknown), to: named.type, kind: .strict, at: position)
+            return try typed(value, userType: identifier, at: position)
+        }
         if let modifier = named.modifier {
             let operand = Operand(expression: .literal(.string(text), .unknown), position: position)
             return try cast(operand, to: named, modifier, kind: .strict, at: position)

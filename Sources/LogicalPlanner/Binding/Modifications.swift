@@ -123,6 +123,21 @@ extension StatementBinder {
         var plan = plan
         let schema = target.definition.schema
         for assignment in assignments {
+            if !assignment.steps.isEmpty, let name = assignment.columns.first {
+                let ordinal = try columnOrdinals([name], schema, of: target.table)[0]
+                let column = target.definition.columns[ordinal]
+                try refuseComputed(column, "updated", at: name.position)
+                guard let own = scope.namespace.relations.first, ordinal < own.columns.count else {
+                    throw QueryError.internalError("the table is not in scope")
+                }
+                // Several parts of a column may be assigned one after the other.
+                let current = assigned[ordinal] ?? own.columns[ordinal].reference
+                let changed = try assignment.steps.assigned(
+                    assignment.value, to: current, name.text, self, scope, at: name.position)
+                assigned[ordinal] = try self.assigned(
+                    Operand(expression: changed, position: name.position), to: column)
+                continue
+            }
             var ordinals: [Int] = []
             for name in assignment.columns {
                 let ordinal = try columnOrdinals([name], schema, of: target.table)[0]
@@ -160,7 +175,7 @@ extension StatementBinder {
                         kind: .single, condition: .true, left: plan, right: bound.plan, isDependent: isDependent))
                 for (ordinal, column) in zip(ordinals, bound.columns) {
                     let value = Operand(expression: column.reference, position: query.position)
-                    assigned[ordinal] = try self.assigned(value, to: schema.fields[ordinal])
+                    assigned[ordinal] = try self.assigned(value, to: target.definition.columns[ordinal])
                 }
             case .defaultValue where ordinals.count == 1:
                 assigned[ordinals[0]] = try assignedValue(
@@ -186,7 +201,7 @@ extension StatementBinder {
         let column = target.definition.columns[ordinal]
         if case .defaultValue = syntax.kind { return try defaultValue(column) }
         try refuseComputed(column, "updated", at: position)
-        return try assigned(operand(syntax, scope), to: column.field)
+        return try assigned(operand(syntax, scope), to: column)
     }
 
     /// Only DEFAULT may be given for a column that is always generated.
@@ -260,7 +275,7 @@ extension StatementBinder {
             guard case .generated(let text) = column.source else { continue }
             let value = try storedExpression(text, target, rows.row, clause: .generated)
             let result = ids.column(column.field.name, column.field.type)
-            added.append((result, try assigned(value, to: column.field)))
+            added.append((result, try assigned(value, to: column)))
             row[ordinal] = result
         }
         guard !added.isEmpty else { return }
@@ -293,13 +308,21 @@ extension StatementBinder {
 
     /// What a column gets when a statement gives nothing.
     func defaultValue(_ column: TableColumn) throws -> Expression {
-        switch column.source {
-        case .given, .generated: return .null(column.field.type)
+        var source = column.source
+        if source == .given, let identifier = column.userType {
+            source = domainDefault(identifier).map { .defaultExpression($0) } ?? .given
+        }
+        switch source {
+        case .given:
+            let null = Expression.null(column.field.type)
+            guard let identifier = column.userType else { return null }
+            return try typed(null, userType: identifier, at: nil)
+        case .generated: return .null(column.field.type)
         case .defaultExpression(let text):
             do {
                 let syntax = try StatementParser.parseExpression(text)
                 let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .defaultExpression)
-                return try assigned(operand(syntax, scope), to: column.field)
+                return try assigned(operand(syntax, scope), to: column)
             } catch var error as QueryError {
                 error.position = nil
                 throw error

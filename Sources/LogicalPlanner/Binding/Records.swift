@@ -139,7 +139,9 @@ extension DataType {
         switch self {
         case .array(let element): element.hasOrderKey
         case .record(let fields): fields.allSatisfy(\.type.hasOrderKey)
-        case .text, .varchar, .char, .bytea, .unknown, .name, .internalChar, .jsonb, .numeric: true
+        case .text, .varchar, .char, .bytea, .unknown, .name, .internalChar, .jsonb, .numeric, .bit,
+            .varbit:
+            true
         default: physical != .view
         }
     }

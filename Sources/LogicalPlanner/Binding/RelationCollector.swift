@@ -80,6 +80,13 @@ struct RelationCollector {
             visit(create.query)
         case .refresh(let refresh): add(refresh.name)
         case .createIndex(let create): add(create.table)
+        case .defineType(let statement):
+            if case .createComposite(let attributes) = statement.action {
+                add(statement.name)
+                for attribute in attributes where !StatementBinder.isBuiltIn(attribute.type.name.last) {
+                    add(attribute.type.name)
+                }
+            }
         case .createSequence(let create):
             if let owner = create.settings.owner, owner.count > 1 {
                 add(ObjectName(Array(owner.dropLast()), at: create.position))
@@ -162,6 +169,7 @@ struct RelationCollector {
     private mutating func visit(_ element: CreateTable.Element) {
         switch element {
         case .column(let column):
+            if !StatementBinder.isBuiltIn(column.type.name.last) { add(column.type.name) }
             for constraint in column.constraints {
                 if case .references(let target) = constraint.kind { add(target.table) }
             }
@@ -214,14 +222,17 @@ struct RelationCollector {
         case .function(let call):
             functionNames.insert(call.name.last)
             note(call.name.last)
-        case .cast(_, let type, _), .typedLiteral(let type, _): note(type.name.last)
+        case .cast(_, let type, _), .typedLiteral(let type, _):
+            note(type.name.last)
+            // The rows of a table are a type of its name.
+            if !StatementBinder.isBuiltIn(type.name.last) { add(type.name) }
         default: break
         }
     }
 
-    /// Types are called like functions, too. What a `regtype` means does not depend on the catalogue.
+    /// Types are called like functions, too.
     private mutating func note(_ typeName: String) {
-        if typeName.hasPrefix("reg") || typeName.hasPrefix("_reg"), typeName != "regtype" { usesObjectNames = true }
+        if typeName.hasPrefix("reg") || typeName.hasPrefix("_reg") { usesObjectNames = true }
     }
 
     private mutating func visit(_ expressions: [SyntaxExpression]) { expressions.forEach { visit($0) } }

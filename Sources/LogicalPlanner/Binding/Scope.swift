@@ -10,6 +10,8 @@ struct ScopeColumn {
     var name: String
     var id: ColumnID
     var type: DataType
+    /// The domain or composite type that a table's column was declared with.
+    var userType: Int64?
     var reference: Expression { .column(id, type) }
 
     init(name: String, id: ColumnID, type: DataType) {

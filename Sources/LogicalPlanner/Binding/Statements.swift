@@ -33,6 +33,7 @@ extension StatementBinder {
         case .createIndex(let create): return try bindCreateIndex(create)
         case .createSequence(let create): return try bindCreateSequence(create)
         case .alterSequence(let alter): return try bindAlterSequence(alter)
+        case .defineType(let statement): return try bindTypeStatement(statement)
         case .alterTable(let alter): return try bindAlterTable(alter)
         case .comment(let comment): return try bindComment(comment)
         case .refresh(let refresh): return try bindRefresh(refresh)

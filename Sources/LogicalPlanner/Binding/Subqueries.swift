@@ -25,7 +25,7 @@ extension StatementBinder {
         guard bound.columns.count == 1 else {
             throw QueryError(.syntaxError, "subquery must return only one column", at: position)
         }
-        return .subquery(SubqueryExpression(kind: .array, plan: bound.plan, type: .array(bound.columns[0].type)))
+        return .subquery(SubqueryExpression(kind: .array, plan: bound.plan, type: bound.columns[0].type.arrayType))
     }
 
     /// `needle op ANY (query)`; IN is `= ANY`.

@@ -3,6 +3,7 @@
 import Columnar
 import Diagnostics
 import SQLParser
+import Storage
 
 /// A type as a type name gives it.
 struct NamedType {
@@ -11,6 +12,8 @@ struct NamedType {
     var isUnconstrainedNumeric = false
     /// Digits of the second and fields of an interval that values are cut to.
     var modifier: TemporalModifier?
+    /// The number of a domain or composite type that a statement made.
+    var userType: Int64?
 }
 
 extension DataType {
@@ -20,6 +23,8 @@ extension DataType {
         case .decimal, .numeric: .anyNumeric
         case .varchar: .varchar(length: nil)
         case .char: .text
+        case .bit: .bit(length: nil)
+        case .varbit: .varbit(length: nil)
         case .array(let element): .array(element.withoutModifiers)
         default: self
         }
@@ -30,6 +35,7 @@ extension StatementBinder {
     func resolveType(_ name: TypeName) throws -> NamedType {
         if name.isSetOf { throw QueryError.notSupported("SETOF", at: name.position) }
         var text = name.name.last
+        if let made = try resolveUserType(name) { return made }
         if name.name.parts.count > 2 || (name.name.schema != nil && name.name.schema != "pg_catalog") {
             throw undefinedType(name)
         }
@@ -53,6 +59,31 @@ extension StatementBinder {
         return result
     }
 
+    /// A type of the catalogue, or the type of a table's rows. Built-in names without a schema go before.
+    private func resolveUserType(_ name: TypeName) throws -> NamedType? {
+        if name.name.schema == nil || name.name.schema == "pg_catalog", Self.isBuiltIn(name.name.last) { return nil }
+        let found = userType(name.name)
+        guard let type = try found?.type.type ?? rowType(name.name) else { return nil }
+        if !name.modifiers.isEmpty {
+            throw QueryError(
+                .syntaxError, "type modifier is not allowed for type \"\(name.name.last)\"", at: name.position)
+        }
+        if name.arrayDimensions.isEmpty { return NamedType(type: type, userType: found?.type.identifier) }
+        if case .domain? = found?.type.kind {
+            throw QueryError.notSupported("an array of a domain", at: name.position)
+        }
+        return NamedType(type: .array(type))
+    }
+
+    /// Whether the name is one of a built-in type.
+    static func isBuiltIn(_ name: String) -> Bool {
+        if plainTypes[name] != nil || BuiltInTypes.identifier(ofSQLName: name) != nil { return true }
+        return [
+            "numeric", "decimal", "dec", "varchar", "character varying", "nvarchar", "char", "character", "nchar",
+            "bpchar", "float", "bit", "varbit", "bit varying",
+        ].contains(name)
+    }
+
     private func undefinedType(_ name: TypeName) -> QueryError {
         let text = name.name.parts.joined(separator: ".")
         return QueryError(.undefinedObject, "type \"\(text)\" does not exist", at: name.position, object: text)
@@ -67,6 +98,9 @@ extension StatementBinder {
             return NamedType(type: .varchar(length: try length(modifiers, "varchar", at: name.position)))
         case "char", "character", "nchar":
             return NamedType(type: .char(length: try length(modifiers, "char", at: name.position) ?? 1))
+        case "bit": return NamedType(type: .bit(length: try length(modifiers, "bit", at: name.position) ?? 1))
+        case "varbit", "bit varying":
+            return NamedType(type: .varbit(length: try length(modifiers, "varbit", at: name.position)))
         case "bpchar":
             return NamedType(
                 type: try length(modifiers, "char", at: name.position).map { .char(length: $0) } ?? .text)
@@ -108,6 +142,8 @@ extension StatementBinder {
         "timestamp": .timestamp, "timestamp without time zone": .timestamp, "datetime": .timestamp,
         "timestamptz": .timestampTZ, "timestamp with time zone": .timestampTZ,
         "interval": .interval, "uuid": .uuid, "json": .json, "jsonb": .jsonb, "jsonpath": .jsonpath,
+        "int4range": .range(.int32), "int8range": .range(.int64), "numrange": .range(.numeric),
+        "daterange": .range(.date), "tsrange": .range(.timestamp), "tstzrange": .range(.timestampTZ),
         "unknown": .text, "int2vector": .indexVector(.int16), "oidvector": .indexVector(.oid),
         "regclass": .registered(.relation), "regtype": .registered(.type), "regproc": .registered(.function),
         "regprocedure": .registered(.procedure), "regnamespace": .registered(.namespace),
@@ -145,7 +181,7 @@ extension StatementBinder {
         guard length >= 1 else {
             throw QueryError(.invalidParameterValue, "length for type \(type) must be at least 1", at: position)
         }
-        guard length <= 10_485_760 else {
+        guard length <= 10_485_760 || type.hasSuffix("bit") else {
             throw QueryError(.invalidParameterValue, "length for type \(type) cannot exceed 10485760", at: position)
         }
         return length

@@ -8,7 +8,7 @@ enum CollectAggregates {
     static func register(in registry: FunctionRegistry) {
         func text(_ text: String) -> FunctionDocumentation { FunctionDocumentation("Aggregate", text) }
         registry.aggregate(
-            "array_agg", [.any], typed: { .array($0[0]) }, isOrderSensitive: true,
+            "array_agg", [.any], typed: { $0[0].arrayType }, isOrderSensitive: true,
             text("All values, null ones too, as an array.")
         ) { types, result in BoxAggregate(ArrayAggregate(element: types[0], resultType: result)) }
         for type in [DataType.text, .bytea] {
@@ -81,7 +81,12 @@ struct ArrayAggregate: BoxLogic {
     func makeBox() -> ValueList { ValueList(type: element) }
     func finish(_ box: ValueList?, to result: Vector, row: Int, heap: StringHeap) throws {
         guard let box else { return result.setNull(row) }
-        result.views[row] = heap.copy(ArrayBlob.encode(box.finished()))
+        let values = box.finished()
+        guard case .array(let inner) = element else {
+            result.views[row] = heap.copy(ArrayBlob.encode(values))
+            return
+        }
+        result.views[row] = heap.copy(try ArrayFunctions.combined(values, inner, .accumulated))
     }
 }
 

@@ -10,6 +10,7 @@ enum ExtremeAggregates {
             .time, .timeTZ,
             .timestamp,
             .timestampTZ, .interval, .exact(.uuid), .exact(.oid), .boolean, .anyArray,
+            .anyEnumeration,
         ]
         for (name, isMax) in [("min", false), ("max", true)] {
             let text = FunctionDocumentation(
@@ -97,6 +98,11 @@ enum ExtremeAggregates {
                 registry.aggregate(name, [.exact(type)], type, FunctionDocumentation("Aggregate", text)) { _, result in
                     StateAggregate(BitFold(resultType: result, operation: operation))
                 }
+            }
+            registry.aggregate(
+                name, [.exact(.bit(length: nil))], typed: { $0[0] }, FunctionDocumentation("Aggregate", text)
+            ) { _, result in
+                BoxAggregate(BitStringFold(resultType: result, operation: operation))
             }
         }
     }

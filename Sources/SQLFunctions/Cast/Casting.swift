@@ -56,6 +56,7 @@ package enum Casting {
         if kind == .assignment, target.lengthLimit != nil { return true }
         if target.isString || target == .internalChar { return false }
         if source.isString { return true }
+        if source.isBitString, target.isBitString { return target.catalogModifier >= 0 && kind == .assignment }
         switch (source, target) {
         case (.decimal(let p1, let s1), .decimal(let p2, let s2)): return p1 - s1 + (s2 < s1 ? 1 : 0) > p2 - s2
         case (_, .decimal(let precision, let scale)) where source.isInteger:
@@ -81,8 +82,8 @@ package enum Casting {
         // Elements and fields may be of a type whose text depends on the session.
         if target.isString, source.elementType != nil || source.recordFields != nil { return false }
         // Names of objects are those of the moment.
-        if case .registered(let kind) = source, kind != .type, !target.isObjectIdentifier { return false }
-        if case .registered(let kind) = target, kind != .type, !source.isObjectIdentifier { return false }
+        if case .registered = source, !target.isObjectIdentifier { return false }
+        if case .registered = target, !source.isObjectIdentifier { return false }
         if source.isString {
             if case .array(let element) = target { return isImmutable(from: .text, to: element) }
             guard target.isTemporal else { return true }
@@ -141,9 +142,11 @@ struct FlatCast {
         case (.array(let a), .array(let b)), (.indexVector(let a), .array(let b)): return try arrays(from: a, to: b)
         case (.record(let fields), .record):
             return try RecordFunctions.convert(source, from: fields, to: target) {
-                try FlatCast(source: $0, target: $1, kind: kind, context: context).run()
+                // With the nulls of the fields, which the loops over values do not look at.
+                try Casting.cast($0, to: $1, kind: kind, context: context)
             }
         case (.json, .jsonb), (.jsonb, .json): return try betweenJSON()
+        case _ where from.isBitString || target.isBitString: return try bitString()
         case (.jsonb, _) where target == .boolean || target.isNumeric: return try fromJSON()
         case _ where from.isObjectIdentifier || target.isObjectIdentifier: return try objectIdentifier()
         case (.boolean, _) where target.isInteger: return try NumericCast(cast: self).run()
@@ -232,6 +235,8 @@ struct FlatCast {
         case .name: return try name()
         case .varchar(let length?): return try limited(length, dropsBlanks: false)
         case .char(let length): return try limited(length, dropsBlanks: true)
+        case .bit(let length?) where kind != .assignment, .varbit(let length?) where kind != .assignment:
+            return try digits(length)
         default: break
         }
         let settings = context.textSettings
@@ -254,6 +259,20 @@ struct FlatCast {
         }
         result.pinned = heap.buffers
         return result
+    }
+
+    /// Texts as bit strings, cut or filled to a length as explicit casts do.
+    private func digits(_ length: Int) throws -> Vector {
+        let column = ViewColumn(source)
+        let isFilled: Bool = if case .bit = target { true } else { false }
+        return try Kernel.text([source], target, count) { row, output in
+            do { output.append(contentsOf: try BitText.parse(column.bytes(row)).prefix(length)) } catch {
+                if kind != .lenient { throw error }
+                return false
+            }
+            if isFilled { output.append(contentsOf: repeatElement(0x30, count: max(0, length - output.count))) }
+            return true
+        }
     }
 
     private func clear(_ vector: Vector, _ row: Int) {
@@ -293,7 +312,9 @@ struct FlatCast {
             let bytes = column.bytes(row)
             guard let base = bytes.baseAddress else { continue }
             let elements = ArrayBlob.decode(base, byteCount: bytes.count, elementType: from)
-            let blob = ArrayBlob.encode(try Casting.cast(elements, to: to, kind: kind, context: context))
+            let blob = ArrayBlob.encode(
+                try Casting.cast(elements, to: to, kind: kind, context: context),
+                shape: ArrayBlob.shape(base, byteCount: bytes.count))
             result.views[row] = blob.withUnsafeBufferPointer { buffer in
                 buffer.baseAddress.map { heap.copy($0, count: buffer.count) } ?? StringView()
             }

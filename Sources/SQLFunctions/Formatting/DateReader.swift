@@ -26,6 +26,8 @@ struct DateReader {
     private var zoneSign = 0
     private var fractionDigits: Int?
     private var isExact = false
+    /// SQL/JSON's rules: separators are those of the template, and nothing may remain.
+    private var isStandard = false
     /// Blanks and separators passed over beyond those of the template.
     private var extraSkipped = 0
 
@@ -47,6 +49,20 @@ struct DateReader {
         return try reader.moment()
     }
 
+    /// Reads by SQL/JSON's stricter rules. Errors: as `read`, and 22007 for separators and lengths that differ.
+    static func readStandard(_ text: String, _ template: DateTemplate) throws -> Moment {
+        for node in template.nodes {
+            if case .separator(let scalar) = node, !"-./,':; ".unicodeScalars.contains(scalar) {
+                throw QueryError(.invalidDatetimeFormat, "invalid datetime format separator: \"\(scalar)\"")
+            }
+        }
+        var reader = DateReader(text, template)
+        reader.isExact = true
+        reader.isStandard = true
+        try reader.readFields()
+        return try reader.moment()
+    }
+
     // MARK: Fields
 
     private mutating func skipSpaces() {
@@ -58,7 +74,12 @@ struct DateReader {
 
     private mutating func readFields() throws {
         for (index, node) in nodes.enumerated() {
-            if rest.isEmpty { return }
+            if rest.isEmpty {
+                if isStandard {
+                    throw QueryError(.invalidDatetimeFormat, "input string is too short for datetime format")
+                }
+                return
+            }
             if !isExact {
                 if case .pattern(let pattern) = node {
                     if case .exact = pattern.field {} else { skipSpaces() }
@@ -69,6 +90,9 @@ struct DateReader {
             switch node {
             case .space, .separator:
                 if isExact {
+                    if isStandard, let wanted = node.scalar, rest.first != wanted {
+                        throw QueryError(.invalidDatetimeFormat, "unmatched format separator \"\(wanted)\"")
+                    }
                     rest = rest.dropFirst()
                     continue
                 }
@@ -77,6 +101,11 @@ struct DateReader {
                     rest = rest.dropFirst()
                     extraSkipped += 1
                 }
+            case .character(let wanted) where isStandard:
+                guard rest.first == wanted else {
+                    throw QueryError(.invalidDatetimeFormat, "unmatched format character \"\(wanted)\"")
+                }
+                rest = rest.dropFirst()
             case .character:
                 if !isExact, extraSkipped > 0 { extraSkipped -= 1 } else { rest = rest.dropFirst() }
             case .pattern(let pattern):
@@ -87,6 +116,10 @@ struct DateReader {
                     skipSpaces()
                 }
             }
+        }
+        if isStandard, rest.contains(where: { !DateTemplate.isSpace($0) }) {
+            throw QueryError(
+                .invalidDatetimeFormat, "trailing characters remain in input string after datetime format")
         }
     }
 

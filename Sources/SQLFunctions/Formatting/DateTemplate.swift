@@ -26,6 +26,29 @@ struct DateTemplate: Sendable {
             }
         }
 
+        var isDate: Bool {
+            switch self {
+            case .era, .century, .dayName, .dayNameShort, .dayOfYear, .dayOfMonth, .dayOfWeek, .isoDayOfYear,
+                .isoDayOfWeek, .isoWeek, .isoYear, .julian, .month, .monthName, .monthNameShort, .monthRoman, .quarter,
+                .weekOfYear, .weekOfMonth, .year, .yearWithComma:
+                true
+            default: false
+            }
+        }
+        var isTime: Bool {
+            switch self {
+            case .meridiem, .fraction, .milliseconds, .microseconds, .hour12, .hour24, .minute, .second, .secondOfDay:
+                true
+            default: false
+            }
+        }
+        var isZone: Bool {
+            switch self {
+            case .zone, .zoneHours, .zoneMinutes, .offset: true
+            default: false
+            }
+        }
+
         enum Convention { case none, gregorian, iso }
         var convention: Convention {
             switch self {
@@ -131,6 +154,11 @@ struct DateTemplate: Sendable {
             }
         }
         self.nodes = nodes
+    }
+
+    /// Whether some pattern is of a kind.
+    func contains(_ kind: (Field) -> Bool) -> Bool {
+        nodes.contains { if case .pattern(let pattern) = $0 { kind(pattern.field) } else { false } }
     }
 
     static func isSeparator(_ scalar: Unicode.Scalar) -> Bool {

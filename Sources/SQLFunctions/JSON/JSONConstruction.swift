@@ -64,9 +64,9 @@ enum JSONConstruction {
                 let flags = hasFlag ? ValueColumn<UInt8>(arguments[1]) : nil
                 return try Kernel.text(arguments, type, count) { row, text in
                     let (vector, index) = arguments[0].position(row)
-                    let elements = JSONConversion.elements(vector, index, element)
                     let isSplit = flags.map { $0[row] != 0 } ?? false
-                    try appendArray(elements, separator: isSplit ? ",\n " : ",", settings, into: &text)
+                    try JSONConversion.appendArray(
+                        vector, index, element, separator: isSplit ? ",\n " : ",", settings: settings, into: &text)
                     return true
                 }
             }
@@ -291,6 +291,7 @@ enum JSONConstruction {
                 return try Kernel.text(arguments, type, count) { row, text in
                     text.append(0x7B)
                     var isFirst = true
+                    try checkShapes(arguments, row)
                     try forEachPair(columns.map { $0.steps(row) }) { key, value in
                         if !isFirst { text.append(contentsOf: [0x2C, 0x20]) }
                         isFirst = false
@@ -313,6 +314,7 @@ enum JSONConstruction {
             ) { arguments, _, count, _ in
                 let columns = arguments.map { JSONPathTexts($0) }
                 return try JSONKernel.build(arguments, count) { row, builder in
+                    try checkShapes(arguments, row)
                     builder.beginObject()
                     try forEachPair(columns.map { $0.steps(row) }) { key, value in
                         builder.key(key)
@@ -322,6 +324,20 @@ enum JSONConstruction {
                     return true
                 }
             }
+        }
+    }
+
+    /// One list may have two columns instead; two lists have one dimension each. Errors: 2202E.
+    private static func checkShapes(_ arguments: [Vector], _ row: Int) throws {
+        for argument in arguments {
+            let (vector, index) = argument.position(row)
+            let dimensions = ArrayBlob.shape(vector.views + index).dimensions
+            if dimensions.count <= 1 { continue }
+            if dimensions.count == 2, arguments.count == 1 {
+                if dimensions[1].length == 2 { continue }
+                throw QueryError(SQLState("2202E"), "array must have two columns")
+            }
+            throw QueryError(SQLState("2202E"), "wrong number of array subscripts")
         }
     }
 

@@ -28,13 +28,10 @@ enum JSONConversion {
         case .boolean: text.append(contentsOf: (vector.values(UInt8.self)[row] != 0 ? "true" : "false").utf8)
         case .json, .jsonb: TextFormat.append(vector, row: row, settings: settings, into: &text)
         case .array(let element):
-            text.append(0x5B)
-            let elements = elements(vector, row, element)
-            for index in 0..<elements.count {
-                if index > 0 { text.append(0x2C) }
-                try append(elements, index, settings: settings, into: &text)
-            }
-            text.append(0x5D)
+            var index = 0
+            try appendArray(
+                elements(vector, row, element), ArrayBlob.shape(vector.views + row).dimensions[...], &index,
+                settings: settings, into: &text)
         case .record(let fields):
             try appendRecord(vector, row, fields, separator: ",", settings: settings, into: &text)
         default:
@@ -66,10 +63,10 @@ enum JSONConversion {
                 UnsafeBufferPointer(start: StringView.bytes(at: view), count: view.pointee.count))
             blob.withUnsafeBufferPointer { builder.node(JSONNode($0)) }
         case .array(let element):
-            builder.beginArray()
-            let elements = elements(vector, row, element)
-            for index in 0..<elements.count { try build(elements, index, settings: settings, into: &builder) }
-            builder.end()
+            var index = 0
+            try buildArray(
+                elements(vector, row, element), ArrayBlob.shape(vector.views + row).dimensions[...], &index,
+                settings: settings, into: &builder)
         case .record(let fields):
             builder.beginObject()
             for (field, value) in zip(fields, values(vector, row, fields)) {
@@ -85,6 +82,61 @@ enum JSONConversion {
                 builder.string(shown)
             }
         }
+    }
+
+    /// Appends a row, an array, with a separator of its own between the members of its first dimension.
+    static func appendArray(
+        _ vector: Vector, _ row: Int, _ element: DataType, separator: String, settings: TextSettings,
+        into text: inout [UInt8]
+    ) throws {
+        let dimensions = ArrayBlob.shape(vector.views + row).dimensions
+        let elements = elements(vector, row, element)
+        var index = 0
+        text.append(0x5B)
+        for member in 0..<(dimensions.first?.length ?? 0) {
+            if member > 0 { text.append(contentsOf: separator.utf8) }
+            if dimensions.count > 1 {
+                try appendArray(elements, dimensions.dropFirst(), &index, settings: settings, into: &text)
+            } else {
+                try append(elements, index, settings: settings, into: &text)
+                index += 1
+            }
+        }
+        text.append(0x5D)
+    }
+
+    /// Each dimension is an array of arrays of the next one.
+    private static func appendArray(
+        _ elements: Vector, _ dimensions: ArraySlice<ArrayShape.Dimension>, _ index: inout Int, settings: TextSettings,
+        into text: inout [UInt8]
+    ) throws {
+        text.append(0x5B)
+        for member in 0..<(dimensions.first?.length ?? 0) {
+            if member > 0 { text.append(0x2C) }
+            if dimensions.count > 1 {
+                try appendArray(elements, dimensions.dropFirst(), &index, settings: settings, into: &text)
+            } else {
+                try append(elements, index, settings: settings, into: &text)
+                index += 1
+            }
+        }
+        text.append(0x5D)
+    }
+
+    private static func buildArray(
+        _ elements: Vector, _ dimensions: ArraySlice<ArrayShape.Dimension>, _ index: inout Int, settings: TextSettings,
+        into builder: inout JSONBuilder
+    ) throws {
+        builder.beginArray()
+        for _ in 0..<(dimensions.first?.length ?? 0) {
+            if dimensions.count > 1 {
+                try buildArray(elements, dimensions.dropFirst(), &index, settings: settings, into: &builder)
+            } else {
+                try build(elements, index, settings: settings, into: &builder)
+                index += 1
+            }
+        }
+        builder.end()
     }
 
     /// Appends a row as an object of its fields.
@@ -157,7 +209,9 @@ enum JSONConversion {
 
 extension TextSettings {
     init(_ context: EvaluationContext) {
-        self.init(timeZoneNamed: context.timeZone, now: context.statementTimestamp, style: context.textStyle)
+        self.init(
+            timeZoneNamed: context.timeZone, now: context.statementTimestamp, style: context.textStyle,
+            objectNames: context.catalogFacts)
     }
 }
 

@@ -159,7 +159,7 @@ final class JSONPathEvaluator {
             return try sign(isMinus, operand, chain, index, value, found)
         case .method(let method): return try call(method, chain, index, value, found, unwraps)
         case .datetime(let template):
-            return try datetime(hasTemplate: template != nil, chain, index, value, found, unwraps)
+            return try datetime(template, chain, index, value, found, unwraps)
         case .not, .isUnknown, .exists, .likeRegex: return .notFound
         }
     }
@@ -478,20 +478,41 @@ final class JSONPathEvaluator {
     }
 
     private func datetime(
-        hasTemplate: Bool, _ chain: JSONPathChain, _ index: Int, _ value: JSONPathValue, _ found: JSONPathItems?,
+        _ template: JSONPathChain?, _ chain: JSONPathChain, _ index: Int, _ value: JSONPathValue,
+        _ found: JSONPathItems?,
         _ unwraps: Bool
     ) throws -> Outcome {
         if unwraps && value.isArray { return try unwrapTarget(chain, index, value, found) }
         guard value.isString else {
             return try fail("22031", "jsonpath item method .datetime() can only be applied to a string")
         }
-        if hasTemplate { throw QueryError.notSupported("a template of datetime() in a jsonpath") }
+        if let template { return try datetime(template, chain, index, value, found) }
         guard let moment = JSONPathMoment(value.node.stringBytes) else {
             let text = String(decoding: value.node.stringBytes, as: UTF8.self)
             if !throwsErrors { return .failed }
             throw QueryError(
                 SQLState("22031"), "datetime format is not recognized: \"\(text)\"",
                 hint: "Use a datetime template argument to specify the input data format.")
+        }
+        if index + 1 == chain.count && found == nil { return .ok }
+        return try next(chain, index, JSONPathValue(value.node, moment: moment), found)
+    }
+
+    private func datetime(
+        _ template: JSONPathChain, _ chain: JSONPathChain, _ index: Int, _ value: JSONPathValue,
+        _ found: JSONPathItems?
+    ) throws -> Outcome {
+        guard case .string(let pattern) = template[0] else {
+            return try fail("22031", "jsonpath item method .datetime() can only be applied to a string")
+        }
+        let moment: JSONPathMoment
+        do {
+            moment = try JSONPathMoment(
+                String(decoding: value.node.stringBytes, as: UTF8.self),
+                template: DateTemplate(String(decoding: pattern, as: UTF8.self)))
+        } catch {
+            if throwsErrors { throw error }
+            return .failed
         }
         if index + 1 == chain.count && found == nil { return .ok }
         return try next(chain, index, JSONPathValue(value.node, moment: moment), found)

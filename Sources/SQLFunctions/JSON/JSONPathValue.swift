@@ -76,6 +76,34 @@ struct JSONPathMoment {
         }
     }
 
+    /// A text read by a template. The kind is what the template asks for. Errors: 22007, 22008.
+    init(_ text: String, template: DateTemplate) throws {
+        let moment = try DateReader.readStandard(text, template)
+        let isDate = template.contains { $0.isDate }
+        let isTime = template.contains { $0.isTime }
+        let isZone = template.contains { $0.isZone }
+        switch (isDate, isTime) {
+        case (true, true): kind = isZone ? .timestampWithZone : .timestamp
+        case (true, false):
+            if isZone { throw QueryError(.invalidDatetimeFormat, "datetime format is zoned but not timed") }
+            kind = .date
+        case (false, true): kind = isZone ? .timeWithZone : .time
+        case (false, false):
+            throw QueryError(.invalidDatetimeFormat, "datetime format is not dated and not timed")
+        }
+        if isZone, moment.offset == nil {
+            throw QueryError(.invalidDatetimeFormat, "missing time zone in input string for type \(kind.rawValue)")
+        }
+        var time = moment.time
+        if let digits = moment.fractionDigits {
+            var unit: Int64 = 1
+            for _ in min(digits, 6)..<6 { unit *= 10 }
+            time = (time + unit / 2) / unit * unit
+        }
+        local = (isDate ? Int64(moment.day) * JSONPathMoment.dayMicroseconds : 0) + (isTime ? time : 0)
+        offset = moment.offset ?? 0
+    }
+
     private struct Scanner {
         let text: UnsafeBufferPointer<UInt8>
         var at = 0

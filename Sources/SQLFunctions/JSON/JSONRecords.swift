@@ -31,9 +31,10 @@ enum JSONRecords {
             }
         }
         registerObjects(in: registry)
+        registerPopulation(in: registry)
     }
 
-    private static func checkObject(isObject: Bool, isArray: Bool, _ name: String) throws {
+    static func checkObject(isObject: Bool, isArray: Bool, _ name: String) throws {
         if isObject { return }
         throw QueryError(
             .invalidParameterValue, "cannot call \(name) on \(isArray ? "an array" : "a scalar")")
@@ -56,19 +57,18 @@ enum JSONRecords {
     }
 
     /// A value that is not null.
-    private static func value(_ node: JSONNode, as type: DataType, _ settings: TextSettings) throws -> ScalarValue {
+    static func value(_ node: JSONNode, as type: DataType, _ settings: TextSettings) throws -> ScalarValue {
         switch type {
         case .jsonb: return .bytes(Array(node.bytes))
         case .json: return .bytes(Array(JSONText.text(node).utf8))
         case .array(let element) where !node.isString:
             guard node.isArray else { throw expectedArray }
-            return .bytes(
-                ArrayBlob.encode(
-                    try (0..<node.memberCount).map { index in
-                        let part = node.element(index)
-                        return part.isNull ? .null : try value(part, as: element, settings)
-                    }, elementType: element))
-        case .record: throw QueryError.notSupported("a composite type in a column definition list")
+            var members = JSONArrayMembers(element: element)
+            try members.gather(node, settings)
+            return try members.blob()
+        case .record(let fields) where !node.isString:
+            try checkObject(isObject: node.isObject, isArray: node.isArray, "populate_composite")
+            return try record(node, fields, base: nil, settings)
         default:
             var text: [UInt8] = []
             JSONText.appendUnquoted(node, into: &text)
@@ -76,7 +76,7 @@ enum JSONRecords {
         }
     }
 
-    private static func value(_ source: JSONTextValue, as type: DataType, _ settings: TextSettings) throws
+    static func value(_ source: JSONTextValue, as type: DataType, _ settings: TextSettings) throws
         -> ScalarValue
     {
         switch type {
@@ -84,20 +84,19 @@ enum JSONRecords {
         case .jsonb: return .bytes(try JSONText.blob(source.text))
         case .array(let element) where !source.isString:
             guard source.isArray else { throw expectedArray }
-            var elements: [ScalarValue] = []
-            try source.forEachElement { part in
-                elements.append(part.isNull ? .null : try value(part, as: element, settings))
-                return true
-            }
-            return .bytes(ArrayBlob.encode(elements, elementType: element))
-        case .record: throw QueryError.notSupported("a composite type in a column definition list")
+            var members = JSONArrayMembers(element: element)
+            try members.gather(source, settings)
+            return try members.blob()
+        case .record(let fields) where !source.isString:
+            try checkObject(isObject: source.isObject, isArray: source.isArray, "populate_composite")
+            return try record(source, fields, base: nil, settings)
         default:
             let text = source.isString ? try source.decoded() : Array(source.text)
             return try text.withUnsafeBufferPointer { try TextFormat.parse($0, as: type, settings: settings) }
         }
     }
 
-    private static var expectedArray: QueryError { QueryError(.invalidTextRepresentation, "expected JSON array") }
+    static var expectedArray: QueryError { QueryError(.invalidTextRepresentation, "expected JSON array") }
 
     // MARK: - Sets
 
@@ -133,12 +132,12 @@ enum JSONRecords {
         }
     }
 
-    private static func checkSet(isArray: Bool, isObject: Bool, _ name: String) throws {
+    static func checkSet(isArray: Bool, isObject: Bool, _ name: String) throws {
         if isArray { return }
         throw QueryError(
             .invalidParameterValue, "cannot call \(name) on \(isObject ? "an object" : "a scalar")")
     }
-    private static func notObjects(_ name: String) -> QueryError {
+    static func notObjects(_ name: String) -> QueryError {
         QueryError(.invalidParameterValue, "argument of \(name) must be an array of objects")
     }
 }

@@ -21,6 +21,8 @@ package protocol CatalogFacts: ObjectNames {
     /// The comment on an object; `catalogRelation` names the relation that lists it, such as `pg_class`; column 0 is the
     /// object itself.
     func comment(on identifier: Int64, in catalogRelation: String?, column: Int64) -> String?
+    /// The sequence behind a column of a table that is given by its name. Errors: 42P01, 42703.
+    func sequence(ofColumn column: String, table text: String) throws -> String?
     /// Bytes that a relation occupies, if they are known.
     func byteCount(ofRelation identifier: Int64) -> Int64?
     func columnExists(_ name: String, relation identifier: Int64) -> Bool

@@ -60,6 +60,14 @@ extension FunctionRegistry {
         JSONRecords.register(in: self)
         JSONAggregates.register(in: self)
         CatalogTableFunctions.register(in: self)
+        BitFunctions.register(in: self)
+        ArrayAssignment.register(in: self)
+        JSONAssignment.register(in: self)
+        RangeFunctions.register(in: self)
+        SendFunctions.register(in: self)
+        VariadicFunctions.register(in: self)
+        DomainFunctions.register(in: self)
+        EnumerationFunctions.register(in: self)
     }
 
     /// Registers a scalar function of a fixed result type.

@@ -240,6 +240,7 @@ private struct OverloadResolver<Function: Overload> {
         case .exact(let type): TypeConversion.category(of: type)
         case .anyDecimal: .numeric
         case .anyArray: .array
+        case .anyEnumeration: .enumeration
         case .anyElement, .any: .other
         }
     }
@@ -248,9 +249,12 @@ private struct OverloadResolver<Function: Overload> {
         switch parameter {
         case .exact(.text): type.isString && type != .unknown
         case .numeric: type.isExactNumeric
+        case .exact(.bit(nil)): if case .bit = type { true } else { false }
+        case .exact(.varbit(nil)): if case .varbit = type { true } else { false }
         case .exact(let wanted): wanted == type
         case .anyDecimal: type.isDecimal
         case .anyArray: type.elementType != nil
+        case .anyEnumeration: type.enumeratedType != nil
         case .anyElement, .any: type != .unknown
         }
     }
@@ -261,7 +265,8 @@ private struct OverloadResolver<Function: Overload> {
             // An overload made for the type beats one that takes anything.
             count += 1
         }
-        if count == types.count, parameters.contains(where: { $0 == .anyElement || $0 == .anyArray }),
+        if count == types.count,
+            parameters.contains(where: { $0 == .anyElement || $0 == .anyArray || $0 == .anyEnumeration }),
             parameterTypes(parameters, types, literals: []) == nil
         {
             return 0
@@ -292,6 +297,8 @@ private struct OverloadResolver<Function: Overload> {
                 if !(type.isDecimal || type.isInteger || type == .unknown) { return false }
             case .anyArray:
                 if type.elementType == nil && type != .unknown { return false }
+            case .anyEnumeration:
+                if type.enumeratedType == nil && type != .unknown { return false }
             case .anyElement, .any: break
             }
         }
@@ -305,7 +312,7 @@ private struct OverloadResolver<Function: Overload> {
         var elements: [DataType] = []
         var hasPolymorphic = false
         for (parameter, type) in zip(parameters, types) {
-            if parameter == .anyElement {
+            if parameter == .anyElement || parameter == .anyEnumeration {
                 hasPolymorphic = true
                 elements.append(type)
             } else if parameter == .anyArray {
@@ -322,6 +329,12 @@ private struct OverloadResolver<Function: Overload> {
         for (index, (parameter, type)) in zip(parameters, types).enumerated() {
             switch parameter {
             case .exact(.text): result.append(type.isString && type != .unknown ? type : .text)
+            case .exact(.bit(nil)), .exact(.varbit(nil)):
+                if isExact(parameter, type) {
+                    result.append(type)
+                } else if case .exact(let wanted) = parameter {
+                    result.append(wanted)
+                }
             case .exact(let wanted): result.append(wanted)
             case .anyDecimal:
                 result.append(
@@ -329,6 +342,9 @@ private struct OverloadResolver<Function: Overload> {
                 )
             case .anyArray: result.append(.array(element))
             case .anyElement: result.append(element)
+            case .anyEnumeration:
+                guard element.enumeratedType != nil else { return nil }
+                result.append(element)
             case .any: result.append(type == .unknown ? .text : type)
             }
         }

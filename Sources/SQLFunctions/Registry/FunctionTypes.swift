@@ -12,10 +12,14 @@ package enum ParameterType: Hashable, Sendable {
     /// Any array; `anyElement` parameters have its element type.
     case anyArray
     case anyElement
+    /// Any type with labels; all such parameters have the same.
+    case anyEnumeration
     /// Any type at all, each on its own.
     case any
 
-    var isPolymorphic: Bool { self == .anyArray || self == .anyElement || self == .any }
+    var isPolymorphic: Bool {
+        self == .anyArray || self == .anyElement || self == .anyEnumeration || self == .any
+    }
 }
 
 /// Documentation that travels with a function: the reference page is made of it.

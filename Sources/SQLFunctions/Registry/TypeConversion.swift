@@ -13,7 +13,7 @@ package enum TypeConversion {
 
     /// Groups of types among which overload resolution chooses.
     package enum Category: UInt8, Sendable {
-        case unknown, boolean, numeric, string, dateTime, timeSpan, array, other
+        case unknown, boolean, numeric, string, dateTime, timeSpan, array, bitString, enumeration, range, other
     }
 
     package static func category(of type: DataType) -> Category {
@@ -25,6 +25,9 @@ package enum TypeConversion {
         case .date, .time, .timeTZ, .timestamp, .timestampTZ: .dateTime
         case .interval: .timeSpan
         case .array, .indexVector: .array
+        case .bit, .varbit: .bitString
+        case .enumeration: .enumeration
+        case .range: .range
         case .bytea, .uuid, .json, .jsonb, .jsonpath, .record, .internalChar: .other
         }
     }
@@ -32,7 +35,7 @@ package enum TypeConversion {
     /// The type of a category that wins when several candidates would do.
     package static func isPreferred(_ type: DataType) -> Bool {
         switch type {
-        case .boolean, .float64, .oid, .text, .timestampTZ, .interval: true
+        case .boolean, .float64, .oid, .text, .timestampTZ, .interval, .varbit: true
         default: false
         }
     }
@@ -72,6 +75,8 @@ package enum TypeConversion {
             (.timestampTZ, .time), (.interval, .time), (.timestampTZ, .timeTZ), (.timeTZ, .time):
             return .assignment
         case (.json, .jsonb), (.jsonb, .json): return .assignment
+        case _ where source.isBitString && target.isBitString: return .implicit
+        case (.int32, .bit), (.int64, .bit), (.bit, .int32), (.bit, .int64): return .explicit
         case (.jsonb, _) where target == .boolean || target.isNumeric: return .explicit
         case (.array(let from), .array(let to)): return from == to ? .implicit : neededContext(from: from, to: to)
         case (.record(let from), .record(let to)):
@@ -166,6 +171,8 @@ package enum TypeConversion {
                 fields[index].type = isFixed ? .anyNumeric : common
             }
             return .record(fields)
+        case (.bit, .bit): return .bit(length: nil)
+        case _ where a.isBitString && b.isBitString: return .varbit(length: nil)
         case _ where a.isNumeric: return commonNumeric(a, b)
         case _ where a.isString: return .text
         case _ where category(of: a) == .dateTime:
@@ -197,6 +204,8 @@ package enum TypeConversion {
         case .decimal, .numeric: "numeric"
         case .varchar: "character varying"
         case .char: "character"
+        case .bit: "bit"
+        case .varbit: "bit varying"
         case .array(let element): displayName(element) + "[]"
         default: type.sqlName
         }

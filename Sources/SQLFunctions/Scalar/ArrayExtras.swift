@@ -15,6 +15,10 @@ enum ArrayExtras {
         return ArrayBlob.decode(base, byteCount: bytes.count, elementType: type)
     }
 
+    private static func shape(_ vector: Vector, _ row: Int) -> ArrayShape {
+        ArrayBlob.shape(ViewColumn(vector).view(row))
+    }
+
     static func register(in registry: FunctionRegistry) {
         registry.scalar(
             "trim_array", [.anyArray, .int32], typed: { $0[0] }, canFail: true,
@@ -25,27 +29,31 @@ enum ArrayExtras {
             return try Kernel.text(arguments, type, count) { row, output in
                 let source = elements(arguments[0], row, element)
                 let number = Int(numbers[row])
-                guard number >= 0, number <= source.count else {
-                    throw QueryError(
-                        SQLState("2202E"), "number of elements to trim must be between 0 and \(source.count)")
+                let whole = shape(arguments[0], row)
+                let length = whole.dimensions.first?.length ?? 0
+                guard number >= 0, number <= length else {
+                    throw QueryError(SQLState("2202E"), "number of elements to trim must be between 0 and \(length)")
                 }
+                let lower = whole.dimensions.first?.lower ?? 1
+                let (places, rest) = whole.slice([(lower, lower + length - 1 - number)])
                 let list = ValueList(type: element)
-                for item in 0..<(source.count - number) { list.append(source, item) }
-                output = ArrayBlob.encode(list.finished())
+                for place in places { list.append(source, place) }
+                output = ArrayBlob.encode(list.finished(), shape: rest)
                 return true
             }
         }
         registry.scalar(
-            "array_positions", [.anyArray, .anyElement], .array(.int32), isStrict: false,
+            "array_positions", [.anyArray, .anyElement], .array(.int32), isStrict: false, canFail: true,
             text("The numbers of all equal elements.", "array_positions(array[1, 2, 1], 1)", "{1,3}")
         ) { arguments, type, count, _ in
             let element = arguments[1].type
             return try Kernel.text([arguments[0]], type, count) { row, output in
                 if arguments[0].isNull(row) { return false }
                 let source = elements(arguments[0], row, element)
+                let lower = try ArrayFunctions.searched(shape(arguments[0], row))
                 var found: [ScalarValue] = []
                 for item in 0..<source.count where Comparison.compareValues(source, item, arguments[1], row) == 0 {
-                    found.append(.integer(Int64(item + 1)))
+                    found.append(.integer(Int64(item + lower)))
                 }
                 output = ArrayBlob.encode(found, elementType: .int32)
                 return true
@@ -64,10 +72,11 @@ enum ArrayExtras {
                     throw QueryError(.nullValueNotAllowed, "initial position must not be null")
                 }
                 let source = elements(arguments[0], row, element)
-                let first = max(1, Int(ValueColumn<Int32>(arguments[2])[row])) - 1
+                let lower = try ArrayFunctions.searched(shape(arguments[0], row))
+                let first = max(lower, Int(ValueColumn<Int32>(arguments[2])[row])) - lower
                 if first >= source.count { continue }
                 for item in first..<source.count where Comparison.compareValues(source, item, arguments[1], row) == 0 {
-                    result.values(Int32.self)[row] = Int32(item + 1)
+                    result.values(Int32.self)[row] = Int32(truncatingIfNeeded: item + lower)
                     Validity.setValid(result.ensureValidity(), row)
                     break
                 }
@@ -78,12 +87,12 @@ enum ArrayExtras {
             "array_dims", [.anyArray], .text, text("The bounds as text.", "array_dims(array[7, 8])", "[1:2]")
         ) {
             arguments, type, count, _ in
-            let element = arguments[0].type.elementType ?? .text
-            return try Kernel.text(arguments, type, count) { row, output in
-                let size = elements(arguments[0], row, element).count
-                if size == 0 { return false }
-                output.append(contentsOf: "[1:\(size)]".utf8)
-                return true
+            try Kernel.text(arguments, type, count) { row, output in
+                let dimensions = shape(arguments[0], row).dimensions
+                for dimension in dimensions {
+                    output.append(contentsOf: "[\(dimension.lower):\(dimension.upper)]".utf8)
+                }
+                return !dimensions.isEmpty
             }
         }
         for hasBounds in [false, true] {
@@ -99,28 +108,38 @@ enum ArrayExtras {
                         throw QueryError(
                             .nullValueNotAllowed, "dimension array or low bound array cannot be null")
                     }
-                    let dimensions = elements(arguments[1], row, .int32)
-                    if dimensions.count > 1 { throw QueryError.notSupported("arrays of several dimensions") }
-                    if hasBounds {
-                        let bounds = elements(arguments[2], row, .int32)
-                        guard bounds.count == dimensions.count else {
-                            throw QueryError(SQLState("2202E"), "wrong number of array subscripts")
+                    let lengths = elements(arguments[1], row, .int32)
+                    let lowers = hasBounds ? elements(arguments[2], row, .int32) : nil
+                    if shape(arguments[1], row).dimensions.count > 1 {
+                        throw QueryError(
+                            SQLState("2202E"), "wrong number of array subscripts",
+                            detail: "Dimension array must be one dimensional.")
+                    }
+                    if let lowers, lowers.count != lengths.count {
+                        throw QueryError(
+                            SQLState("2202E"), "wrong number of array subscripts",
+                            detail: "Low bound array has different size than dimensions array.")
+                    }
+                    var dimensions: [ArrayShape.Dimension] = []
+                    for index in 0..<lengths.count {
+                        if lengths.isNull(index) || lowers?.isNull(index) ?? false {
+                            throw QueryError(.nullValueNotAllowed, "dimension values cannot be null")
                         }
-                        if bounds.count == 1, bounds.values(Int32.self)[0] != 1 {
-                            throw QueryError.notSupported("arrays whose subscripts do not begin at 1")
+                        let length = Int(lengths.values(Int32.self)[index])
+                        if length < 0 {
+                            throw QueryError(
+                                .programLimitExceeded,
+                                "array size exceeds the maximum allowed (\(ArrayShape.elementCountMax))")
                         }
+                        dimensions.append(
+                            ArrayShape.Dimension(
+                                length: length, lower: lowers.map { Int($0.values(Int32.self)[index]) } ?? 1))
                     }
-                    if dimensions.count == 1, dimensions.isNull(0) {
-                        throw QueryError(.nullValueNotAllowed, "dimension values cannot be null")
-                    }
-                    let size = dimensions.count == 0 ? 0 : Int(dimensions.values(Int32.self)[0])
-                    guard size >= 0, size <= 134_217_727 else {
-                        throw QueryError(.programLimitExceeded, "array size exceeds the maximum allowed (134217727)")
-                    }
+                    let shape = try ArrayShape(dimensions).checked()
                     let list = ValueList(type: arguments[0].type)
                     let (vector, index) = arguments[0].position(row)
-                    for _ in 0..<size { list.append(vector, arguments[0].encoding == .flat ? row : index) }
-                    output = ArrayBlob.encode(list.finished())
+                    for _ in 0..<shape.count { list.append(vector, index) }
+                    output = ArrayBlob.encode(list.finished(), shape: shape)
                     return true
                 }
             }

@@ -17,7 +17,7 @@ enum ArrayFunctions {
     }
 
     /// Decoded elements of a row of arrays.
-    private static func elements(_ column: ViewColumn, _ row: Int, _ type: DataType) -> Vector {
+    static func elements(_ column: ViewColumn, _ row: Int, _ type: DataType) -> Vector {
         let bytes = column.bytes(row)
         guard let base = bytes.baseAddress else { return Vector(flat: type, capacity: 0) }
         return ArrayBlob.decode(base, byteCount: bytes.count, elementType: type)
@@ -41,57 +41,26 @@ enum ArrayFunctions {
                 return true
             }
         }
-        func joined(
-            _ name: String, _ parameters: [ParameterType], _ documentation: FunctionDocumentation
-        ) {
-            registry.scalar(
-                name, parameters, typed: { $0[0].elementType != nil ? $0[0] : $0[1] }, isStrict: false, documentation
-            ) {
-                arguments, type, count, _ in
-                let element = type.elementType ?? .text
-                let columns = arguments.map { $0.type.physical == .view ? ViewColumn($0) : nil }
-                return try Kernel.text([], type, count) { row, output in
-                    let list = ValueList(type: element)
-                    var isNull = true
-                    for (index, argument) in arguments.enumerated() {
-                        if parameters[index] == .anyArray {
-                            if argument.isNull(row) { continue }
-                            isNull = false
-                            guard let column = columns[index] else { continue }
-                            let part = elements(column, row, element)
-                            for item in 0..<part.count { list.append(part, item) }
-                        } else {
-                            isNull = false
-                            let (vector, position) = argument.position(row)
-                            list.append(vector, position)
-                        }
-                    }
-                    if isNull { return false }
-                    output = ArrayBlob.encode(list.finished())
-                    return true
+        registry.scalar(
+            "array of arrays", [.anyArray], typed: { $0[0] }, isVariadic: true, isStrict: false, canFail: true,
+            text("An array with the arguments as its sub-arrays.")
+        ) { arguments, type, count, _ in
+            let element = type.elementType ?? .text
+            return try Kernel.text([], type, count) { row, output in
+                let list = ValueList(type: type)
+                for argument in arguments {
+                    let (vector, index) = argument.position(row)
+                    list.append(vector, index)
                 }
+                output = try combined(list.finished(), element, .constructed)
+                return true
             }
         }
-        joined(
-            "||", [.anyArray, .anyArray],
-            text("Both arrays, one behind the other.", "array[1, 2] || array[3]", "{1,2,3}"))
-        joined(
-            "||", [.anyArray, .anyElement], text("The array with an element behind it.", "array[1, 2] || 3", "{1,2,3}"))
-        joined(
-            "||", [.anyElement, .anyArray],
-            text("The array with an element in front of it.", "1 || array[2, 3]", "{1,2,3}"))
-        joined(
-            "array_cat", [.anyArray, .anyArray],
-            text("Both arrays, one behind the other.", "array_cat(array[1, 2], array[3])", "{1,2,3}"))
-        joined(
-            "array_append", [.anyArray, .anyElement],
-            text("The array with an element behind it.", "array_append(array[1, 2], 3)", "{1,2,3}"))
-        joined(
-            "array_prepend", [.anyElement, .anyArray],
-            text("The array with an element in front of it.", "array_prepend(1, array[2, 3])", "{1,2,3}"))
+        registerConcatenation(in: registry)
         for (name, isReplace) in [("array_remove", false), ("array_replace", true)] {
             registry.scalar(
                 name, [.anyArray, .anyElement] + (isReplace ? [.anyElement] : []), typed: { $0[0] }, isStrict: false,
+                canFail: !isReplace,
                 text(
                     isReplace ? "The array with equal elements replaced." : "The array without equal elements.",
                     isReplace ? "array_replace(array[1, 2, 1], 1, 9)" : "array_remove(array[1, 2, 3, 2], 2)",
@@ -102,6 +71,10 @@ enum ArrayFunctions {
                 return try Kernel.text([arguments[0]], type, count) { row, output in
                     if arguments[0].isNull(row) { return false }
                     let source = elements(column, row, element)
+                    let shape = ArrayBlob.shape(column.view(row))
+                    if !isReplace, shape.dimensions.count > 1 {
+                        throw QueryError.notSupported("removing elements from multidimensional arrays")
+                    }
                     let list = ValueList(type: element)
                     for item in 0..<source.count {
                         if Comparison.compareValues(source, item, arguments[1], row) == 0 {
@@ -113,7 +86,8 @@ enum ArrayFunctions {
                             list.append(source, item)
                         }
                     }
-                    output = ArrayBlob.encode(list.finished())
+                    let values = list.finished()
+                    output = ArrayBlob.encode(values, shape: isReplace ? shape : ArrayShape(count: values.count))
                     return true
                 }.maskedLike(arguments[0], count)
             }
@@ -124,45 +98,41 @@ enum ArrayFunctions {
 
     private static func registerAccess(in registry: FunctionRegistry) {
         registry.scalar(
-            "[]", [.anyArray, .int32], typed: { $0[0].elementType ?? .text }, text("An element by its number, from 1.")
+            "[]", [.anyArray, .int32], typed: { $0[0].elementType ?? .text }, isVariadic: true,
+            text("An element by its subscripts, one for each dimension.")
         ) { arguments, type, count, _ in
             let column = ViewColumn(arguments[0])
-            let indexes = ValueColumn<Int32>(arguments[1])
+            let indexes = arguments.dropFirst().map { ValueColumn<Int32>($0) }
             let result = Vector(flat: type, capacity: count)
             let heap = StringHeap(chunkByteCount: 4 << 10)
             for row in 0..<count {
-                if !ValidityMask.isValid(arguments, row) {
+                guard ValidityMask.isValid(arguments, row),
+                    let place = ArrayBlob.shape(column.view(row)).offset(indexes.map { Int($0[row]) })
+                else {
                     result.setNull(row)
                     continue
                 }
-                let source = elements(column, row, type)
-                let index = Int(indexes[row]) - 1
-                if index >= 0 && index < source.count {
-                    result.copyRow(row, from: source, index, heap: heap)
-                } else {
-                    result.setNull(row)
-                }
+                result.copyRow(row, from: elements(column, row, type), place, heap: heap)
             }
             result.pinned += heap.buffers
             return result
         }
         registry.scalar(
-            "[:]", [.anyArray, .int32, .int32], typed: { $0[0] }, isStrict: false,
-            text("The elements between two numbers, both included; NULL is open.")
+            "[:]", [.anyArray, .int32, .int32], typed: { $0[0] }, isVariadic: true,
+            text("The elements between two subscripts of each dimension, both included.")
         ) { arguments, type, count, _ in
             let element = type.elementType ?? .text
             let column = ViewColumn(arguments[0])
-            let bounds = [ValueColumn<Int32>(arguments[1]), ValueColumn<Int32>(arguments[2])]
-            return try Kernel.text([arguments[0]], type, count) { row, output in
-                if arguments[0].isNull(row) { return false }
+            let bounds = arguments.dropFirst().map { ValueColumn<Int32>($0) }
+            return try Kernel.text(arguments, type, count) { row, output in
                 let source = elements(column, row, element)
-                let from = arguments[1].isNull(row) ? 1 : max(1, Int(bounds[0][row]))
-                let to = arguments[2].isNull(row) ? source.count : min(source.count, Int(bounds[1][row]))
+                let (places, shape) = ArrayBlob.shape(column.view(row)).slice(
+                    stride(from: 0, to: bounds.count, by: 2).map { (Int(bounds[$0][row]), Int(bounds[$0 + 1][row])) })
                 let list = ValueList(type: element)
-                if from <= to { for item in from...to { list.append(source, item - 1) } }
-                output = ArrayBlob.encode(list.finished())
+                for place in places { list.append(source, place) }
+                output = ArrayBlob.encode(list.finished(), shape: shape)
                 return true
-            }.maskedLike(arguments[0], count)
+            }
         }
         registry.scalar(
             "cardinality", [.anyArray], .int32, text("Number of elements.", "cardinality(array[1, 2, 3])", "3")
@@ -171,44 +141,36 @@ enum ArrayFunctions {
             let column = ViewColumn(arguments[0])
             return try DateTimeFunctions.rows(arguments, type, count) { row in Int32(elementCount(column, row)) }
         }
-        for (name, documentation) in [
-            ("array_length", "Number of elements in a dimension; NULL when there are none."),
-            ("array_upper", "The largest subscript of a dimension."),
-            ("array_lower", "The smallest subscript of a dimension."),
-        ] {
+        let measures: [(String, String, @Sendable (ArrayShape.Dimension) -> Int)] = [
+            ("array_length", "Number of elements in a dimension; NULL when there are none.", { $0.length }),
+            ("array_upper", "The largest subscript of a dimension.", { $0.upper }),
+            ("array_lower", "The smallest subscript of a dimension.", { $0.lower }),
+        ]
+        for (name, documentation, measure) in measures {
             registry.scalar(
                 name, [.anyArray, .int32], .int32,
                 text(documentation, "\(name)(array[1, 2, 3], 1)", name == "array_lower" ? "1" : "3")
             ) { arguments, type, count, _ in
                 let column = ViewColumn(arguments[0])
-                let dimensions = ValueColumn<Int32>(arguments[1])
-                let result = Vector(flat: type, capacity: count)
-                for row in 0..<count {
-                    if !ValidityMask.isValid(arguments, row) || dimensions[row] != 1 || elementCount(column, row) == 0 {
-                        result.setNull(row)
-                    } else {
-                        result.values(Int32.self)[row] = name == "array_lower" ? 1 : Int32(elementCount(column, row))
-                    }
+                let numbers = ValueColumn<Int32>(arguments[1])
+                return dimensionValues(arguments, type, count) { row in
+                    let dimensions = ArrayBlob.shape(column.view(row)).dimensions
+                    let number = Int(numbers[row])
+                    return number >= 1 && number <= dimensions.count ? measure(dimensions[number - 1]) : nil
                 }
-                return result
             }
         }
         registry.scalar("array_ndims", [.anyArray], .int32, text("Number of dimensions.", "array_ndims(array[1])", "1"))
         {
             arguments, type, count, _ in
             let column = ViewColumn(arguments[0])
-            let result = Vector(flat: type, capacity: count)
-            for row in 0..<count {
-                if arguments[0].isNull(row) || elementCount(column, row) == 0 {
-                    result.setNull(row)
-                } else {
-                    result.values(Int32.self)[row] = 1
-                }
+            return dimensionValues(arguments, type, count) { row in
+                let number = ArrayBlob.shape(column.view(row)).dimensions.count
+                return number == 0 ? nil : number
             }
-            return result
         }
         registry.scalar(
-            "array_position", [.anyArray, .anyElement], .int32, isStrict: false,
+            "array_position", [.anyArray, .anyElement], .int32, isStrict: false, canFail: true,
             text("The number of the first equal element, from 1.", "array_position(array[5, 7, 9], 7)", "2")
         ) { arguments, type, count, _ in
             let column = ViewColumn(arguments[0])
@@ -218,8 +180,9 @@ enum ArrayFunctions {
                 result.setNull(row)
                 if arguments[0].isNull(row) { continue }
                 let source = elements(column, row, element)
+                let lower = try searched(ArrayBlob.shape(column.view(row)))
                 for item in 0..<source.count where Comparison.compareValues(source, item, arguments[1], row) == 0 {
-                    result.values(Int32.self)[row] = Int32(item + 1)
+                    result.values(Int32.self)[row] = Int32(truncatingIfNeeded: item + lower)
                     Validity.setValid(result.ensureValidity(), row)
                     break
                 }
@@ -228,9 +191,31 @@ enum ArrayFunctions {
         }
     }
 
+    private static func dimensionValues(
+        _ arguments: [Vector], _ type: DataType, _ count: Int, _ body: (Int) -> Int?
+    ) -> Vector {
+        let result = Vector(flat: type, capacity: count)
+        for row in 0..<count {
+            if ValidityMask.isValid(arguments, row), let value = body(row) {
+                result.values(Int32.self)[row] = Int32(truncatingIfNeeded: value)
+            } else {
+                result.setNull(row)
+            }
+        }
+        return result
+    }
+
     private static func elementCount(_ column: ViewColumn, _ row: Int) -> Int {
         let bytes = column.bytes(row)
         return bytes.baseAddress.map { ArrayBlob.count($0, byteCount: bytes.count) } ?? 0
+    }
+
+    /// The lower bound of an array to be searched, which must have one dimension.
+    static func searched(_ shape: ArrayShape) throws -> Int {
+        if shape.dimensions.count > 1 {
+            throw QueryError.notSupported("searching for elements in multidimensional arrays")
+        }
+        return shape.dimensions.first?.lower ?? 1
     }
 
     // MARK: Text

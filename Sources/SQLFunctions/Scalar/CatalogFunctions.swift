@@ -64,10 +64,11 @@ enum CatalogFunctions {
             documentation(
                 "The SQL name of a type by its number and modifier.", "format_type(1043, 14)",
                 "character varying(10)")
-        ) { arguments, _ in
+        ) { arguments, context in
             if arguments[0].isNull { return .null }
             let modifier = arguments[1].isNull ? nil : number(arguments[1])
-            return .string(BuiltInTypes.sqlName(number(arguments[0]), modifier: modifier) ?? "???")
+            let builtIn = BuiltInTypes.sqlName(number(arguments[0]), modifier: modifier)
+            return .string(builtIn ?? context.catalogFacts?.name(of: number(arguments[0]), .type) ?? "???")
         }
         registry.scalar(
             "pg_typeof", [.any], .registered(.type), isStrict: false,
@@ -78,8 +79,11 @@ enum CatalogFunctions {
         lookUp(
             registry, "to_regtype", [.text], .registered(.type), readsCatalog: false,
             documentation("The type of a name; NULL if there is none.", "to_regtype('int4')", "integer")
-        ) { arguments, _ in
-            BuiltInTypes.identifier(ofSQLName: arguments[0].text ?? "").map { .integer($0) } ?? .null
+        ) { arguments, context in
+            let text = arguments[0].text ?? ""
+            let found =
+                try BuiltInTypes.identifier(ofSQLName: text) ?? context.catalogFacts?.identifier(of: text, .type)
+            return found.map { .integer($0) } ?? .null
         }
         for parameters in [[oid], [oid, ParameterType.boolean]] {
             lookUp(
@@ -152,9 +156,12 @@ enum CatalogFunctions {
             ) { _, _ in .null }
         }
         lookUp(
-            registry, "pg_get_serial_sequence", [.text, .text], .text, readsCatalog: false,
+            registry, "pg_get_serial_sequence", [.text, .text], .text,
             documentation("The sequence behind a column; NULL if there is none.")
-        ) { _, _ in .null }
+        ) { arguments, context in
+            string(
+                try context.facts().sequence(ofColumn: arguments[1].text ?? "", table: arguments[0].text ?? ""))
+        }
     }
 
     // MARK: - Comments

@@ -23,10 +23,11 @@ enum ComparisonFunctions {
             .date,
             .time, .timeTZ,
             .timestamp, .timestampTZ, .interval, .exact(.uuid), .exact(.jsonb), .exact(.oid), .exact(.internalChar),
-            .anyArray,
+            .anyArray, .exact(.varbit(length: nil)), .anyEnumeration,
         ]
+        let ranges = RangeKind.allCases.map { ParameterType.exact(.range($0)) }
         for (name, kind, isSwapped, text) in operators {
-            for type in types {
+            for type in types + ranges {
                 registry.scalar(
                     name, [type, type], .boolean,
                     FunctionDocumentation(
@@ -38,7 +39,7 @@ enum ComparisonFunctions {
                 }
             }
         }
-        for type in types {
+        for type in types + ranges {
             for isNegated in [false, true] {
                 registry.scalar(
                     isNegated ? "is not distinct from" : "is distinct from", [type, type], .boolean, isStrict: false,
@@ -196,9 +197,13 @@ package enum Comparison {
             let left = x.bytes(row)
             let right = y.bytes(row)
             guard let l = left.baseAddress, let r = right.baseAddress else { continue }
-            let order = compareElements(
+            var order = compareElements(
                 ArrayBlob.decode(l, byteCount: left.count, elementType: element),
                 ArrayBlob.decode(r, byteCount: right.count, elementType: element))
+            if order == 0 {
+                order = ArrayBlob.shape(l, byteCount: left.count).compare(
+                    ArrayBlob.shape(r, byteCount: right.count))
+            }
             target[row] = flag(kind == .less ? order < 0 : order <= 0)
         }
         return result
@@ -244,9 +249,10 @@ package enum Comparison {
             if case .array(let element) = x.type {
                 let left = x.views + i
                 let right = y.views + j
-                return compareElements(
+                let order = compareElements(
                     ArrayBlob.decode(StringView.bytes(at: left), byteCount: left.pointee.count, elementType: element),
                     ArrayBlob.decode(StringView.bytes(at: right), byteCount: right.pointee.count, elementType: element))
+                return order != 0 ? order : ArrayBlob.shape(left).compare(ArrayBlob.shape(right))
             }
             return ViewKind(x.type).compare(x.views + i, y.views + j)
         }

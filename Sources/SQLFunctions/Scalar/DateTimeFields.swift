@@ -77,6 +77,10 @@ enum DateTimeFields {
                 "extract", [.text, .exact(type)], typed: { _ in openType }, volatility: volatility, canFail: true,
                 literalResultType: { _, literals in
                     guard let text = literals.first??.text, let field = DateTimeUnit(named: text) else { return nil }
+                    // An infinite number has no fixed scale: only a constant is known to have an infinite field.
+                    if literals.count > 1, let value = literals[1], isInfinite(value, type), field.growsWithTime {
+                        return .anyNumeric
+                    }
                     return resultType(field, type)
                 },
                 FunctionDocumentation(
@@ -93,6 +97,15 @@ enum DateTimeFields {
             ) { arguments, result, count, context in try part(arguments, type, result, count, context) }
         }
         registerTruncation(in: registry)
+    }
+
+    private static func isInfinite(_ value: ScalarValue, _ type: DataType) -> Bool {
+        guard case .integer(let number) = value else { return false }
+        switch type {
+        case .date: return number == Int64(Int32.max) || number == Int64(Int32.min)
+        case .timestamp, .timestampTZ: return number == .max || number == .min
+        default: return false
+        }
     }
 
     /// The sign of an infinite value, 0 for finite ones.
@@ -127,6 +140,12 @@ enum DateTimeFields {
     private static func extract(
         _ arguments: [Vector], _ type: DataType, _ result: DataType, _ count: Int, _ context: EvaluationContext
     ) throws -> Vector {
+        if result.isNumericBlob, count > 0 {
+            // Chosen for an infinite constant: every row has its sign.
+            let (vector, index) = arguments[1].position(0)
+            let value: NumericValue = infinity(vector, index, type) > 0 ? .infinity : .minusInfinity
+            return .constant(.bytes(NumericBlob.bytes(value)), type: result, count: count)
+        }
         let zone = type == .timestampTZ ? context.textSettings.timeZone : .utc
         let output = Vector(flat: result, capacity: count)
         output.data.initializeMemory(as: UInt8.self, repeating: 0, count: count * result.physical.width)

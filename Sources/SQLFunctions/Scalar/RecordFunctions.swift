@@ -95,6 +95,13 @@ package enum OrderKey {
                 StringView.bytes(at: view), byteCount: view.pointee.count, elementType: element)
             for index in 0..<elements.count { appendNullable(elements, row: index, into: &key) }
             key.append(0)
+            // Of arrays with equal elements the one with fewer dimensions is less, then lengths and lower bounds decide.
+            let shape = ArrayBlob.shape(view)
+            key.append(UInt8(shape.dimensions.count))
+            for number in shape.dimensions.map(\.length) + shape.dimensions.map({ $0.lower }) {
+                let biased = UInt32(bitPattern: Int32(truncatingIfNeeded: number)) ^ 0x8000_0000
+                withUnsafeBytes(of: biased.bigEndian) { key.append(contentsOf: $0) }
+            }
         case .record(let fields):
             let view = vector.views + row
             // The vector is flat: its view at the row is a vector of one row.

@@ -53,6 +53,10 @@ struct RegexTranslation {
         /// For each open group, the preference in front of it; and that of the group just closed.
         private var openGroups: [Bool?] = []
         private var closedGroup: Bool??
+        /// For the whole and each open group, where greedy quantifiers within it end in the output.
+        private var greedyEnds: [[Int]] = [[]]
+        /// Those of the group just closed.
+        private var closedEnds: [Int] = []
 
         init(text: [Unicode.Scalar]) { self.text = text }
 
@@ -64,7 +68,11 @@ struct RegexTranslation {
 
         mutating func run() throws {
             while let scalar = peek() {
-                if scalar != "*", scalar != "+", scalar != "?", scalar != "{" { closedGroup = nil }
+                if scalar != "*", scalar != "+", scalar != "?", scalar != "{" {
+                    closedGroup = nil
+                    greedyEnds[greedyEnds.count - 1] += closedEnds
+                    closedEnds = []
+                }
                 switch scalar {
                 case "\\": try escape(inBracket: false)
                 case "[": try bracket()
@@ -86,6 +94,7 @@ struct RegexTranslation {
                 case ")":
                     depth -= 1
                     closedGroup = openGroups.popLast()
+                    if greedyEnds.count > 1 { closedEnds = greedyEnds.removeLast() }
                     output.append(scalar)
                     at += 1
                 default:
@@ -118,7 +127,17 @@ struct RegexTranslation {
                 output.append("?")
                 at += 1
             }
-            if lazy { hasLazy = true }
+            if lazy {
+                hasLazy = true
+                // A group that is to match as little as it can does so with all its parts.
+                for end in closedEnds.reversed() {
+                    output.insert("?", at: output.index(output.startIndex, offsetBy: end))
+                }
+            } else {
+                closedEnds.append(output.count)
+            }
+            greedyEnds[greedyEnds.count - 1] += lazy ? [] : closedEnds
+            closedEnds = []
             // The quantifier of a group outweighs those within.
             if hasPreference {
                 if isLazy == nil { isLazy = lazy } else if let before = closedGroup, before == nil { isLazy = lazy }
@@ -132,6 +151,7 @@ struct RegexTranslation {
         private mutating func group() throws {
             depth += 1
             openGroups.append(isLazy)
+            greedyEnds.append([])
             output.append("(")
             at += 1
             if peek() == "*" { throw RegexTranslation.invalid("quantifier operand invalid") }
@@ -145,6 +165,7 @@ struct RegexTranslation {
                     at = end + 1
                     depth -= 1
                     openGroups.removeLast()
+                    greedyEnds.removeLast()
                     return
                 }
             }

@@ -59,7 +59,7 @@ enum SimilarSubstring {
                 piece = scalar == "\\" ? "\\\\" : String(scalar)
             } else {
                 switch scalar {
-                case "%": piece = parts.count == 1 ? ".*?" : ".*"
+                case "%": piece = ".*"
                 case "_": piece = "."
                 case "(": piece = "(?:"
                 case "[":
@@ -72,26 +72,9 @@ enum SimilarSubstring {
             parts[parts.count - 1] += piece
         }
         switch parts.count {
-        case 1: return "^(" + parts[0].replacingLazy() + ")$"
-        case 2: return "^(?:" + parts[0] + ")(" + parts[1] + ")$"
-        default: return "^(?:" + parts[0] + ")(" + parts[1] + ")(?:" + parts[2] + ")$"
+        case 1: return "^(" + parts[0] + ")$"
+        case 2: return "^(?:" + parts[0] + "){1,1}?(" + parts[1] + "){1,1}$"
+        default: return "^(?:" + parts[0] + "){1,1}?(" + parts[1] + "){1,1}(?:" + parts[2] + ")$"
         }
-    }
-}
-
-extension String {
-    /// Without the marks that make `%` take little.
-    fileprivate func replacingLazy() -> String {
-        var result = ""
-        var rest = Substring(self)
-        while !rest.isEmpty {
-            if rest.hasPrefix(".*?") {
-                result += ".*"
-                rest = rest.dropFirst(3)
-            } else {
-                result.append(rest.removeFirst())
-            }
-        }
-        return result
     }
 }

@@ -184,15 +184,17 @@ enum TableFunctions {
                 "generate_subscripts",
                 typed: { _ in .int32 }, "The subscripts of an array's dimension."
             ) { arguments, type, _, emit in
-                guard case .bytes(let bytes) = arguments[0], integer(arguments[1]) == 1 else { return }
-                let count = Int64(
-                    bytes.withUnsafeBufferPointer { buffer in
-                        buffer.baseAddress.map { ArrayBlob.count($0, byteCount: buffer.count) } ?? 0
-                    })
+                guard case .bytes(let bytes) = arguments[0], case .integer(let number) = arguments[1] else { return }
+                let shape = bytes.withUnsafeBufferPointer { buffer in
+                    buffer.baseAddress.map { ArrayBlob.shape($0, byteCount: buffer.count) }
+                }
+                guard let shape, number >= 1, number <= Int64(shape.dimensions.count) else { return }
+                let dimension = shape.dimensions[Int(number) - 1]
+                let (first, last) = (Int64(dimension.lower), Int64(dimension.upper))
                 if hasReverse, arguments[2] == .boolean(true) {
-                    try integers(from: count, to: 1, step: -1, type, emit)
+                    try integers(from: last, to: first, step: -1, type, emit)
                 } else {
-                    try integers(from: 1, to: count, step: 1, type, emit)
+                    try integers(from: first, to: last, step: 1, type, emit)
                 }
             }
         }

@@ -4,6 +4,7 @@ import Diagnostics
 
 extension Parser {
     mutating func parseDrop() throws(ParseFailure) -> Statement {
+        let position = position()
         try expect(.drop)
         let object: Drop.Object
         switch token.keyword {
@@ -16,6 +17,7 @@ extension Parser {
             try advance()
             guard at(.view) else { throw syntaxError() }
             object = .materializedView
+        case .type, .domain: return .defineType(try parseDropType(at: position))
         default: throw unsupportedObject("DROP")
         }
         try advance()
@@ -25,7 +27,7 @@ extension Parser {
         return .drop(Drop(object: object, names: names, ifExists: ifExists, cascade: try parseDropBehavior()))
     }
 
-    private mutating func parseIfExists() throws(ParseFailure) -> Bool {
+    mutating func parseIfExists() throws(ParseFailure) -> Bool {
         guard at(.if), try peek().keyword == .exists else { return false }
         try advance()
         try advance()
@@ -43,6 +45,8 @@ extension Parser {
             try advance()
             let ifExists = try parseIfExists()
             return .alterSequence(try parseAlterSequence(ifExists: ifExists, at: position))
+        case .type: return .defineType(try parseAlterType(at: position))
+        case .domain: return .defineType(try parseAlterDomain(at: position))
         default: throw unsupportedObject("ALTER")
         }
         try advance()

@@ -91,12 +91,28 @@ extension Parser {
                 try expectKind(.equals)
                 assignments.append(Assignment(columns: columns, isRow: true, value: try parseExpression()))
             } else {
-                let column = try parseTargetColumn()
+                let column = try parseIdentifier()
+                let steps = try parseAssignmentSteps()
                 try expectKind(.equals)
-                assignments.append(Assignment(columns: [column], isRow: false, value: try parseExpression()))
+                assignments.append(
+                    Assignment(columns: [column], steps: steps, isRow: false, value: try parseExpression()))
             }
         } while try acceptKind(.comma)
         return assignments
+    }
+
+    /// `[1]`, `[2:3]`, `.name` behind a column that is assigned to.
+    private mutating func parseAssignmentSteps() throws(ParseFailure) -> [Assignment.Step] {
+        var steps: [Assignment.Step] = []
+        while true {
+            if atKind(.leftBracket) {
+                steps.append(.subscripts(try parseSubscripts()))
+            } else if try acceptKind(.dot) {
+                steps.append(.field(try parseLabel()))
+            } else {
+                return steps
+            }
+        }
     }
 
     private mutating func parseReturning() throws(ParseFailure) -> [SelectItem] {

@@ -35,6 +35,10 @@ extension Parser {
         case .sequence:
             if orReplace { throw syntaxError() }
             return .createSequence(try parseCreateSequence(isTemporary: persistence == .temporary, at: position))
+        case .type where persistence == .permanent && !orReplace:
+            return .defineType(try parseCreateType(at: position))
+        case .domain where persistence == .permanent && !orReplace:
+            return .defineType(try parseCreateDomain(at: position))
         default: throw unsupportedObject("CREATE")
         }
     }
@@ -171,7 +175,8 @@ extension Parser {
         return ColumnDefinition(name: name, type: type, collation: collation, constraints: constraints)
     }
 
-    private mutating func parseColumnConstraint() throws(ParseFailure) -> ColumnConstraint? {
+    /// NOT VALID behind it is left to the caller if it allows that.
+    mutating func parseColumnConstraint(allowsNotValid: Bool = false) throws(ParseFailure) -> ColumnConstraint? {
         let position = position()
         let name = try accept(.constraint) ? try parseIdentifier() : nil
         let kind: ColumnConstraint.Kind
@@ -202,7 +207,7 @@ extension Parser {
             if name != nil { throw syntaxError() }
             return nil
         }
-        try parseConstraintAttributes()
+        try parseConstraintAttributes(allowsNotValid: allowsNotValid)
         return ColumnConstraint(name: name, kind: kind, position: position)
     }
 
@@ -214,7 +219,7 @@ extension Parser {
     }
 
     /// Attributes behind a constraint: those that state the default are skipped, others are not supported.
-    private mutating func parseConstraintAttributes() throws(ParseFailure) {
+    private mutating func parseConstraintAttributes(allowsNotValid: Bool = false) throws(ParseFailure) {
         while true {
             switch token.keyword {
             case .deferrable: throw notSupported("a deferrable constraint")
@@ -227,7 +232,9 @@ extension Parser {
                 case .deferrable:
                     try advance()
                     try advance()
-                case .valid: throw notSupported("NOT VALID")
+                case .valid:
+                    if allowsNotValid { return }
+                    throw notSupported("NOT VALID")
                 default: return
                 }
             case .no:

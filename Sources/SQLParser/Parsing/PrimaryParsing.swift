@@ -34,7 +34,7 @@ extension Parser {
         case .leftParenthesis: return try parsePostfix(after: try parseParenthesizedPrimary(), fields: true)
         case .parameter: return try parsePostfix(after: try parseParameter(), fields: true)
         case .leftBracket: return try parsePostfix(after: try parseArrayElements(at: position()), fields: false)
-        case .bitString: throw notSupported("bit string type")
+        case .bitString: return try parsePostfix(after: try parseBits(), fields: false)
         default: throw syntaxError()
         }
     }
@@ -58,6 +58,33 @@ extension Parser {
         let text = literal == nil ? String(decoding: bytes, as: UTF8.self) : ""
         try advance()
         return Expression(.literal(literal ?? .decimal(text)), at: position)
+    }
+
+    /// `B'101'` or `X'1F'`, whose digits become binary ones.
+    @inline(never)
+    private mutating func parseBits() throws(ParseFailure) -> Expression {
+        let position = position()
+        let isHexadecimal = lexer.base[token.start] | 0x20 == UInt8(ascii: "x")
+        let start = token.start + 1
+        let content = lexer.plainString(Token(kind: .string, keyword: .noKeyword, start: start, end: token.end))
+        var digits = ""
+        for character in content.unicodeScalars {
+            if isHexadecimal {
+                guard character.isASCII, let value = Int(String(character), radix: 16) else {
+                    throw ParseFailure(
+                        .invalidTextRepresentation, "\"\(character)\" is not a valid hexadecimal digit", at: position)
+                }
+                for bit in [3, 2, 1, 0] { digits += value >> bit & 1 == 1 ? "1" : "0" }
+            } else {
+                guard character == "0" || character == "1" else {
+                    throw ParseFailure(
+                        .invalidTextRepresentation, "\"\(character)\" is not a valid binary digit", at: position)
+                }
+                digits.unicodeScalars.append(character)
+            }
+        }
+        try advance()
+        return Expression(.literal(.bits(digits)), at: position)
     }
 
     @inline(never)
@@ -94,7 +121,7 @@ extension Parser {
     }
 
     @inline(never)
-    private mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
+    mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
         var subscripts: [Subscript] = []
         while try acceptKind(.leftBracket) {
             var lower: Expression?

@@ -49,9 +49,13 @@ extension SyntaxPrinter {
         }
         for constraint in column.constraints {
             text += " "
-            printConstraintName(constraint.name)
-            print(constraint.kind)
+            print(constraint)
         }
+    }
+
+    mutating func print(_ constraint: ColumnConstraint) {
+        printConstraintName(constraint.name)
+        print(constraint.kind)
     }
 
     private mutating func printConstraintName(_ name: Identifier?) {

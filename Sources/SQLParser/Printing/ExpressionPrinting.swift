@@ -97,6 +97,7 @@ extension SyntaxPrinter {
         case .integer(let value): text += String(value)
         case .decimal(let number): text += number
         case .string(let value): text += SyntaxPrinter.stringLiteral(value)
+        case .bits(let digits): text += "B'\(digits)'"
         }
     }
 
@@ -284,6 +285,10 @@ extension SyntaxPrinter {
             print(base)
             text += ")"
         }
+        print(subscripts)
+    }
+
+    mutating func print(_ subscripts: [Subscript]) {
         for element in subscripts {
             text += "["
             switch element {

@@ -26,6 +26,7 @@ extension SyntaxPrinter {
         case .createSchema(let create): print(create)
         case .createIndex(let create): print(create)
         case .createSequence(let create): print(create)
+        case .defineType(let statement): print(statement)
         case .alterSequence(let alter): print(alter)
         case .refresh(let refresh): print(refresh)
         case .drop(let drop):
@@ -122,6 +123,12 @@ extension SyntaxPrinter {
             if assignment.isRow { printer.text += "(" }
             printer.print(assignment.columns)
             if assignment.isRow { printer.text += ")" }
+            for step in assignment.steps {
+                switch step {
+                case .subscripts(let subscripts): printer.print(subscripts)
+                case .field(let name): printer.text += "." + SyntaxPrinter.identifier(name.text)
+                }
+            }
             printer.text += " = "
             printer.print(assignment.value)
         }

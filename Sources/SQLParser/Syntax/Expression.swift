@@ -86,6 +86,8 @@ package enum Literal: Hashable, Sendable {
     case decimal(String)
     /// The content of '…', E'…', U&'…' or $$…$$ with escapes resolved; its type is still unknown.
     case string(String)
+    /// The binary digits of B'…' or X'…'.
+    case bits(String)
 }
 
 package enum TruthValue: String, Hashable, Sendable { case `true`, `false`, unknown }

@@ -28,6 +28,7 @@ package indirect enum Statement: Hashable, Sendable {
     case createSequence(CreateSequence)
     case alterSequence(AlterSequence)
     case refresh(Refresh)
+    case defineType(TypeStatement)
     case drop(Drop)
     case alterTable(AlterTable)
     case comment(Comment)
@@ -123,7 +124,14 @@ package struct OnConflict: Hashable, Sendable {
 
 /// `column = value` or `(a, b) = row`.
 package struct Assignment: Hashable, Sendable {
+    /// Behind a column's name: the element or field of it that is assigned.
+    package enum Step: Hashable, Sendable {
+        case subscripts([Subscript])
+        case field(Identifier)
+    }
     package let columns: [Identifier]
+    /// Only for a single column.
+    package var steps: [Step] = []
     /// True for the form with parentheses; the value is then a row or a scalar query of as many columns.
     package let isRow: Bool
     package let value: Expression

@@ -80,6 +80,17 @@ struct TypeTag {
             tag = 33
             precision = kind.rawValue
         case .indexVector(let element): tag = element == .oid ? 35 : 34
+        case .bit(let length):
+            tag = 41
+            self.length = length.map { Int32(clamping: $0) } ?? -1
+        case .varbit(let length):
+            tag = 42
+            self.length = length.map { Int32(clamping: $0) } ?? -1
+        case .range(let kind):
+            tag = 44
+            precision = kind.rawValue
+        // The labels are for the reader to know.
+        case .enumeration: tag = 43
         case .array: throw .internalError("an array within an array type was not unwrapped")
         }
     }
@@ -152,6 +163,12 @@ struct TypeTag {
             return .registered(kind)
         case 34: return .indexVector(.int16)
         case 35: return .indexVector(.oid)
+        case 41: return .bit(length: length < 0 ? nil : Int(length))
+        case 42: return .varbit(length: length < 0 ? nil : Int(length))
+        case 43: return .enumeration(.unnamed)
+        case 44:
+            guard let kind = RangeKind(rawValue: precision) else { throw .corrupt("an unknown type") }
+            return .range(kind)
         default: throw .corrupt("an unknown type")
         }
     }

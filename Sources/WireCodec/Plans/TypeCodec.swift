@@ -59,6 +59,23 @@ extension ByteWriter {
         case .indexVector(let element):
             byte(34)
             try nested { (writer) throws(QueryError) in try writer.type(element) }
+        case .bit(let length):
+            byte(41)
+            try optional(length) { (writer, length) throws(QueryError) in writer.int(length) }
+        case .varbit(let length):
+            byte(42)
+            try optional(length) { (writer, length) throws(QueryError) in writer.int(length) }
+        case .range(let kind):
+            byte(44)
+            byte(kind.rawValue)
+        case .enumeration(let type):
+            byte(43)
+            signed(type.identifier)
+            string(type.name)
+            try list(type.labels) { (writer, label) throws(QueryError) in
+                writer.signed(label.key)
+                writer.string(label.text)
+            }
         }
     }
 
@@ -149,6 +166,18 @@ extension ByteReader {
         case 33:
             guard let kind = RegisteredKind(rawValue: try byte()) else { throw .corrupt("an unknown type") }
             return .registered(kind)
+        case 41: return .bit(length: try optional { (reader) throws(QueryError) in try reader.textLength() })
+        case 42: return .varbit(length: try optional { (reader) throws(QueryError) in try reader.textLength() })
+        case 43:
+            return .enumeration(
+                EnumeratedType(
+                    identifier: try signed(), name: try string(),
+                    labels: try list { (reader) throws(QueryError) in
+                        EnumeratedType.Label(key: try reader.signed(), text: try reader.string())
+                    }))
+        case 44:
+            guard let kind = RangeKind(rawValue: try byte()) else { throw .corrupt("an unknown type") }
+            return .range(kind)
         case 34: return .indexVector(try nested { (reader) throws(QueryError) in try reader.type() })
         default: throw .corrupt("an unknown type")
         }

@@ -85,8 +85,9 @@ extension PlanBuilder {
     }
 
     func build(_ node: LogicalLimit, _ plan: LogicalPlan, required: ColumnSet) throws -> Relation {
-        let limit = try constant(node.count)
         let offset = try constant(node.offset) ?? 0
+        // A count beyond all rows that there can be is none.
+        let limit = try constant(node.count).flatMap { $0 > Int.max - offset ? nil : $0 }
         if limit == nil, offset == 0 { return try build(node.input, required: required) }
         // A projection between the limit and its sort is done for the rows that are left.
         if case .project(var project) = node.input, !node.withTies || project.input.isSort {
@@ -148,7 +149,7 @@ extension PlanBuilder {
             let bound = try bind(sorted, complete.columns)
             let enough = count.map { $0 + offset }
             let local = SortNode(keys: bound, limit: enough, offset: 0, withTies: withTies, input: complete.node)
-            let perTask = min(all, enough.map { Double($0 * options.workerCount) } ?? .infinity)
+            let perTask = min(all, enough.map { Double($0) * Double(options.workerCount) } ?? .infinity)
             input = exchange(
                 wrap(complete, .sort(local), rowCount: perTask), .single, to: .single(.worker),
                 mergeKeys: count == nil && offset == 0 ? bound : [])

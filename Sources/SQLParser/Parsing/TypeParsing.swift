@@ -29,16 +29,6 @@ extension Parser {
         return dimensions
     }
 
-    /// Whether the token in hand is a keyword that begins a type of the SQL standard.
-    var atStandardType: Bool {
-        switch token.keyword {
-        case .bigint, .bit, .boolean, .char, .character, .dec, .decimal, .float, .int, .integer, .interval, .national,
-            .nchar, .numeric, .real, .smallint, .time, .timestamp, .varchar:
-            return true
-        default: return false
-        }
-    }
-
     /// A type without array brackets.
     @inline(never)
     mutating func parseSimpleTypeName() throws(ParseFailure) -> TypeName {

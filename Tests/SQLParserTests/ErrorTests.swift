@@ -36,7 +36,8 @@ struct ErrorTests {
         arguments: [
             "CREATE FUNCTION f() RETURNS int AS 'x'", "DROP FUNCTION f", "VACUUM t",
             "GRANT x TO y",
-            "REVOKE x FROM y", "WITH x AS (MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE) SELECT 1", "DO 'x'", "CALL f()",
+            "REVOKE x FROM y", "WITH x AS (MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE) SELECT 1", "DO 'x'",
+            "CALL f()",
             "REINDEX TABLE t",
             "CLUSTER t", "CHECKPOINT", "LOAD 'x'",
             "SELECT B'101'", "SELECT X'1F'", "SELECT xmlparse(document 'x')", "SELECT a IS DOCUMENT",

@@ -13,7 +13,7 @@ enum SendFunctions {
         integers(registry, "int2send", .int16, Int16.self, text("int2send(258::int2)", "\\x0102"))
         integers(registry, "int4send", .int32, Int32.self, text("int4send(258)", "\\x00000102"))
         integers(registry, "int8send", .int64, Int64.self, text("int8send(258)", "\\x0000000000000102"))
-        registry.scalar("float4send", [.float32], .bytea, text("float4send(1)", "\\x3f800000")) {
+        registry.scalar("float4send", [.float32], .bytea, text("float4send(1::real)", "\\x3f800000")) {
             arguments, type, count, _ in
             let values = ValueColumn<Float>(arguments[0])
             return try bytes(arguments, type, count) { values[$0].bitPattern }

@@ -110,7 +110,7 @@ package final class CardinalityEstimator {
         let statistics = snapshot.tables[node.table]
         let rowCount = statistics?.rowCount ?? Self.unknownRowCount
         originCount += 1
-        let facts = node.predicates.isEmpty ? nil : snapshot.samples?.facts(node)
+        let sampled = node.predicates.isEmpty ? nil : snapshot.samples?.facts(node)
         var isNew = ColumnSet()
         for (column, ordinal) in zip(node.columns, node.ordinals) where self[column.id] == nil {
             let known = statistics.flatMap { ordinal < $0.columns.count ? $0.columns[ordinal] : nil }
@@ -127,8 +127,12 @@ package final class CardinalityEstimator {
             isNew.insert(column.id)
         }
         let guess = selectivity(.conjunction(node.predicates), rowCount: rowCount)
-        let visible = rowCount * (facts?.selectivity(guess: guess) ?? guess)
-        restrict(node, to: visible, facts: facts, columns: isNew)
+        var share = guess
+        if let (facts, unasked) = sampled {
+            share = facts.selectivity(guess: guess) * selectivity(.conjunction(unasked), rowCount: rowCount)
+        }
+        let visible = rowCount * share
+        restrict(node, to: visible, facts: sampled?.facts, columns: isNew)
         return visible
     }
 

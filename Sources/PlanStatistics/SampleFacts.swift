@@ -51,8 +51,8 @@ package final class PlanSamples: Sendable {
         self.predicates = predicates
     }
 
-    /// The facts about a scan; `nil` without a sample of the columns that its predicates read.
-    func facts(_ scan: LogicalScan) -> SampleFacts? {
+    /// The facts about a scan, and the predicates that read columns outside the sample; `nil` if all do.
+    func facts(_ scan: LogicalScan) -> (facts: SampleFacts, unasked: [Expression])? {
         guard let sample = samples[scan.table] else { return nil }
         var positions: [ColumnID: Expression] = [:]
         var available = ColumnSet()
@@ -61,14 +61,19 @@ package final class PlanSamples: Sendable {
             positions[column.id] = .input(position, column.type)
             available.insert(column.id)
         }
-        let usable = scan.predicates.filter { !$0.canFail && !$0.isVolatile && $0.columnSet.isSubset(of: available) }
-        guard usable.count == scan.predicates.count else { return nil }
+        var usable: [Expression] = []
+        var unasked: [Expression] = []
+        for predicate in scan.predicates {
+            let isUsable = !predicate.canFail && !predicate.isVolatile && predicate.columnSet.isSubset(of: available)
+            if isUsable { usable.append(predicate) } else { unasked.append(predicate) }
+        }
+        guard !usable.isEmpty else { return nil }
         let question = Question(table: scan.table, predicates: usable.map { $0.substituting(positions) })
-        if let facts = known.withLock({ $0[question] }) { return facts }
+        if let facts = known.withLock({ $0[question] }) { return (facts, unasked) }
         // A predicate that cannot be evaluated here is estimated as without a sample.
         guard let facts = try? makeFacts(sample, .conjunction(question.predicates)) else { return nil }
         known.withLock { $0[question] = facts }
-        return facts
+        return (facts, unasked)
     }
 
     /// Different values of a column of the whole table, as far as the sample tells.

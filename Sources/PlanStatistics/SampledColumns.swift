@@ -8,8 +8,8 @@ struct SampledColumns {
     /// What a column is computed from, where that is another column.
     private var sources: [ColumnID: [ColumnID]] = [:]
     private var asked: [ColumnID] = []
-    /// Columns that conditions compare with anything but a column of their own kind: these choose rows.
-    private var restricting: [ColumnID] = []
+    /// Columns of each condition that is more than an equality of two columns.
+    private var conditions: [[ColumnID]] = []
 
     init(_ plan: LogicalPlan) { visit(plan) }
 
@@ -28,10 +28,18 @@ struct SampledColumns {
         return found
     }
 
-    /// Tables of which predicates choose rows.
-    func restrictedTables() -> Set<TableName> {
-        let found = traced(restricting)
-        return Set(scans.filter { !found.isDisjoint(with: ColumnSet($0.columns)) }.map(\.table))
+    /// Ordinals of the columns that predicates over a single scan read, by table: these choose rows.
+    func predicateOrdinals() -> [TableName: Set<Int>] {
+        var result: [TableName: Set<Int>] = [:]
+        for condition in conditions {
+            let found = traced(condition)
+            let read = scans.filter { !found.isDisjoint(with: ColumnSet($0.columns)) }
+            guard read.count == 1 else { continue }
+            for (column, ordinal) in zip(read[0].columns, read[0].ordinals) where found.contains(column.id) {
+                result[read[0].table, default: []].insert(ordinal)
+            }
+        }
+        return result
     }
 
     /// Ordinals by table.
@@ -52,7 +60,7 @@ struct SampledColumns {
         ask(condition)
         for conjunct in condition.conjuncts {
             if let (a, b, _) = conjunct.asEquality, a.asColumn != nil, b.asColumn != nil { continue }
-            restricting += conjunct.columnSet
+            conditions.append(Array(conjunct.columnSet))
         }
     }
 

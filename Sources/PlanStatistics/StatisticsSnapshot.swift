@@ -33,18 +33,23 @@ package struct StatisticsSnapshot: Sendable {
         var snapshot = StatisticsSnapshot()
         let sampled = SampledColumns(plan)
         let ordinals = predicates == nil || !sampled.isWorthwhile ? [:] : sampled.ordinals()
-        let restricted = ordinals.isEmpty ? [] : sampled.restrictedTables()
+        let predicateOrdinals = ordinals.isEmpty ? [:] : sampled.predicateOrdinals()
         var samples: [TableName: TableSample] = [:]
         for name in names {
             let table = try await catalog.table(name)
             let statistics = catalog.completing(try await table.statistics(), of: name)
             snapshot.tables[name] = statistics
             if catalog.backend(name.catalog)?.isCoordinatorOnly == true { snapshot.coordinatorOnly.insert(name) }
-            // Where predicates choose no rows, statistics say all there is, if there are any.
-            if let wanted = ordinals[name],
-                restricted.contains(name) || wanted.contains(where: { statistics.distinctCount(ofOrdinal: $0) == nil })
-            {
-                samples[name] = await catalog.samples.sample(of: name, table, ordinals: wanted)
+            if var wanted = ordinals[name] {
+                // Where predicates choose no rows, statistics say all there is, if there are any. Of a large table keys
+                // tell nothing beyond their statistics.
+                let unknown = wanted.filter { statistics.distinctCount(ofOrdinal: $0) == nil }
+                let chosen = predicateOrdinals[name] ?? []
+                let isLarge = (statistics.rowCount ?? 0) > TableSample.wholeRowCountMax
+                if chosen.isEmpty || isLarge { wanted = chosen.union(unknown) }
+                if !wanted.isEmpty {
+                    samples[name] = await catalog.samples.sample(of: name, table, ordinals: wanted)
+                }
             }
         }
         if let predicates, !samples.isEmpty { snapshot.samples = PlanSamples(samples, predicates: predicates) }

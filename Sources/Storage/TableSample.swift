@@ -20,7 +20,7 @@ package final class TableSample: Sendable {
     private let distinctCounts = Mutex<[Int: Int]>([:])
 
     /// Tables of up to so many rows are taken whole: dimensions, as a rule.
-    static let wholeRowCountMax = 100_000.0
+    package static let wholeRowCountMax = 100_000.0
     /// Places of a larger table that rows are taken from, a batch at each.
     private static let placeCount = 8
 
@@ -48,6 +48,15 @@ package final class TableSample: Sendable {
         for piece in pieces { counter.add(piece[position]) }
         distinctCounts.withLock { $0[position] = counter.distinctCount }
         return counter.distinctCount
+    }
+
+    /// The sample with another one's columns of the same rows.
+    fileprivate func adding(_ other: TableSample) -> TableSample? {
+        guard pieceRowCounts == other.pieceRowCounts else { return nil }
+        let order = (ordinals + other.ordinals).enumerated().sorted { $0.element < $1.element }
+        let all = zip(pieces, other.pieces).map { own, added in order.map { (own + added)[$0.offset] } }
+        return TableSample(
+            ordinals: order.map(\.element), pieces: all, pieceRowCounts: pieceRowCounts, isWhole: isWhole)
     }
 
     /// Reads the sample; `nil` where a table cannot be sampled. Blocks for the time that a few pages take to read.
@@ -136,8 +145,10 @@ package final class TableSamples: Sendable {
         let known = entries.withLock { $0[name] }
         let isCurrent = known.map { $0.table === table } ?? false
         if isCurrent, let sample = known?.sample, ordinals.isSubset(of: sample.ordinals) { return sample }
-        let wanted = isCurrent ? ordinals.union(known?.sample.ordinals ?? []) : ordinals
-        guard let sample = await TableSample.read(table, ordinals: wanted.sorted()) else { return nil }
+        let before = isCurrent ? known?.sample : nil
+        let missing = ordinals.subtracting(before?.ordinals ?? [])
+        guard let read = await TableSample.read(table, ordinals: missing.sorted()) else { return nil }
+        let sample = before.flatMap { $0.adding(read) } ?? read
         entries.withLock { entries in
             entries = entries.filter { $0.value.table != nil }
             let total = entries.values.reduce(sample.byteCount) { $0 + $1.sample.byteCount }

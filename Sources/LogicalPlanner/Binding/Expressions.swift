@@ -160,15 +160,18 @@ extension StatementBinder {
     private func bindNullIf(
         _ left: SyntaxExpression, _ right: SyntaxExpression, _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
-        let first = try operand(left, scope)
+        var first = try operand(left, scope)
         let second = try operand(right, scope)
+        if let promoted = Self.promoted(first.type, comparedWith: second.type) {
+            first.expression = try convert(first.expression, to: promoted, at: left.position)
+        }
         if !registry.scalarOverloads("nullif").isEmpty {
             let (a, b) = try align(first, second, comparison: "=", at: position)
             let call = try callScalar(
                 "nullif",
                 [Operand(expression: a, position: left.position), Operand(expression: b, position: right.position)],
                 at: position)
-            // The result has the first operand's type, whatever it was compared as.
+            // The result has the type that the first operand has on the left of "=".
             let type = first.type == .unknown ? call.type : first.type
             return try convert(call, to: type, at: position)
         }
@@ -178,6 +181,16 @@ extension StatementBinder {
         return fold(
             .conditional(
                 [ConditionalBranch(condition: test, result: .null(value.type))], otherwise: value, type: value.type))
+    }
+
+    /// What a number becomes on the left of "=" if the right side has a wider kind of number; `nil` if it stays.
+    private static func promoted(_ left: DataType, comparedWith right: DataType) -> DataType? {
+        switch (left, right) {
+        case (.decimal, .float32), (.decimal, .float64), (.numeric, .float32), (.numeric, .float64): .float64
+        case (_, .float32) where left.isInteger, (_, .float64) where left.isInteger: .float64
+        case (_, .decimal) where left.isInteger, (_, .numeric) where left.isInteger: .numeric
+        default: nil
+        }
     }
 
     private func bindExtreme(

@@ -328,19 +328,13 @@ struct IntervalSum: AggregateLogic {
     func finish(_ state: UnsafePointer<IntervalSumState>, to result: Vector, row: Int) throws {
         let sum = state.pointee
         if sum.count == 0 { return result.setNull(row) }
-        let divisor = isAverage ? Double(sum.count) : 1
-        let months = Double(sum.months) / divisor
-        let wholeMonths = months.rounded(.towardZero)
-        let days = Double(sum.days) / divisor + (months - wholeMonths) * 30
-        let wholeDays = days.rounded(.towardZero)
-        let rest = (days - wholeDays) * 86_400_000_000
-        let microseconds = isAverage ? (Double(sum.microseconds) / divisor + rest).rounded() : Double(sum.microseconds)
-        guard let m = Int32(exactly: wholeMonths), let d = Int32(exactly: wholeDays),
-            let u = Int64(exactly: microseconds)
-        else {
+        guard let months = Int32(exactly: sum.months), let days = Int32(exactly: sum.days) else {
             throw DateArithmetic.outOfRange("interval")
         }
-        result.values(IntervalValue.self)[row] = IntervalValue(
-            months: m, days: d, microseconds: isAverage ? u : sum.microseconds)
+        let total = IntervalValue(months: months, days: days, microseconds: sum.microseconds)
+        guard let value = isAverage ? DateArithmetic.quotient(total, Double(sum.count)) : total else {
+            throw DateArithmetic.outOfRange("interval")
+        }
+        result.values(IntervalValue.self)[row] = value
     }
 }

@@ -230,6 +230,13 @@ enum DateArithmetic {
         return failed == 0 ? result : nil
     }
 
+    /// A fraction of an interval; `nil` if it is out of range.
+    static func quotient(_ interval: IntervalValue, _ divisor: Double) -> IntervalValue? {
+        var failed: UInt8 = 0
+        let result = multiplied(interval, 1 / divisor, divisor: divisor, &failed)
+        return failed == 0 ? result : nil
+    }
+
     private static func sum(_ a: IntervalValue, _ b: IntervalValue, _ failed: inout UInt8) -> IntervalValue {
         let (months, overflow1) = a.months.addingReportingOverflow(b.months)
         let (days, overflow2) = a.days.addingReportingOverflow(b.days)

@@ -39,7 +39,8 @@ enum PrivilegeFunctions {
                         CatalogFunctions.documentation(
                             "Whether a user has a privilege on an object: always, if both exist.")
                     ) { arguments, context in
-                        try check(family, Array(arguments.suffix(2)), context)
+                        if arguments.count > 2 { try checkRole(arguments[0], context) }
+                        return try check(family, Array(arguments.suffix(2)), context)
                     }
                 }
             }
@@ -50,6 +51,7 @@ enum PrivilegeFunctions {
                     registry, "has_column_privilege", (user.map { [$0] } ?? []) + [object, .text, .text], .boolean,
                     CatalogFunctions.documentation("Whether a user has a privilege on a column: always, if both exist.")
                 ) { arguments, context in
+                    if arguments.count > 3 { try checkRole(arguments[0], context) }
                     let last = Array(arguments.suffix(3))
                     let family = Family(
                         name: "has_column_privilege", kind: .relation,
@@ -80,6 +82,11 @@ enum PrivilegeFunctions {
             throw ObjectNameText.missing(written, kind)
         }
         return found
+    }
+
+    /// A role that nobody has made has no answer: error 42704.
+    private static func checkRole(_ value: ScalarValue, _ context: EvaluationContext) throws {
+        if let name = value.text, name != "public" { _ = try identifier(value, .role, context.facts()) }
     }
 
     private static func check(_ family: Family, _ arguments: [ScalarValue], _ context: EvaluationContext) throws

@@ -188,7 +188,7 @@ extension StatementBinder {
         switch (left, right) {
         case (.decimal, .float32), (.decimal, .float64), (.numeric, .float32), (.numeric, .float64): .float64
         case (_, .float32) where left.isInteger, (_, .float64) where left.isInteger: .float64
-        case (_, .decimal) where left.isInteger, (_, .numeric) where left.isInteger: .numeric
+        case (_, .decimal) where left.isInteger, (_, .numeric) where left.isInteger: .numeric(nil)
         default: nil
         }
     }

@@ -52,7 +52,7 @@ struct JSONArrayMembers {
     mutating func gather(_ source: JSONTextValue, _ settings: TextSettings, level: Int = 0) throws {
         if level > ArrayShape.dimensionCountMax { throw mismatch }
         var members: [JSONTextValue] = []
-        try source.forEachElement { member in
+        source.forEachElement { member in
             members.append(member)
             return true
         }

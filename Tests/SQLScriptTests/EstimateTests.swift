@@ -29,7 +29,6 @@ struct EstimateTests {
         await writer.shutdown()
         let engine = try await TestEngine.start(dataDirectory: directory.path)
         let connection = engine.makeConnection()
-        _ = try await connection.run("SET search_path = data.public")
         var errors: [Double] = []
         for number in 1...22 {
             let name = number < 10 ? "q0\(number)" : "q\(number)"

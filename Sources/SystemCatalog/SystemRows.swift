@@ -63,7 +63,8 @@ enum SystemRows {
                 "relpersistence": text("p"),
                 "relkind": text(entry.kind), "relnatts": number(entry.columns.count),
                 "relhasindex": .boolean(indexed.contains(entry.name)),
-                "relhasrules": .boolean(entry.kind == "v" || entry.kind == "m"), "relispopulated": .boolean(entry.isPopulated),
+                "relhasrules": .boolean(entry.kind == "v" || entry.kind == "m"),
+                "relispopulated": .boolean(entry.isPopulated),
                 "relreplident": text(isTable ? "d" : "n"),
                 // Clients that split tables by pages must not try it here: rows have no place to go by.
                 "relpages": number(0),

@@ -214,7 +214,7 @@ extension StatementBinder {
     /// A literal or parameter without type as an operand beside a value of `type`.
     private func adapt(_ operand: Operand, to type: DataType) throws -> Expression {
         switch (operand.expression, type) {
-        case (.literal(let value, _), _) where type.isString && value != .null:
+        case (.literal(let value, _), _) where type.isString && type != .name && value != .null:
             // The other side's length says nothing about this value.
             if case .char = type, let text = value.text {
                 return .literal(.string(String(text.reversed().drop { $0 == " " }.reversed())), type)

@@ -118,12 +118,12 @@ enum DateWriter {
                     hint: "Intervals are not tied to specific calendar dates.")
             }
         }
-        func year(_ value: Int, _ digits: Int) {
+        func year(_ value: Int, _ digits: Int, sign: Int? = nil) {
             let shown = parts.shown(value)
             switch digits {
-            case 4: number(shown, 4)
-            case 3: number(shown % 1000, 3, sign: shown)
-            case 2: number(shown % 100, 2, sign: shown)
+            case 4: number(shown, 4, sign: sign ?? shown)
+            case 3: number(shown % 1000, 3, sign: sign ?? shown)
+            case 2: number(shown % 100, 2, sign: sign ?? shown)
             default: append(shown % 10, 1, &output)
             }
         }
@@ -219,7 +219,9 @@ enum DateWriter {
             output.append(0x2C)
             append(shown - shown / 1000 * 1000, 3, &output)
         case .year(let digits): year(parts.year, digits)
-        case .isoYear(let digits): year(CivilCalendar.isoWeek(parts.dayNumber).year, digits)
+        case .isoYear(let digits):
+            // The ISO year of an interval has room for a sign if the interval's own year has one.
+            year(CivilCalendar.isoWeek(parts.dayNumber).year, digits, sign: parts.isInterval ? parts.year : nil)
         case .weekOfMonth: append((parts.day - 1) / 7 + 1, 1, &output)
         case .julian: append(parts.julian, 1, &output)
         case .exact: return false

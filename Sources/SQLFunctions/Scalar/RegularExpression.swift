@@ -343,41 +343,12 @@ enum RegexFunctions {
                 let patterns = ViewColumn(arguments[0])
                 return try Kernel.text(arguments, type, count) { row, output in
                     let escape = hasEscape ? ViewColumn(arguments[1]).string(row) : "\\"
-                    output.append(contentsOf: similar(patterns.string(row), escape: escape.first).utf8)
+                    output.append(
+                        contentsOf: try SimilarSubstring.expression(patterns.string(row), escape: escape).utf8)
                     return true
                 }
             }
         }
-    }
-
-    /// SQL's SIMILAR TO as a regular expression over the whole text.
-    private static func similar(_ pattern: String, escape: Character?) -> String {
-        var result = "^(?:"
-        var isEscaped = false
-        var inBracket = false
-        for character in pattern {
-            if isEscaped {
-                result += "\\" + String(character)
-                isEscaped = false
-            } else if let escape, character == escape {
-                isEscaped = true
-            } else if inBracket {
-                if character == "]" { inBracket = false }
-                result += character == "\\" ? "\\\\" : String(character)
-            } else {
-                switch character {
-                case "%": result += ".*"
-                case "_": result += "."
-                case "(": result += "(?:"
-                case "[":
-                    inBracket = true
-                    result += "["
-                case ".", "^", "$", "\\": result += "\\" + String(character)
-                default: result.append(character)
-                }
-            }
-        }
-        return result + ")$"
     }
 
     private static func matching(_ arguments: [Vector], _ count: Int, flags: String, isNegated: Bool) throws -> Vector {

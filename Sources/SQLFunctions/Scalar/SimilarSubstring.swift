@@ -28,10 +28,10 @@ enum SimilarSubstring {
 
     /// The pattern as a regular expression whose first group is the wanted part. The part in front takes as little, the
     /// middle as much as it can.
-    private static func expression(_ pattern: String, escape: String) throws -> String {
+    static func expression(_ pattern: String, escape: String) throws -> String {
         guard escape.unicodeScalars.count <= 1 else {
             throw QueryError(
-                SQLState("22019"), "invalid escape string", hint: "Escape string must be empty or one character.")
+                SQLState("22025"), "invalid escape string", hint: "Escape string must be empty or one character.")
         }
         let mark = escape.unicodeScalars.first
         var parts = [""]

@@ -120,7 +120,7 @@ extension StatementBinder {
             if case .defaultValue = syntax.kind { continue }
             try refuseGiven(overriding, column, at: syntax.position)
             if case .identity = column.source, overriding == "user" { continue }
-            values[ordinal] = try assigned(operand(syntax, scope), to: column.field)
+            values[ordinal] = try assigned(operand(syntax, scope), to: column)
         }
         return try target.definition.columns.enumerated().map { try values[$0.offset] ?? defaultValue($0.element) }
     }

@@ -179,6 +179,28 @@ struct SpillTests {
         await engine.shutdown()
     }
 
+    @Test("a join that one key fills, and a window of one partition, are error 53200; nothing is left")
+    func indivisible() async throws {
+        let directory = try Self.directory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let engine = try await TestEngine.start(memoryByteLimit: Self.memoryByteLimit, spillDirectory: directory)
+        let queries = [
+            """
+            SELECT a.*, b.* FROM tpch.tiny.lineitem AS a
+            FULL JOIN tpch.tiny.lineitem AS b ON a.l_orderkey * 0 = b.l_orderkey * 0
+            """,
+            "SELECT *, lag(l_comment) OVER (ORDER BY l_orderkey, l_linenumber) FROM tpch.tiny.lineitem",
+        ]
+        for query in queries {
+            await #expect { _ = try await engine.query(query) } throws: {
+                ($0 as? QueryError)?.state == .outOfMemory
+            }
+        }
+        #expect(try await engine.query("SELECT count(*) FROM tpch.tiny.lineitem") == [["60175"]])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+        await engine.shutdown()
+    }
+
     @Test("a place that is not there is a typed error")
     func missingDirectory() async throws {
         let engine = try await TestEngine.start(

@@ -186,6 +186,8 @@ private final class AggregateSink: PushOperator {
                 try spill()
             }
         }
+        // What is left goes the same way: the memory is for reading the partitions again.
+        if spilled.contains(where: { $0 != nil }) { try spill() }
         for groups in spilled { counters.metrics.spilledBytes += try groups?.seal() ?? 0 }
         factory.add(sets, spilled: spilled, reservation: reservation)
     }

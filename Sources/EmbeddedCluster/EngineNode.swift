@@ -218,7 +218,8 @@ private struct LocalWorkers {
             let (transportName, endpoint) = try await serve(worker)
             let handle = WorkerHandle(
                 id: worker.id, incarnation: Incarnation(1), exchange: endpoint, exchangeTransport: transportName,
-                connection: LocalWorkerConnection(worker))
+                connection: LocalWorkerConnection(worker),
+                local: LocalTasks(start: worker.startTask, release: worker.releaseTasks))
             if index == 0 {
                 coordinatorWorker = worker
                 directory.setCoordinatorWorker(handle)

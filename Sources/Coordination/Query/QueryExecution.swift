@@ -66,15 +66,34 @@ package final class QueryExecution: Sendable {
         return stream
     }
 
-    /// Starts all tasks.
-    func start() {
-        let listener = directory.addLossListener { [weak self] worker in self?.feed(.workerLost(worker)) }
-        state.withLock { $0.lossListener = listener }
-        for handle in workers.values {
-            inBackground { [weak self] in await self?.followStatuses(handle) }
+    /// Starts all tasks. Those of this process run when it returns.
+    func start() async {
+        let remote = workers.values.filter { $0.local == nil }
+        if !remote.isEmpty {
+            let listener = directory.addLossListener { [weak self] worker in self?.feed(.workerLost(worker)) }
+            state.withLock { $0.lossListener = listener }
         }
-        feed(.start)
-        armTimer()
+        for handle in remote { inBackground { [weak self] in await self?.followStatuses(handle) } }
+        for directive in state.withLock({ $0.scheduler.handle(.start, now: now) }) {
+            if case .startTask(let assignment) = directive, let local = workers[assignment.worker]?.local {
+                await startTask(assignment, on: local)
+            } else {
+                carryOut(directive)
+            }
+        }
+        if !remote.isEmpty { armTimer() }
+    }
+
+    private func startTask(_ assignment: TaskAssignment, on local: LocalTasks) async {
+        guard let descriptor = descriptors[assignment.attempt] else {
+            return feed(.refused(assignment.attempt, .internalError("a task has no descriptor")))
+        }
+        do {
+            try await local.start(descriptor) { [weak self] status in self?.feed(.status(status)) }
+            feed(.accepted(assignment.attempt))
+        } catch {
+            feed(.refused(assignment.attempt, QueryError.wrapping(error)))
+        }
     }
 
     /// Takes in the states of the tasks on one worker. A connection that breaks while the worker lives is opened again: the
@@ -161,6 +180,7 @@ package final class QueryExecution: Sendable {
         switch directive {
         case .startTask(let assignment): startTask(assignment)
         case .cancelTasks(let worker, let attempts):
+            if let local = workers[worker]?.local { return local.release(attempts) }
             guard let connection = workers[worker]?.connection else { return }
             // Not in the background list: it must go out although the query is over.
             Task { [logger] in

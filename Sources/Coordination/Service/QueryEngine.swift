@@ -136,7 +136,7 @@ package final class QueryEngine: Sendable {
                 collectMetrics?(metrics)
             }
             queries.attach(execution)
-            execution.start()
+            await execution.start()
             return execution
         } catch {
             let wrapped = QueryError.wrapping(error)

@@ -10,6 +10,7 @@ import Diagnostics
 import Logging
 import Synchronization
 import Transport
+import WireCodec
 
 /// A worker that tasks can be given to.
 package struct WorkerHandle: Sendable {
@@ -19,16 +20,35 @@ package struct WorkerHandle: Sendable {
     package var exchange: Endpoint
     package var exchangeTransport: String
     package var connection: any WorkerConnection
+    /// Set for a worker of this process, which is called instead of written to.
+    package var local: LocalTasks?
 
     package init(
         id: WorkerID, incarnation: Incarnation, exchange: Endpoint, exchangeTransport: String,
-        connection: any WorkerConnection
+        connection: any WorkerConnection, local: LocalTasks? = nil
     ) {
         self.id = id
         self.incarnation = incarnation
         self.exchange = exchange
         self.exchangeTransport = exchangeTransport
         self.connection = connection
+        self.local = local
+    }
+}
+
+/// The tasks of a worker in this process: handed over as they are, without messages, threads or time-outs in between.
+package struct LocalTasks: Sendable {
+    /// Returns when the task runs; `onEnd` is called once, with its last state, from any thread. Throws its refusal.
+    package var start: @Sendable (TaskDescriptor, _ onEnd: @escaping @Sendable (TaskStatus) -> Void) async throws -> Void
+    /// Stops the attempts and forgets their output.
+    package var release: @Sendable ([TaskAttemptID]) -> Void
+
+    package init(
+        start: @escaping @Sendable (TaskDescriptor, @escaping @Sendable (TaskStatus) -> Void) async throws -> Void,
+        release: @escaping @Sendable ([TaskAttemptID]) -> Void
+    ) {
+        self.start = start
+        self.release = release
     }
 }
 

@@ -268,8 +268,9 @@ package final class TaskExecution: @unchecked Sendable {
             output.fail(error)
             completion?(.failure(error))
         } else {
-            output.finish()
+            // The end of the rows says that the task is over: whoever reads it may count on the completion.
             completion?(.success(result))
+            output.finish()
         }
     }
 

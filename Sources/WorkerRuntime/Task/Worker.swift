@@ -37,6 +37,8 @@ package final class Worker: WorkerService, Sendable {
         var status: TaskStatus
         var buffer: OutputBuffer
         var isReleased = false
+        /// For a task that was started by this process: who is told of its end.
+        var onEnd: (@Sendable (TaskStatus) -> Void)?
     }
 
     private struct State {
@@ -84,13 +86,19 @@ package final class Worker: WorkerService, Sendable {
         guard descriptor.attempt == attempt else {
             throw QueryError(.protocolViolation, "the descriptor is for another task")
         }
+        try await startTask(descriptor)
+    }
+
+    /// As `startTask(_:descriptor:)`, for the worker's own process: `onEnd` is told of the task's last state.
+    package func startTask(_ descriptor: TaskDescriptor, onEnd: (@Sendable (TaskStatus) -> Void)? = nil) async throws {
+        let attempt = descriptor.attempt
         // Readers of a shared stage take its rows at different times: what one of them has not asked for yet must not stop
         // the producer, or the readers would wait for each other.
         let isShared = descriptor.stage.output == .copies
         let buffer = OutputBuffer(
             partitionCount: descriptor.outputPartitionCount,
             byteLimit: isShared ? .max : options.outputBufferByteLimit, memory: isShared ? memory : nil)
-        guard try admit(attempt, buffer: buffer) else { return }
+        guard try admit(attempt, buffer: buffer, onEnd: onEnd) else { return }
         outputs.add(buffer, for: attempt)
         do {
             let environment = try await makeEnvironment(descriptor)
@@ -115,7 +123,9 @@ package final class Worker: WorkerService, Sendable {
     private static let cancelled = QueryError(.queryCanceled, "canceling statement due to user request")
 
     /// Notes a new attempt. `false`: it is known already, nothing is to do (a repeated request).
-    private func admit(_ attempt: TaskAttemptID, buffer: OutputBuffer) throws -> Bool {
+    private func admit(
+        _ attempt: TaskAttemptID, buffer: OutputBuffer, onEnd: (@Sendable (TaskStatus) -> Void)?
+    ) throws -> Bool {
         try state.withLock { state in
             if state.tasks[attempt] != nil { return false }
             if state.cancelled.contains(attempt) { throw Self.cancelled }
@@ -123,7 +133,7 @@ package final class Worker: WorkerService, Sendable {
                 throw QueryError(.cannotConnectNow, "worker \"\(id)\" is shutting down")
             }
             let status = TaskStatus(attempt: attempt, version: 0, state: .running)
-            state.tasks[attempt] = TaskEntry(execution: nil, status: status, buffer: buffer)
+            state.tasks[attempt] = TaskEntry(execution: nil, status: status, buffer: buffer, onEnd: onEnd)
             return true
         }
     }
@@ -197,10 +207,14 @@ package final class Worker: WorkerService, Sendable {
 
     private func finish(_ attempt: TaskAttemptID, _ result: Result<[PhysicalOps.OperatorMetrics], QueryError>) {
         leaveQuery(attempt.query)
-        let (status, subscribers) = state.withLock { state in
+        let (status, subscribers, onEnd) = state.withLock { state in
             guard var entry = state.tasks[attempt], entry.status.state == .running else {
-                return (TaskStatus?.none, [AsyncThrowingStream<TaskStatus, any Error>.Continuation]())
+                return (
+                    TaskStatus?.none, [AsyncThrowingStream<TaskStatus, any Error>.Continuation](),
+                    (@Sendable (TaskStatus) -> Void)?.none
+                )
             }
+            defer { state.tasks[attempt]?.onEnd = nil }
             entry.execution = nil
             entry.status.version += 1
             switch result {
@@ -212,16 +226,18 @@ package final class Worker: WorkerService, Sendable {
                 entry.status.error = error
             }
             state.tasks[attempt] = entry.isReleased ? nil : entry
-            return (entry.status, Array((state.subscribers[attempt.query] ?? [:]).values))
+            return (entry.status, Array((state.subscribers[attempt.query] ?? [:]).values), entry.onEnd)
         }
         guard let status else { return }
         if status.state == .failed {
             logger.info("task failed", metadata: ["task": "\(attempt)", "error": "\(status.error?.message ?? "")"])
         }
         for subscriber in subscribers { subscriber.yield(status) }
+        onEnd?(status)
     }
 
-    package func cancelTasks(_ attempts: [TaskAttemptID]) async { release(attempts, reason: Self.cancelled) }
+    package func cancelTasks(_ attempts: [TaskAttemptID]) async { releaseTasks(attempts) }
+    package func releaseTasks(_ attempts: [TaskAttemptID]) { release(attempts, reason: Self.cancelled) }
 
     private func release(_ attempts: [TaskAttemptID], reason: QueryError) {
         for attempt in attempts {

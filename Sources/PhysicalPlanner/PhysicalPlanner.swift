@@ -25,12 +25,15 @@ package struct PlannerOptions: Sendable {
     package var singleTaskGroupLimit: Double
     /// Where set, joins between tasks go this way whatever it costs.
     package var joinDistribution: ExecutionVariation.JoinDistribution?
+    /// Leaves parameters in the plan, to be replaced by values before it runs. Without it a parameter is an error.
+    package var keepsParameters: Bool
 
     package init(
         workerCount: Int = 1, threadsPerWorker: Int = 1, coordinatorIsWorker: Bool = true,
         broadcastByteLimit: Double = 256 * 1_048_576, singleTaskGroupLimit: Double = 10_000,
-        joinDistribution: ExecutionVariation.JoinDistribution? = nil
+        joinDistribution: ExecutionVariation.JoinDistribution? = nil, keepsParameters: Bool = false
     ) {
+        self.keepsParameters = keepsParameters
         self.workerCount = max(1, workerCount)
         self.threadsPerWorker = max(1, threadsPerWorker)
         self.coordinatorIsWorker = coordinatorIsWorker

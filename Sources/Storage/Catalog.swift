@@ -18,6 +18,12 @@ package final class Catalog: Sendable {
         var distinctCounts: [TableName: [Double?]] = [:]
         /// What running statements know of the catalogue.
         var objectNames: [QueryID: any ObjectNames] = [:]
+
+        mutating func commit(_ changes: CatalogObjects.Changes) {
+            changes.apply(to: &committed)
+            committed.version = (committed.version ?? 0) + 1
+            changes.publish()
+        }
     }
     private let state = Mutex(State())
     /// Of transactions on the tables and objects that they change.
@@ -72,7 +78,10 @@ package final class Catalog: Sendable {
     package var objects: CatalogObjects {
         guard let scope = StorageScope.current else { return state.withLock { $0.committed } }
         var result = scope.snapshot.value(of: self) { state.withLock { $0.committed } }
-        state.withLock { $0.open[scope.transaction.id] }?.apply(to: &result)
+        if let changes = state.withLock({ $0.open[scope.transaction.id] }) {
+            changes.apply(to: &result)
+            result.version = nil
+        }
         return result
     }
 
@@ -82,8 +91,7 @@ package final class Catalog: Sendable {
             state.withLock { state in
                 var changes = CatalogObjects.Changes()
                 body(&changes)
-                changes.apply(to: &state.committed)
-                changes.publish()
+                state.commit(changes)
             }
             return
         }
@@ -105,9 +113,7 @@ package final class Catalog: Sendable {
 extension Catalog: TransactionParticipant {
     package func commit(_ transaction: StorageTransaction) {
         state.withLock { state in
-            let changes = state.open.removeValue(forKey: transaction.id)
-            changes?.apply(to: &state.committed)
-            changes?.publish()
+            if let changes = state.open.removeValue(forKey: transaction.id) { state.commit(changes) }
         }
     }
     package func rollback(_ transaction: StorageTransaction) {

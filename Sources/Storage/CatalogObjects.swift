@@ -10,6 +10,8 @@ package struct CatalogObjects: Sendable {
     package var indexes: [TableName: IndexDefinition] = [:]
     package var comments: [CommentTarget: String] = [:]
     package var types: [TableName: UserType] = [:]
+    /// Differs whenever something above may; `nil` for a state that only an open transaction sees.
+    package var version: UInt64? = 0
 
     /// What a transaction changed; `nil` stands for what is gone.
     package struct Changes: Sendable {

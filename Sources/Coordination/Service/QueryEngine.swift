@@ -80,7 +80,9 @@ package final class QueryEngine: Sendable {
     }
 
     /// A query made ready to run: optimised, with operators and stages.
-    func plan(_ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext) async throws -> PreparedPlan {
+    func plan(
+        _ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext, keepsParameters: Bool = false
+    ) async throws -> PreparedPlan {
         var workers = try await directory.waitForWorkers(upTo: options.workerWait)
         let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
         let snapshot = try await StatisticsSnapshot.load(
@@ -97,10 +99,20 @@ package final class QueryEngine: Sendable {
             options: PlannerOptions(
                 workerCount: workers.count, threadsPerWorker: options.threadsPerWorker,
                 coordinatorIsWorker: directory.areLocal(workers),
-                joinDistribution: context.variation.joinDistribution),
+                joinDistribution: context.variation.joinDistribution, keepsParameters: keepsParameters),
             catalog: catalog)
         let physical = try await planner.plan(optimized, snapshot: snapshot)
         return PreparedPlan(logical: optimized, physical: physical, workers: workers)
+    }
+
+    /// As `plan`, with parameters left open; `nil` if the query does not run on the coordinator alone, or its tables have more rows together.
+    func planForCoordinator(
+        _ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext, rowLimit: Int
+    ) async throws -> PreparedPlan? {
+        let plan = try await plan(logical, ids: ids, context: context, keepsParameters: true)
+        guard plan.workers.count == 1, plan.workers[0].id == directory.coordinatorWorker?.id else { return nil }
+        let snapshot = try await StatisticsSnapshot.load(for: plan.logical, from: catalog)
+        return snapshot.isSmall(plan.logical, rowLimit: Double(rowLimit)) ? plan : nil
     }
 
     /// Starts a planned query.

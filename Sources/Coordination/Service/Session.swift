@@ -20,6 +20,9 @@ package struct PreparedStatement: Sendable {
     package var parameterTypes: [DataType]
     /// Columns of its rows; `nil` if it gives none.
     package var fields: [Field]?
+    let kept = KeptPlan()
+    /// Whether its next execution may go without planning.
+    package var keepsPlan: Bool { kept.isKept }
 }
 
 /// One client's state. Statements of a session run one after the other; `cancelCurrent` may come from anywhere.
@@ -139,7 +142,7 @@ package final class Session: Sendable {
                 )
             }
             let literals = zip(parameters, prepared.parameterTypes).map { QueryPlan.Expression.literal($0, $1) }
-            return try await execute(statement, sql: prepared.sql, parameters: literals)
+            return try await execute(prepared, statement, parameters: literals)
         } catch {
             noteFailure()
             throw QueryError.wrapping(error)
@@ -188,6 +191,18 @@ package final class Session: Sendable {
         return try await inTransaction { try await self.runBound(statement, sql: sql, parameters: parameters) }
     }
 
+    /// `statement` is the prepared one's.
+    func execute(
+        _ prepared: PreparedStatement, _ statement: Statement, parameters: [QueryPlan.Expression]
+    ) async throws -> StatementResult {
+        try checkTransaction(statement)
+        state.withLock { $0.isCancelled = false }
+        return try await inTransaction {
+            if let result = try await self.runKept(prepared, parameters) { return result }
+            return try await self.runBound(statement, sql: prepared.sql, parameters: parameters)
+        }
+    }
+
     func runBound(_ statement: Statement, sql: String, parameters: [QueryPlan.Expression]) async throws
         -> StatementResult
     {
@@ -220,7 +235,7 @@ package final class Session: Sendable {
         return try await binder.bind(statement)
     }
 
-    private func bindingSession(_ parameterTypes: [DataType?]) -> BindingSession {
+    func bindingSession(_ parameterTypes: [DataType?]) -> BindingSession {
         let settings = self.settings
         var path = settings.searchPath.flatMap { schema in
             engine.catalog.catalogNames.map { BindingSession.PathEntry(catalog: $0, schema: schema) }
@@ -241,7 +256,7 @@ package final class Session: Sendable {
         return session
     }
 
-    private func context(_ facts: (any CatalogFacts)?) -> EvaluationContext {
+    func context(_ facts: (any CatalogFacts)?) -> EvaluationContext {
         let settings = self.settings
         return EvaluationContext(
             statementTimestamp: QueryEngine.now, timeZone: settings["timezone"], textStyle: settings.textStyle,

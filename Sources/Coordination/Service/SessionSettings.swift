@@ -3,7 +3,7 @@
 import Diagnostics
 
 /// What can be SET and SHOWn. Values are text, as PostgreSQL shows them.
-package struct SessionSettings: Sendable {
+package struct SessionSettings: Sendable, Equatable {
     package struct Definition: Sendable {
         package var name: String
         package var defaultValue: String

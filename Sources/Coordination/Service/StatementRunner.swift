@@ -67,7 +67,10 @@ struct StatementRunner {
     }
 
     func start(_ plan: LogicalPlan) async throws -> QueryExecution {
-        let prepared = try await engine.plan(plan, ids: ids, context: context)
+        try await start(try await engine.plan(plan, ids: ids, context: context))
+    }
+
+    func start(_ prepared: PreparedPlan) async throws -> QueryExecution {
         let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
         session.setCurrent(execution)
         armTimeout(execution)
@@ -191,7 +194,7 @@ struct StatementRunner {
                 argument.type == type ? argument : .cast(argument, to: type, kind: .strict), registry: engine.registry,
                 context: context)
         }
-        return try await session.execute(statement, sql: prepared.sql, parameters: literals)
+        return try await session.execute(prepared, statement, parameters: literals)
     }
 
     private func deallocate(_ name: String?) throws -> StatementResult {

@@ -39,7 +39,8 @@ package struct WorkerHandle: Sendable {
 /// The tasks of a worker in this process: handed over as they are, without messages, threads or time-outs in between.
 package struct LocalTasks: Sendable {
     /// Returns when the task runs; `onEnd` is called once, with its last state, from any thread. Throws its refusal.
-    package var start: @Sendable (TaskDescriptor, _ onEnd: @escaping @Sendable (TaskStatus) -> Void) async throws -> Void
+    package var start:
+        @Sendable (TaskDescriptor, _ onEnd: @escaping @Sendable (TaskStatus) -> Void) async throws -> Void
     /// Stops the attempts and forgets their output.
     package var release: @Sendable ([TaskAttemptID]) -> Void
 

@@ -4,6 +4,7 @@
 //   Binder            entry point: resolves relations (asynchronous), then binds (synchronous)
 //   Scope             what names mean at a place
 //   Relations         tables, views and files by name
+//   NameMeanings      whether they still are what they were
 //   Query, Select     queries, set operations; the clauses of SELECT
 //   From, CommonTables, TableFunctions
 //   Expressions, Operators, Calls, Windows, Subqueries, Literals, TypeNames, Coercion
@@ -30,9 +31,27 @@ package struct Binder: Sendable {
 
     /// The bound statement. Throws `QueryError`s that carry the position of the offending token.
     package func bind(_ statement: Statement) async throws -> BindingResult {
+        let (relations, rowNames) = try await resolveRelations(of: statement)
+        return try await bind(statement, relations, rowNames)
+    }
+
+    /// As `bind`, with what the names in the statement mean; `nil` when that cannot be told.
+    package func bindToKeep(_ statement: Statement) async throws -> (result: BindingResult, names: NameMeanings?) {
+        let (relations, rowNames) = try await resolveRelations(of: statement)
+        let result = try await bind(statement, relations, rowNames)
+        return (result, try await NameMeanings(relations, RelationResolver(catalog: catalog, session: session)))
+    }
+
+    private func resolveRelations(of statement: Statement) async throws -> (ResolvedRelations, rowNames: Set<String>) {
         var collector = RelationCollector()
         collector.visit(statement)
-        let relations = try await RelationResolver(catalog: catalog, session: session).resolve(collector)
+        let resolver = RelationResolver(catalog: catalog, session: session)
+        return (try await resolver.resolve(collector), collector.rowNames)
+    }
+
+    private func bind(
+        _ statement: Statement, _ relations: ResolvedRelations, _ rowNames: Set<String>
+    ) async throws -> BindingResult {
         var session = session
         let namesTypes =
             !relations.functionNames.isDisjoint(with: ["pg_typeof", "format_type", "to_regtype"])
@@ -42,7 +61,7 @@ package struct Binder: Sendable {
         }
         let binder = StatementBinder(
             catalog: catalog, registry: registry, session: session, relations: relations,
-            rowNames: collector.rowNames)
+            rowNames: rowNames)
         let bound = try binder.bindStatement(statement)
         return try binder.finish(bound)
     }

@@ -33,7 +33,8 @@ final class FinalizeWork: Sendable {
 }
 
 /// One run of one task. `start` once, `cancel` any time; `completion` is called exactly once, when no driver runs any
-/// more, all memory is given back, sources are closed and the output has got `finish` or `fail`.
+/// more, all memory is given back, sources are closed and the output has got `fail`, if anything failed. `finish` comes
+/// after it: who reads the end of the rows may count on the completion.
 ///
 /// Everything mutable is guarded by `lock`; drivers, factories and the output are called outside of it.
 package final class TaskExecution: @unchecked Sendable {
@@ -268,7 +269,6 @@ package final class TaskExecution: @unchecked Sendable {
             output.fail(error)
             completion?(.failure(error))
         } else {
-            // The end of the rows says that the task is over: whoever reads it may count on the completion.
             completion?(.success(result))
             output.finish()
         }

@@ -92,6 +92,7 @@ final class PlanBuilder {
             return .input(index, type)
         case .input, .literal: return expression
         case .parameter(let index, _):
+            if options.keepsParameters { return expression }
             throw QueryError(.undefinedParameter, "there is no value for parameter $\(index + 1)")
         case .subquery: throw QueryError.internalError("a sub-query was not decorrelated")
         default: return try expression.mapChildren { try bind($0, columns) }

@@ -46,7 +46,7 @@ metamorphic: deps ## every SQL script with other batch sizes, encodings, workers
 coverage: deps ## lines of parser, planner, functions and operators that the tests reach
 	@scripts/coverage
 
-bench: release ## TPC-H side by side with DuckDB (pip install duckdb tpchgen-cli)
+bench: release ## TPC-H side by side with DuckDB, Polars, DataFusion, ClickHouse (see bench/README.md)
 	@bench/compare --martlet .build/release/martlet
 
 release: deps ## optimised build: .build/release/martlet

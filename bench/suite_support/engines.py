@@ -1,120 +1,152 @@
-"""The engines that run the suites: DuckDB in this process, Martlet embedded, as a server, or as a cluster."""
+"""Martlet as the suites run it: a process for each query, a server, or a cluster of processes."""
 
 import decimal
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import time
 import urllib.request
 
+from suite_support import wire
+
 
 class Failure(Exception):
-    """An engine could not run a query, or could not be started."""
+    """An engine could not run a query, or could not be started. `state` is the SQLSTATE if it gave one."""
 
-
-class DuckDB:
-    """DuckDB with a view for each Parquet file, and PostgreSQL's meaning of division and of the place of NULLs."""
-
-    def __init__(self, data, threads):
-        import duckdb
-        self.version = duckdb.__version__
-        self.error = duckdb.Error
-        self.connection = duckdb.connect()
-        self.connection.execute(f"SET threads = {threads}")
-        self.connection.execute("SET integer_division = true")
-        self.connection.execute("SET default_null_order = 'nulls_last_on_asc_first_on_desc'")
-        for path in sorted(data.glob("*.parquet")):
-            name = str(path).replace("'", "''")
-            self.connection.execute(f"CREATE VIEW \"{path.stem}\" AS SELECT * FROM read_parquet('{name}')")
-
-    def milliseconds(self, sql, runs):
-        """Times of the runs after one to warm up."""
-        times = []
-        for _ in range(runs + 1):
-            start = time.perf_counter()
-            self.connection.execute(sql).fetchall()
-            times.append((time.perf_counter() - start) * 1000)
-        return times[1:] or times
+    def __init__(self, message, state=None, is_dead=False):
+        super().__init__(message)
+        self.state = state
+        self.is_dead = is_dead
 
 
 class Answer:
-    """Rows of one run, and the times of those that were measured."""
+    """Rows of one run, and the times of those that were measured, in milliseconds."""
 
     def __init__(self, rows, milliseconds):
         self.rows = rows
         self.milliseconds = milliseconds
 
 
-class Embedded:
+def peak_memory(process_id):
+    """Bytes of the largest resident set that a process had so far; None where the system does not say."""
+    try:
+        status = pathlib.Path(f"/proc/{process_id}/status").read_text()
+    except OSError:
+        return None
+    match = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(match.group(1)) * 1024 if match else None
+
+
+def program(path):
+    """The absolute path of a program, or a Failure."""
+    found = shutil.which(path)
+    if found is None:
+        raise Failure(f"there is no program {path}: build it, or name it with --martlet")
+    return str(pathlib.Path(found).resolve())
+
+
+def program_version(path):
+    return subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20).stdout.strip()
+
+
+class Martlet:
+    """What the ways of running Martlet have in common."""
+
+    may_round = False
+
+    def __init__(self, binary, data, threads, timeout, memory_limit=None):
+        self.binary, self.timeout, self.memory_limit = program(binary), timeout, memory_limit
+        self.options = ["--data", str(pathlib.Path(data).resolve()), "--threads", str(threads)]
+        if memory_limit:
+            self.options += ["--memory-limit", memory_limit]
+        self.version = program_version(self.binary)
+        self.memory_at_start, self.peak = None, None
+
+
+class Embedded(Martlet):
     """`martlet sql`: a process for each query, which says how long each statement took."""
 
     time_line = re.compile(r"^Time: ([0-9.]+) ms", re.MULTILINE)
-
-    def __init__(self, binary, data, threads, timeout):
-        self.command = [binary, "sql", "--data", str(data), "--threads", str(threads), "--timing", "--format", "jsonl"]
-        self.timeout = timeout
+    state_text = re.compile(r"^ERROR:", re.MULTILINE)
 
     def run(self, sql, runs):
         statement = sql.strip().rstrip(";").rstrip() + "\n;\n"
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as once, tempfile.NamedTemporaryFile("w+") as output:
             once.write(statement * (runs + 1))
             once.flush()
-            try:
-                process = subprocess.run(
-                    self.command + ["-f", once.name], stdout=output, stderr=subprocess.PIPE, text=True,
-                    timeout=self.timeout)
-            except subprocess.TimeoutExpired:
-                raise Failure(f"no answer within {self.timeout:.0f} s") from None
-            if process.returncode != 0:
-                raise Failure(process.stderr.strip() or f"exit status {process.returncode}")
+            errors = self.execute(once.name, output)
             output.seek(0)
             lines = output.read().splitlines()
-        times = [float(match) for match in self.time_line.findall(process.stderr)]
+        times = [float(match) for match in self.time_line.findall(errors)]
         lines = lines[len(lines) // (runs + 1) * runs:]
         rows = [[value for _, value in json.loads(
             line, object_pairs_hook=list, parse_float=decimal.Decimal)] for line in lines]
         return Answer(rows, times[1:] or times)
 
+    def execute(self, file, output):
+        command = [self.binary, "sql", "--timing", "--format", "jsonl", *self.options, "-f", file]
+        with tempfile.TemporaryFile("w+") as errors:
+            process = subprocess.Popen(command, stdout=output, stderr=errors)
+            deadline = time.monotonic() + self.timeout
+            # Waits by hand: only wait4 tells how much memory the process had.
+            while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+                if time.monotonic() > deadline:
+                    process.kill()
+                    os.wait4(process.pid, 0)
+                    process.returncode = -9
+                    raise Failure(f"no answer within {self.timeout:.0f} s")
+                time.sleep(0.01)
+            process.returncode = os.waitstatus_to_exitcode(ended[1])
+            self.peak = max(self.peak or 0, ended[2].ru_maxrss * 1024)
+            errors.seek(0)
+            text = errors.read()
+        if process.returncode != 0:
+            is_dead = not self.state_text.search(text)
+            raise Failure(text.strip()[-2000:] or f"exit status {process.returncode}", is_dead=is_dead)
+        return text
+
     def close(self):
         pass
 
 
-class Server:
-    """Processes of Martlet that are reached by PostgreSQL's protocol: `standalone`, or `coordinator` and workers."""
+class Server(Martlet):
+    """`standalone`, or `coordinator` and workers, reached by PostgreSQL's protocol. Started anew after a process died."""
 
     ready_line = re.compile(r"^ready (.*)$", re.MULTILINE)
 
-    def __init__(self, binary, data, threads, timeout, workers=0):
-        self.binary, self.timeout = binary, timeout
-        self.options = ["--data", str(data), "--threads", str(threads), "--log-level", "error"]
-        self.processes, self.logs = [], []
+    def __init__(self, binary, data, threads, timeout, memory_limit=None, workers=0):
+        super().__init__(binary, data, threads, timeout, memory_limit)
         self.worker_count = workers
-        self.connection = None
+        self.start()
+
+    def start(self):
+        self.processes, self.logs, self.connection = [], [], None
         try:
-            self.start()
+            role = "coordinator" if self.worker_count else "standalone"
+            ports = self.spawn([role, "--pg-port", "0", "--grpc-port", "0", "--http-port", "0"])
+            for index in range(self.worker_count):
+                self.spawn([
+                    "worker", "--id", f"worker-{index + 1}", "--join", ports["grpc"], "--grpc-port", "0",
+                    "--exchange-port", "0"])
+            self.address = ports["postgres"]
+            if self.worker_count:
+                self.wait_for_workers(ports["http"])
         except Exception:
             self.close()
             raise
-
-    def start(self):
-        role = "coordinator" if self.worker_count else "standalone"
-        ports = self.spawn([role, "--pg-port", "0", "--grpc-port", "0", "--http-port", "0"])
-        for index in range(self.worker_count):
-            self.spawn([
-                "worker", "--id", f"worker-{index + 1}", "--join", ports["grpc"], "--grpc-port", "0",
-                "--exchange-port", "0"])
-        self.address = ports["postgres"]
-        if self.worker_count:
-            self.wait_for_workers(ports["http"])
+        self.memory_at_start = self.resident()
 
     def spawn(self, arguments):
         log = tempfile.NamedTemporaryFile("w+", suffix=".log")
-        process = subprocess.Popen([self.binary] + arguments + self.options, stdout=log, stderr=subprocess.STDOUT)
+        command = [self.binary, *arguments, *self.options, "--log-level", "error"]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         self.processes.append(process)
         self.logs.append(log)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             match = self.ready_line.search(pathlib.Path(log.name).read_text())
             if match:
@@ -132,36 +164,59 @@ class Server:
         raise Failure("the workers did not join")
 
     def connect(self):
-        if self.connection is None or self.connection.closed:
-            try:
-                import psycopg
-            except ImportError:
-                raise Failure("the Python module psycopg is missing: pip install 'psycopg[binary]'") from None
-            host, _, port = self.address.rpartition(":")
-            self.connection = psycopg.connect(
-                host=host, port=port, user="suites", dbname="martlet", autocommit=True, connect_timeout=10)
+        """A new session."""
+        host, _, port = self.address.rpartition(":")
+        return wire.Connection(host, port, "bench", "martlet", self.timeout)
+
+    def session(self):
+        """The session of the queries: opened when it is needed, and again after a failure of the line."""
+        if self.dead():
+            self.close()
+            self.start()
+        if self.connection is None:
+            self.connection = self.connect()
         return self.connection
 
     def run(self, sql, runs):
-        import psycopg
-        connection = self.connect()
-        times, rows = [], []
-        for _ in range(runs + 1):
-            start = time.perf_counter()
-            try:
-                # As bytes: a per cent sign is no place for a parameter.
-                cursor = connection.execute(sql.strip().rstrip(";").encode())
-                rows = cursor.fetchall()
-            except psycopg.Error as error:
-                dead = [process for process in self.processes if process.poll() is not None]
-                note = f" ({len(dead)} processes ended)" if dead else ""
-                raise Failure(str(error).strip() + note) from None
-            times.append((time.perf_counter() - start) * 1000)
-        return Answer(rows, times[1:] or times)
+        statement = sql.strip().rstrip(";")
+        times, reply = [], None
+        try:
+            for _ in range(runs + 1):
+                reply = self.session().query(statement)
+                times.append(reply.milliseconds)
+        except wire.ServerError as error:
+            raise self.failure(error) from None
+        self.note_memory()
+        return Answer(reply.rows(), times[1:] or times)
+
+    def failure(self, error):
+        self.note_memory()
+        if error.state is None and self.connection is not None:
+            self.connection.close()
+            self.connection = None
+            time.sleep(0.5)  # a process that dies closes its connections first
+        dead = self.dead()
+        note = f" ({len(dead)} processes ended: {[process.returncode for process in dead]})" if dead else ""
+        return Failure(str(error) + note, error.state, is_dead=bool(dead))
+
+    def dead(self):
+        return [process for process in self.processes if process.poll() is not None]
+
+    def resident(self):
+        """Peak memory of all processes together, or None."""
+        sizes = [peak_memory(process.pid) for process in self.processes]
+        return sum(sizes) if sizes and None not in sizes else None
+
+    def note_memory(self):
+        now = self.resident()
+        if now is not None:
+            self.peak = max(self.peak or 0, now)
 
     def close(self):
+        self.note_memory()
         if self.connection is not None:
             self.connection.close()
+            self.connection = None
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.terminate()
@@ -170,3 +225,4 @@ class Server:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()

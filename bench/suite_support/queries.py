@@ -34,6 +34,19 @@ def natural(name):
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
+def selected(found, wanted):
+    """Those of the queries that are named, such as 1,3,7-9 or 1a,17b; all of them if none is."""
+    if not wanted:
+        return found
+    names = set()
+    for part in wanted.split(","):
+        first, _, last = part.partition("-")
+        names |= {str(number) for number in range(int(first), int(last) + 1)} if last else {first}
+    if names - set(found):
+        raise MissingQueries(f"there is no query {', '.join(sorted(names - set(found)))}")
+    return {name: sql for name, sql in found.items() if name in names}
+
+
 def from_directory(directory):
     lines = directory / "queries.sql"
     if lines.exists():
@@ -95,8 +108,3 @@ def clickbench():
     found = dictionary_in(path, lambda value: len(value) == 43)
     # The package doubles the backslash of the reference to a group.
     return {name.lstrip("Q"): sql.replace("\\\\1", "\\1") for name, sql in found.items()}
-
-
-def for_duckdb(sql):
-    """The text in DuckDB's grammar, where AT is a reserved word and a benchmark uses it as the name of a table."""
-    return re.sub(r"\bat\.", '"at".', re.sub(r"\bAS at\b", 'AS "at"', sql))

@@ -1,0 +1,97 @@
+"""A peer in a process of its own: with its limit of threads, its memory on an account of its own, and able to die."""
+
+import multiprocessing
+import os
+import pathlib
+import time
+
+from suite_support.engines import Answer, Failure, peak_memory
+from suite_support.peers import PEERS
+
+START_SECONDS = 60
+
+
+class Isolated:
+    """The parent's side. A process that died or was too slow is replaced before the next query."""
+
+    may_round = True
+
+    def __init__(self, name, data, threads, timeout):
+        self.name, self.data, self.threads, self.timeout = name, pathlib.Path(data), threads, timeout
+        self.memory_at_start, self.peak = None, None
+        self.start()
+
+    def start(self):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, end = context.Pipe()
+        self.process = context.Process(target=serve, args=(end, self.name, self.data, self.threads), daemon=True)
+        self.process.start()
+        end.close()
+        self.version = self.receive(START_SECONDS)
+        self.memory_at_start = peak_memory(self.process.pid)
+
+    def run(self, sql, runs):
+        if not self.process.is_alive():
+            self.start()
+        self.pipe.send((sql, runs))
+        rows, milliseconds = self.receive(self.timeout)
+        return Answer(rows, milliseconds)
+
+    def receive(self, seconds):
+        try:
+            if not self.pipe.poll(seconds):
+                self.process.kill()
+                self.process.join()
+                raise Failure(f"no answer within {seconds:.0f} s")
+            kind, content = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            self.process.join(5)
+            raise Failure(f"the process died (exit status {self.process.exitcode})", is_dead=True) from None
+        self.note_memory()
+        if kind == "error":
+            raise Failure(content)
+        return content
+
+    def note_memory(self):
+        now = peak_memory(self.process.pid)
+        if now is not None:
+            self.peak = max(self.peak or 0, now)
+
+    def close(self):
+        self.note_memory()
+        self.pipe.close()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+
+
+def serve(pipe, name, data, threads):
+    """The child's side: queries come through the pipe, ("done", (rows, times)) or ("error", text) goes back."""
+    kind = PEERS[name]
+    os.environ.update(kind.variables(threads))
+    try:
+        peer = kind(data, threads)
+    except ImportError:
+        pipe.send(("error", f"the Python package is missing: pip install {kind.package}"))
+        return
+    pipe.send(("done", peer.version))
+    while True:
+        try:
+            sql, runs = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(("done", measured(peer, sql, runs)))
+        except BaseException as error:  # a panic of a Rust library is no Exception
+            pipe.send(("error", f"{type(error).__name__}: {error}"[:2000]))
+
+
+def measured(peer, sql, runs):
+    statement = peer.adapted(sql.strip().rstrip(";").rstrip())
+    times, result = [], None
+    for _ in range(runs + 1):
+        result = None
+        start = time.perf_counter()
+        result = peer.execute(statement)
+        times.append((time.perf_counter() - start) * 1000)
+    return [list(row) for row in peer.rows(result)], times[1:] or times

@@ -38,7 +38,7 @@ def page(heading, entries, totals):
         for side, mode in enumerate(("light", "dark"))}
     title = f"{heading['suite']}, scale {heading['scale']}"
     versions = ", ".join(f"{name} {total['version']}" for name, total in totals.items())
-    conditions = (f"{heading['mode']}, {heading['threads']} threads, median of {max(1, heading['runs'])} runs; "
+    conditions = (f"{heading['mode']}, {heading['threads']} threads, {heading['what']} of {max(1, heading['runs'])} runs; "
                   f"{heading['machine']}, {heading['processors']} processors, load {heading['load'][0]}; {heading['time']}")
     parts = [
         f"<h1>{escape(title)}</h1><p>{escape(conditions)}</p><p>{escape(versions)}</p>",
@@ -122,7 +122,7 @@ def memory_chart(totals, names):
 
 
 def query_chart(entries, names):
-    times = [value for entry in entries for name in names if (value := comparison.median(entry, name))]
+    times = [value for entry in entries for name in names if (value := comparison.counted(entry, name))]
     if not times:
         return ""
     low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
@@ -144,7 +144,7 @@ def query_chart(entries, names):
         y = top + row * step + step / 2
         content.append(text(LABELS - 12, y + 4, entry["query"], "end"))
         found = [(place(value), index, value) for index, name in enumerate(names)
-                 if (value := comparison.median(entry, name))]
+                 if (value := comparison.counted(entry, name))]
         if found:
             content.append(line(min(found)[0], y, max(found)[0], y))
         # Martlet's mark last, on top of the others.
@@ -161,7 +161,7 @@ def time_table(entries, names):
         for name in names:
             result = entry["engines"][name]
             if comparison.is_answered(result):
-                cells += f"<td>{result['median']:.1f}</td>"
+                cells += f"<td>{result['counts']:.1f}</td>"
             else:
                 cells += f"<td><span class=\"bad\" title=\"{escape(result['note'])}\">{result['verdict']}</span></td>"
             if name != MAIN:

@@ -1,6 +1,7 @@
 """A suite's queries on several engines in turns: times, answers against the reference, and what follows from them.
 
-`compare` gives an entry for each query: {"query", "rows", "engines": {NAME: {"verdict", "milliseconds", "median", "note"}}}.
+`compare` gives an entry for each query: {"query", "rows", "engines": {NAME: {"verdict", "milliseconds", "median",
+"processor", "counts", "note"}}}, where "counts" is the median or, if the user wants that, the time on processors.
 A verdict is one of RIGHT, ROUNDED (a peer's answer that would be right but for the last digits of fractions), WRONG, ERROR
 (the engine refused, with words), DIED and, where DuckDB itself cannot say what is right, UNCHECKED. Times of wrong answers
 are kept, but no sum and no mean takes them in.
@@ -16,7 +17,7 @@ RIGHT, ROUNDED, WRONG, ERROR, DIED, UNCHECKED = "right", "rounded", "wrong", "er
 ALL = (RIGHT, ROUNDED, WRONG, ERROR, DIED, UNCHECKED)
 
 
-def compare(texts, engines, reference, runs, progress):
+def compare(texts, engines, reference, arguments, progress):
     """Entries of all queries. With each query another engine begins, so that none has always the same predecessor."""
     names = list(engines)
     entries = []
@@ -29,7 +30,7 @@ def compare(texts, engines, reference, runs, progress):
             entry["is_empty"] = answers.is_empty
         shift = index % len(names)
         for engine in names[shift:] + names[:shift]:
-            entry["engines"][engine] = measured(engines[engine], sql, answers, runs)
+            entry["engines"][engine] = measured(engines[engine], sql, answers, arguments)
         entries.append(entry)
         progress(entry)
     return entries
@@ -46,13 +47,14 @@ def is_answered(result):
     return result["verdict"] in (RIGHT, ROUNDED)
 
 
-def measured(engine, sql, answers, runs):
+def measured(engine, sql, answers, arguments):
     try:
-        answer = engine.run(sql, runs)
+        answer = engine.run(sql, arguments.runs)
     except Failure as failure:
         return {"verdict": DIED if failure.is_dead else ERROR, "state": failure.state, "note": short(failure)}
     result = {"milliseconds": [round(value, 3) for value in answer.milliseconds],
-              "median": statistics.median(answer.milliseconds)}
+              "median": statistics.median(answer.milliseconds), "processor": answer.processor_milliseconds}
+    result["counts"] = result[arguments.by]
     if answers is None:
         return result | {"verdict": UNCHECKED, "note": ""}
     problem = answers.problem(answer.rows)
@@ -72,15 +74,15 @@ def counts(entries, engine):
     return {verdict: verdicts.count(verdict) for verdict in ALL if verdict in verdicts}
 
 
-def median(entry, engine):
+def counted(entry, engine):
     """The time that counts, or None."""
     result = entry["engines"][engine]
-    return result["median"] if is_answered(result) else None
+    return result["counts"] if is_answered(result) else None
 
 
 def ratio(entry, engine, other):
     """Time of the engine in times of the other, or None if one of them has no right answer."""
-    a, b = median(entry, engine), median(entry, other)
+    a, b = counted(entry, engine), counted(entry, other)
     return a / b if a is not None and b else None
 
 
@@ -90,7 +92,7 @@ def against(entries, engine, other):
     pairs = [(value, entry) for value, entry in pairs if value is not None]
     if not pairs:
         return None
-    mine, theirs = (sum(median(entry, name) for _, entry in pairs) for name in (engine, other))
+    mine, theirs = (sum(counted(entry, name) for _, entry in pairs) for name in (engine, other))
     worst = max(pairs, key=lambda pair: pair[0])
     return {
         "queries": len(pairs), "sum_ms": mine, "other_sum_ms": theirs, "ratio_of_sums": mine / theirs,

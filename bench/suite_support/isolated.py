@@ -34,8 +34,7 @@ class Isolated:
         if not self.process.is_alive():
             self.start()
         self.pipe.send((sql, runs))
-        rows, milliseconds = self.receive(self.timeout)
-        return Answer(rows, milliseconds)
+        return Answer(*self.receive(self.timeout))
 
     def receive(self, seconds):
         try:
@@ -66,7 +65,7 @@ class Isolated:
 
 
 def serve(pipe, name, data, threads):
-    """The child's side: queries come through the pipe, ("done", (rows, times)) or ("error", text) goes back."""
+    """The child's side: queries come through the pipe, ("done", an Answer's parts) or ("error", text) goes back."""
     kind = PEERS[name]
     os.environ.update(kind.variables(threads))
     try:
@@ -88,10 +87,13 @@ def serve(pipe, name, data, threads):
 
 def measured(peer, sql, runs):
     statement = peer.adapted(sql.strip().rstrip(";").rstrip())
-    times, result = [], None
-    for _ in range(runs + 1):
+    times, result, before = [], None, 0
+    for index in range(runs + 1):
         result = None
+        if index == 1:
+            before = time.process_time()
         start = time.perf_counter()
         result = peer.execute(statement)
         times.append((time.perf_counter() - start) * 1000)
-    return [list(row) for row in peer.rows(result)], times[1:] or times
+    used = (time.process_time() - before) * 1000 / runs if runs else None
+    return [list(row) for row in peer.rows(result)], times[1:] or times, used

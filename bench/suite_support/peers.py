@@ -5,6 +5,7 @@ columns, which is what is timed; `rows` makes Python values of it. `variables` a
 library reads when it is loaded, so a peer lives in a process of its own (isolated.py).
 """
 
+import datetime
 import re
 
 COMMENT_OR_STRING = re.compile(r"(--[^\n]*|'(?:[^']|'')*')")
@@ -124,7 +125,7 @@ class ClickHouse:
         self.version = chdb.__version__
         self.session = session.Session()
         for setting in (f"max_threads = {threads}", "schema_inference_make_columns_nullable = 'auto'",
-                        "join_use_nulls = 1", "output_format_arrow_string_as_string = 1"):
+                        "join_use_nulls = 1", "session_timezone = 'UTC'", "output_format_arrow_string_as_string = 1"):
             self.session.query(f"SET {setting}")
         for name, path in tables(data):
             self.session.query(f"CREATE TABLE `{name}` ENGINE = File(Parquet, {quoted(path)})")
@@ -136,7 +137,10 @@ class ClickHouse:
 
     def rows(self, result):
         import pyarrow
-        return arrow_rows(pyarrow.ipc.open_file(pyarrow.py_buffer(bytes(result.bytes()))).read_all())
+        table = pyarrow.ipc.open_file(pyarrow.py_buffer(bytes(result.bytes()))).read_all()
+        # Its timestamps all have a zone, which is none of the file's.
+        return [[value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value for value in row]
+                for row in arrow_rows(table)]
 
 
 def arrow_rows(table):

@@ -46,7 +46,7 @@ class Table:
         result = entry["engines"][name]
         mark = {comparison.RIGHT: "", comparison.ROUNDED: "~", comparison.UNCHECKED: "?", comparison.WRONG: "!"}.get(
             result["verdict"])
-        return result["verdict"] if mark is None else f"{result['median']:.1f}{mark}"
+        return result["verdict"] if mark is None else f"{result['counts']:.1f}{mark}"
 
     def notes(self, entry):
         found = [entry["note"]] if "note" in entry else []

@@ -125,8 +125,7 @@ def query_chart(entries, names):
     times = [value for entry in entries for name in names if (value := comparison.counted(entry, name))]
     if not times:
         return ""
-    low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
-    high = max(high, low + 1)
+    low, high = math.log10(min(times) / 1.2), math.log10(max(times) * 1.2)
     step, top = 22, 50
     height = top + step * len(entries) + 10
 
@@ -137,9 +136,9 @@ def query_chart(entries, names):
     for index, name in enumerate(names):
         x = 10 + index * (WIDTH - 20) / len(names)
         content += [mark(index, x + 6, 10), text(x + 17, 15, name)]
-    for power in range(low, high + 1):
-        x = place(10 ** power)
-        content += [line(x, top - 8, x, height - 6), text(x, top - 12, f"{10 ** power:g} ms", "middle", "faint")]
+    for value in ticks(low, high):
+        x = place(value)
+        content += [line(x, top - 8, x, height - 6), text(x, top - 12, f"{value:,g}", "middle", "faint")]
     for row, entry in enumerate(entries):
         y = top + row * step + step / 2
         content.append(text(LABELS - 12, y + 4, entry["query"], "end"))
@@ -151,6 +150,14 @@ def query_chart(entries, names):
         for x, index, value in sorted(found, key=lambda item: -item[1]):
             content.append(mark(index, x, y, f"{names[index]}, query {entry['query']}: {value:.1f} ms"))
     return svg(height, content, "times of each query")
+
+
+def ticks(low, high):
+    """Round numbers between two powers of ten: 1, 2 and 5 of each, or only 1 if there are too many."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    steps = (1, 2, 5) if high - low < 4 else (1,)
+    values = (step * 10.0 ** power for power in powers for step in steps)
+    return [value for value in values if low <= math.log10(value) <= high]
 
 
 def time_table(entries, names):

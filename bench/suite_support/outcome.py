@@ -19,6 +19,9 @@ TOLERANCE = 1e-9
 # What an engine may have rounded away in an answer that is not exact: relative, and absolute.
 ROUNDED_RELATIVE, ROUNDED_ABSOLUTE = 1e-4, 1e-4
 FLOATING = {"DOUBLE", "FLOAT"}
+# Groups of more rows than that are not fetched, if a column of these types finds the rows of an answer.
+LARGE = 100_000
+SELECTIVE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "VARCHAR"}
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9$]*")
 
 
@@ -117,6 +120,31 @@ class Parts:
         return f"{self.body[:start].rstrip()}{extra} {self.body[start:]}"
 
 
+class LargeGroup:
+    """Rows of equal keys that are left in DuckDB; those that an answer may have taken are fetched for it."""
+
+    def __init__(self, connection, width, column, rank, length):
+        self.connection, self.width, self.column, self.rank, self.length = connection, width, column, rank, length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, span):
+        """Some rows, to see whether there are values."""
+        return self.fetched("true LIMIT 1000", [])
+
+    def candidates(self, rows):
+        values = [row[self.column] for row in rows if len(row) > self.column]
+        return self.fetched(
+            f"coalesce(c{self.column}::text, '') IN (SELECT unnest(?))",
+            [["" if value is None else str(value) for value in values]])
+
+    def fetched(self, condition, parameters):
+        return [row[:self.width] for row in self.connection.execute(
+            f"SELECT * FROM reference_answer WHERE r = ? AND {condition}",
+            [self.rank, *parameters]).fetchall()]
+
+
 class Reference:
     """The right answers of one query. `connection` is DuckDB's with PostgreSQL's order of NULLs."""
 
@@ -133,17 +161,19 @@ class Reference:
         order = ", ".join(f"c{column} {direction}" for column, direction in keys)
         rank = f"rank() OVER (ORDER BY {order})" if keys else "1"
         last = "" if self.parts.limit is None else f" WHERE r <= {self.parts.limit + self.parts.offset}"
-        cursor = connection.execute(
-            f"SELECT * FROM (SELECT *, {rank} AS r FROM ({query}) AS q ({aliases})) {last} ORDER BY r")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE reference_answer AS "
+            f"SELECT * FROM (SELECT *, {rank} AS r FROM ({query}) AS q ({aliases})) {last}")
         self.key_columns = [column for column, _ in keys]
-        self.key_is_floating = [cursor.description[column][1] in FLOATING for column in self.key_columns]
-        self.groups = self.make_groups(cursor.fetchall())
+        types = [column[1] for column in connection.execute("SELECT * FROM reference_answer LIMIT 0").description]
+        self.key_is_floating = [types[column] in FLOATING for column in self.key_columns]
+        self.groups = self.fetched_groups(connection, types)
         total = sum(len(group) for group in self.groups)
         self.row_count = max(0, total - self.parts.offset)
         if self.parts.limit is not None:
             self.row_count = min(self.row_count, self.parts.limit)
         self.is_empty = self.row_count == 0 or all(
-            value is None for group in self.groups for row in group for value in row)
+            value is None for group in self.groups for row in group[:] for value in row)
         self.halves = 0
         self.floating_equal = floating_equal
 
@@ -169,6 +199,17 @@ class Reference:
             except Exception as error:
                 failure = error
         raise failure
+
+    def fetched_groups(self, connection, types):
+        """All groups in order. A last one of very many rows, of which LIMIT takes a few, stays in the database."""
+        last = connection.execute(
+            "SELECT r, count(*) FROM reference_answer GROUP BY r ORDER BY r DESC LIMIT 1").fetchone()
+        selective = next((index for index in range(self.width) if types[index] in SELECTIVE), None)
+        is_large = last and last[1] > LARGE and selective is not None and not any(self.key_is_floating)
+        if not is_large:
+            return self.make_groups(connection.execute("SELECT * FROM reference_answer ORDER BY r").fetchall())
+        rows = connection.execute("SELECT * FROM reference_answer WHERE r < ? ORDER BY r", [last[0]]).fetchall()
+        return [*self.make_groups(rows), LargeGroup(connection, self.width, selective, *last)]
 
     def make_groups(self, rows):
         groups, previous = [], None
@@ -212,7 +253,7 @@ class Reference:
     def difference(self, group, rows, start):
         """Takes the rows out of the group, or says which cannot be taken."""
         rest = {}
-        for row in group:
+        for row in group.candidates(rows) if isinstance(group, LargeGroup) else group:
             rest.setdefault(self.bucket(row), []).append(row)
         for index, row in enumerate(rows):
             if len(row) != self.width:
@@ -277,8 +318,10 @@ def exact(value):
         return ("null",)
     if isinstance(value, bool):
         return ("boolean", value)
-    if isinstance(value, (int, decimal.Decimal)):
-        return ("number", decimal.Decimal(value).normalize() + 0)
+    if isinstance(value, int):
+        return ("number", value)
+    if isinstance(value, decimal.Decimal):
+        return ("number", value.normalize() + 0)
     if isinstance(value, float):
         return ("number", decimal.Decimal(repr(value)).normalize() + 0)
     if isinstance(value, (datetime.date, datetime.time)):

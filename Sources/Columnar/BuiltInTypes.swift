@@ -159,7 +159,7 @@ package enum BuiltInTypes {
         case "timestamp": return clock("timestamp", length, "without")
         case "timestamptz": return clock("timestamp", length, "with")
         case "interval":
-            return length.map { $0 & 0xFFFF == 0xFFFF ? "interval" : "interval(\($0 & 0xFFFF))" } ?? "interval"
+            return "interval" + (length.map { TemporalModifier(catalogNumber: $0).intervalSuffix } ?? "")
         case "any": return "\"any\""
         default: return type.name
         }

@@ -267,10 +267,21 @@ package struct Field: Hashable, Sendable {
     package var name: String
     package var type: DataType
     package var isNullable: Bool
-    package init(name: String, type: DataType, isNullable: Bool = true) {
+    /// What a column of times or intervals was declared with. The fields of a record have none.
+    package var modifier: TemporalModifier?
+    package init(name: String, type: DataType, isNullable: Bool = true, modifier: TemporalModifier? = nil) {
         self.name = name
         self.type = type
         self.isNullable = isNullable
+        self.modifier = modifier
+    }
+
+    /// The type with its modifier, as the catalogue numbers and names it.
+    package var catalogModifier: Int64 { modifier?.catalogNumber(for: type) ?? type.catalogModifier }
+    package var typeName: String {
+        modifier == nil
+            ? type.sqlName
+            : BuiltInTypes.sqlName(type.catalogIdentifier, modifier: catalogModifier) ?? type.sqlName
     }
 }
 

@@ -95,7 +95,7 @@ struct BackendWriter: Sendable {
         let start = begin("T")
         put(Int16(truncatingIfNeeded: fields.count))
         for (index, field) in fields.enumerated() {
-            let type = PostgresType(field.type)
+            let type = PostgresType(field)
             put(field.name)
             put(Int32(0))
             put(Int16(0))

@@ -17,6 +17,12 @@ struct PostgresType: Sendable, Hashable {
         modifier = Int32(clamping: type.catalogModifier)
     }
 
+    /// Of a column of a result, which may have more to it than its type.
+    init(_ field: Field) {
+        self.init(field.type)
+        modifier = Int32(clamping: field.catalogModifier)
+    }
+
     /// The type of a parameter; `nil` is to be inferred.
     static func dataType(_ oid: Int32) throws -> DataType? {
         switch oid {

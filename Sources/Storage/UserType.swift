@@ -41,6 +41,8 @@ package struct UserType: Hashable, Sendable {
         }
         /// The type of the values.
         package var base: DataType
+        /// What a base type of times or intervals was given with.
+        package var modifier: TemporalModifier?
         /// The domain that this one is over.
         package var parent: Int64?
         package var isNotNull: Bool
@@ -69,7 +71,7 @@ package struct UserType: Hashable, Sendable {
     package var type: DataType {
         switch kind {
         case .enumeration(let type, _): .enumeration(type)
-        case .composite(let attributes): .record(attributes.map(\.field))
+        case .composite(let attributes): .record(attributes.map { Field(name: $0.field.name, type: $0.field.type) })
         case .domain(let domain): domain.base
         }
     }

@@ -90,7 +90,7 @@ enum SystemRows {
                     "attrelid": number(entry.identifier), "attname": text(column.name), "atttypid": number(identifier),
                     "attstattarget": number(-1), "attlen": number(type?.byteCount ?? -1), "attnum": number(index + 1),
                     "attndims": number(type?.isArray == true ? 1 : 0), "attcacheoff": number(-1),
-                    "atttypmod": number(column.type.catalogModifier),
+                    "atttypmod": number(declared == nil ? column.catalogModifier : -1),
                     "attbyval": .boolean(type?.isPassedByValue ?? false), "attalign": text(type?.alignment ?? "i"),
                     "attstorage": text(type?.storage ?? "x"),
                     "attnotnull": .boolean(entry.kind == "r" && !column.isNullable),
@@ -170,7 +170,7 @@ enum SystemRows {
             row["typstorage"] = text(builtIn?.storage ?? "x")
             row["typcollation"] = number(builtIn?.collation ?? 0)
             row["typbasetype"] = number(base)
-            row["typtypmod"] = number(domain.base.catalogModifier)
+            row["typtypmod"] = number(domain.modifier?.catalogNumber(for: domain.base) ?? domain.base.catalogModifier)
             row["typnotnull"] = .boolean(domain.isNotNull)
             if let expression = domain.defaultExpression { row["typdefault"] = text(expression) }
         }

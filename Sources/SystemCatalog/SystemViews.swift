@@ -57,7 +57,7 @@ enum SystemViews {
     private static func typeColumns(_ type: String, _ modifier: String) -> [String: String] {
         [
             "data_type":
-                "CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, NULL) WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' WHEN t.typnamespace = 11 THEN pg_catalog.format_type(\(type), NULL) ELSE 'USER-DEFINED' END",
+                "CASE WHEN t.typtype = 'd' AND t.typbasetype < 16384 THEN pg_catalog.format_type(t.typbasetype, NULL) WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'ARRAY' WHEN t.typnamespace = 11 THEN pg_catalog.format_type(\(type), NULL) ELSE 'USER-DEFINED' END",
             "udt_catalog": database, "udt_schema": "'pg_catalog'", "udt_name": "t.typname",
             "character_maximum_length":
                 "CASE WHEN \(type) IN (1042, 1043) AND \(modifier) > 4 THEN \(modifier) - 4 WHEN \(type) IN (1560, 1562) AND \(modifier) > 0 THEN \(modifier) END",
@@ -70,7 +70,9 @@ enum SystemViews {
             "numeric_scale":
                 "CASE WHEN \(type) IN (20, 21, 23) THEN 0 WHEN \(type) = 1700 AND \(modifier) >= 4 THEN (\(modifier) - 4) % 65536 END",
             "datetime_precision":
-                "CASE WHEN \(type) = 1082 THEN 0 WHEN \(type) IN (1083, 1114, 1184, 1186, 1266) THEN 6 END",
+                "CASE WHEN \(type) = 1082 THEN 0 WHEN \(type) IN (1083, 1114, 1184, 1266) THEN CASE WHEN \(modifier) < 0 THEN 6 ELSE \(modifier) END WHEN \(type) = 1186 THEN CASE WHEN \(modifier) < 0 OR \(modifier) % 65536 = 65535 THEN 6 ELSE \(modifier) % 65536 END END",
+            "interval_type":
+                "CASE WHEN \(type) = 1186 THEN upper(pg_catalog.substring(pg_catalog.format_type(\(type), \(modifier)), '^interval ([a-z].*)')) END",
         ]
     }
 
@@ -199,7 +201,10 @@ enum SystemViews {
                 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'p', 'f')
                 """,
             columns: joined(
-                relationColumns, typeColumns("a.atttypid", "a.atttypmod"),
+                relationColumns,
+                typeColumns(
+                    "CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END",
+                    "CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END"),
                 [
                     "column_name": "a.attname", "ordinal_position": "a.attnum",
                     "column_default": "CASE WHEN a.attgenerated = '' THEN d.adbin END",

@@ -3,7 +3,7 @@
 import Diagnostics
 
 /// The fields of an interval's qualifier: `interval year to month`, `interval day to second`, ….
-package enum IntervalQualifier: UInt8, Sendable {
+package enum IntervalQualifier: UInt8, Sendable, CaseIterable {
     case year, month, day, hour, minute, second
     case yearToMonth, dayToHour, dayToMinute, dayToSecond, hourToMinute, hourToSecond, minuteToSecond
 

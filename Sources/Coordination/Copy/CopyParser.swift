@@ -173,12 +173,22 @@ final class CopyParser {
                 throw QueryError(
                     SQLState("22021"), "invalid byte sequence for encoding \"UTF8\": 0x00", object: field.name)
             }
-            builder.append(try TextFormat.parse(text, as: field.type, settings: settings))
+            builder.append(try read(text, field))
         } catch var error as QueryError {
             let shown = String(decoding: value.prefix(100), as: UTF8.self)
             error.context = "COPY \(table), line \(lineNumber), column \(field.name): \"\(shown)\""
             error.position = nil
             throw error
+        }
+    }
+
+    private func read(_ text: String, _ field: Field) throws -> ScalarValue {
+        // The fields of an interval's type say what a bare number is.
+        guard let qualifier = field.modifier?.qualifier, field.type == .interval else {
+            return try TextFormat.parse(text, as: field.type, settings: settings)
+        }
+        return try Array(text.utf8).withUnsafeBufferPointer {
+            .interval(try IntervalText.parse($0, qualifier: qualifier, style: settings.style))
         }
     }
 

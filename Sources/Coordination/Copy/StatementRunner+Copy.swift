@@ -98,7 +98,11 @@ extension StatementRunner {
         try await makeTemporarySchema(for: name)
         let target = try backend(name.catalog)
         var fields = columns
-        for index in fields.indices { fields[index].isNullable = true }
+        for index in fields.indices {
+            fields[index].isNullable = true
+            // The values are as they were read; the statement that inserts them cuts them.
+            fields[index].modifier = nil
+        }
         try await target.createTable(schema: name.schema, name: name.table, columns: fields)
         let writer = try await catalog.table(name).makeWriter()
         for batch in batches { try writer.write(batch) }

@@ -176,8 +176,8 @@ final class EngineTables: SystemTableSource {
         let session = BindingSession(searchPath: [.init(catalog: name.catalog, schema: name.schema)])
         let binder = Binder(catalog: catalog, registry: registry, session: session)
         guard let statement = try? StatementParser.parse("TABLE \(parts)").first?.statement,
-            case .query(let plan, let names, let types)? = try? await binder.bind(statement).statement
+            let bound = try? await binder.bind(statement), case .query(let plan, let names, let types) = bound.statement
         else { return nil }
-        return StatementRunner.fields(names, types, plan)
+        return StatementRunner.fields(names, types, plan, bound.columnModifiers)
     }
 }

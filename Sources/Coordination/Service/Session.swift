@@ -124,7 +124,7 @@ package final class Session: Sendable {
             let bound = try await bind(statement, parameterTypes: parameterTypes)
             return PreparedStatement(
                 sql: sql, statement: statement, parameterTypes: bound.parameterTypes,
-                fields: try resultFields(bound.statement))
+                fields: try resultFields(bound))
         } catch {
             noteFailure()
             throw QueryError.wrapping(error)
@@ -209,7 +209,8 @@ package final class Session: Sendable {
         while true {
             let bound = try await bindForExecution(statement, parameterTypes: parameters.map(\.type))
             let runner = StatementRunner(
-                session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs)
+                session: self, sql: sql, context: context(bound.catalogFacts), ids: bound.columnIDs,
+                columnModifiers: bound.columnModifiers)
             do {
                 return try await runner.run(bound.statement.substituting(parameters))
             } catch let outdated as StatementOutdated {

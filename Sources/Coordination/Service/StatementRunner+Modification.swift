@@ -37,7 +37,7 @@ extension StatementRunner {
             case .query(let plan, let names, let types):
                 let rows = try await batches(of: plan)
                 answer = StatementResult(
-                    fields: Self.fields(names, types, plan), batches: rows,
+                    fields: fields(names, types, plan), batches: rows,
                     tag: "SELECT \(rows.reduce(0) { $0 + $1.rowCount })", objectNames: context.catalogFacts)
             default: throw QueryError.notSupported("this statement together with changes of rows")
             }

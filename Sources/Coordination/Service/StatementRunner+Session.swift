@@ -75,7 +75,7 @@ extension StatementRunner {
             }
             return Self.table(Session.functionColumns, rows, tag: "SHOW")
         case .describe(let columns):
-            let rows = columns.map { [$0.name, $0.type.sqlName, $0.isNullable ? "YES" : "NO"] }
+            let rows = columns.map { [$0.name, $0.typeName, $0.isNullable ? "YES" : "NO"] }
             return Self.table(["column_name", "column_type", "null"], rows, tag: "SHOW")
         case .discard(let what):
             if what == .all, session.transactionStatus != .idle {
@@ -188,9 +188,15 @@ extension Session {
     static let functionColumns = ["function_name", "kind", "arguments", "result", "description"]
 
     /// The columns that a bound statement gives, `nil` if it gives none.
-    func resultFields(_ statement: BoundStatement) throws -> [Field]? {
+    func resultFields(_ bound: BindingResult) throws -> [Field]? {
+        try resultFields(bound.statement, bound.columnModifiers)
+    }
+
+    private func resultFields(
+        _ statement: BoundStatement, _ modifiers: [ColumnID: TemporalModifier]
+    ) throws -> [Field]? {
         switch statement {
-        case .query(let plan, let names, let types): return StatementRunner.fields(names, types, plan)
+        case .query(let plan, let names, let types): return StatementRunner.fields(names, types, plan, modifiers)
         case .explain(_, let options):
             return [Field(name: "QUERY PLAN", type: options.format.resultType, isNullable: false)]
         case .showVariable(.some(let name)):
@@ -206,7 +212,7 @@ extension Session {
         case .fetch(let fetch):
             if fetch.isMove { return nil }
             return state.withLock { $0.cursors[fetch.cursor.text]?.result.fields }
-        case .withChanges(_, let main): return try resultFields(main)
+        case .withChanges(_, let main): return try resultFields(main, modifiers)
         case .modify(let modification):
             guard modification.returnsRows else { return nil }
             return zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }

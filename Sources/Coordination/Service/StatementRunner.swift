@@ -15,19 +15,21 @@ struct StatementRunner {
     let sql: String
     let context: EvaluationContext
     let ids: ColumnIDGenerator
+    /// What columns of times and intervals are known to be cut to.
+    var columnModifiers: [ColumnID: TemporalModifier] = [:]
 
     private var engine: QueryEngine { session.engine }
 
     func run(_ statement: BoundStatement) async throws -> StatementResult {
         switch statement {
         case .query(let plan, let names, let types):
-            return try await runQuery(plan, fields: Self.fields(names, types, plan)) { "SELECT \($0)" }
+            return try await runQuery(plan, fields: fields(names, types, plan)) { "SELECT \($0)" }
         case .explain(let inner, let options): return try await explain(inner, options)
         case .insert(let plan): return StatementResult(tag: "INSERT 0 \(try await runWrite(plan))")
         case .modify(let modification): return try await runModification(modification)
         case .withChanges(let steps, let main): return try await runChanges(steps, main)
         case .copyTo(let plan, let names, let types, let target, let options):
-            return try await copyTo(plan, Self.fields(names, types, plan), target, options)
+            return try await copyTo(plan, fields(names, types, plan), target, options)
         case .copyFrom(let table, let columns, let target, let options, let condition):
             return try await copyFrom(table, columns, target, options, condition: condition)
         case .createTable, .createTableAs, .createView, .createSchema, .drop, .truncate, .alterTable, .alterView,
@@ -43,7 +45,7 @@ struct StatementRunner {
         case .transaction(let transaction): return try session.runTransaction(transaction)
         case .analyze(let tables): return try await analyze(tables)
         case .declareCursor(let name, let plan, let names, let types, let syntax):
-            return try await declareCursor(name, plan, Self.fields(names, types, plan), syntax)
+            return try await declareCursor(name, plan, fields(names, types, plan), syntax)
         case .fetch(let fetch): return try await self.fetch(fetch)
         case .closeCursor(let name): return try closeCursor(name)
         case .listen: return StatementResult(tag: "LISTEN")
@@ -53,8 +55,16 @@ struct StatementRunner {
     }
 
     /// The result's columns, named as the query names them.
-    static func fields(_ names: [String], _ types: [DataType], _ plan: LogicalPlan) -> [Field] {
-        zip(zip(names, types), plan.columns).map { Field(name: $0.0, type: $0.1, isNullable: $1.isNullable) }
+    static func fields(
+        _ names: [String], _ types: [DataType], _ plan: LogicalPlan, _ modifiers: [ColumnID: TemporalModifier]
+    ) -> [Field] {
+        zip(zip(names, types), plan.columns).map { named, column in
+            Field(name: named.0, type: named.1, isNullable: column.isNullable, modifier: modifiers[column.id])
+        }
+    }
+
+    func fields(_ names: [String], _ types: [DataType], _ plan: LogicalPlan) -> [Field] {
+        Self.fields(names, types, plan, columnModifiers)
     }
 
     // MARK: - Queries
@@ -170,7 +180,7 @@ struct StatementRunner {
         let bound = try await session.bind(statement, parameterTypes: types)
         let prepared = PreparedStatement(
             sql: sql, statement: statement, parameterTypes: bound.parameterTypes,
-            fields: try session.resultFields(bound.statement))
+            fields: try session.resultFields(bound))
         try session.state.withLock { state in
             if state.prepared[name] != nil {
                 throw QueryError(.duplicatePreparedStatement, "prepared statement \"\(name)\" already exists")

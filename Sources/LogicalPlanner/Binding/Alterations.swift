@@ -228,10 +228,11 @@ extension StatementBinder {
         _ row: [PlanColumn], _ altered: inout AlteredTable
     ) throws {
         let ordinal = try ordinal(column, altered)
-        let named = try columnType(typeName)
+        let named = try resolveType(typeName)
         let type = named.type
         var field = altered.builder.definition.columns[ordinal].field
         field.type = type
+        field.modifier = named.columnModifier
         let value: Operand
         if let using {
             let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .constant)

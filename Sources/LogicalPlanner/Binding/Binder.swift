@@ -75,6 +75,8 @@ final class StatementBinder {
     let relations: ResolvedRelations
     let ids = ColumnIDGenerator()
 
+    /// What columns of times and intervals were declared with.
+    var columnModifiers: [ColumnID: TemporalModifier] = [:]
     /// Types of parameters as far as they are known.
     var parameterTypes: [DataType?]
     /// Tables in the order of their first use.
@@ -160,7 +162,8 @@ final class StatementBinder {
         let complete = sharedDefinitions.isEmpty ? separated : try separated.mapPlan(withSharedDefinitions)
         let settled = hasOpen ? complete.mapPlan { Self.settleParameters($0, types) } : complete
         return BindingResult(
-            statement: settled, parameterTypes: types, columnIDs: ids, tables: tables,
+            statement: settled, parameterTypes: types, columnIDs: ids,
+            columnModifiers: columnModifiers, tables: tables,
             catalogFacts: session.catalogFacts)
     }
 

@@ -83,6 +83,8 @@ package struct BindingResult: Sendable {
     package var parameterTypes: [DataType]
     /// Continues the plan's column identities; the optimiser draws from it.
     package var columnIDs: ColumnIDGenerator
+    /// What columns of times and intervals are known to be cut to.
+    package var columnModifiers: [ColumnID: TemporalModifier]
     /// The tables that the statement reads or writes, views resolved.
     package var tables: [TableName]
     /// The catalogue as the statement sees it, if it asks for it.

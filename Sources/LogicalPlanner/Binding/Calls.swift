@@ -20,7 +20,20 @@ extension StatementBinder {
         }
         if let window = call.over { return try bindWindowCall(name, call, window, scope, at: position) }
         if !registry.aggregateOverloads(name).isEmpty { return try bindAggregate(name, call, scope, at: position) }
+        if let function = HypotheticalSet(rawValue: name), !call.withinGroup.isEmpty {
+            return try bindHypothetical(function, call, scope, at: position)
+        }
         if !registry.windowOverloads(name).isEmpty {
+            if !call.withinGroup.isEmpty {
+                throw QueryError(
+                    .undefinedFunction, "function \(name) with these arguments does not exist", at: position,
+                    object: name)
+            }
+            if HypotheticalSet(rawValue: name) != nil, !call.arguments.isEmpty {
+                throw QueryError(
+                    .wrongObjectType, "WITHIN GROUP is required for ordered-set aggregate \(name)", at: position,
+                    object: name)
+            }
             throw QueryError(
                 .wrongObjectType, "window function \(name) requires an OVER clause", at: position, object: name)
         }
@@ -120,6 +133,18 @@ extension StatementBinder {
     private func bindAggregate(
         _ name: String, _ call: FunctionCall, _ scope: Scope, at position: SourcePosition
     ) throws -> Expression {
+        try placed(name, scope, at: position) {
+            let bound = try aggregateCall(name, call, scope, at: position)
+            // What stands in front of WITHIN GROUP has one value in a group.
+            let direct = call.withinGroup.isEmpty ? [] : bound.arguments.dropLast(call.withinGroup.count)
+            return AggregateParts(calls: [bound], direct: Array(direct))
+        }[0]
+    }
+
+    /// Binds calls of aggregates and gives their columns, in the query that they belong to.
+    func placed(
+        _ name: String, _ scope: Scope, at position: SourcePosition, _ body: () throws -> AggregateParts
+    ) throws -> [Expression] {
         // The aggregate belongs to the innermost query whose columns its arguments use; uses inside it are none of that
         // query's ungrouped columns.
         var useCounts: [(state: SelectState, count: Int)] = []
@@ -131,10 +156,10 @@ extension StatementBinder {
         let wasNested = scope.aggregateDepth > 0
         aggregateLevels.append((callDepth: scope.depth, deepest: nil))
         scope.aggregateDepth += 1
-        let bound: AggregateCall
+        let bound: AggregateParts
         do {
             defer { scope.aggregateDepth -= 1 }
-            bound = try aggregateCall(name, call, scope, at: position)
+            bound = try body()
         } catch {
             aggregateLevels.removeLast()
             throw error
@@ -151,15 +176,21 @@ extension StatementBinder {
             throw QueryError(.groupingError, message, at: position)
         }
         for (counted, count) in useCounts where counted === state {
-            state.columnUses.removeLast(state.columnUses.count - count)
+            let uses = Array(state.columnUses[count...])
+            state.columnUses.removeLast(uses.count)
+            state.directArguments += bound.direct.filter { !$0.columns.isEmpty }.map {
+                .init(expression: $0, uses: uses, position: position)
+            }
         }
-        let isVolatile = bound.expressions.contains(where: \.isVolatile)
-        if !isVolatile, let known = state.aggregates.first(where: { $0.call == bound }) {
-            return known.column.reference
+        return bound.calls.map { call in
+            let isVolatile = call.expressions.contains(where: \.isVolatile)
+            if !isVolatile, let known = state.aggregates.first(where: { $0.call == call }) {
+                return known.column.reference
+            }
+            let column = ids.column(name, call.type)
+            state.aggregates.append(.init(column: column, call: call))
+            return column.reference
         }
-        let column = ids.column(name, bound.type)
-        state.aggregates.append(.init(column: column, call: bound))
-        return column.reference
     }
 
     /// The call with arguments bound and cast.

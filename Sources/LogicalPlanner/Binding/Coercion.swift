@@ -51,7 +51,11 @@ extension StatementBinder {
         var target = named.type
         if named.isUnconstrainedNumeric { target = unconstrainedNumeric(for: operand.expression) }
         if case .parameter(let index, .unknown) = operand.expression { return fixParameter(index, target) }
-        if operand.type == target { return operand.expression }
+        if operand.type == target {
+            // Values of a plain type may have any digits, even if these have not.
+            let isPlain = named.modifier == nil && temporalModifier(of: operand.expression) != nil
+            return isPlain ? .cast(operand.expression, to: target, kind: kind) : operand.expression
+        }
         guard TypeConversion.canCast(from: operand.type, to: target, context: .explicit) else {
             let names = (TypeConversion.displayName(operand.type), TypeConversion.displayName(target))
             throw QueryError(.cannotCoerce, "cannot cast type \(names.0) to \(names.1)", at: position)

@@ -181,6 +181,8 @@ extension StatementBinder {
                         + "\(names.1) overall", hint: "Cast the output of the non-recursive term to the correct type.",
                     at: operation.position)
             }
+            try refuseOtherModifier(
+                base.columns[index], step.columns[index], index + 1, of: "\(name)", at: operation.position)
             step = try retyped(step, index, to: wanted, at: operation.position)
         }
         if let traversal { step = try traversal.step(step, working.hiddenColumns, self) }

@@ -78,8 +78,15 @@ extension StatementBinder {
             scope.namespace = Namespace(relations: [own], columns: own.columns)
             _ = try bindCondition(condition, scope, construct: "WHERE")
         }
+        let fields = ordinals.map { ordinal -> Field in
+            var field = target.fields[ordinal]
+            if let userType = target.definition.columns[ordinal].userType {
+                field.modifier = temporalModifier(ofUserType: userType)
+            }
+            return field
+        }
         return .copyFrom(
-            table: target.table, columns: ordinals.map { target.fields[$0] }, copyTarget, options,
+            table: target.table, columns: fields, copyTarget, options,
             condition: copy.whereClause.map { SyntaxPrinter.text(of: $0) })
     }
 

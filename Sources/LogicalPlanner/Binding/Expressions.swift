@@ -215,7 +215,8 @@ extension StatementBinder {
             let value = try castToBase(syntax, plain, castKind, scope, at: position)
             return try typed(value, userType: identifier, at: position)
         }
-        return try castToBase(syntax, named, castKind, scope, type: type, at: position)
+        let value = try castToBase(syntax, named, castKind, scope, type: type, at: position)
+        return try limitedFields(of: value, named.fieldModifiers, at: position)
     }
 
     private func castToBase(

@@ -108,6 +108,7 @@ extension StatementBinder {
             try refuseUnpopulated(table, at: position)
             noteTable(table)
             let columns = schema.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
+            for (column, field) in zip(columns, schema.fields) { columnModifiers[column.id] = field.modifier }
             let scan = LogicalPlan.scan(
                 LogicalScan(table: table, columns: columns, ordinals: Array(columns.indices)))
             var bound = BoundQuery(plan: scan, columns: columns.map { ScopeColumn($0) })

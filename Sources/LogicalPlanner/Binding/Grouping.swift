@@ -202,6 +202,7 @@ extension StatementBinder {
         }
         let rewriter = GroupingRewriter(
             replacements: replacements, ungrouped: Set(inputColumns.map(\.id)), uses: state.columnUses)
+        try checkDirectArguments(state.directArguments, rewriter, isPlain: isPlain)
         select.plan = .aggregate(
             LogicalAggregate(
                 groupColumns: groupColumns, groups: clause.expressions, groupingSets: isPlain ? nil : clause.sets,
@@ -210,6 +211,27 @@ extension StatementBinder {
         try rewrite(&select, rewriter)
         if let having = select.having, having != .true {
             select.plan = .filter(LogicalFilter(predicate: having, input: select.plan))
+        }
+    }
+
+    /// Direct arguments of ordered-set aggregates are computed with the input's rows: right where a group has one value.
+    private func checkDirectArguments(
+        _ arguments: [SelectState.DirectArgument], _ rewriter: GroupingRewriter, isPlain: Bool
+    ) throws {
+        for argument in arguments {
+            do {
+                var own = rewriter
+                own.uses = argument.uses
+                _ = try own.rewrite(argument.expression)
+            } catch var error as QueryError {
+                error.detail = "Direct arguments of an ordered-set aggregate must use only grouped columns."
+                throw error
+            }
+            if !isPlain {
+                throw QueryError.notSupported(
+                    "a column in a direct argument of an ordered-set aggregate over grouping sets",
+                    at: argument.position)
+            }
         }
     }
 

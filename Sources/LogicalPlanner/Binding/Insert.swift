@@ -116,7 +116,7 @@ extension StatementBinder {
             let value = Operand(expression: bound.openExpression(index), position: query.position)
             let converted = try assigned(value, to: target.definition.columns[ordinals[index]])
             if converted == bound.columns[index].reference { continue }
-            let isTyped = target.definition.columns[ordinals[index]].userType != nil
+            let isTyped = target.definition.columns[ordinals[index]].userType != nil || field.modifier != nil
             if !isTyped, value.type == .unknown || value.expression.isLiteral {
                 bound = try retyped(bound, index, to: field.type, at: query.position)
             } else {
@@ -204,6 +204,12 @@ extension StatementBinder {
     func assigned(_ value: Operand, to field: Field) throws -> Expression {
         if case .literal(let literal, let type) = value.expression, type.isString, let text = literal.text {
             try checkLength(text, field.type, at: value.position)
+        }
+        if let modifier = field.modifier {
+            if let read = try intervalRead(value, field.type, modifier) { return read }
+            var plain = field
+            plain.modifier = nil
+            return try limited(assigned(value, to: plain), field.type, modifier, at: value.position)
         }
         if value.type == field.type { return value.expression }
         guard TypeConversion.canCast(from: value.type, to: field.type, context: .assignment) else {

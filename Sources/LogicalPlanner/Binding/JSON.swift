@@ -173,13 +173,23 @@ extension StatementBinder {
         var columns: [PlanColumn] = []
         var expressions: [Expression] = []
         for definition in definitions {
-            let column = try resolveType(definition.type).type
-            columns.append(ids.column(definition.name.text, column))
+            let named = try resolveType(definition.type)
+            if named.modifier?.qualifier != nil {
+                throw QueryError.notSupported("an interval with fields here", at: definition.type.position)
+            }
+            let column = ids.column(definition.name.text, named.type)
+            columns.append(column)
+            columnModifiers[column.id] = named.columnModifier
+            var member = Expression.call(
+                ScalarCall(
+                    name: "json member as", arguments: [source, .literal(.string(definition.name.text), .text)],
+                    type: named.type, volatility: .stable))
+            if let modifier = named.modifier {
+                member = try limited(member, named.type, modifier, at: definition.type.position)
+            }
+            member = try limitedFields(of: member, named.fieldModifiers, at: definition.type.position)
             expressions.append(
-                .call(
-                    ScalarCall(
-                        name: "json member as", arguments: [source, .literal(.string(definition.name.text), .text)],
-                        type: column, volatility: .stable)))
+                try named.userType.map { try typed(member, userType: $0, at: definition.type.position) } ?? member)
         }
         if syntax.withOrdinality {
             let column = ids.column("ordinality", .int64, isNullable: false)

@@ -90,8 +90,10 @@ extension StatementBinder {
     func bindTypedLiteral(_ name: TypeName, _ text: String, at position: SourcePosition) throws -> Expression {
         let named = try resolveType(name)
         if let identifier = named.userType {
-            let value = try castLiteral(
-                .literal(.string(text), .unknown), to: named.type, kind: .strict, at: position)
+            let literal = Operand(expression: .literal(.string(text), .unknown), position: position)
+            let value =
+                try named.modifier.flatMap { try intervalRead(literal, named.type, $0) }
+                ?? castLiteral(literal.expression, to: named.type, kind: .strict, at: position)
             return try typed(value, userType: identifier, at: position)
         }
         if let modifier = named.modifier {

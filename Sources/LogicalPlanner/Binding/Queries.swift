@@ -294,6 +294,10 @@ extension StatementBinder {
                 left.columns[index].name, left.columns[index].type,
                 isNullable: leftColumns[index].isNullable || rightColumns[index].isNullable)
         }
+        for (index, column) in columns.enumerated() where !columnModifiers.isEmpty {
+            let modifiers = [leftColumns[index], rightColumns[index]].map { columnModifiers[$0.id] }
+            if modifiers[0] == modifiers[1] { columnModifiers[column.id] = modifiers[0] }
+        }
         let kind: LogicalSetOperation.Kind
         switch syntax.kind {
         case .union: kind = .union

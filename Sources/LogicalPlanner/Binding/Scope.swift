@@ -105,6 +105,13 @@ enum Clause: Sendable {
     }
 }
 
+/// Calls of aggregates that one function of a query is made of.
+struct AggregateParts {
+    var calls: [AggregateCall]
+    /// Arguments with one value in a group.
+    var direct: [Expression] = []
+}
+
 /// A common table expression in sight.
 final class CommonTable {
     let definition: CommonTableExpression
@@ -228,7 +235,14 @@ final class SelectState {
         var position: SourcePosition
         var name: String
     }
+    /// What stands in front of WITHIN GROUP: only grouped columns may be in it.
+    struct DirectArgument {
+        var expression: Expression
+        var uses: [ColumnUse]
+        var position: SourcePosition
+    }
     var aggregates: [Aggregate] = []
+    var directArguments: [DirectArgument] = []
     var windows: [Window] = []
     var setReturning: [SetReturning] = []
     var groupings: [Grouping] = []

@@ -331,6 +331,7 @@ extension StatementBinder {
                 columns.append(
                     ids.column(
                         output.name, output.expression.type, isNullable: nullability.isNullable(output.expression)))
+                columnModifiers[columns[columns.count - 1].id] = try temporalModifier(of: output)
             }
         }
         var plan = projected(select.plan, columns, select.outputs.map(\.expression))

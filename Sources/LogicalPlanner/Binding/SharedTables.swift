@@ -46,6 +46,7 @@ extension StatementBinder {
     func read(_ shared: SharedDefinition) -> BoundQuery {
         let plan = shared.query.plan
         let columns = ids.copies(of: plan.columns)
+        copyModifiers(from: plan.columns, to: columns)
         let read = LogicalSharedRead(
             number: shared.number, columns: columns, sources: plan.columns.map(\.id),
             givesAtMostOneRow: plan.givesAtMostOneRow, givesExactlyOneRow: plan.givesExactlyOneRow)

@@ -207,7 +207,7 @@ extension StatementBinder {
     /// The result's columns as fields.
     func fields(_ query: BoundQuery) -> [Field] {
         zip(query.columns, query.plan.columns).map {
-            Field(name: $0.name, type: $0.type, isNullable: $1.isNullable)
+            Field(name: $0.name, type: $0.type, isNullable: $1.isNullable, modifier: columnModifiers[$0.id])
         }
     }
 

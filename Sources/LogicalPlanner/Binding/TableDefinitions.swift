@@ -91,10 +91,11 @@ extension StatementBinder {
     func addColumn(_ syntax: ColumnDefinition, to builder: inout DefinitionBuilder) throws {
         let name = syntax.name.text
         let serial = syntax.type.arrayDimensions.isEmpty ? Self.serialTypes[syntax.type.name.last] : nil
-        let named = try serial.map { NamedType(type: $0) } ?? columnType(syntax.type)
+        let named = try serial.map { NamedType(type: $0) } ?? resolveType(syntax.type)
         let type = named.type
         var column = TableColumn(
-            field: Field(name: name, type: type, isNullable: serial == nil), userType: named.userType)
+            field: Field(name: name, type: type, isNullable: serial == nil, modifier: named.columnModifier),
+            userType: named.userType)
         if serial != nil {
             let sequence = addSequence(for: name, type, SequenceSettings(), to: &builder)
             let text = [sequence.schema, sequence.table].map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
@@ -142,15 +143,6 @@ extension StatementBinder {
         }
         builder.positions[name] = syntax.name.position
         builder.definition.columns.append(column)
-    }
-
-    /// A type that columns can have.
-    func columnType(_ name: TypeName) throws -> NamedType {
-        let named = try resolveType(name)
-        if let modifier = named.modifier, modifier.qualifier != nil || (modifier.precision ?? 6) < 6 {
-            throw QueryError.notSupported("a column of type \(named.type.sqlName) with a precision", at: name.position)
-        }
-        return named
     }
 
     func addSequence(

@@ -14,6 +14,11 @@ struct NamedType {
     var modifier: TemporalModifier?
     /// The number of a domain or composite type that a statement made.
     var userType: Int64?
+    /// Of the rows of a table: the modifiers of its columns.
+    var fieldModifiers: [TemporalModifier?] = []
+
+    /// What a column of the type is declared with; a domain keeps that to itself.
+    var columnModifier: TemporalModifier? { userType == nil ? modifier : nil }
 }
 
 extension DataType {
@@ -51,10 +56,7 @@ extension StatementBinder {
             result.modifier = TemporalModifier(qualifier: qualifier, precision: precision)
         }
         if dimensions > 0 {
-            if result.modifier != nil {
-                throw QueryError.notSupported("an array of times with a precision", at: name.position)
-            }
-            result = NamedType(type: .array(result.type))
+            result = NamedType(type: .array(result.type), modifier: result.modifier)
         }
         return result
     }
@@ -68,7 +70,19 @@ extension StatementBinder {
             throw QueryError(
                 .syntaxError, "type modifier is not allowed for type \"\(name.name.last)\"", at: name.position)
         }
-        if name.arrayDimensions.isEmpty { return NamedType(type: type, userType: found?.type.identifier) }
+        if name.arrayDimensions.isEmpty {
+            let modifier = found.flatMap { temporalModifier(ofUserType: $0.type.identifier) }
+            return NamedType(
+                type: type, modifier: modifier, userType: found?.type.identifier,
+                fieldModifiers: found == nil ? rowModifiers(name.name) : [])
+        }
+        if found == nil, rowModifiers(name.name).contains(where: { $0 != nil }) {
+            throw QueryError.notSupported("an array of rows with fields of a precision", at: name.position)
+        }
+        if case .composite(let attributes)? = found?.type.kind, attributes.contains(where: { $0.field.modifier != nil })
+        {
+            throw QueryError.notSupported("an array of a type with fields of a precision", at: name.position)
+        }
         if case .domain? = found?.type.kind {
             throw QueryError.notSupported("an array of a domain", at: name.position)
         }

@@ -187,9 +187,10 @@ extension StatementBinder {
                     SQLState("42P16"), "column \"\(attribute.name)\" has pseudo-type unknown",
                     at: attribute.name.position, object: attribute.name.text)
             }
-            let named = try columnType(attribute.type)
+            let named = try resolveType(attribute.type)
             return UserType.Attribute(
-                field: Field(name: attribute.name.text, type: named.type), userType: named.userType)
+                field: Field(name: attribute.name.text, type: named.type, modifier: named.columnModifier),
+                userType: named.userType)
         }
         return .create(name, UserType(identifier: UserType.nextIdentifier(), kind: .composite(fields)))
     }
@@ -209,10 +210,11 @@ extension StatementBinder {
 
     private func createDomain(_ statement: TypeStatement, _ description: DomainDescription) throws -> BoundTypeChange {
         let name = try newTypeName(statement.name)
-        let named = try columnType(description.type)
+        let named = try resolveType(description.type)
         if named.type == .unknown { throw QueryError.notSupported("a domain over this type", at: statement.position) }
         var domain = UserType.Domain(
             base: named.type, parent: named.userType, isNotNull: false, checks: [], defaultExpression: nil)
+        domain.modifier = named.columnModifier
         if let parent = named.userType, case .composite? = userType(parent)?.type.kind {
             throw QueryError.notSupported("a domain over a composite type", at: description.type.position)
         }
@@ -255,7 +257,7 @@ extension StatementBinder {
     private func checkedDefault(_ value: SyntaxExpression, _ domain: UserType.Domain) throws -> String? {
         if case .literal(.null) = value.kind { return nil }
         let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .defaultExpression)
-        _ = try assigned(operand(value, scope), to: Field(name: "value", type: domain.base))
+        _ = try assigned(operand(value, scope), to: Field(name: "value", type: domain.base, modifier: domain.modifier))
         return SyntaxPrinter.text(of: value)
     }
 

@@ -35,6 +35,12 @@ extension StatementBinder {
         }
     }
 
+    /// What the columns of a table were declared with.
+    func rowModifiers(_ name: ObjectName) -> [TemporalModifier?] {
+        guard case .table(_, let schema)? = relations.byName[name.parts] else { return [] }
+        return schema.fields.map(\.modifier)
+    }
+
     // MARK: - Domains
 
     /// A value of the domain's base type as one of the domain: whatever its checks and those of the domains that it is over
@@ -43,6 +49,7 @@ extension StatementBinder {
         guard let (name, type) = userType(identifier), case .domain(let domain) = type.kind else { return value }
         var value = value
         if let parent = domain.parent { value = try domainValue(value, parent, at: position) }
+        if let modifier = domain.modifier { value = try limited(value, domain.base, modifier, at: position) }
         guard domain.isNotNull || !domain.checks.isEmpty else { return value }
         if value.isVolatile {
             throw QueryError.notSupported("a volatile expression as a value of a domain with constraints", at: position)
@@ -84,8 +91,10 @@ extension StatementBinder {
 
     /// The expression as a value of a column, of its domain as well.
     func assigned(_ value: Operand, to column: TableColumn) throws -> Expression {
-        let assigned = try assigned(value, to: column.field)
-        guard let identifier = column.userType else { return assigned }
+        guard let identifier = column.userType else { return try assigned(value, to: column.field) }
+        var field = column.field
+        field.modifier = temporalModifier(ofUserType: identifier)
+        let assigned = try assigned(value, to: field)
         return try typed(assigned, userType: identifier, at: value.position)
     }
 
@@ -96,6 +105,7 @@ extension StatementBinder {
         case .enumeration: return value
         case .domain: return try domainValue(value, identifier, at: position)
         case .composite(let attributes):
+            let value = try limitedFields(of: value, attributes.map(\.field.modifier), at: position)
             guard attributes.contains(where: { $0.userType != nil }), let fields = value.type.recordFields else {
                 return value
             }

@@ -48,6 +48,9 @@ extension StatementBinder {
         _ name: String, _ call: FunctionCall, _ frame: WindowFrame, _ scope: Scope, at position: SourcePosition
     ) throws -> WindowCall {
         let ignoresNulls = call.nullTreatment == .ignoreNulls
+        if !call.withinGroup.isEmpty, HypotheticalSet(rawValue: name) != nil {
+            throw QueryError.notSupported("OVER for ordered-set aggregate \(name)", at: position)
+        }
         guard !registry.windowOverloads(name).isEmpty else {
             guard !registry.aggregateOverloads(name).isEmpty else {
                 let exists = !registry.scalarOverloads(name).isEmpty || !registry.tableOverloads(name).isEmpty

@@ -5,6 +5,7 @@ import QueryPlan
 
 /// Folds predicates that became constant when they were pushed down, and removes what they leave empty. Runs behind
 /// PushDownPredicates: `kind = 'web'` over a UNION of branches that name their kind is decided there, branch by branch.
+/// What LIMIT 0 stands above never runs either, its volatile functions included.
 struct RemoveEmptyInputs: LogicalRule {
     func apply(_ plan: LogicalPlan, _ environment: RuleEnvironment) throws -> LogicalPlan {
         let simplifier = ExpressionSimplifier(registry: environment.registry, context: environment.context)
@@ -26,7 +27,9 @@ struct RemoveEmptyInputs: LogicalRule {
         case .filter(let node): return node.input.isEmptyRelation ? node.input : plan
         case .project(let node): return node.input.isEmptyRelation ? .empty(node.columns) : plan
         case .sort(let node): return node.input.isEmptyRelation ? node.input : plan
-        case .limit(let node): return node.input.isEmptyRelation ? node.input : plan
+        case .limit(let node):
+            return node.input.isEmptyRelation || (node.givesNothing && !node.input.changesTables)
+                ? .empty(plan.columns) : plan
         case .distinct(let node): return node.input.isEmptyRelation ? node.input : plan
         case .window(let node): return node.input.isEmptyRelation ? .empty(plan.columns) : plan
         case .tableFunction(let node): return node.input.isEmptyRelation ? .empty(plan.columns) : plan
@@ -80,5 +83,21 @@ extension LogicalPlan {
 
     var isEmptyRelation: Bool {
         if case .values(let node) = self { node.rows.isEmpty } else { false }
+    }
+
+    /// Whether running it does more than giving rows.
+    fileprivate var changesTables: Bool {
+        if case .write = self { return true }
+        return inputs.contains(where: \.changesTables)
+    }
+}
+
+extension LogicalLimit {
+    /// LIMIT 0. An offset that is not a plain number is left for the operator to refuse.
+    fileprivate var givesNothing: Bool {
+        guard count?.literal == .integer(0) else { return false }
+        guard let offset else { return true }
+        if case .integer(let rows)? = offset.literal { return rows >= 0 }
+        return offset.literal == .null
     }
 }

@@ -299,7 +299,7 @@ enum Formatting {
                 guard CivilCalendar.isValidTimestamp(moment) else {
                     throw QueryError(.datetimeFieldOverflow, "timestamp out of range: \"\(text)\"")
                 }
-                return read.fractionDigits.map { TimePrecision.rounded(moment, to: $0) } ?? moment
+                return read.fractionDigits.map { TimePrecision.rounded(moment: moment, to: $0) } ?? moment
             }
         }
     }
@@ -343,20 +343,5 @@ enum Formatting {
             }
             return output
         }
-    }
-}
-
-/// Fractions of seconds rounded to a type's precision.
-enum TimePrecision {
-    private static let units: [Int64] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1]
-
-    /// Microseconds rounded to so many digits of the second, half away from zero; infinity stays.
-    @inline(__always)
-    static func rounded(_ microseconds: Int64, to digits: Int) -> Int64 {
-        if microseconds == .max || microseconds == .min { return microseconds }
-        let unit = units[max(0, min(6, digits))]
-        let half = unit / 2
-        return microseconds >= 0
-            ? (microseconds &+ half) / unit &* unit : 0 &- (0 &- microseconds &+ half) / unit &* unit
     }
 }

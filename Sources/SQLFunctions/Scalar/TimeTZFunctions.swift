@@ -50,64 +50,6 @@ enum TimeTZFunctions {
                 moved(time, by: 0 &- interval.microseconds % CivilCalendar.microsecondsPerDay)
             }
         }
-        registerPrecision(in: registry)
-    }
-
-    // MARK: Precision
-
-    private static func registerPrecision(in registry: FunctionRegistry) {
-        for (name, type) in [
-            ("time", DataType.time), ("timestamp", .timestamp), ("timestamptz", .timestampTZ), ("timetz", .timeTZ),
-        ] {
-            registry.scalar(
-                name, [.exact(type), .int32], type, text("The value with so many digits of the second.")
-            ) { arguments, result, count, _ in
-                Kernel.binary(arguments[0], arguments[1], result, count) { (value: Int64, digits: Int32) -> Int64 in
-                    if type == .timeTZ {
-                        let time = TimeTZValue(packed: value)
-                        return TimeTZValue(
-                            time: TimePrecision.rounded(time.time, to: Int(digits)), offset: time.offset
-                        ).packed
-                    }
-                    return TimePrecision.rounded(value, to: Int(digits))
-                }
-            }
-        }
-        registry.scalar(
-            "interval", [.interval, .int32], .interval,
-            text("The interval cut to the fields and digits of a type's modifier.")
-        ) { arguments, result, count, _ in
-            Kernel.binary(arguments[0], arguments[1], result, count) {
-                (value: IntervalValue, modifier: Int32) -> IntervalValue in
-                IntervalModifier(encoded: modifier).applied(to: value)
-            }
-        }
-    }
-}
-
-/// What an interval's type was declared with: fields, and digits of the second.
-package struct IntervalModifier: Sendable {
-    package var qualifier: IntervalQualifier?
-    package var precision: Int?
-
-    package init(qualifier: IntervalQualifier?, precision: Int?) {
-        self.qualifier = qualifier
-        self.precision = precision
-    }
-
-    /// As one number: the field above, the digits in the low four bits.
-    package var encoded: Int32 {
-        Int32(qualifier.map { Int($0.rawValue) + 1 } ?? 0) << 4 | Int32(precision ?? 15)
-    }
-    init(encoded: Int32) {
-        let field = encoded >> 4
-        qualifier = field > 0 && field < 256 ? IntervalQualifier(rawValue: UInt8(field - 1)) : nil
-        precision = encoded & 15 <= 6 ? Int(encoded & 15) : nil
-    }
-
-    package func applied(to value: IntervalValue) -> IntervalValue {
-        var result = qualifier.map { IntervalText.adjusted(value, to: $0) } ?? value
-        if let precision { result.microseconds = TimePrecision.rounded(result.microseconds, to: precision) }
-        return result
+        TemporalLimits.register(in: registry)
     }
 }

@@ -90,7 +90,8 @@ extension Session {
                 plan, ids: bound.columnIDs, context: context(nil), rowLimit: KeptPlan.rowLimit)
         else { return nil }
         return KeptPlan.Plan(
-            prepared: prepared, fields: StatementRunner.fields(columnNames, columnTypes, plan), names: names,
+            prepared: prepared, fields: StatementRunner.fields(columnNames, columnTypes, plan, bound.columnModifiers),
+            names: names,
             settings: settings)
     }
 }

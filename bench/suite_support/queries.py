@@ -6,13 +6,17 @@
 | tpcds | `tpcds_queries()` of DuckDB's extension: pip install duckdb-extension-tpcds, of the same version as duckdb |
 | job, clickbench | pip install --no-deps benchbox |
 
-A directory holds `NAME.sql` for each query, or one file `queries.sql` with a query a line.
+A directory holds `NAME.sql` for each query, or one file `queries.sql` with a query a line. Run as a program, this module
+writes a suite's texts to such a directory, for an environment that does not have the package:
+
+    PYTHONPATH=bench python3 -m suite_support.queries tpcds DIRECTORY
 """
 
 import ast
 import importlib.util
 import pathlib
 import re
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -108,3 +112,13 @@ def clickbench():
     found = dictionary_in(path, lambda value: len(value) == 43)
     # The package doubles the backslash of the reference to a group.
     return {name.lstrip("Q"): sql.replace("\\\\1", "\\1") for name, sql in found.items()}
+
+
+def write(suite, directory):
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, sql in texts(suite, "1").items():
+        (directory / f"{name}.sql").write_text(sql)
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], pathlib.Path(sys.argv[2]))

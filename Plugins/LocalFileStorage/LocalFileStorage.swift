@@ -86,17 +86,19 @@ package final class DirectoryBackend: StorageBackend {
     }
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
-        guard schema == DirectoryBackend.schema, let source = try sources()[name] else { return nil }
+        guard schema == DirectoryBackend.schema, let source = try sources(of: name)[name] else { return nil }
         let files = try source.paths.map { try FileIdentity(path: $0) }
         return try tables.table(name, files: files) {
             try FileTable.open(name: name, format: source.format, files: files, options: options)
         }
     }
 
-    private func sources() throws -> [String: Source] {
+    /// The files of all tables, or of the wanted one: then sub-directories of others, which may be large, are not read.
+    private func sources(of wanted: String? = nil) throws -> [String: Source] {
         var result: [String: Source] = [:]
+        func isWanted(_ name: String) -> Bool { wanted == nil || wanted == name }
         func add(_ name: String, _ format: FileFormat, _ path: String) throws {
-            guard self.format == nil || self.format == format else { return }
+            guard isWanted(name), self.format == nil || self.format == format else { return }
             guard result[name] == nil || result[name]?.format == format else {
                 throw QueryError(
                     .duplicateTable, "table \"\(name)\" has files of several formats in \"\(directory)\"", object: name)
@@ -111,6 +113,7 @@ package final class DirectoryBackend: StorageBackend {
                 }
                 continue
             }
+            guard isWanted(entry.name.lowercased()) else { continue }
             for inner in try DirectoryListing.entries(path) where !inner.isDirectory {
                 if let (format, _) = FileFormat.of(fileName: inner.name) {
                     try add(entry.name.lowercased(), format, path + "/" + inner.name)

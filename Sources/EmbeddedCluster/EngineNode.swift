@@ -219,7 +219,8 @@ private struct LocalWorkers {
             let handle = WorkerHandle(
                 id: worker.id, incarnation: Incarnation(1), exchange: endpoint, exchangeTransport: transportName,
                 connection: LocalWorkerConnection(worker),
-                local: LocalTasks(start: worker.startTask, release: worker.releaseTasks))
+                local: LocalTasks(
+                    start: { try await worker.startTask($0, isSimple: $1, onEnd: $2) }, release: worker.releaseTasks))
             if index == 0 {
                 coordinatorWorker = worker
                 directory.setCoordinatorWorker(handle)

@@ -112,27 +112,8 @@ struct BackendWriter: Sendable {
         formats.isEmpty ? 0 : formats.count == 1 ? formats[0] : index < formats.count ? formats[index] : 0
     }
 
-    /// One DataRow. `isBinary` has an element for each column.
-    mutating func dataRow(_ vectors: [Vector], row: Int, isBinary: [Bool], settings: TextSettings) {
-        let start = begin("D")
-        put(Int16(truncatingIfNeeded: vectors.count))
-        for index in vectors.indices {
-            let vector = vectors[index]
-            if vector.mayHaveNulls, vector.isNull(row) {
-                put(Int32(-1))
-                continue
-            }
-            let lengthAt = bytes.count
-            put(Int32(0))
-            if isBinary[index] {
-                PostgresType.appendBinary(vector, row: row, into: &bytes)
-            } else {
-                TextFormat.append(vector, row: row, settings: settings, into: &bytes)
-            }
-            setInt32(Int32(truncatingIfNeeded: bytes.count - lengthAt - 4), at: lengthAt)
-        }
-        end(start)
-    }
+    /// Adds what others have put together.
+    mutating func append(_ message: UnsafeRawBufferPointer) { bytes.append(contentsOf: message) }
 
     // MARK: - COPY
 
@@ -144,9 +125,9 @@ struct BackendWriter: Sendable {
         for _ in 0..<columnCount { put(Int16(0)) }
         end(start)
     }
-    mutating func copyData(_ write: (inout [UInt8]) -> Void) {
+    mutating func copyData(_ data: [UInt8]) {
         let start = begin("d")
-        write(&bytes)
+        bytes += data
         end(start)
     }
     mutating func copyDone() { simple("c") }

@@ -44,6 +44,7 @@ final class PostgresConnection {
     private let output: any ConnectionOutput
     private var instance = ProtocolInstance()
     private var writer = BackendWriter()
+    private let rows = RowEncoder()
     private var session: Session?
     private let key: ConnectionKey
     private var statements: [String: NamedStatement] = [:]
@@ -222,15 +223,11 @@ final class PostgresConnection {
 
     private func sendCopy(_ result: StatementResult, _ copy: CopyWriter, _ session: Session) async throws {
         writer.copyResponse(isInput: false, columnCount: copy.columnCount)
-        if let header = copy.header() { writer.copyData { $0 += header } }
+        if let header = copy.header() { writer.copyData(header) }
         let settings = textSettings(session, result)
         do {
             while let batch = try await result.next() {
-                let vectors = batch.columns.indices.map { batch.column($0) }
-                for row in 0..<batch.rowCount {
-                    writer.copyData { copy.append(vectors, row: row, settings: settings, to: &$0) }
-                    if writer.bytes.count >= Self.flushByteCount { try await flush() }
-                }
+                try await rows.copyData(batch, copy, settings: settings, send)
             }
         } catch {
             result.cancel()
@@ -272,10 +269,16 @@ final class PostgresConnection {
     }
 
     private func send(_ batch: Batch, isBinary: [Bool], settings: TextSettings) async throws {
-        let vectors = batch.columns.indices.map { batch.column($0) }
-        for row in 0..<batch.rowCount {
-            writer.dataRow(vectors, row: row, isBinary: isBinary, settings: settings)
-            if writer.bytes.count >= Self.flushByteCount { try await flush() }
+        try await rows.dataRows(batch, isBinary: isBinary, settings: settings, send)
+    }
+
+    /// Sends messages behind those that wait; small ones wait, too.
+    private func send(_ messages: [UInt8]) async throws {
+        if writer.bytes.count + messages.count < Self.flushByteCount {
+            messages.withUnsafeBytes { writer.append($0) }
+        } else {
+            try await flush()
+            try await output.write(messages)
         }
     }
 

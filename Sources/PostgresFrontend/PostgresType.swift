@@ -207,6 +207,47 @@ struct PostgresType: Sendable, Hashable {
         return type.elementType == nil && type.recordFields == nil
     }
 
+    /// The binary form of each value of a column.
+    static func renderBinary(_ vector: Vector, rowCount: Int, settings: TextSettings, into column: RenderedColumn) {
+        column.render(vector, rowCount: rowCount) { column, source, count in
+            switch source.type {
+            case .boolean:
+                let values = source.values(UInt8.self)
+                column.renderFixed(count, width: 1) { $1.storeBytes(of: values[$0] != 0 ? 1 : 0, as: UInt8.self) }
+            case .int16: renderIntegers(source.values(Int16.self), count, into: column) { $0 }
+            case .int32: renderIntegers(source.values(Int32.self), count, into: column) { $0 }
+            case .int64, .time: renderIntegers(source.values(Int64.self), count, into: column) { $0 }
+            case .float32: renderIntegers(source.values(UInt32.self), count, into: column) { $0 }
+            case .float64: renderIntegers(source.values(UInt64.self), count, into: column) { $0 }
+            case .date:
+                renderIntegers(source.values(Int32.self), count, into: column) {
+                    Int32(truncatingIfNeeded: Int64($0) - epochDays)
+                }
+            case .timestamp, .timestampTZ:
+                renderIntegers(source.values(Int64.self), count, into: column) { $0 &- epochMicroseconds }
+            case .decimal(_, let scale) where source.physical == .int64:
+                let values = source.values(Int64.self)
+                let wire = NumericWire(scale: scale)
+                column.renderBackwards(count, width: NumericWire.byteCountMax) {
+                    wire.write(values[$0], endingAt: $1)
+                }
+            case .text, .varchar, .unknown, .json, .name, .internalChar, .bytea:
+                column.pointAtViews(source.views, count)
+            default:
+                column.renderOneByOne(source, count) { appendBinary(source, row: $0, into: &$1) }
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func renderIntegers<Value: FixedWidthInteger>(
+        _ values: UnsafePointer<Value>, _ count: Int, into column: RenderedColumn, _ convert: (Value) -> Value
+    ) {
+        column.renderFixed(count, width: MemoryLayout<Value>.size) {
+            $1.storeBytes(of: convert(values[$0]).bigEndian, as: Value.self)
+        }
+    }
+
     /// Appends a value that is not null in binary.
     static func appendBinary(_ source: Vector, row sourceRow: Int, into bytes: inout [UInt8]) {
         func put<T: FixedWidthInteger>(_ value: T) {

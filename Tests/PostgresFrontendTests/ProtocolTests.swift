@@ -130,23 +130,84 @@ private func started() throws -> MessageFraming {
     }
 }
 
-@Suite struct BackendWriterTests {
-    @Test func rows() {
+@Suite struct RowEncoderTests {
+    private func encoded(_ vector: Vector, isBinary: Bool) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try await RowEncoder().dataRows(
+            Batch(columns: [vector], rowCount: vector.count), isBinary: [isBinary], settings: TextSettings()
+        ) { bytes += $0 }
+        return bytes
+    }
+
+    @Test func rows() async throws {
         let builder = VectorBuilder(type: .int32, capacity: 2)
         builder.append(.integer(7))
         builder.append(.null)
         let vector = builder.finish()
-        var writer = BackendWriter()
-        writer.dataRow([vector], row: 0, isBinary: [false], settings: TextSettings())
-        writer.dataRow([vector], row: 1, isBinary: [false], settings: TextSettings())
-        writer.dataRow([vector], row: 0, isBinary: [true], settings: TextSettings())
-        #expect(
-            writer.take() == [
-                68, 0, 0, 0, 11, 0, 1, 0, 0, 0, 1, 55, 68, 0, 0, 0, 10, 0, 1, 255, 255, 255, 255, 68, 0, 0, 0, 14, 0, 1,
-                0, 0, 0,
-                4, 0, 0, 0, 7,
-            ])
+        let null: [UInt8] = [68, 0, 0, 0, 10, 0, 1, 255, 255, 255, 255]
+        #expect(try await encoded(vector, isBinary: false) == [68, 0, 0, 0, 11, 0, 1, 0, 0, 0, 1, 55] + null)
+        #expect(try await encoded(vector, isBinary: true) == [68, 0, 0, 0, 14, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7] + null)
     }
+
+    /// Columns with quick ways of their own, and some without.
+    static let columns: [(DataType, [String])] = [
+        (.boolean, ["t", "f"]), (.int16, ["0", "-32768", "32767", "9", "10", "-99"]),
+        (.int32, ["0", "-2147483648", "2147483647", "100", "-1000"]),
+        (.int64, ["0", "-9223372036854775808", "9223372036854775807", "42"]),
+        (.decimal(precision: 12, scale: 2), ["0.00", "-0.01", "9999999999.99", "10000.00", "-1.50", "100000000.10"]),
+        (
+            .decimal(precision: 18, scale: 18),
+            ["0.000000000000000001", "-0.999999999999999999", "0.100000000000000000"]
+        ),
+        (.decimal(precision: 9, scale: 7), ["12.0000001", "0.0001000", "0.0000100", "-99.9999999"]),
+        (.decimal(precision: 18, scale: 0), ["0", "999999999999999999", "-10000", "100000000"]),
+        (.decimal(precision: 30, scale: 3), ["123456789012345678901234567.891", "-0.001"]),
+        (.float32, ["1.5", "-0", "NaN"]), (.float64, ["1e+300", "0.1", "-Infinity"]),
+        (.date, ["1999-12-31", "2000-01-01", "0999-05-06", "10000-01-01", "0044-03-15 BC", "infinity"]),
+        (.timestamp, ["2024-02-29 12:34:56.789", "1900-01-01 00:00:00"]), (.timestampTZ, ["2024-02-29 12:34:56+00"]),
+        (.time, ["12:34:56.000001"]), (.text, ["", "a", "a string of more than twelve bytes", "ä€𝄞"]),
+        (.bytea, ["\\x00ff"]), (.uuid, ["00112233-4455-6677-8899-aabbccddeeff"]),
+        (.interval, ["1 mon 2 days 03:00:00"]),
+        (.jsonb, ["{\"a\": 1}"]),
+    ]
+
+    @Test(arguments: columns) func everyEncoding(_ type: DataType, _ texts: [String]) async throws {
+        let builder = VectorBuilder(type: type, capacity: texts.count + 1)
+        for text in texts { builder.append(try TextFormat.parse(text, as: type)) }
+        builder.append(.null)
+        let flat = builder.finish()
+        let codes = Buffer(byteCount: 4 * 2 * flat.count)
+        for row in 0..<2 * flat.count {
+            codes.base.assumingMemoryBound(to: UInt32.self)[row] = UInt32(row / 2)
+        }
+        let vectors = [
+            flat, Vector(codes: codes, count: 2 * flat.count, dictionary: flat),
+            Vector.constant(flat.value(at: 0), type: type, count: 3), Vector.constant(.null, type: type, count: 2),
+        ]
+        for vector in vectors {
+            for isBinary in [false, true] {
+                var expected: [UInt8] = []
+                for row in 0..<vector.count {
+                    var value: [UInt8] = []
+                    if isBinary {
+                        PostgresType.appendBinary(vector, row: row, into: &value)
+                    } else if !vector.isNull(row) {
+                        TextFormat.append(vector, row: row, settings: TextSettings(), into: &value)
+                    }
+                    let length = vector.isNull(row) ? -1 : Int32(value.count)
+                    expected.append(68)
+                    withUnsafeBytes(of: Int32(10 + value.count).bigEndian) { expected += $0 }
+                    expected += [0, 1]
+                    withUnsafeBytes(of: length.bigEndian) { expected += $0 }
+                    expected += value
+                }
+                #expect(try await encoded(vector, isBinary: isBinary) == expected)
+            }
+        }
+    }
+}
+
+@Suite struct BackendWriterTests {
 
     @Test(arguments: ["0.00", "1.50", "-12345.68", "10000.00", "0.01", "99999999.99"])
     func binaryNumericsRoundTrip(_ text: String) throws {

@@ -25,7 +25,7 @@ struct PreparedPlanTests {
         #expect(
             try await keepsPlan("SELECT now(), count(*) FROM item a JOIN item b USING (id)", engine: engine))
         #expect(try await !keepsPlan("SELECT relname FROM pg_class", engine: engine))
-        #expect(try await !keepsPlan("SELECT count(*) FROM tpch.sf1.lineitem LIMIT 0", engine: engine))
+        #expect(try await !keepsPlan("SELECT l_orderkey FROM tpch.sf1.lineitem LIMIT 1", engine: engine))
         #expect(try await !keepsPlan("INSERT INTO item VALUES (3, 'three')", engine: engine))
         await engine.shutdown()
     }

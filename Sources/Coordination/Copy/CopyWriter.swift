@@ -27,36 +27,58 @@ package struct CopyWriter: Sendable {
         var line: [UInt8] = []
         for (index, name) in names.enumerated() {
             if index > 0 { line.append(format.delimiter) }
-            append(Array(name.utf8), isForced: false, isOnly: names.count == 1, to: &line)
+            Array(name.utf8).withUnsafeBufferPointer {
+                append($0, isForced: false, isOnly: names.count == 1, to: &line)
+            }
         }
         line.append(10)
         return line
     }
 
-    /// One row with its line end.
-    package func append(_ vectors: [Vector], row: Int, settings: TextSettings, to line: inout [UInt8]) {
-        var value: [UInt8] = []
-        for (index, vector) in vectors.enumerated() {
+    /// Whether no value of the type has anything that the format escapes or quotes.
+    package func isPlain(_ type: DataType) -> Bool {
+        guard RenderedColumn.hasPlainText(type), format.forceQuote.isEmpty, !Self.mayBeInPlainText(format.delimiter),
+            !Self.mayBeInPlainText(format.quote)
+        else { return false }
+        // A NULL that looks like a value makes values that look like it be quoted.
+        return !format.null.allSatisfy(Self.mayBeInPlainText) || format.null.isEmpty
+    }
+
+    private static func mayBeInPlainText(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x20, 0x2B, 0x2D, 0x2E, 0x3A: true
+        default: byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A || byte >= 0x30 && byte <= 0x39
+        }
+    }
+
+    /// One row with its line end, from the texts of its columns. `isPlain` says of each column whether its type is.
+    package func append(
+        _ columns: ArraySlice<RenderedColumn>, isPlain: [Bool], row: Int, to line: inout [UInt8]
+    ) {
+        for (index, column) in columns.enumerated() {
             if index > 0 { line.append(format.delimiter) }
-            if vector.mayHaveNulls, vector.isNull(row) {
+            guard let value = column.value(row) else {
                 line += format.null
                 continue
             }
-            value.removeAll(keepingCapacity: true)
-            TextFormat.append(vector, row: row, settings: settings, into: &value)
-            append(value, isForced: isQuoteForced[index], isOnly: vectors.count == 1, to: &line)
+            if isPlain[index] {
+                line.append(contentsOf: value)
+            } else {
+                append(value, isForced: isQuoteForced[index], isOnly: columns.count == 1, to: &line)
+            }
         }
         line.append(10)
     }
 
-    private func append(_ value: [UInt8], isForced: Bool, isOnly: Bool, to line: inout [UInt8]) {
+    private func append(_ value: UnsafeBufferPointer<UInt8>, isForced: Bool, isOnly: Bool, to line: inout [UInt8]) {
         if format.isCSV {
             // A value that would be read as NULL or as the end of the data is quoted.
             let needsQuotes =
-                isForced || value == format.null || isOnly && value == [UInt8(ascii: "\\"), UInt8(ascii: ".")]
+                isForced || value.elementsEqual(format.null)
+                || isOnly && value.elementsEqual([UInt8(ascii: "\\"), UInt8(ascii: ".")])
                 || value.contains { $0 == format.delimiter || $0 == format.quote || $0 == 10 || $0 == 13 }
             guard needsQuotes else {
-                line += value
+                line.append(contentsOf: value)
                 return
             }
             line.append(format.quote)
@@ -65,6 +87,10 @@ package struct CopyWriter: Sendable {
                 line.append(byte)
             }
             line.append(format.quote)
+            return
+        }
+        guard value.contains(where: { $0 < 14 || $0 == UInt8(ascii: "\\") || $0 == format.delimiter }) else {
+            line.append(contentsOf: value)
             return
         }
         for byte in value {

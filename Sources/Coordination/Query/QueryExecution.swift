@@ -66,8 +66,8 @@ package final class QueryExecution: Sendable {
         return stream
     }
 
-    /// Starts all tasks. Those of this process run when it returns.
-    func start() async {
+    /// Starts all tasks. Those of this process run when it returns; a simple one may be over.
+    func start(isSimple: Bool = false) async {
         let remote = workers.values.filter { $0.local == nil }
         if !remote.isEmpty {
             let listener = directory.addLossListener { [weak self] worker in self?.feed(.workerLost(worker)) }
@@ -76,7 +76,7 @@ package final class QueryExecution: Sendable {
         for handle in remote { inBackground { [weak self] in await self?.followStatuses(handle) } }
         for directive in state.withLock({ $0.scheduler.handle(.start, now: now) }) {
             if case .startTask(let assignment) = directive, let local = workers[assignment.worker]?.local {
-                await startTask(assignment, on: local)
+                await startTask(assignment, on: local, isSimple: isSimple)
             } else {
                 carryOut(directive)
             }
@@ -84,12 +84,12 @@ package final class QueryExecution: Sendable {
         if !remote.isEmpty { armTimer() }
     }
 
-    private func startTask(_ assignment: TaskAssignment, on local: LocalTasks) async {
+    private func startTask(_ assignment: TaskAssignment, on local: LocalTasks, isSimple: Bool) async {
         guard let descriptor = descriptors[assignment.attempt] else {
             return feed(.refused(assignment.attempt, .internalError("a task has no descriptor")))
         }
         do {
-            try await local.start(descriptor) { [weak self] status in self?.feed(.status(status)) }
+            try await local.start(descriptor, isSimple) { [weak self] status in self?.feed(.status(status)) }
             feed(.accepted(assignment.attempt))
         } catch {
             feed(.refused(assignment.attempt, QueryError.wrapping(error)))

@@ -89,9 +89,8 @@ package final class QueryEngine: Sendable {
             for: logical, from: catalog, predicates: SampleEvaluation(registry: registry, context: context))
         let optimized = try optimizer.optimize(logical, snapshot: snapshot)
         // A few rows are read faster than workers are told to; and only the coordinator has the catalogue.
-        if let coordinatorWorker = directory.coordinatorWorker,
-            context.catalogFacts != nil || snapshot.isSmall(optimized, rowLimit: Double(options.localRowLimit))
-        {
+        let isSmall = snapshot.isSmall(optimized, rowLimit: Double(options.localRowLimit))
+        if let coordinatorWorker = directory.coordinatorWorker, context.catalogFacts != nil || isSmall {
             workers = [coordinatorWorker]
         }
         let planner = PhysicalPlanner(
@@ -102,16 +101,18 @@ package final class QueryEngine: Sendable {
                 joinDistribution: context.variation.joinDistribution, keepsParameters: keepsParameters),
             catalog: catalog)
         let physical = try await planner.plan(optimized, snapshot: snapshot)
-        return PreparedPlan(logical: optimized, physical: physical, workers: workers)
+        return PreparedPlan(
+            logical: optimized, physical: physical, workers: workers, isSimple: isSmall && physical.isSimple)
     }
 
     /// As `plan`, with parameters left open; `nil` if the query does not run on the coordinator alone, or its tables have more rows together.
     func planForCoordinator(
         _ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext, rowLimit: Int
     ) async throws -> PreparedPlan? {
-        let plan = try await plan(logical, ids: ids, context: context, keepsParameters: true)
+        var plan = try await plan(logical, ids: ids, context: context, keepsParameters: true)
         guard plan.workers.count == 1, plan.workers[0].id == directory.coordinatorWorker?.id else { return nil }
         let snapshot = try await StatisticsSnapshot.load(for: plan.logical, from: catalog)
+        plan.isSimple = plan.physical.isSimple
         return snapshot.isSmall(plan.logical, rowLimit: Double(rowLimit)) ? plan : nil
     }
 
@@ -148,7 +149,7 @@ package final class QueryEngine: Sendable {
                 collectMetrics?(metrics)
             }
             queries.attach(execution)
-            await execution.start()
+            await execution.start(isSimple: plan.isSimple)
             return execution
         } catch {
             let wrapped = QueryError.wrapping(error)
@@ -164,6 +165,8 @@ struct PreparedPlan: Sendable {
     var logical: LogicalPlan
     var physical: PhysicalPlan
     var workers: [WorkerHandle]
+    /// Whether the session's thread may run it for a moment.
+    var isSimple: Bool
 }
 
 extension QueryID {

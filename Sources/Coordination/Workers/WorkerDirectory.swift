@@ -38,15 +38,17 @@ package struct WorkerHandle: Sendable {
 
 /// The tasks of a worker in this process: handed over as they are, without messages, threads or time-outs in between.
 package struct LocalTasks: Sendable {
-    /// Returns when the task runs; `onEnd` is called once, with its last state, from any thread. Throws its refusal.
-    package var start:
-        @Sendable (TaskDescriptor, _ onEnd: @escaping @Sendable (TaskStatus) -> Void) async throws -> Void
+    package typealias Start =
+        @Sendable (TaskDescriptor, _ isSimple: Bool, _ onEnd: @escaping @Sendable (TaskStatus) -> Void) async throws ->
+        Void
+    /// Returns when the task runs, or when it is over if it is simple; `onEnd` is called once, with its last state, from any
+    /// thread. Throws its refusal.
+    package var start: Start
     /// Stops the attempts and forgets their output.
     package var release: @Sendable ([TaskAttemptID]) -> Void
 
     package init(
-        start: @escaping @Sendable (TaskDescriptor, @escaping @Sendable (TaskStatus) -> Void) async throws -> Void,
-        release: @escaping @Sendable ([TaskAttemptID]) -> Void
+        start: @escaping Start, release: @escaping @Sendable ([TaskAttemptID]) -> Void
     ) {
         self.start = start
         self.release = release

@@ -57,7 +57,17 @@ package class Driver: @unchecked Sendable {
         }
     }
 
-    /// One quantum; called by the pool only.
+    /// Runs a new driver on the calling thread until `deadline`. What is left then goes to the pool.
+    final func runHere(until deadline: UInt64) {
+        guard
+            state.compareExchange(
+                expected: State.parked, desired: State.queued, ordering: .acquiringAndReleasing
+            ).exchanged
+        else { return }
+        runQuantum(until: deadline)
+    }
+
+    /// One quantum; called by the pool, or by the thread that starts the driver.
     final func runQuantum(until deadline: UInt64) {
         state.store(State.running, ordering: .releasing)
         switch run(until: deadline) {

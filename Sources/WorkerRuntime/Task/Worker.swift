@@ -89,8 +89,11 @@ package final class Worker: WorkerService, Sendable {
         try await startTask(descriptor)
     }
 
-    /// As `startTask(_:descriptor:)`, for the worker's own process: `onEnd` is told of the task's last state.
-    package func startTask(_ descriptor: TaskDescriptor, onEnd: (@Sendable (TaskStatus) -> Void)? = nil) async throws {
+    /// As `startTask(_:descriptor:)`, for the worker's own process: `onEnd` is told of the task's last state, and the calling
+    /// thread runs a simple task for a moment.
+    package func startTask(
+        _ descriptor: TaskDescriptor, isSimple: Bool = false, onEnd: (@Sendable (TaskStatus) -> Void)? = nil
+    ) async throws {
         let attempt = descriptor.attempt
         // Readers of a shared stage take its rows at different times: what one of them has not asked for yet must not stop
         // the producer, or the readers would wait for each other.
@@ -110,7 +113,9 @@ package final class Worker: WorkerService, Sendable {
                 state.tasks[attempt]?.execution = execution
                 return false
             }
-            execution.start { [weak self] result in self?.finish(attempt, result) }
+            execution.start(helpNanoseconds: isSimple ? Self.helpNanoseconds : 0) { [weak self] result in
+                self?.finish(attempt, result)
+            }
             if isCancelled { execution.cancel(Self.cancelled) }
         } catch {
             let wrapped = QueryError.wrapping(error)
@@ -120,6 +125,8 @@ package final class Worker: WorkerService, Sendable {
         }
     }
 
+    /// How long a thread that serves clients may run operators.
+    private static let helpNanoseconds: UInt64 = 500_000
     private static let cancelled = QueryError(.queryCanceled, "canceling statement due to user request")
 
     /// Notes a new attempt. `false`: it is known already, nothing is to do (a repeated request).

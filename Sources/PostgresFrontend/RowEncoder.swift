@@ -1,0 +1,103 @@
+// Batches as the messages that carry rows: DataRow and CopyData. Columns are rendered one after the other, then rows are put
+// together from them.
+
+import Columnar
+import Coordination
+
+/// Encodes batches of one result after the other. Confined to the connection's task, so that its memory is used again.
+final class RowEncoder {
+    private var columns: [RenderedColumn] = []
+
+    /// Bytes of one piece, unless a single row has more.
+    private static let pieceByteCount = 256 << 10
+
+    private func rendered(_ batch: Batch, _ render: (RenderedColumn, Int, Vector) -> Void) -> ArraySlice<RenderedColumn>
+    {
+        while columns.count < batch.columns.count { columns.append(RenderedColumn()) }
+        for index in batch.columns.indices { render(columns[index], index, batch.column(index)) }
+        return columns[..<batch.columns.count]
+    }
+
+    // MARK: - DataRow
+
+    /// DataRow messages of a batch, in pieces. `isBinary` has an element for each column.
+    func dataRows(
+        _ batch: Batch, isBinary: [Bool], settings: TextSettings, _ send: ([UInt8]) async throws -> Void
+    ) async throws {
+        let rowCount = batch.rowCount
+        let columns = rendered(batch) { column, index, vector in
+            if isBinary[index] {
+                PostgresType.renderBinary(vector, rowCount: rowCount, settings: settings, into: column)
+            } else {
+                column.renderText(vector, rowCount: rowCount, settings: settings)
+            }
+        }
+        var next = 0
+        while next < rowCount {
+            let first = next
+            var byteCount = 0
+            while next < rowCount, next == first || byteCount < Self.pieceByteCount {
+                byteCount += Self.byteCount(columns, row: next)
+                next += 1
+            }
+            try await send(Self.dataRows(columns, first..<next, byteCount: byteCount))
+        }
+    }
+
+    /// Type, length, number of columns, and the length of each.
+    private static func byteCount(_ columns: ArraySlice<RenderedColumn>, row: Int) -> Int {
+        var total = 7 + 4 * columns.count
+        for column in columns { total += max(0, Int(column.counts[row])) }
+        return total
+    }
+
+    private static func dataRows(_ columns: ArraySlice<RenderedColumn>, _ rows: Range<Int>, byteCount: Int) -> [UInt8] {
+        Array(unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+            initializedCount = byteCount
+            guard let base = buffer.baseAddress else { return }
+            var at = UnsafeMutableRawPointer(base)
+            for row in rows {
+                let start = at
+                at.storeBytes(of: UInt8(ascii: "D"), as: UInt8.self)
+                (at + 5).storeBytes(of: Int16(truncatingIfNeeded: columns.count).bigEndian, as: Int16.self)
+                at += 7
+                for column in columns {
+                    let count = column.counts[row]
+                    at.storeBytes(of: count.bigEndian, as: Int32.self)
+                    at += 4
+                    guard count > 0 else { continue }
+                    at.copyMemory(from: column.starts[row], byteCount: Int(count))
+                    at += Int(count)
+                }
+                (start + 1).storeBytes(of: Int32(truncatingIfNeeded: at - start - 1).bigEndian, as: Int32.self)
+            }
+        }
+    }
+
+    // MARK: - CopyData
+
+    /// CopyData messages of a batch, one for each row, in pieces.
+    func copyData(
+        _ batch: Batch, _ copy: CopyWriter, settings: TextSettings, _ send: ([UInt8]) async throws -> Void
+    ) async throws {
+        let columns = rendered(batch) { column, _, vector in
+            column.renderText(vector, rowCount: batch.rowCount, settings: settings)
+        }
+        let isPlain = batch.columns.map { copy.isPlain($0.type) }
+        var piece: [UInt8] = []
+        for row in 0..<batch.rowCount {
+            let start = piece.count
+            piece.append(contentsOf: [UInt8(ascii: "d"), 0, 0, 0, 0])
+            copy.append(columns, isPlain: isPlain, row: row, to: &piece)
+            let length = Int32(truncatingIfNeeded: piece.count - start - 1)
+            piece.withUnsafeMutableBytes {
+                $0.storeBytes(of: length.bigEndian, toByteOffset: start + 1, as: Int32.self)
+            }
+            if piece.count >= Self.pieceByteCount {
+                try await send(piece)
+                piece.removeAll(keepingCapacity: true)
+            }
+        }
+        if !piece.isEmpty { try await send(piece) }
+    }
+}

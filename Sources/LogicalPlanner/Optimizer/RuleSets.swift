@@ -7,6 +7,7 @@ package enum RuleSets {
         ReplaceDistinct(),
         SplitDistinctAggregates(),
         SimplifyExpressions(),
+        ShiftedSums(),
         PinPositions(),
         MergeProjects(),
         SimplifyOuterJoins(),
@@ -21,7 +22,7 @@ package enum RuleSets {
 
     /// Rules without which plans are slower and not wrong: a test may leave them out.
     package static let optionalRuleNames = [
-        "SimplifyExpressions", "MergeProjects", "SimplifyOuterJoins", "PushDownPredicates", "RemoveEmptyInputs",
+        "SimplifyExpressions", "ShiftedSums", "MergeProjects", "SimplifyOuterJoins", "PushDownPredicates", "RemoveEmptyInputs",
         "FindAntiJoins", "PruneColumns", "PushDownLimits", "ReorderJoins",
     ]
 }

@@ -27,7 +27,7 @@ th, td { padding: 0.15rem 0.6rem; text-align: right; border-bottom: 1px solid va
 .scroll { overflow-x: auto } .bad { text-decoration: underline dotted; cursor: help }
 """
 
-WIDTH, LABELS, RIGHT_MARGIN = 900, 150, 70
+WIDTH, LABELS, RIGHT_MARGIN = 900, 150, 90
 
 
 def page(heading, entries, totals):
@@ -46,7 +46,7 @@ def page(heading, entries, totals):
                 "below 1 Martlet took less.", mean_chart(totals, names)),
         section("Time of each query", "Milliseconds, logarithmic; left is faster. Only right answers.",
                 query_chart(entries, names)),
-        section("Largest resident memory", "Megabytes of each engine's process over the whole suite.",
+        section("Largest resident memory", "Megabytes of each engine's process over the whole suite, and the query that took them.",
                 memory_chart(totals, names)),
         section("All times", "Milliseconds; point at a word to read why there is none.", time_table(entries, names))]
     return (f"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{escape(title)}</title>"
@@ -116,7 +116,8 @@ def mean_chart(totals, names):
 
 
 def memory_chart(totals, names):
-    rows = [(index, name, totals[name]["peak_memory"], megabytes(totals[name]["peak_memory"]))
+    rows = [(index, name, totals[name]["peak_memory"],
+             f"{megabytes(totals[name]['peak_memory'])} ({totals[name]['peak_query']})")
             for index, name in enumerate(names) if totals[name]["peak_memory"]]
     return bars(rows, "peak memory", max(value for _, _, value, _ in rows)) if rows else ""
 

@@ -42,6 +42,30 @@ def peak_memory(process_id):
     return int(match.group(1)) * 1024 if match else None
 
 
+class MemoryAccount:
+    """The largest resident sets of an engine's processes together: of one query, and of all so far."""
+
+    memory_at_start, peak, last_peak = None, None, None
+
+    def process_ids(self):
+        raise NotImplementedError
+
+    def forget_peak(self):
+        """Makes the system measure the peak from now on, where it can (Linux)."""
+        for process_id in self.process_ids():
+            try:
+                pathlib.Path(f"/proc/{process_id}/clear_refs").write_text("5")
+            except OSError:
+                return
+
+    def note_memory(self):
+        sizes = [peak_memory(process_id) for process_id in self.process_ids()]
+        self.last_peak = sum(sizes) if sizes and None not in sizes else None
+        if self.last_peak is not None:
+            self.peak = max(self.peak or 0, self.last_peak)
+        return self.last_peak
+
+
 def processor_seconds(process_id):
     """Time that all threads of a process have had on processors; None where the system does not say."""
     try:
@@ -63,7 +87,7 @@ def program_version(path):
     return subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20).stdout.strip()
 
 
-class Martlet:
+class Martlet(MemoryAccount):
     """What the ways of running Martlet have in common."""
 
     may_round = False
@@ -74,7 +98,6 @@ class Martlet:
         if memory_limit:
             self.options += ["--memory-limit", memory_limit]
         self.version = program_version(self.binary)
-        self.memory_at_start, self.peak = None, None
 
 
 class Embedded(Martlet):
@@ -82,6 +105,9 @@ class Embedded(Martlet):
 
     time_line = re.compile(r"^Time: ([0-9.]+) ms", re.MULTILINE)
     state_text = re.compile(r"^ERROR:", re.MULTILINE)
+
+    def process_ids(self):
+        return []
 
     def run(self, sql, runs):
         statement = sql.strip().rstrip(";").rstrip() + "\n;\n"
@@ -111,7 +137,8 @@ class Embedded(Martlet):
                     raise Failure(f"no answer within {self.timeout:.0f} s")
                 time.sleep(0.01)
             process.returncode = os.waitstatus_to_exitcode(ended[1])
-            self.peak = max(self.peak or 0, ended[2].ru_maxrss * 1024)
+            self.last_peak = ended[2].ru_maxrss * 1024
+            self.peak = max(self.peak or 0, self.last_peak)
             errors.seek(0)
             text = errors.read()
         if process.returncode != 0:
@@ -148,7 +175,7 @@ class Server(Martlet):
         except Exception:
             self.close()
             raise
-        self.memory_at_start = self.resident()
+        self.memory_at_start = self.note_memory()
 
     def spawn(self, arguments):
         log = tempfile.NamedTemporaryFile("w+", suffix=".log")
@@ -191,6 +218,7 @@ class Server(Martlet):
         statement = sql.strip().rstrip(";")
         try:
             session = self.session()
+            self.forget_peak()
             warm_up = session.query(statement)
             before = self.processor_seconds()
             replies = [session.query(statement) for _ in range(runs)]
@@ -219,15 +247,8 @@ class Server(Martlet):
     def dead(self):
         return [process for process in self.processes if process.poll() is not None]
 
-    def resident(self):
-        """Peak memory of all processes together, or None."""
-        sizes = [peak_memory(process.pid) for process in self.processes]
-        return sum(sizes) if sizes and None not in sizes else None
-
-    def note_memory(self):
-        now = self.resident()
-        if now is not None:
-            self.peak = max(self.peak or 0, now)
+    def process_ids(self):
+        return [process.pid for process in self.processes]
 
     def close(self):
         self.note_memory()

@@ -34,7 +34,7 @@ def run(arguments):
                         result[way][name].append(connection.drain(sent))
                         connection.close()
     finally:
-        peak = server.resident()
+        peak = server.note_memory()
         server.close()
     lines, worst = [], 0
     for way, runs in result.items():

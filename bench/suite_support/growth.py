@@ -15,6 +15,7 @@ def add_arguments(parser):
     parser.add_argument("--queries", help="names such as 1,3,7-9 (all)")
     parser.add_argument("--peers", default="duckdb", help="others that are measured (duckdb)")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each query (3)")
+    parser.add_argument("--by", choices=["median", "processor"], default="median", help="as for bench/compare (median)")
     parser.add_argument("--ratio-max", type=float, default=11, help="bound of the ratio of sums (11)")
 
 
@@ -30,7 +31,7 @@ def run(arguments):
                 engines.Server(arguments.martlet, place, arguments.threads, arguments.timeout))
         for name in filter(None, arguments.peers.split(",")):
             started[name] = [isolated.Isolated(name, place, arguments.threads, arguments.timeout) for place in places]
-        times = measured(started, texts, arguments.runs)
+        times = measured(started, texts, arguments)
     finally:
         for pair in started.values():
             for engine in pair:
@@ -41,15 +42,18 @@ def run(arguments):
     total = {name: [sum(pair[name][side] for pair in times.values()) for side in (0, 1)] for name in started}
     ratios = {name: large / small for name, (small, large) in total.items()}
     print("\n".join(f"{name}: {total[name][1]:,.0f} ms / {total[name][0]:,.0f} ms = {ratios[name]:.2f}" for name in total))
-    result = {"scales": scales, "runs": arguments.runs, "milliseconds": times, "ratios": ratios}
+    result = {"scales": scales, "runs": arguments.runs, "by": arguments.by, "milliseconds": times, "ratios": ratios}
     return result, ratios["martlet"] <= arguments.ratio_max
 
 
-def measured(started, texts, runs):
-    """For each query and engine the medians at both scales."""
+def measured(started, texts, arguments):
+    """For each query and engine the times at both scales."""
+    def counted(engine, sql):
+        answer = engine.run(sql, arguments.runs)
+        return answer.processor_milliseconds if arguments.by == "processor" else statistics.median(answer.milliseconds)
+
     return {
         query: {
-            name: [statistics.median(engine.run(texts[side][query], runs).milliseconds)
-                   for side, engine in enumerate(pair)]
+            name: [counted(engine, texts[side][query]) for side, engine in enumerate(pair)]
             for name, pair in started.items()}
         for query in texts[0]}

@@ -5,20 +5,19 @@ import os
 import pathlib
 import time
 
-from suite_support.engines import Answer, Failure, peak_memory
+from suite_support.engines import Answer, Failure, MemoryAccount
 from suite_support.peers import PEERS
 
 START_SECONDS = 60
 
 
-class Isolated:
+class Isolated(MemoryAccount):
     """The parent's side. A process that died or was too slow is replaced before the next query."""
 
     may_round = True
 
     def __init__(self, name, data, threads, timeout):
         self.name, self.data, self.threads, self.timeout = name, pathlib.Path(data), threads, timeout
-        self.memory_at_start, self.peak = None, None
         self.start()
 
     def start(self):
@@ -28,11 +27,12 @@ class Isolated:
         self.process.start()
         end.close()
         self.version = self.receive(START_SECONDS)
-        self.memory_at_start = peak_memory(self.process.pid)
+        self.memory_at_start = self.note_memory()
 
     def run(self, sql, runs):
         if not self.process.is_alive():
             self.start()
+        self.forget_peak()
         self.pipe.send((sql, runs))
         return Answer(*self.receive(self.timeout))
 
@@ -51,10 +51,8 @@ class Isolated:
             raise Failure(content)
         return content
 
-    def note_memory(self):
-        now = peak_memory(self.process.pid)
-        if now is not None:
-            self.peak = max(self.peak or 0, now)
+    def process_ids(self):
+        return [self.process.pid]
 
     def close(self):
         self.note_memory()

@@ -63,12 +63,20 @@ def summary(entries, engines):
     for name, engine in engines.items():
         result[name] = {
             "version": engine.version, "verdicts": comparison.counts(entries, name),
-            "memory_at_start": engine.memory_at_start, "peak_memory": engine.peak}
+            "memory_at_start": engine.memory_at_start, "peak_memory": engine.peak,
+            "peak_query": hungriest(entries, name)}
         if name != MAIN:
             result[name]["martlet_against"] = comparison.against(entries, MAIN, name)
         if limit := getattr(engine, "memory_limit", None):
             result[name] |= {"memory_limit": limit, "against_unlimited": comparison.against(entries, name, MAIN)}
     return result
+
+
+def hungriest(entries, name):
+    """The query that took the most memory, or None."""
+    sizes = {entry["query"]: entry["engines"][name].get("peak_memory") or 0 for entry in entries}
+    query = max(sizes, key=sizes.get, default=None)
+    return query if query and sizes[query] else None
 
 
 def summary_lines(totals):
@@ -82,13 +90,14 @@ def summary_lines(totals):
                 f"{name:<20} {values['queries']:>10} {values['sum_ms']:>10.0f} {values['other_sum_ms']:>10.0f} "
                 f"{values['ratio_of_sums']:>6.2f} {values['geometric_mean']:>8.2f} {values['worst']:>7.2f} "
                 f"{values['worst_query']:>5} {values['faster_in']:>6}")
-    lines += ["", f"{'engine':<20} {'peak MB':>8} {'at start':>8} {'ratio':>6}  answers"]
+    lines += ["", f"{'engine':<20} {'peak MB':>8} {'in':>5} {'at start':>8} {'ratio':>6}  answers"]
     peak = totals[MAIN]["peak_memory"]
     for name, total in totals.items():
         own = total["peak_memory"]
         share = f"{peak / own:.2f}" if peak and own and name != MAIN else ""
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in total["verdicts"].items())
-        lines.append(f"{name:<20} {megabytes(own):>8} {megabytes(total['memory_at_start']):>8} {share:>6}  {verdicts}")
+        lines.append(f"{name:<20} {megabytes(own):>8} {total['peak_query'] or '':>5} "
+                     f"{megabytes(total['memory_at_start']):>8} {share:>6}  {verdicts}")
     for name, total in totals.items():
         if values := total.get("against_unlimited"):
             lines.append(f"{name}: {values['ratio_of_sums']:.2f} times as long as without a limit over "

@@ -39,7 +39,7 @@ package final class TestEngine: Sendable {
 
     package static func start(
         workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil,
-        spillDirectory: String? = nil
+        spillDirectory: String? = nil, localRowLimit: Int = 0
     ) async throws -> TestEngine {
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let dataDirectory {
@@ -51,7 +51,7 @@ package final class TestEngine: Sendable {
         logger.logLevel = .critical
         let configuration = NodeConfiguration(
             threads: threads, memoryByteLimit: memoryByteLimit, localWorkers: workers, catalogs: catalogs,
-            spillDirectory: spillDirectory)
+            localRowLimit: localRowLimit, spillDirectory: spillDirectory)
         return TestEngine(node: try await EngineNode.start(configuration, plugins: plugins, logger: logger))
     }
 

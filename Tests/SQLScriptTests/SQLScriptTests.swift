@@ -17,17 +17,20 @@ struct SQLScriptTests {
     @Test("embedded")
     func embedded() async throws { try await runAll(workers: 1) }
 
+    @Test("a server on its own, where sessions run simple queries themselves")
+    func standalone() async throws { try await runAll(workers: 1, localRowLimit: 20_000) }
+
     @Test("a cluster of three workers in one process")
     func cluster() async throws { try await runAll(workers: 3) }
 
-    private func runAll(workers: Int) async throws {
+    private func runAll(workers: Int, localRowLimit: Int = 0) async throws {
         let all = try scripts()
         var recordCount = 0
         // SCRIPT=name runs only the scripts whose name contains that.
         let only = ProcessInfo.processInfo.environment["SCRIPT"]
         for script in all where only.map({ script.name.contains($0) }) ?? true {
             // An engine of its own for every script: no script sees another's tables.
-            let engine = try await TestEngine.start(workers: workers)
+            let engine = try await TestEngine.start(workers: workers, localRowLimit: localRowLimit)
             for failure in await ScriptRunner.run(script, on: engine.makeConnection()) { Issue.record("\(failure)") }
             recordCount += script.records.count
             await engine.shutdown()

@@ -29,7 +29,7 @@ extension StatementRunner {
         case .truncate(let tables, let restarts, let cascade):
             return try await truncate(tables, restartsIdentity: restarts, cascade: cascade)
         case .alterTable(let alteration): return try await alterTable(alteration)
-        case .alterView(let alteration): return try alterView(alteration)
+        case .alterView(let alteration): return try await alterView(alteration)
         case .createIndex(let index): return try await createIndex(index)
         case .sequence(let change): return try await changeSequence(change)
         case .defineType(let change, let tag): return try await changeType(change, tag: tag)
@@ -178,6 +178,7 @@ extension StatementRunner {
         }
         var stored = view
         stored.columnTypes = columns.map(\.type)
+        stored.columnDefaults = catalog.view(name)?.columnDefaults ?? [:]
         catalog.setView(stored, for: name)
         return StatementResult(tag: "CREATE VIEW")
     }

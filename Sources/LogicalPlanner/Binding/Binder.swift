@@ -99,6 +99,10 @@ final class StatementBinder {
     /// Views being expanded; positions within their texts mean nothing to the client.
     var viewDepth = 0
     private var relationCount = 0
+    /// Looks for references, where somebody wants to know of them.
+    var trace: ReferenceTrace?
+    /// The columns that NATURAL joins are by, by the joins' offsets in the statement.
+    var naturalColumns: [Int: [String]] = [:]
 
     init(
         catalog: Catalog, registry: FunctionRegistry, session: BindingSession, relations: ResolvedRelations,

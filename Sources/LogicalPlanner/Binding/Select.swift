@@ -86,7 +86,7 @@ extension StatementBinder {
 
     // MARK: - The SELECT list
 
-    private func bindItems(_ select: inout SelectBinding) throws {
+    func bindItems(_ select: inout SelectBinding) throws {
         for item in select.core.items {
             switch item.kind {
             case .expression(let syntax, let alias):

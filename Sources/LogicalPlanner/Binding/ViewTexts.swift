@@ -7,39 +7,58 @@ import SQLParser
 import Storage
 
 /// A piece of a text to be written differently.
-private struct TextEdit {
+struct TextEdit {
     var offset: Int
     var old: String
     var new: String
-}
 
-extension StatementBinder {
-    /// The query as text that means the same for ever.
-    func viewText(_ query: Query) throws -> String {
-        let text = SyntaxPrinter.text(of: query)
-        let printed = try StatementParser.parseQuery(text)
-        var edits: [TextEdit] = []
-        try expandStars(printed, outer: nil, &edits)
-        qualifyNames(printed, &edits)
-        return Self.applying(edits, to: text)
+    init(offset: Int, old: String, new: String) {
+        self.offset = offset
+        self.old = old
+        self.new = new
     }
 
-    private static func spelled(_ parts: [String]) -> String {
-        parts.map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
+    /// A name of several parts instead of another.
+    init(offset: Int, _ old: [String], _ new: [String]) {
+        self.init(offset: offset, old: StatementBinder.spelled(old), new: StatementBinder.spelled(new))
     }
 
-    /// Edits that do not find what they expect are left out: the text then means what it meant before.
-    private static func applying(_ edits: [TextEdit], to text: String) -> String {
+    func isFound(in text: String) -> Bool {
+        let scalars = text.unicodeScalars
+        return scalars.dropFirst(offset).starts(with: old.unicodeScalars)
+    }
+
+    /// `nil` if one of the edits does not find what it expects.
+    static func applyingAll(_ edits: [TextEdit], to text: String) -> String? {
         var scalars = Array(text.unicodeScalars)
-        for edit in edits.sorted(by: { $0.offset > $1.offset }) {
+        // What is put in at an end comes before what ends there is replaced.
+        for edit in edits.sorted(by: { ($0.offset, $0.old.isEmpty ? 1 : 0) > ($1.offset, $1.old.isEmpty ? 1 : 0) }) {
             let old = Array(edit.old.unicodeScalars)
             let end = edit.offset + old.count
-            guard end <= scalars.count, Array(scalars[edit.offset..<end]) == old else { continue }
+            guard end <= scalars.count, Array(scalars[edit.offset..<end]) == old else { return nil }
             scalars.replaceSubrange(edit.offset..<end, with: Array(edit.new.unicodeScalars))
         }
         var result = String.UnicodeScalarView()
         result.append(contentsOf: scalars)
         return String(result)
+    }
+}
+
+extension StatementBinder {
+    /// The query as text that means the same for ever.
+    func viewText(_ query: Query) throws -> String {
+        // NATURAL joins by the columns that are there now.
+        let text = SyntaxPrinter.text(of: query, naturalColumns: naturalColumns)
+        let printed = try StatementParser.parseQuery(text)
+        var edits: [TextEdit] = []
+        try expandStars(printed, outer: nil, &edits)
+        qualifyNames(printed, &edits)
+        // Edits that do not find what they expect are left out: the text then means what it meant before.
+        return TextEdit.applyingAll(edits.filter { $0.isFound(in: text) }, to: text) ?? text
+    }
+
+    static func spelled(_ parts: [String]) -> String {
+        parts.map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
     }
 
     private func qualifyNames(_ query: Query, _ edits: inout [TextEdit]) {
@@ -73,7 +92,15 @@ extension StatementBinder {
             try expandStars(operation.right, commonTables, &edits)
         case .nested(let query): try expandStars(query, outer: commonTables, &edits)
         case .select(let core): try expandStars(core, commonTables, &edits)
-        case .values, .table: break
+        case .table(let name):
+            let scope = Scope(parent: nil, commonTables: commonTables, select: SelectState(), clause: .fromClause)
+            let columns = try bindNamedTable(name, alias: nil, scope).namespace.columns
+            let written = "TABLE "
+            edits.append(
+                TextEdit(
+                    offset: name.position.offset - written.unicodeScalars.count, old: written,
+                    new: "SELECT \(columns.map { SyntaxPrinter.identifier($0.name) }.joined(separator: ", ")) FROM "))
+        case .values: break
         }
     }
 

@@ -114,6 +114,14 @@ extension StatementRunner {
         catalog.change { changes in
             for (name, sequence) in objects.sequences {
                 guard let owner = sequence.owner, owner.table == alteration.table else { continue }
+                if alteration.retypedColumns.contains(owner.column),
+                    let ordinal = alteration.definition.ordinal(of: owner.column),
+                    case .identity = alteration.definition.columns[ordinal].source
+                {
+                    let type = alteration.definition.columns[ordinal].field.type
+                    changes.sequences[name] = StoredSequence(
+                        sequence, options: sequence.options.bounded(by: type), owner: owner)
+                }
                 if let new = alteration.renamedColumns[owner.column] {
                     changes.sequences[name] = StoredSequence(sequence, owner: (owner.table, new))
                 } else if !kept.contains(owner.column) {
@@ -341,6 +349,22 @@ extension StatementRunner {
         try await target.dropSchema(name.schema)
         catalog.change { $0.comments[.schema(catalog: name.catalog, schema: name.schema)] = .some(nil) }
         return []
+    }
+}
+
+extension SequenceOptions {
+    /// Bounds that were those of the old type of the column become those of the new one.
+    fileprivate func bounded(by type: DataType) -> SequenceOptions {
+        let bounds: (Int64, Int64)
+        switch type {
+        case .int16: bounds = (Int64(Int16.min), Int64(Int16.max))
+        case .int32: bounds = (Int64(Int32.min), Int64(Int32.max))
+        default: bounds = (.min, .max)
+        }
+        var result = self
+        if [Int64(Int16.min), Int64(Int32.min), .min].contains(minimum) { result.minimum = bounds.0 }
+        if [Int64(Int16.max), Int64(Int32.max), .max].contains(maximum) { result.maximum = bounds.1 }
+        return result
     }
 }
 

@@ -91,15 +91,13 @@ extension StatementRunner {
     }
 
     func createTableAs(
-        _ name: TableName, _ plan: LogicalPlan, _ columns: [Field], withData: Bool
+        _ name: TableName, _ plan: LogicalPlan, _ columns: [TableColumn], withData: Bool
     ) async throws -> StatementResult {
         let target = try backend(name.catalog)
         // The query reads what is there before: the table is not among it.
-        guard withData else {
-            try await target.createTable(schema: name.schema, name: name.table, columns: columns)
-            return StatementResult(tag: "CREATE TABLE AS")
-        }
-        try await target.createTable(schema: name.schema, name: name.table, columns: columns)
+        try await target.createTable(
+            schema: name.schema, name: name.table, definition: TableDefinition(columns: columns))
+        guard withData else { return StatementResult(tag: "CREATE TABLE AS") }
         let count = PlanColumn(id: ids.next(), name: "count", type: .int64, isNullable: false)
         let write = LogicalPlan.write(LogicalWrite(target: .insert(name), countColumn: count, input: plan))
         do {

@@ -281,6 +281,7 @@ extension StatementBinder {
             }
             if let found {
                 note(found, nil, [name], at: position)
+                noteFullName(found, level, scope, at: position)
                 return use(found, in: level, from: scope, at: position)
             }
             if level.clause == .qualify, let alias = level.select?.aliases[name] { return alias }

@@ -270,6 +270,8 @@ extension StatementBinder {
         try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
         var definition = ViewDefinition(
             query: try viewText(create.query), columnNames: names, references: references)
+        definition.columnUserTypes = renamed.columns.map(\.userType)
+        definition.types = usedTypes.union(renamed.columns.compactMap(\.userType))
         if !create.isMaterialized { definition.checkOption = try checkOption(create) }
         if create.isMaterialized { return try materialized(create, name, renamed, definition) }
         return .createView(

@@ -68,6 +68,21 @@ struct ViewedRow {
     var conditions: [Expression?]
 }
 
+extension Binder {
+    /// Which columns of a view can be assigned; `nil` if rows cannot be changed through it.
+    package func updatableColumns(ofView name: TableName) async -> [Bool]? {
+        guard let view = catalog.view(name), let query = try? StatementParser.parseQuery(view.query) else { return nil }
+        var collector = RelationCollector()
+        collector.visit(query)
+        let resolver = RelationResolver(catalog: catalog, session: session)
+        guard let relations = try? await resolver.resolve(collector) else { return nil }
+        let binder = StatementBinder(
+            catalog: catalog, registry: registry, session: session, relations: relations, rowNames: collector.rowNames)
+        let target = try? binder.viewTarget(name, query, alias: nil, written: name.table, action: .delete)
+        return target.map { $0.columns.map { $0.ordinal != nil } }
+    }
+}
+
 extension StatementBinder {
     // MARK: - Which views are updatable
 

@@ -50,7 +50,11 @@ extension StatementBinder {
         // NATURAL joins by the columns that are there now.
         let text = SyntaxPrinter.text(of: query, naturalColumns: naturalColumns)
         let printed = try StatementParser.parseQuery(text)
-        var edits: [TextEdit] = []
+        let observer = StatementBinder(
+            catalog: catalog, registry: registry, session: session, relations: relations, rowNames: rowNames)
+        observer.fullNames = [:]
+        _ = try observer.bindSettledQuery(printed, parent: nil, commonTables: nil)
+        var edits = (observer.fullNames ?? [:]).map(\.value)
         try expandStars(printed, outer: nil, &edits)
         qualifyNames(printed, &edits)
         // Edits that do not find what they expect are left out: the text then means what it meant before.
@@ -59,6 +63,29 @@ extension StatementBinder {
 
     static func spelled(_ parts: [String]) -> String {
         parts.map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
+    }
+
+    /// A column by the name of its relation: what the query's other tables get later must not hide it.
+    func noteFullName(_ column: ScopeColumn, _ level: Scope, _ scope: Scope, at position: SourcePosition) {
+        guard fullNames != nil, viewDepth == 0 else { return }
+        let owner = level.namespace.relations.first { relation in
+            !relation.name.isEmpty && relation.columns.contains { $0.id == column.id && $0.name == column.name }
+        }
+        // Another relation of that name may be nearer.
+        guard let owner, let (found, place) = try? findRelation([owner.name], scope, at: position), place === level,
+            found.columns.filter({ $0.name == column.name }).map(\.id) == [column.id]
+        else { return }
+        fullNames?[position.offset] = TextEdit(offset: position.offset, [column.name], [owner.name, column.name])
+    }
+
+    /// A type of the catalogue by its full name.
+    func noteType(_ written: ObjectName, _ found: (name: TableName, type: UserType)) {
+        guard viewDepth == 0 else { return }
+        usedTypes.insert(found.type.identifier)
+        let full = [found.name.schema, found.name.table]
+        if fullNames != nil, written.parts.count == 1, found.name.catalog == catalog.defaultCatalog {
+            fullNames?[written.position.offset] = TextEdit(offset: written.position.offset, written.parts, full)
+        }
     }
 
     private func qualifyNames(_ query: Query, _ edits: inout [TextEdit]) {
@@ -99,7 +126,7 @@ extension StatementBinder {
             edits.append(
                 TextEdit(
                     offset: name.position.offset - written.unicodeScalars.count, old: written,
-                    new: "SELECT \(columns.map { SyntaxPrinter.identifier($0.name) }.joined(separator: ", ")) FROM "))
+                    new: "SELECT \(columns.map { Self.spelled([name.last, $0.name]) }.joined(separator: ", ")) FROM "))
         case .values: break
         }
     }
@@ -123,8 +150,7 @@ extension StatementBinder {
                 let relation = scope.namespace.relations.first { relation in
                     relation.columns.contains { $0.id == column.id }
                 }
-                let isUnique = scope.namespace.columns.filter { $0.name == column.name }.count == 1
-                guard let relation, !relation.name.isEmpty, !isUnique || !star.qualifier.isEmpty else {
+                guard let relation, !relation.name.isEmpty else {
                     return SyntaxPrinter.identifier(column.name)
                 }
                 return Self.spelled([relation.name, column.name])

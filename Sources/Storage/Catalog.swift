@@ -177,6 +177,14 @@ package struct ViewDefinition: Sendable, Hashable {
     /// The tables and views that the query names, for DROP.
     package var references: [TableName]
     package var columnTypes: [DataType] = []
+    /// The domains and composite types of its columns, and all types that its query names.
+    package var columnUserTypes: [Int64?] = []
+    package var types: Set<Int64> = []
+    /// What WITH CHECK OPTION says of rows that go through the view: that it shows them, alone or with all below it.
+    package enum CheckOption: String, Hashable, Sendable { case local, cascaded }
+    package var checkOption: CheckOption?
+    /// Defaults of the view's own, by column.
+    package var columnDefaults: [String: String] = [:]
     /// Of a materialized view, whose rows are in a table of the same name.
     package struct Materialization: Hashable, Sendable {
         /// Whether its query has run; before that it cannot be read.

@@ -126,6 +126,11 @@ package enum RuleViolation {
             detail: failing(row), object: name)
     }
 
+    package static func checkOption(_ view: String, row: [String?]) -> QueryError {
+        QueryError(
+            SQLState("44000"), "new row violates check option for view \"\(view)\"", detail: failing(row), object: view)
+    }
+
     package static func duplicate(_ key: UniqueKey, columns: [String], values: [String?]) -> QueryError {
         let shown = values.map { $0 ?? "null" }.joined(separator: ", ")
         return QueryError(

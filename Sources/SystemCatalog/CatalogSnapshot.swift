@@ -15,6 +15,9 @@ package struct RelationEntry: Sendable, Equatable {
     package var rowCount: Double?
     package var byteCount: Double?
     package var viewText: String?
+    /// Of a view, and which of its columns can be assigned if rows can be changed through it.
+    package var view: ViewDefinition?
+    package var updatableColumns: [Bool]?
     /// Of a materialized view: whether it can be read.
     package var isPopulated = true
     /// Of a table of the user.

@@ -204,6 +204,15 @@ package final class StatementCatalog: CatalogFacts {
         }
     }
 
+    package func changeEvents(ofRelation identifier: Int64, column: Int64?) -> Int64 {
+        guard let entry = snapshot.relation(identifier) else { return 0 }
+        let (update, insert, delete): (Int64, Int64, Int64) = (1 << 2, 1 << 3, 1 << 4)
+        if entry.kind == "r" { return update | insert | delete }
+        guard let columns = entry.updatableColumns else { return 0 }
+        guard let column else { return columns.contains(true) ? update | insert | delete : delete }
+        return column >= 1 && column <= columns.count && columns[Int(column) - 1] ? update | insert | delete : delete
+    }
+
     package func comment(on identifier: Int64, in catalogRelation: String?, column: Int64) -> String? {
         if catalogRelation == nil || catalogRelation == "pg_class", let entry = snapshot.relation(identifier) {
             if column == 0 { return snapshot.comments[.relation(entry.name)] }

@@ -23,6 +23,8 @@ package protocol SystemTableSource: Sendable {
     func rows(of table: String) -> [[ScalarValue]]
     /// The columns of a view; `nil` if its query cannot be bound.
     func columns(ofView name: TableName) async -> [Field]?
+    /// Which columns of a view can be assigned; `nil` if rows cannot be changed through it.
+    func updatableColumns(ofView name: TableName) async -> [Bool]?
 }
 
 /// The catalogue `system`. Only the coordinator's process has it.
@@ -180,12 +182,14 @@ package final class SystemCatalog: StorageBackend {
         }
         var result: [RelationEntry] = []
         for (name, view) in definitions {
-            if let entry = old[name], entry.viewText == view.query {
+            if let entry = old[name], entry.view == view {
                 result.append(entry)
                 continue
             }
             var entry = RelationEntry(name: name, kind: "v", columns: await source.columns(ofView: name) ?? [])
             entry.viewText = view.query
+            entry.view = view
+            entry.updatableColumns = await source.updatableColumns(ofView: name)
             result.append(entry)
         }
         return result

@@ -56,7 +56,7 @@ enum SystemRows {
         for entry in snapshot.relations {
             let isTable = entry.kind == "r" || entry.kind == "m"
             let rows = isTable ? entry.rowCount ?? -1 : 0
-            sink.append([
+            var row: [String: ScalarValue] = [
                 "oid": number(entry.identifier), "relname": text(entry.name.table),
                 "relnamespace": number(snapshot.schemaIdentifiers[entry.name.schema] ?? 0), "relowner": number(owner),
                 "relam": number(isTable ? 2 : entry.kind == "i" ? 403 : 0), "reltuples": .float(rows),
@@ -68,7 +68,12 @@ enum SystemRows {
                 "relreplident": text(isTable ? "d" : "n"),
                 // Clients that split tables by pages must not try it here: rows have no place to go by.
                 "relpages": number(0),
-            ])
+            ]
+            if let option = entry.view?.checkOption {
+                row["reloptions"] = .bytes(
+                    ArrayBlob.encode([text("check_option=\(option.rawValue)")], elementType: .text))
+            }
+            sink.append(row)
         }
     }
 
@@ -76,7 +81,8 @@ enum SystemRows {
         for entry in snapshot.relations {
             for (index, column) in entry.columns.enumerated() {
                 let defined = entry.definition.flatMap { index < $0.columns.count ? $0.columns[index] : nil }
-                let declared = defined?.userType
+                let ofView = entry.view.flatMap { index < $0.columnUserTypes.count ? $0.columnUserTypes[index] : nil }
+                let declared = defined?.userType ?? ofView
                 var identity = ""
                 var isGenerated = false
                 switch defined?.source {

@@ -189,12 +189,16 @@ enum SystemViews {
                 [
                     "table_type":
                         "CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'f' THEN 'FOREIGN' ELSE 'BASE TABLE' END",
-                    "is_insertable_into": "CASE WHEN c.relkind = 'r' THEN 'YES' ELSE 'NO' END", "is_typed": "'NO'",
+                    "is_insertable_into":
+                        "CASE WHEN c.relkind = 'r' OR pg_catalog.pg_relation_is_updatable(c.oid, false) & 8 = 8 THEN 'YES' ELSE 'NO' END",
+                    "is_typed": "'NO'",
                 ])),
         "information_schema.columns": Source(
             from: """
                 \(classes) JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
                 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd' \
+                LEFT JOIN pg_catalog.pg_namespace w ON w.oid = coalesce(b.typnamespace, t.typnamespace) \
                 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
                 LEFT JOIN (pg_catalog.pg_depend e JOIN pg_catalog.pg_sequence s ON s.seqrelid = e.objid AND e.deptype = 'i') \
                 ON e.refobjid = a.attrelid AND e.refobjsubid = a.attnum \
@@ -217,18 +221,25 @@ enum SystemViews {
                     "identity_maximum": "s.seqmax::text", "identity_minimum": "s.seqmin::text",
                     "identity_cycle": "CASE WHEN s.seqcycle THEN 'YES' ELSE 'NO' END",
                     "domain_name": "CASE WHEN t.typtype = 'd' THEN t.typname END",
-                    "udt_schema": "(SELECT w.nspname FROM pg_catalog.pg_namespace w WHERE w.oid = t.typnamespace)",
+                    "udt_schema": "w.nspname", "udt_name": "coalesce(b.typname, t.typname)",
                     "is_generated": "CASE WHEN a.attgenerated <> '' THEN 'ALWAYS' ELSE 'NEVER' END",
                     "generation_expression": "CASE WHEN a.attgenerated <> '' THEN d.adbin END",
-                    "is_updatable": "CASE WHEN c.relkind = 'r' THEN 'YES' ELSE 'NO' END",
+                    "is_updatable":
+                        "CASE WHEN c.relkind = 'r' OR pg_catalog.pg_column_is_updatable(c.oid, a.attnum, false) THEN 'YES' ELSE 'NO' END",
                 ])),
         "information_schema.views": Source(
             from: "\(classes) WHERE c.relkind = 'v'",
             columns: joined(
                 relationColumns,
                 [
-                    "view_definition": "pg_catalog.pg_get_viewdef(c.oid)", "check_option": "'NONE'",
-                    "is_updatable": "'NO'", "is_insertable_into": "'NO'", "is_trigger_updatable": "'NO'",
+                    "view_definition": "pg_catalog.pg_get_viewdef(c.oid)",
+                    "check_option":
+                        "CASE WHEN 'check_option=cascaded' = ANY (c.reloptions) THEN 'CASCADED' WHEN 'check_option=local' = ANY (c.reloptions) THEN 'LOCAL' ELSE 'NONE' END",
+                    "is_updatable":
+                        "CASE WHEN pg_catalog.pg_relation_is_updatable(c.oid, false) & 20 = 20 THEN 'YES' ELSE 'NO' END",
+                    "is_insertable_into":
+                        "CASE WHEN pg_catalog.pg_relation_is_updatable(c.oid, false) & 8 = 8 THEN 'YES' ELSE 'NO' END",
+                    "is_trigger_updatable": "'NO'",
                     "is_trigger_deletable": "'NO'", "is_trigger_insertable_into": "'NO'",
                 ])),
         "information_schema.sequences": Source(

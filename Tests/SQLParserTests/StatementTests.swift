@@ -152,7 +152,10 @@ struct StatementTests {
             "CREATE OR REPLACE TEMP VIEW s.v (a, b) WITH (security_barrier) AS SELECT 1, 2 WITH CHECK OPTION",
             "CREATE OR REPLACE TEMPORARY VIEW s.v (a, b) WITH (security_barrier) AS SELECT 1, 2 WITH CASCADED CHECK OPTION"
         ),
-        ("CREATE RECURSIVE VIEW v (n) AS SELECT 1", nil), ("CREATE VIEW IF NOT EXISTS v AS VALUES (1)", nil),
+        (
+            "CREATE RECURSIVE VIEW v (n) AS SELECT 1",
+            "CREATE VIEW v (n) AS WITH RECURSIVE v (n) AS (SELECT 1) SELECT n FROM v"
+        ), ("CREATE VIEW IF NOT EXISTS v AS VALUES (1)", nil),
         ("CREATE SCHEMA s", nil), ("CREATE SCHEMA IF NOT EXISTS s AUTHORIZATION u", nil),
         ("CREATE SCHEMA AUTHORIZATION u", nil),
         ("DROP TABLE a, s.b", nil), ("DROP VIEW IF EXISTS v CASCADE", nil), ("DROP SCHEMA s RESTRICT", "DROP SCHEMA s"),

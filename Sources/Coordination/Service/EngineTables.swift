@@ -180,4 +180,9 @@ final class EngineTables: SystemTableSource {
         else { return nil }
         return StatementRunner.fields(names, types, plan, bound.columnModifiers)
     }
+
+    func updatableColumns(ofView name: TableName) async -> [Bool]? {
+        let session = BindingSession(searchPath: [.init(catalog: name.catalog, schema: name.schema)])
+        return await Binder(catalog: catalog, registry: registry, session: session).updatableColumns(ofView: name)
+    }
 }

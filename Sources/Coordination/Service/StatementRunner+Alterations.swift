@@ -13,11 +13,8 @@ extension StatementRunner {
     func alterTable(_ alteration: BoundAlteration) async throws -> StatementResult {
         let name = alteration.table
         let target = try backend(name.catalog)
-        // Views are bound to their columns by name: they must not lose them unnoticed.
-        let views = try await viewsOf(name)
-        if !views.isEmpty, !alteration.droppedColumns.isEmpty || !alteration.renamedColumns.isEmpty {
-            try await checkViews(views, after: alteration)
-        }
+        try await checkViews(after: alteration)
+        let views = try await renamedViews(alteration)
         for key in alteration.droppedKeys {
             let columns = Set(key.columns.map { ordinal in ordinal })
             let dependent = try await references(to: name).first { _, foreign in
@@ -47,6 +44,7 @@ extension StatementRunner {
         }
         catalog.forget(name)
         renameReferences(alteration)
+        try await replaceViews(views)
         if alteration.addsForeignKeys { try await checkReferences(of: name) }
         if let new = alteration.newName { try await move(name, to: new) }
         return StatementResult(tag: "ALTER TABLE", notices: alteration.notices)
@@ -116,6 +114,14 @@ extension StatementRunner {
         catalog.change { changes in
             for (name, sequence) in objects.sequences {
                 guard let owner = sequence.owner, owner.table == alteration.table else { continue }
+                if alteration.retypedColumns.contains(owner.column),
+                    let ordinal = alteration.definition.ordinal(of: owner.column),
+                    case .identity = alteration.definition.columns[ordinal].source
+                {
+                    let type = alteration.definition.columns[ordinal].field.type
+                    changes.sequences[name] = StoredSequence(
+                        sequence, options: sequence.options.bounded(by: type), owner: owner)
+                }
                 if let new = alteration.renamedColumns[owner.column] {
                     changes.sequences[name] = StoredSequence(sequence, owner: (owner.table, new))
                 } else if !kept.contains(owner.column) {
@@ -143,10 +149,7 @@ extension StatementRunner {
         if try await exists(new) {
             throw QueryError(.duplicateTable, "relation \"\(new.table)\" already exists", object: new.table)
         }
-        if let view = try await viewsOf(name).first {
-            throw QueryError.notSupported(
-                "renaming table \"\(name.table)\", which view \"\(view.table)\" reads by its name,")
-        }
+        let views = try await renamedViews(.relation(name, to: new))
         try await backend(name.catalog).moveTable(
             schema: name.schema, name: name.table, toSchema: new.schema, toName: new.table)
         let objects = catalog.objects
@@ -185,23 +188,7 @@ extension StatementRunner {
             try await backend(table.catalog).changeDefinition(
                 schema: table.schema, name: table.table, to: definition)
         }
-    }
-
-    func alterView(_ alteration: BoundAlteration) throws -> StatementResult {
-        guard let new = alteration.newName else { return StatementResult(tag: "ALTER VIEW") }
-        let objects = catalog.objects
-        if objects.views[new] != nil {
-            throw QueryError(.duplicateTable, "relation \"\(new.table)\" already exists", object: new.table)
-        }
-        if let reader = objects.views.first(where: { $0.value.references.contains(alteration.table) }) {
-            throw QueryError.notSupported(
-                "renaming view \"\(alteration.table.table)\", which view \"\(reader.key.table)\" reads by its name,")
-        }
-        catalog.change { changes in
-            changes.views[alteration.table] = .some(nil)
-            changes.views[new] = objects.views[alteration.table]
-        }
-        return StatementResult(tag: "ALTER VIEW")
+        try await replaceViews(views)
     }
 
     // MARK: - What depends on what
@@ -210,33 +197,6 @@ extension StatementRunner {
     func viewsOf(_ name: TableName) async throws -> [TableName] {
         catalog.objects.views.filter { $0.value.references.contains(name) }.map(\.key).sorted {
             $0.description < $1.description
-        }
-    }
-
-    /// A column that views may read must not change under them. Which columns they read is not known, so every name that
-    /// stands in their texts counts.
-    private func checkViews(_ views: [TableName], after alteration: BoundAlteration) async throws {
-        let objects = catalog.objects
-        for view in views {
-            guard let definition = objects.views[view] else { continue }
-            let words = Set(
-                definition.query.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
-            let touched = alteration.droppedColumns + alteration.renamedColumns.keys
-            guard
-                let column = touched.first(where: { words.contains($0.lowercased()) || definition.query.contains("*") })
-            else { continue }
-            guard alteration.cascade else {
-                if alteration.renamedColumns[column] != nil {
-                    throw QueryError.notSupported(
-                        "renaming column \"\(column)\", which view \"\(view.table)\" reads by its name,")
-                }
-                throw QueryError(
-                    .dependentObjectsStillExist,
-                    "cannot drop column \(column) of table \(alteration.table.table) because other objects depend on it",
-                    detail: "view \(view.table) depends on column \(column) of table \(alteration.table.table)",
-                    hint: "Use DROP ... CASCADE to drop the dependent objects too.", object: column)
-            }
-            try await dropView(view, cascade: true)
         }
     }
 
@@ -389,6 +349,22 @@ extension StatementRunner {
         try await target.dropSchema(name.schema)
         catalog.change { $0.comments[.schema(catalog: name.catalog, schema: name.schema)] = .some(nil) }
         return []
+    }
+}
+
+extension SequenceOptions {
+    /// Bounds that were those of the old type of the column become those of the new one.
+    fileprivate func bounded(by type: DataType) -> SequenceOptions {
+        let bounds: (Int64, Int64)
+        switch type {
+        case .int16: bounds = (Int64(Int16.min), Int64(Int16.max))
+        case .int32: bounds = (Int64(Int32.min), Int64(Int32.max))
+        default: bounds = (.min, .max)
+        }
+        var result = self
+        if [Int64(Int16.min), Int64(Int32.min), .min].contains(minimum) { result.minimum = bounds.0 }
+        if [Int64(Int16.max), Int64(Int32.max), .max].contains(maximum) { result.maximum = bounds.1 }
+        return result
     }
 }
 

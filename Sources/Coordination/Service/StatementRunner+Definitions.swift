@@ -29,7 +29,7 @@ extension StatementRunner {
         case .truncate(let tables, let restarts, let cascade):
             return try await truncate(tables, restartsIdentity: restarts, cascade: cascade)
         case .alterTable(let alteration): return try await alterTable(alteration)
-        case .alterView(let alteration): return try alterView(alteration)
+        case .alterView(let alteration): return try await alterView(alteration)
         case .createIndex(let index): return try await createIndex(index)
         case .sequence(let change): return try await changeSequence(change)
         case .defineType(let change, let tag): return try await changeType(change, tag: tag)
@@ -91,15 +91,13 @@ extension StatementRunner {
     }
 
     func createTableAs(
-        _ name: TableName, _ plan: LogicalPlan, _ columns: [Field], withData: Bool
+        _ name: TableName, _ plan: LogicalPlan, _ columns: [TableColumn], withData: Bool
     ) async throws -> StatementResult {
         let target = try backend(name.catalog)
         // The query reads what is there before: the table is not among it.
-        guard withData else {
-            try await target.createTable(schema: name.schema, name: name.table, columns: columns)
-            return StatementResult(tag: "CREATE TABLE AS")
-        }
-        try await target.createTable(schema: name.schema, name: name.table, columns: columns)
+        try await target.createTable(
+            schema: name.schema, name: name.table, definition: TableDefinition(columns: columns))
+        guard withData else { return StatementResult(tag: "CREATE TABLE AS") }
         let count = PlanColumn(id: ids.next(), name: "count", type: .int64, isNullable: false)
         let write = LogicalPlan.write(LogicalWrite(target: .insert(name), countColumn: count, input: plan))
         do {
@@ -178,6 +176,7 @@ extension StatementRunner {
         }
         var stored = view
         stored.columnTypes = columns.map(\.type)
+        stored.columnDefaults = catalog.view(name)?.columnDefaults ?? [:]
         catalog.setView(stored, for: name)
         return StatementResult(tag: "CREATE VIEW")
     }

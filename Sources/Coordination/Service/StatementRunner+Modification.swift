@@ -328,10 +328,15 @@ private final class RowChanges {
                 throw RuleViolation.notNull(field.name, of: modification.table.table, row: texts(row, failing))
             }
         }
-        for (number, name) in modification.checks.enumerated() {
+        for (number, check) in modification.checks.enumerated() {
             let outcome = batch.column(modification.checkStart + number)
             if let failing = (0..<row.rowCount).first(where: { outcome.value(at: $0) == .boolean(false) }) {
-                throw RuleViolation.check(name, of: modification.table.table, row: texts(row, failing))
+                let values = texts(row, failing)
+                switch check {
+                case .constraint(let name):
+                    throw RuleViolation.check(name, of: modification.table.table, row: values)
+                case .viewOption(let view): throw RuleViolation.checkOption(view, row: values)
+                }
             }
         }
     }

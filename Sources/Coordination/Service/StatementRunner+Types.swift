@@ -28,6 +28,10 @@ extension StatementRunner {
             if catalog.committedType(name)?.identifier != type.identifier { type.publish(name: name) }
         case .rename(let name, let new):
             guard let type = catalog.objects.types[name] else { break }
+            if let view = viewsUsing(type).first {
+                throw QueryError.notSupported(
+                    "renaming type \"\(name.table)\", which view \"\(view.table)\" has by its name,")
+            }
             catalog.change { changes in
                 changes.types[name] = .some(nil)
                 changes.types[new] = .some(type)
@@ -95,6 +99,13 @@ extension StatementRunner {
         return result
     }
 
+    /// Views whose queries name a type or whose columns have it.
+    private func viewsUsing(_ type: UserType) -> [TableName] {
+        catalog.objects.views.filter { $0.value.types.contains(type.identifier) }.map(\.key).sorted {
+            $0.description < $1.description
+        }
+    }
+
     private func dropType(_ name: TableName, cascade: Bool, with others: [TableName]) async throws {
         guard let type = catalog.objects.types[name] else { return }
         let uses = try await uses(of: type)
@@ -111,6 +122,15 @@ extension StatementRunner {
                 SQLState("2BP01"), "cannot drop type \(name.table) because other objects depend on it",
                 detail: "type \(other.table) depends on type \(name.table)",
                 hint: "Use DROP ... CASCADE to drop the dependent objects too.")
+        }
+        for view in viewsUsing(type) {
+            guard cascade else {
+                throw QueryError(
+                    SQLState("2BP01"), "cannot drop type \(name.table) because other objects depend on it",
+                    detail: "view \(view.table) depends on type \(name.table)",
+                    hint: "Use DROP ... CASCADE to drop the dependent objects too.")
+            }
+            if catalog.view(view) != nil { try await dropView(view, cascade: true) }
         }
         for other in types { try await dropType(other, cascade: true, with: others) }
         catalog.change { $0.types[name] = .some(nil) }

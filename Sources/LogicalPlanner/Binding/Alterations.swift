@@ -63,7 +63,7 @@ extension StatementBinder {
     }
 
     private func bindAlterView(_ alter: AlterTable, _ found: ResolvedRelation) throws -> BoundStatement {
-        guard case .view(let name, _, _) = found else { throw undefinedRelation(alter.name) }
+        guard case .view(let name, let query, _) = found else { throw undefinedRelation(alter.name) }
         var result = BoundAlteration(
             table: name, definition: TableDefinition(columns: []), plan: nil, rewrites: false, checks: [])
         for action in alter.actions {
@@ -75,10 +75,42 @@ extension StatementBinder {
                 result.newName = name
                 result.newName?.schema = schema.text
             case .ownerTo: break
+            case .setDefault(let column, let value):
+                let text = SyntaxPrinter.text(of: value)
+                let field = try viewField(column, alter.name, found)
+                _ = try defaultValue(TableColumn(field: field, source: .defaultExpression(text)))
+                result.viewDefaults[column.text] = .some(text)
+            case .dropDefault(let column):
+                _ = try viewField(column, alter.name, found)
+                result.viewDefaults[column.text] = .some(nil)
+            case .renameColumn(let column, let new):
+                _ = try viewField(column, alter.name, found)
+                if catalog.view(name)?.columnNames?.contains(new.text) == true {
+                    throw QueryError(
+                        .duplicateColumn, "column \"\(new)\" of relation \"\(name.table)\" already exists",
+                        at: new.position, object: new.text)
+                }
+                result.renamedColumns[column.text] = new.text
+            case .setOptions(let options):
+                if let option = try checkOption(options, query) { result.checkOption = .some(option) }
+            case .resetOptions(let names):
+                if names.contains(where: { $0.text == "check_option" }) { result.checkOption = .some(nil) }
             default: throw QueryError.notSupported("this action for a view", at: alter.position)
             }
         }
         return .alterView(result)
+    }
+
+    /// A column of a view.
+    private func viewField(_ column: Identifier, _ view: ObjectName, _ found: ResolvedRelation) throws -> Field {
+        let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
+        let columns = try bindNamedTable(view, alias: nil, scope).namespace.columns
+        guard let known = columns.first(where: { $0.name == column.text }) else {
+            throw QueryError(
+                .undefinedColumn, "column \"\(column)\" of relation \"\(view.last)\" does not exist",
+                at: column.position, object: column.text)
+        }
+        return Field(name: known.name, type: known.type)
     }
 
     private func ordinal(_ column: Identifier, _ altered: AlteredTable) throws -> Int {
@@ -156,6 +188,7 @@ extension StatementBinder {
             altered.result.newName = altered.result.newName ?? target.table
             altered.result.newName?.schema = schema.text
         case .ownerTo: break
+        case .setOptions, .resetOptions: throw QueryError.notSupported("storage parameters of a table")
         }
     }
 
@@ -260,7 +293,7 @@ extension StatementBinder {
         // Checks hold for the new values as well.
         altered.newChecks += altered.builder.definition.checks.filter { reads($0.expression, column.text) }.map(\.name)
         altered.rewrites = true
-        altered.result.droppedColumns.append(column.text)
+        altered.result.retypedColumns.append(column.text)
     }
 
     private func rename(_ column: Identifier, to new: Identifier, _ altered: inout AlteredTable) throws {

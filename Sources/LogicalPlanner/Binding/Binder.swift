@@ -99,6 +99,16 @@ final class StatementBinder {
     /// Views being expanded; positions within their texts mean nothing to the client.
     var viewDepth = 0
     private var relationCount = 0
+    /// Looks for references, where somebody wants to know of them.
+    var trace: ReferenceTrace?
+    /// What names without qualifiers mean, as their full spellings by their offsets; `nil`: nobody asks.
+    var fullNames: [Int: TextEdit]?
+    /// Types of the catalogue that the statement names.
+    var usedTypes: Set<Int64> = []
+    /// Whether expressions are to be bound even where an equal one was bound before.
+    var observesNames: Bool { viewDepth == 0 && (trace != nil || fullNames != nil) }
+    /// The columns that NATURAL joins are by, by the joins' offsets in the statement.
+    var naturalColumns: [Int: [String]] = [:]
 
     init(
         catalog: Catalog, registry: FunctionRegistry, session: BindingSession, relations: ResolvedRelations,

@@ -33,6 +33,8 @@ package struct BoundAlteration: Sendable {
     package var sequences: [OwnedSequence] = []
     /// Columns that are gone, for what depends on them.
     package var droppedColumns: [String] = []
+    /// Columns that get another type.
+    package var retypedColumns: [String] = []
     package var droppedKeys: [UniqueKey] = []
     package var droppedForeignKeys = false
     package var addsForeignKeys = false
@@ -40,6 +42,9 @@ package struct BoundAlteration: Sendable {
     /// The table's or the view's other name or schema.
     package var newName: TableName?
     package var renamedColumns: [String: String] = [:]
+    /// Defaults of a view's columns, and its CHECK OPTION; an inner `nil` takes it away.
+    package var viewDefaults: [String: String?] = [:]
+    package var checkOption: ViewDefinition.CheckOption??
     package var notices: [QueryError] = []
 }
 

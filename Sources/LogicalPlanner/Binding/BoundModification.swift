@@ -5,6 +5,13 @@ import Diagnostics
 import QueryPlan
 import Storage
 
+/// A condition that the new rows must not fail.
+package enum RowCheck: Hashable, Sendable {
+    case constraint(String)
+    /// WITH CHECK OPTION of a view.
+    case viewOption(String)
+}
+
 /// A statement that changes rows of one table. The plan's columns are, in this order: the identifier of the row in the table
 /// (with `hasIdentifier`), a boolean that says whether the row takes part (with `hasCondition`; for MERGE the number of its
 /// `MergeAction`), the new row's fields, the
@@ -27,8 +34,7 @@ package struct BoundModification: Sendable {
     package var conflict: Conflict?
     /// For each arbiter key, how many columns of proposed values it has.
     package var proposedCounts: [Int]
-    /// Names of the checks.
-    package var checks: [String]
+    package var checks: [RowCheck]
     package var returningNames: [String]
     package var returningTypes: [DataType]
 

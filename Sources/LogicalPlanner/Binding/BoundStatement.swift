@@ -25,7 +25,8 @@ package indirect enum BoundStatement: Sendable {
     /// IF EXISTS met nothing.
     case nothing(tag: String, missing: String)
     /// The plan's columns have the order and types of `columns`.
-    case createTableAs(name: TableName, plan: LogicalPlan, columns: [Field], ifNotExists: Bool, withData: Bool)
+    case createTableAs(
+        name: TableName, plan: LogicalPlan, columns: [TableColumn], ifNotExists: Bool, withData: Bool)
     case createView(name: TableName, ViewDefinition, columns: [Field], orReplace: Bool, isTemporary: Bool)
     /// The plan's columns have the order and types of `columns`.
     case createMaterializedView(

@@ -108,7 +108,10 @@ extension StatementBinder {
                 "table \"\(table)\" has \(query.columns.count) columns available but \(names.count) columns specified",
                 at: names[query.columns.count].position)
         }
-        for (index, name) in names.enumerated() { query.columns[index].name = name.text }
+        for (index, name) in names.enumerated() {
+            query.columns[index].name = name.text
+            query.columns[index].isTraced = false
+        }
         return query
     }
 

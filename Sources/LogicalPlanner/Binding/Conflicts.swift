@@ -20,17 +20,22 @@ extension StatementBinder {
         }
         let keys = try arbiters(conflict, target)
         let number = ids.column("row number", .int64, isNullable: false)
-        var plan = numbered(rows.plan, number)
+        // EXCLUDED and the table's row are seen as the view shows them, be they among its rows or not.
+        let excluded = try viewed(target, rows.row, over: rows.plan)
+        var plan = numbered(excluded.plan, number)
         var identifiers: [PlanColumn] = []
         var existing: [PlanColumn] = []
+        var shown: [ScopeColumn] = []
         for key in keys {
             let scan = identifiedScan(target)
             let tests = key.columns.map { ordinal -> Expression in
                 .comparison("=", rows.row[ordinal].reference, scan.row[ordinal].reference)
             }
-            plan = join(.left, plan, scan.plan, on: .conjunction(tests), isDependent: false)
+            let view = try viewed(target, scan.row, over: scan.plan)
+            plan = join(.left, plan, view.plan, on: .conjunction(tests), isDependent: false)
             identifiers.append(scan.identifier.nullable)
             existing = scan.row.map(\.nullable)
+            shown = view.columns
         }
         var result = rows
         result.proposed = keys.map { key in key.columns.map { rows.row[$0] } }
@@ -50,7 +55,10 @@ extension StatementBinder {
             result.plan = plan
             result.identifier = identifiers.first
             return (
-                try updatedRows(assignments, condition, target, result, existing: existing, number: number, scope),
+                try updatedRows(
+                    assignments, condition, target, result, existing: existing, number: number,
+                    own: relation(target, shown),
+                    excluded: ScopeRelation(name: "excluded", table: nil, columns: excluded.columns), scope),
                 .fail
             )
         }
@@ -58,12 +66,11 @@ extension StatementBinder {
 
     private func updatedRows(
         _ assignments: [Assignment], _ condition: SyntaxExpression?, _ target: ModificationTarget,
-        _ rows: ModifiedRows, existing: [PlanColumn], number: PlanColumn, _ outer: Scope
+        _ rows: ModifiedRows, existing: [PlanColumn], number: PlanColumn, own: ScopeRelation,
+        excluded: ScopeRelation, _ outer: Scope
     ) throws -> ModifiedRows {
         guard let identifier = rows.identifier else { throw QueryError.internalError("ON CONFLICT without a key") }
         let scope = Scope(parent: nil, commonTables: outer.commonTables, select: SelectState(), clause: .update)
-        let own = relation(target, existing)
-        let excluded = ScopeRelation(name: "excluded", table: nil, columns: target.named(rows.row))
         // Names without a table are the table's.
         scope.namespace = Namespace(relations: [own, excluded], columns: own.columns)
         var assigned: [Int: Expression] = [:]
@@ -120,7 +127,7 @@ extension StatementBinder {
                     throw QueryError.notSupported("an expression as target of ON CONFLICT", at: expression.position)
                 }
                 let name = Identifier(parts[0], at: expression.position)
-                return try columnOrdinals([name], target.definition.schema, of: target.table)[0]
+                return try arbiterOrdinal(name, target)
             }
             let matching = keys.filter { Set($0.columns) == Set(ordinals) }
             guard let first = matching.first else {
@@ -131,6 +138,23 @@ extension StatementBinder {
             }
             return [first]
         }
+    }
+
+    private func arbiterOrdinal(_ name: Identifier, _ target: ModificationTarget) throws -> Int {
+        guard !target.views.isEmpty else {
+            return try columnOrdinals([name], target.definition.schema, of: target.table)[0]
+        }
+        guard let column = target.columns.first(where: { $0.name == name.text }) else {
+            throw QueryError(
+                .undefinedColumn, "column \"\(name)\" does not exist", at: name.position, object: name.text)
+        }
+        guard let ordinal = column.ordinal else {
+            throw QueryError(
+                SQLState("42P10"),
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+                at: name.position)
+        }
+        return ordinal
     }
 
     /// The rows with their numbers, in the order in which they come.

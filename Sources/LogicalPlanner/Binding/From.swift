@@ -102,7 +102,7 @@ extension StatementBinder {
         switch relation {
         case .view(let view, let query, let columnNames):
             let bound = try bindView(view, query, columnNames, at: position)
-            return try item(bound, name: name, table: view, alias: alias, at: position)
+            return try item(traced(bound, of: view), name: name, table: view, alias: alias, at: position)
         case .table(let table, let schema):
             try countRelation(at: position)
             try refuseUnpopulated(table, at: position)
@@ -117,7 +117,7 @@ extension StatementBinder {
                     bound.columns[index].userType = column.userType
                 }
             }
-            return try item(bound, name: name, table: table, alias: alias, at: position)
+            return try item(traced(bound, of: table), name: name, table: table, alias: alias, at: position)
         }
     }
 
@@ -212,6 +212,7 @@ extension StatementBinder {
             let names = left.namespace.columns.filter { rightNames.contains($0.name) }.map {
                 Identifier($0.name, at: syntax.position)
             }
+            if viewDepth == 0 { naturalColumns[syntax.position.offset] = names.map(\.text) }
             return try joinUsing(names, alias: nil, kind, left, right, isDependent: isDependent, at: syntax.position)
         }
     }
@@ -238,6 +239,9 @@ extension StatementBinder {
                 Operand(expression: second.reference, position: name.position), comparison: "=", at: name.position)
             tests.append(.comparison("=", a, b))
             mergedIDs.formUnion([first.id, second.id])
+            if let trace, viewDepth == 0, trace.column != nil, first.isTraced || second.isTraced {
+                trace.hasHiddenUses = true
+            }
             let value: Expression
             switch kind {
             case .right: value = b

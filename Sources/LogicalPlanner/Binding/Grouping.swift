@@ -124,7 +124,10 @@ extension StatementBinder {
         {
             output = try namedOutput(parts[0], "GROUP BY", select, at: syntax.position)
         }
-        if output == nil { output = select.outputs.firstIndex { $0.syntax == syntax } }
+        if output == nil {
+            output = select.outputs.firstIndex { $0.syntax == syntax }
+            if output != nil, observesNames { _ = try bind(syntax, select.scope) }
+        }
         let expression: Expression
         let name: String
         if let output {

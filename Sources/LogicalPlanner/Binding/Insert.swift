@@ -13,8 +13,8 @@ extension StatementBinder {
         -> BoundStatement
     {
         let target = try modificationTarget(insert.table, alias: insert.alias, action: "insert into")
-        let (table, schema) = (target.table, target.definition.schema)
-        let ordinals = try columnOrdinals(insert.columns, schema, of: table)
+        let table = target.table
+        let ordinals = try insertedOrdinals(insert.columns, target)
         let with = try insert.with.map { try declare($0, parent: nil, outer: outer) }
         let inSight = with?.scope ?? outer
         let source = try insertSource(insert, target, ordinals, inSight)
@@ -29,7 +29,7 @@ extension StatementBinder {
         }
         let isPlain =
             !isPart && steps.isEmpty && insert.returning.isEmpty && target.definition.checks.isEmpty
-            && target.definition.foreignKeys.isEmpty
+            && target.definition.foreignKeys.isEmpty && target.views.allSatisfy { $0.definition.checkOption == nil }
         guard isPlain else {
             return .modify(
                 try finish(.insert, target, rows, returning: insert.returning, scope, with?.tables ?? []))
@@ -50,6 +50,9 @@ extension StatementBinder {
     ) throws -> ModifiedRows {
         var columns: [PlanColumn] = []
         var expressions: [Expression] = []
+        if !target.views.isEmpty {
+            try refuseRepeated(ordinals.prefix(source.columns.count), target, at: insert.position)
+        }
         for (ordinal, column) in target.definition.columns.enumerated() {
             let field = column.field
             var given = ordinals.firstIndex(of: ordinal).flatMap { $0 < source.columns.count ? $0 : nil }
@@ -58,7 +61,7 @@ extension StatementBinder {
                 columns.append(source.plan.columns[given])
                 expressions.append(source.columns[given].reference)
             } else {
-                let value = try defaultValue(column)
+                let value = try insertedDefault(ordinal, target, at: insert.position)
                 if !field.isNullable, value.literal == .null, !column.isGenerated {
                     throw QueryError(
                         .notNullViolation,
@@ -109,7 +112,7 @@ extension StatementBinder {
             return try insertValues(rows, insert, target, ordinals, commonTables)
         }
         var bound = try bindQuery(query, parent: nil, commonTables: commonTables)
-        try checkCount(bound.columns.count, insert, ordinals, at: query.position)
+        try checkCount(bound.columns.count, insert, target, ordinals, at: query.position)
         for index in bound.columns.indices {
             let field = schema.fields[ordinals[index]]
             try refuseGiven(insert.overriding, target.definition.columns[ordinals[index]], at: query.position)
@@ -131,8 +134,13 @@ extension StatementBinder {
         return bound
     }
 
-    private func checkCount(_ count: Int, _ insert: Insert, _ ordinals: [Int], at position: SourcePosition) throws {
+    private func checkCount(
+        _ count: Int, _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int], at position: SourcePosition
+    ) throws {
         if count > ordinals.count {
+            if insert.columns.isEmpty, count <= target.columns.count {
+                throw notAssignable(target.columns[ordinals.count].name, target, .insert, at: position)
+            }
             throw QueryError(.syntaxError, "INSERT has more expressions than target columns", at: position)
         }
         // Without a column list fewer values are allowed; the rest is NULL.
@@ -156,7 +164,7 @@ extension StatementBinder {
                 throw QueryError(.syntaxError, "VALUES lists must all be the same length", at: row.first?.position)
             }
             try checkCount(
-                width, insert, ordinals,
+                width, insert, target, ordinals,
                 at: row.indices.contains(ordinals.count)
                     ? row[ordinals.count].position : row.first?.position ?? insert.position)
             var cells: [Expression] = []
@@ -164,7 +172,7 @@ extension StatementBinder {
                 let field = schema.fields[ordinals[index]]
                 let column = target.definition.columns[ordinals[index]]
                 if case .defaultValue = syntax.kind {
-                    cells.append(try defaultValue(column))
+                    cells.append(try insertedDefault(ordinals[index], target, at: syntax.position))
                     if column.isGenerated { continue }
                 } else {
                     try refuseGiven(insert.overriding, column, at: syntax.position)
@@ -173,7 +181,7 @@ extension StatementBinder {
                 if !field.isNullable, cells[index].literal == .null {
                     throw QueryError(
                         .notNullViolation,
-                        "null value in column \"\(field.name)\" of relation \"\(insert.table.last)\" violates "
+                        "null value in column \"\(field.name)\" of relation \"\(target.table.table)\" violates "
                             + "not-null constraint", at: syntax.position, object: field.name)
                 }
             }

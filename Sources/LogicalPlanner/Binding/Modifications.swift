@@ -15,7 +15,23 @@ struct ModificationTarget {
     var name: String
     /// Whether the name may be qualified by a schema.
     var isAliased: Bool
+    /// Views between the statement and the table, innermost first.
+    var views: [ViewLevel] = []
+    /// The columns that the statement sees: those of the outermost view, else the table's.
+    var columns: [TargetColumn]
+
+    init(table: TableName, definition: TableDefinition, name: String, isAliased: Bool) {
+        self.table = table
+        self.definition = definition
+        self.name = name
+        self.isAliased = isAliased
+        columns = definition.columns.enumerated().map { TargetColumn(name: $1.field.name, ordinal: $0) }
+    }
+
     var fields: [Field] { definition.columns.map(\.field) }
+    /// The name of the view or table that the statement names.
+    var relationName: String { relation.table }
+    var relation: TableName { views.last?.name ?? table }
 
     /// A row's columns under the table's names; those of a query may have others.
     func named(_ row: [PlanColumn]) -> [ScopeColumn] {
@@ -37,6 +53,10 @@ struct ModifiedRows {
 
 extension StatementBinder {
     func modificationTarget(_ name: ObjectName, alias: Identifier?, action: String) throws -> ModificationTarget {
+        if case .view(let view, let query, _)? = relations.byName[name.parts], let action = ViewAction(rawValue: action)
+        {
+            return try viewTarget(view, query, alias: alias, written: name.last, action: action)
+        }
         let (table, schema) = try tableTarget(name, action: action)
         return ModificationTarget(
             table: table, definition: relations.definitions[table] ?? TableDefinition(schema),
@@ -52,7 +72,7 @@ extension StatementBinder {
         }
     }
 
-    /// A scan of the target with its row identifiers.
+    /// A scan of the target's table with its row identifiers.
     func identifiedScan(_ target: ModificationTarget) -> (plan: LogicalPlan, identifier: PlanColumn, row: [PlanColumn])
     {
         let row = target.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
@@ -63,8 +83,11 @@ extension StatementBinder {
     }
 
     func relation(_ target: ModificationTarget, _ row: [PlanColumn]) -> ScopeRelation {
-        ScopeRelation(
-            name: target.name, table: target.isAliased ? nil : target.table, columns: target.named(row))
+        relation(target, target.named(row))
+    }
+
+    func relation(_ target: ModificationTarget, _ columns: [ScopeColumn]) -> ScopeRelation {
+        ScopeRelation(name: target.name, table: target.isAliased ? nil : target.relation, columns: columns)
     }
 
     // MARK: - UPDATE
@@ -75,15 +98,16 @@ extension StatementBinder {
         let with = try update.with.map { try declare($0, parent: nil, outer: outer) }
         let scope = Scope(parent: nil, commonTables: with?.scope ?? outer, select: SelectState(), clause: .fromClause)
         let scan = identifiedScan(target)
-        var plan = try joined(scan.plan, relation(target, scan.row), update.from, scope)
+        let shown = try viewed(target, scan.row, over: scan.plan, filters: true)
+        var plan = try joined(shown.plan, relation(target, shown.columns), update.from, scope)
         plan = try filtered(plan, update.whereClause, scope)
 
         scope.clause = .update
         var assigned: [Int: Expression] = [:]
         plan = try bindAssignments(update.assignments, target, scope, plan: plan, into: &assigned)
         let others = Namespace(
-            relations: scope.namespace.relations.filter { $0.columns.first?.id != scan.row.first?.id },
-            columns: scope.namespace.columns.filter { column in !scan.row.contains { $0.id == column.id } })
+            relations: Array(scope.namespace.relations.dropFirst()),
+            columns: Array(scope.namespace.columns.dropFirst(shown.columns.count)))
         let rows = try newRows(
             target, plan: plan, identifier: scan.identifier, old: scan.row, assigned: assigned, others: others)
         return try finish(.update, target, rows, returning: update.returning, scope, with?.tables ?? [])
@@ -121,17 +145,17 @@ extension StatementBinder {
         into assigned: inout [Int: Expression]
     ) throws -> LogicalPlan {
         var plan = plan
-        let schema = target.definition.schema
         for assignment in assignments {
             if !assignment.steps.isEmpty, let name = assignment.columns.first {
-                let ordinal = try columnOrdinals([name], schema, of: target.table)[0]
+                let place = try targetColumn(name, target)
+                let ordinal = try assignedOrdinal(name, target, .update)
                 let column = target.definition.columns[ordinal]
                 try refuseComputed(column, "updated", at: name.position)
-                guard let own = scope.namespace.relations.first, ordinal < own.columns.count else {
+                guard let own = scope.namespace.relations.first, place < own.columns.count else {
                     throw QueryError.internalError("the table is not in scope")
                 }
                 // Several parts of a column may be assigned one after the other.
-                let current = assigned[ordinal] ?? own.columns[ordinal].reference
+                let current = assigned[ordinal] ?? own.columns[place].reference
                 let changed = try assignment.steps.assigned(
                     assignment.value, to: current, name.text, self, scope, at: name.position)
                 assigned[ordinal] = try self.assigned(
@@ -140,7 +164,7 @@ extension StatementBinder {
             }
             var ordinals: [Int] = []
             for name in assignment.columns {
-                let ordinal = try columnOrdinals([name], schema, of: target.table)[0]
+                let ordinal = try assignedOrdinal(name, target, .update)
                 if assigned[ordinal] != nil || ordinals.contains(ordinal) {
                     throw QueryError(
                         .syntaxError, "multiple assignments to same column \"\(name)\"", at: name.position,
@@ -199,7 +223,7 @@ extension StatementBinder {
         at position: SourcePosition
     ) throws -> Expression {
         let column = target.definition.columns[ordinal]
-        if case .defaultValue = syntax.kind { return try defaultValue(column) }
+        if case .defaultValue = syntax.kind { return try updatedDefault(ordinal, target, at: syntax.position) }
         try refuseComputed(column, "updated", at: position)
         return try assigned(operand(syntax, scope), to: column)
     }
@@ -225,13 +249,14 @@ extension StatementBinder {
         let with = try delete.with.map { try declare($0, parent: nil, outer: outer) }
         let scope = Scope(parent: nil, commonTables: with?.scope ?? outer, select: SelectState(), clause: .fromClause)
         let scan = identifiedScan(target)
-        var plan = try joined(scan.plan, relation(target, scan.row), delete.using, scope)
+        let shown = try viewed(target, scan.row, over: scan.plan, filters: true)
+        var plan = try joined(shown.plan, relation(target, shown.columns), delete.using, scope)
         plan = try filtered(plan, delete.whereClause, scope)
         let rows = ModifiedRows(
             plan: plan, identifier: scan.identifier, row: scan.row,
             others: Namespace(
                 relations: Array(scope.namespace.relations.dropFirst()),
-                columns: Array(scope.namespace.columns.dropFirst(scan.row.count))))
+                columns: Array(scope.namespace.columns.dropFirst(shown.columns.count))))
         return try finish(.delete, target, rows, returning: delete.returning, scope, with?.tables ?? [])
     }
 
@@ -355,7 +380,8 @@ extension StatementBinder {
         }
         if let identifier = rows.identifier { add(identifier) }
         if let condition = rows.condition { add(condition) }
-        var checkNames: [String] = []
+        var checks: [RowCheck] = []
+        let shown = try viewed(target, rows.row, over: rows.plan)
         if kind != .delete {
             rows.row.forEach(add)
             rows.proposed.forEach { $0.forEach(add) }
@@ -363,11 +389,16 @@ extension StatementBinder {
                 let value = try storedExpression(check.expression, target, rows.row, clause: .check)
                 columns.append(ids.column(check.name, .boolean))
                 expressions.append(try coerceToBoolean(value, construct: "CHECK"))
-                checkNames.append(check.name)
+                checks.append(.constraint(check.name))
+            }
+            for check in viewChecks(target, shown) {
+                columns.append(ids.column(check.view, .boolean))
+                expressions.append(check.condition)
+                checks.append(.viewOption(check.view))
             }
         }
         scope.clause = .returning
-        let own = relation(target, rows.row)
+        let own = relation(target, shown.columns)
         scope.namespace = Namespace(relations: [own], columns: own.columns) + rows.others
         var names: [String] = []
         var types: [DataType] = []
@@ -382,10 +413,10 @@ extension StatementBinder {
         try bindUnused(commonTables)
         return BoundModification(
             kind: kind, table: target.table, definition: target.definition,
-            plan: .project(LogicalProject(columns: columns, expressions: expressions, input: rows.plan)),
+            plan: .project(LogicalProject(columns: columns, expressions: expressions, input: shown.plan)),
             hasIdentifier: rows.identifier != nil, hasCondition: rows.condition != nil,
             fieldCount: kind == .delete ? 0 : rows.row.count, conflict: conflict,
-            proposedCounts: kind == .delete ? [] : rows.proposed.map(\.count), checks: checkNames,
+            proposedCounts: kind == .delete ? [] : rows.proposed.map(\.count), checks: checks,
             returningNames: names, returningTypes: types)
     }
 

@@ -208,8 +208,10 @@ extension StatementBinder {
             noteTable(table)
             return (table, schema)
         case .view(let view, _, _):
-            if action == "insert into" || action == "update" || action == "delete from" {
-                throw QueryError.notSupported("changing rows through view \"\(view.table)\"", at: name.position)
+            if action == "merge into" {
+                throw QueryError(
+                    .featureNotSupported, "cannot execute MERGE on relation \"\(view.table)\"",
+                    detail: "This operation is not supported for views.", at: name.position, object: view.table)
             }
             throw QueryError(
                 .wrongObjectType, "cannot \(action) view \"\(view.table)\"", at: name.position, object: view.table)

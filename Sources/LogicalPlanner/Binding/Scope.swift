@@ -12,6 +12,8 @@ struct ScopeColumn {
     var type: DataType
     /// The domain or composite type that a table's column was declared with.
     var userType: Int64?
+    /// Whether the binder's trace looks for references to it.
+    var isTraced = false
     var reference: Expression { .column(id, type) }
 
     init(name: String, id: ColumnID, type: DataType) {
@@ -277,7 +279,11 @@ extension StatementBinder {
                 }
                 found = column
             }
-            if let found { return use(found, in: level, from: scope, at: position) }
+            if let found {
+                note(found, nil, [name], at: position)
+                noteFullName(found, level, scope, at: position)
+                return use(found, in: level, from: scope, at: position)
+            }
             if level.clause == .qualify, let alias = level.select?.aliases[name] { return alias }
             current = level.parent
         }
@@ -306,6 +312,7 @@ extension StatementBinder {
                 .undefinedColumn, "column \(full) does not exist", hint: columnHint(name, relation, scope),
                 at: position, object: full)
         }
+        note(found, relation, parts, at: position)
         return use(found, in: level, from: scope, at: position, qualifier: relation.name)
     }
 
@@ -336,6 +343,7 @@ extension StatementBinder {
     /// The row of a relation as a record; `nil` if there is no such relation.
     func wholeRow(_ qualifier: ArraySlice<String>, _ scope: Scope, at position: SourcePosition) throws -> Expression? {
         guard let (relation, level) = try findRelation(qualifier, scope, at: position) else { return nil }
+        noteRow(of: relation)
         guard let row = relation.row else {
             throw QueryError.notSupported("a reference to the whole row of \"\(relation.name)\"", at: position)
         }

@@ -86,7 +86,7 @@ extension StatementBinder {
 
     // MARK: - The SELECT list
 
-    private func bindItems(_ select: inout SelectBinding) throws {
+    func bindItems(_ select: inout SelectBinding) throws {
         for item in select.core.items {
             switch item.kind {
             case .expression(let syntax, let alias):
@@ -205,7 +205,10 @@ extension StatementBinder {
         {
             return try settle(index)
         }
-        if let index = select.outputs.firstIndex(where: { $0.syntax == syntax }) { return try settle(index) }
+        if let index = select.outputs.firstIndex(where: { $0.syntax == syntax }) {
+            if observesNames { _ = try bind(syntax, select.scope) }
+            return try settle(index)
+        }
         let expression = try settled(bind(syntax, select.scope), at: syntax.position)
         if let index = select.outputs.firstIndex(where: { $0.expression == expression }) { return index }
         select.outputs.append(
@@ -349,10 +352,22 @@ extension StatementBinder {
             columns = zip(columns, select.outputs).filter { !$1.isHidden }.map(\.0)
             plan = .project(LogicalProject(columns: columns, expressions: columns.map(\.reference), input: plan))
         }
-        let names = select.outputs.filter { !$0.isHidden }.map(\.name)
+        let visible = select.outputs.filter { !$0.isHidden }
         return BoundQuery(
             plan: plan,
-            columns: zip(columns, names).map { ScopeColumn(name: $1, id: $0.id, type: $0.type) })
+            columns: try zip(columns, visible).map { column, output in
+                var result = ScopeColumn(name: output.name, id: column.id, type: column.type)
+                result.userType = try declaredUserType(output, select.scope)
+                return result
+            })
+    }
+
+    /// A column of a domain or composite type stays one, and a cast makes one.
+    private func declaredUserType(_ output: SelectOutput, _ scope: Scope) throws -> Int64? {
+        if catalog.objects.types.isEmpty { return nil }
+        if let syntax = output.syntax { return try declaredUserType(syntax, scope) }
+        guard case .column(let id, _) = output.expression else { return nil }
+        return scope.namespace.columns.first { $0.id == id }?.userType
     }
 
     /// A projection, unless it would pass on exactly what there is.

@@ -232,8 +232,6 @@ extension StatementBinder {
     }
 
     private func bindCreateView(_ create: CreateView) throws -> BoundStatement {
-        if create.isRecursive { throw QueryError.notSupported("CREATE RECURSIVE VIEW", at: create.position) }
-        if create.checkOption != nil { throw QueryError.notSupported("WITH CHECK OPTION", at: create.position) }
         var collector = RelationCollector()
         collector.visit(create.query)
         var isTemporary = create.isTemporary
@@ -248,6 +246,8 @@ extension StatementBinder {
             }
         }
         let name = try creationName(create.name, isTemporary: isTemporary)
+        // A common table may have the view's own name.
+        references.removeAll { $0 == name }
         if case .table(let existing, _)? = relations.byName[create.name.parts], existing == name, !create.ifNotExists {
             throw QueryError(
                 create.orReplace ? .wrongObjectType : .duplicateTable,
@@ -268,8 +268,11 @@ extension StatementBinder {
         let renamed = try self.renamed(bound, create.columns, of: name.table)
         let names = renamed.columns.map(\.name)
         try refuseDuplicateColumns(names.map { Identifier($0, at: create.name.position) })
-        let definition = ViewDefinition(
+        var definition = ViewDefinition(
             query: try viewText(create.query), columnNames: names, references: references)
+        definition.columnUserTypes = renamed.columns.map(\.userType)
+        definition.types = usedTypes.union(renamed.columns.compactMap(\.userType))
+        if !create.isMaterialized { definition.checkOption = try checkOption(create) }
         if create.isMaterialized { return try materialized(create, name, renamed, definition) }
         return .createView(
             name: name, definition, columns: fields(renamed), orReplace: create.orReplace, isTemporary: isTemporary)

@@ -76,7 +76,9 @@ extension StatementBinder {
         for index in columns.indices { columns[index].isNullable = true }
         try refuseDuplicateColumns(columns.map { Identifier($0.name, at: create.position) })
         return .createTableAs(
-            name: name, plan: bound.plan, columns: columns, ifNotExists: create.ifNotExists,
+            name: name, plan: bound.plan,
+            columns: zip(columns, bound.columns).map { TableColumn(field: $0, userType: $1.userType) },
+            ifNotExists: create.ifNotExists,
             withData: create.withData)
     }
 

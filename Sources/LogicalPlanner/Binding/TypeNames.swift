@@ -65,6 +65,7 @@ extension StatementBinder {
     private func resolveUserType(_ name: TypeName) throws -> NamedType? {
         if name.name.schema == nil || name.name.schema == "pg_catalog", Self.isBuiltIn(name.name.last) { return nil }
         let found = userType(name.name)
+        if let found { noteType(name.name, found) }
         guard let type = try found?.type.type ?? rowType(name.name) else { return nil }
         if !name.modifiers.isEmpty {
             throw QueryError(

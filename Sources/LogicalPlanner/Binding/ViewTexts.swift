@@ -7,39 +7,85 @@ import SQLParser
 import Storage
 
 /// A piece of a text to be written differently.
-private struct TextEdit {
+struct TextEdit {
     var offset: Int
     var old: String
     var new: String
-}
 
-extension StatementBinder {
-    /// The query as text that means the same for ever.
-    func viewText(_ query: Query) throws -> String {
-        let text = SyntaxPrinter.text(of: query)
-        let printed = try StatementParser.parseQuery(text)
-        var edits: [TextEdit] = []
-        try expandStars(printed, outer: nil, &edits)
-        qualifyNames(printed, &edits)
-        return Self.applying(edits, to: text)
+    init(offset: Int, old: String, new: String) {
+        self.offset = offset
+        self.old = old
+        self.new = new
     }
 
-    private static func spelled(_ parts: [String]) -> String {
-        parts.map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
+    /// A name of several parts instead of another.
+    init(offset: Int, _ old: [String], _ new: [String]) {
+        self.init(offset: offset, old: StatementBinder.spelled(old), new: StatementBinder.spelled(new))
     }
 
-    /// Edits that do not find what they expect are left out: the text then means what it meant before.
-    private static func applying(_ edits: [TextEdit], to text: String) -> String {
+    func isFound(in text: String) -> Bool {
+        let scalars = text.unicodeScalars
+        return scalars.dropFirst(offset).starts(with: old.unicodeScalars)
+    }
+
+    /// `nil` if one of the edits does not find what it expects.
+    static func applyingAll(_ edits: [TextEdit], to text: String) -> String? {
         var scalars = Array(text.unicodeScalars)
-        for edit in edits.sorted(by: { $0.offset > $1.offset }) {
+        // What is put in at an end comes before what ends there is replaced.
+        for edit in edits.sorted(by: { ($0.offset, $0.old.isEmpty ? 1 : 0) > ($1.offset, $1.old.isEmpty ? 1 : 0) }) {
             let old = Array(edit.old.unicodeScalars)
             let end = edit.offset + old.count
-            guard end <= scalars.count, Array(scalars[edit.offset..<end]) == old else { continue }
+            guard end <= scalars.count, Array(scalars[edit.offset..<end]) == old else { return nil }
             scalars.replaceSubrange(edit.offset..<end, with: Array(edit.new.unicodeScalars))
         }
         var result = String.UnicodeScalarView()
         result.append(contentsOf: scalars)
         return String(result)
+    }
+}
+
+extension StatementBinder {
+    /// The query as text that means the same for ever.
+    func viewText(_ query: Query) throws -> String {
+        // NATURAL joins by the columns that are there now.
+        let text = SyntaxPrinter.text(of: query, naturalColumns: naturalColumns)
+        let printed = try StatementParser.parseQuery(text)
+        let observer = StatementBinder(
+            catalog: catalog, registry: registry, session: session, relations: relations, rowNames: rowNames)
+        observer.fullNames = [:]
+        _ = try observer.bindSettledQuery(printed, parent: nil, commonTables: nil)
+        var edits = (observer.fullNames ?? [:]).map(\.value)
+        try expandStars(printed, outer: nil, &edits)
+        qualifyNames(printed, &edits)
+        // Edits that do not find what they expect are left out: the text then means what it meant before.
+        return TextEdit.applyingAll(edits.filter { $0.isFound(in: text) }, to: text) ?? text
+    }
+
+    static func spelled(_ parts: [String]) -> String {
+        parts.map { SyntaxPrinter.identifier($0) }.joined(separator: ".")
+    }
+
+    /// A column by the name of its relation: what the query's other tables get later must not hide it.
+    func noteFullName(_ column: ScopeColumn, _ level: Scope, _ scope: Scope, at position: SourcePosition) {
+        guard fullNames != nil, viewDepth == 0 else { return }
+        let owner = level.namespace.relations.first { relation in
+            !relation.name.isEmpty && relation.columns.contains { $0.id == column.id && $0.name == column.name }
+        }
+        // Another relation of that name may be nearer.
+        guard let owner, let (found, place) = try? findRelation([owner.name], scope, at: position), place === level,
+            found.columns.filter({ $0.name == column.name }).map(\.id) == [column.id]
+        else { return }
+        fullNames?[position.offset] = TextEdit(offset: position.offset, [column.name], [owner.name, column.name])
+    }
+
+    /// A type of the catalogue by its full name.
+    func noteType(_ written: ObjectName, _ found: (name: TableName, type: UserType)) {
+        guard viewDepth == 0 else { return }
+        usedTypes.insert(found.type.identifier)
+        let full = [found.name.schema, found.name.table]
+        if fullNames != nil, written.parts.count == 1, found.name.catalog == catalog.defaultCatalog {
+            fullNames?[written.position.offset] = TextEdit(offset: written.position.offset, written.parts, full)
+        }
     }
 
     private func qualifyNames(_ query: Query, _ edits: inout [TextEdit]) {
@@ -73,7 +119,15 @@ extension StatementBinder {
             try expandStars(operation.right, commonTables, &edits)
         case .nested(let query): try expandStars(query, outer: commonTables, &edits)
         case .select(let core): try expandStars(core, commonTables, &edits)
-        case .values, .table: break
+        case .table(let name):
+            let scope = Scope(parent: nil, commonTables: commonTables, select: SelectState(), clause: .fromClause)
+            let columns = try bindNamedTable(name, alias: nil, scope).namespace.columns
+            let written = "TABLE "
+            edits.append(
+                TextEdit(
+                    offset: name.position.offset - written.unicodeScalars.count, old: written,
+                    new: "SELECT \(columns.map { Self.spelled([name.last, $0.name]) }.joined(separator: ", ")) FROM "))
+        case .values: break
         }
     }
 
@@ -96,8 +150,7 @@ extension StatementBinder {
                 let relation = scope.namespace.relations.first { relation in
                     relation.columns.contains { $0.id == column.id }
                 }
-                let isUnique = scope.namespace.columns.filter { $0.name == column.name }.count == 1
-                guard let relation, !relation.name.isEmpty, !isUnique || !star.qualifier.isEmpty else {
+                guard let relation, !relation.name.isEmpty else {
                     return SyntaxPrinter.identifier(column.name)
                 }
                 return Self.spelled([relation.name, column.name])

@@ -18,6 +18,8 @@ package protocol CatalogFacts: ObjectNames {
     func isVisible(_ identifier: Int64, _ kind: RegisteredKind) -> Bool?
     func exists(_ identifier: Int64, _ kind: RegisteredKind) -> Bool
     func definition(_ identifier: Int64, _ definition: CatalogDefinition) -> String?
+    /// What changes a relation, or one of its columns, takes: 4 for UPDATE, 8 for INSERT and 16 for DELETE, added up.
+    func changeEvents(ofRelation identifier: Int64, column: Int64?) -> Int64
     /// The comment on an object; `catalogRelation` names the relation that lists it, such as `pg_class`; column 0 is the
     /// object itself.
     func comment(on identifier: Int64, in catalogRelation: String?, column: Int64) -> String?

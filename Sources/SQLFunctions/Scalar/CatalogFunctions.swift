@@ -127,6 +127,21 @@ enum CatalogFunctions {
             }
         }
         lookUp(
+            registry, "pg_relation_is_updatable", [regclass, .boolean], .int32,
+            documentation(
+                "What changes a table or view takes: 4 for UPDATE, 8 for INSERT and 16 for DELETE, added up.")
+        ) { arguments, context in
+            .integer(try context.facts().changeEvents(ofRelation: number(arguments[0]), column: nil))
+        }
+        lookUp(
+            registry, "pg_column_is_updatable", [regclass, .int16, .boolean], .boolean,
+            documentation("Whether a column of a table or view can be assigned.")
+        ) { arguments, context in
+            let events = try context.facts().changeEvents(
+                ofRelation: number(arguments[0]), column: number(arguments[1]))
+            return .boolean(events & 20 == 20)
+        }
+        lookUp(
             registry, "pg_get_indexdef", [oid, .int32, .boolean], .text,
             documentation("The definition of an index, or of one of its columns.")
         ) { arguments, context in

@@ -108,8 +108,12 @@ extension Parser {
         case .set:
             try advance()
             if try accept(.schema) { return .setSchema(try parseIdentifier()) }
+            if token.kind == .leftParenthesis { return .setOptions(try parseStatementOptions()) }
             throw notSupported("this form of ALTER TABLE", at: previous)
-        case .attach, .detach, .cluster, .enable, .disable, .inherit, .no, .not, .of, .replica, .force, .reset,
+        case .reset:
+            try advance()
+            return .resetOptions(try parseColumnList())
+        case .attach, .detach, .cluster, .enable, .disable, .inherit, .no, .not, .of, .replica, .force,
             .validate:
             throw notSupported("ALTER TABLE " + lexer.foldedWord(token).uppercasedASCII)
         default: throw syntaxError()

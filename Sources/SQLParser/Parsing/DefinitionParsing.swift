@@ -352,9 +352,30 @@ extension Parser {
             try expect(.check)
             try expect(.option)
         }
+        if isRecursive, checkOption != nil { throw notSupported("WITH CHECK OPTION of a recursive view", at: previous) }
         return CreateView(
-            name: name, orReplace: orReplace, isTemporary: isTemporary, ifNotExists: ifNotExists,
-            isRecursive: isRecursive, columns: columns, options: options, query: query, checkOption: checkOption,
+            name: name, orReplace: orReplace, isTemporary: isTemporary, ifNotExists: ifNotExists, columns: columns,
+            options: options, query: isRecursive ? Self.recursive(query, name, columns) : query,
+            checkOption: checkOption,
+            position: position)
+    }
+
+    /// `CREATE RECURSIVE VIEW v (a) AS q` is a view of `WITH RECURSIVE v (a) AS (q) SELECT a FROM v`.
+    private static func recursive(_ query: Query, _ name: ObjectName, _ columns: [Identifier]) -> Query {
+        let position = query.position
+        let table = CommonTableExpression(
+            name: Identifier(name.last, at: name.position), columns: columns, materialization: nil, body: .query(query))
+        var core = SelectCore(position: position)
+        core.items = columns.map { column in
+            SelectItem(
+                kind: .expression(Expression(.column([column.text]), at: column.position), alias: nil),
+                position: column.position)
+        }
+        core.from = [
+            TableReference(kind: .table(ObjectName([name.last], at: name.position), only: false), position: position)
+        ]
+        return Query(
+            with: WithClause(isRecursive: true, tables: [table], position: position), body: .select(core),
             position: position)
     }
 
@@ -370,7 +391,7 @@ extension Parser {
         try expect(.as)
         let query = try parseQuery()
         return CreateView(
-            name: name, orReplace: false, isTemporary: false, ifNotExists: ifNotExists, isRecursive: false,
+            name: name, orReplace: false, isTemporary: false, ifNotExists: ifNotExists,
             columns: columns, options: options, query: query, checkOption: nil, isMaterialized: true,
             withData: try parseWithData(), position: position)
     }

@@ -125,7 +125,6 @@ extension SyntaxPrinter {
     mutating func print(_ create: CreateView) {
         text += create.orReplace ? "CREATE OR REPLACE " : "CREATE "
         if create.isTemporary { text += "TEMPORARY " }
-        if create.isRecursive { text += "RECURSIVE " }
         if create.isMaterialized { text += "MATERIALIZED " }
         text += create.ifNotExists ? "VIEW IF NOT EXISTS " : "VIEW "
         print(create.name)
@@ -205,6 +204,11 @@ extension SyntaxPrinter {
             print(name)
             text += " TO "
             print(new)
+        case .setOptions(let options):
+            text += "SET "
+            print(options)
+        case .resetOptions(let names):
+            text += "RESET (" + names.map { Self.identifier($0.text) }.joined(separator: ", ") + ")"
         case .setSchema(let name):
             text += "SET SCHEMA "
             print(name)

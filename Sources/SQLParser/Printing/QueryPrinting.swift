@@ -325,7 +325,8 @@ extension SyntaxPrinter {
 
     private mutating func print(_ join: Join) {
         print(join.left)
-        text += join.condition == .natural ? " NATURAL " : " "
+        let natural = join.condition == .natural ? naturalColumns[join.position.offset] : nil
+        text += join.condition == .natural && natural == nil ? " NATURAL " : " "
         switch join.kind {
         case .inner: text += "JOIN "
         default: text += join.kind.rawValue.uppercasedASCII + " JOIN "
@@ -336,6 +337,10 @@ extension SyntaxPrinter {
             text += ")"
         } else {
             print(join.right)
+        }
+        if let natural {
+            let names = natural.map { Self.identifier($0) }.joined(separator: ", ")
+            text += natural.isEmpty ? " ON TRUE" : " USING (\(names))"
         }
         switch join.condition {
         case .none, .natural: break

@@ -4,6 +4,8 @@
 /// where they must be.
 package struct SyntaxPrinter {
     var text = ""
+    /// The columns by which NATURAL joins are printed with USING, by the joins' offsets.
+    var naturalColumns: [Int: [String]] = [:]
 
     init() {}
 
@@ -13,8 +15,10 @@ package struct SyntaxPrinter {
         return printer.text
     }
 
-    package static func text(of query: Query) -> String {
+    /// NATURAL joins whose columns are given are printed with USING.
+    package static func text(of query: Query, naturalColumns: [Int: [String]] = [:]) -> String {
         var printer = SyntaxPrinter()
+        printer.naturalColumns = naturalColumns
         printer.print(query)
         return printer.text
     }

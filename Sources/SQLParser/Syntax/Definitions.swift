@@ -85,7 +85,6 @@ package struct CreateView: Hashable, Sendable {
     package let orReplace: Bool
     package let isTemporary: Bool
     package let ifNotExists: Bool
-    package let isRecursive: Bool
     package let columns: [Identifier]
     package let options: [StatementOption]
     package let query: Query
@@ -141,6 +140,8 @@ package struct AlterTable: Hashable, Sendable {
         case renameConstraint(Identifier, to: Identifier)
         case setSchema(Identifier)
         case ownerTo(Identifier)
+        case setOptions([StatementOption])
+        case resetOptions([Identifier])
     }
     package let object: Object
     package let name: ObjectName

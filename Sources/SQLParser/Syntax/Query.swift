@@ -116,6 +116,16 @@ package struct SelectCore: Hashable, Sendable {
     }
 }
 
+extension SelectCore {
+    /// `SELECT * FROM name`, which is what `TABLE name` means.
+    package static func everything(of name: ObjectName) -> SelectCore {
+        var core = SelectCore(position: name.position)
+        core.items = [SelectItem(kind: .star(StarItem(qualifier: [])), position: name.position)]
+        core.from = [TableReference(kind: .table(name, only: false), position: name.position)]
+        return core
+    }
+}
+
 package struct SelectItem: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case expression(Expression, alias: Identifier?)

@@ -104,8 +104,7 @@ package enum TimePrecision {
     /// A moment rounded likewise; halves go away from the year 2000.
     @inline(__always)
     package static func rounded(moment: Int64, to digits: Int) -> Int64 {
-        let (distance, isFar) = moment.subtractingReportingOverflow(momentOrigin)
-        if isFar { return moment }
-        return rounded(distance, to: digits) &+ momentOrigin
+        if moment == .max || moment == .min { return moment }
+        return rounded(moment &- momentOrigin, to: digits) &+ momentOrigin
     }
 }

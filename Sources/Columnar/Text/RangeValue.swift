@@ -320,15 +320,12 @@ extension RangeValue {
         if bound.isInfinite { return }
         var piece: [UInt8] = []
         TextFormat.append(bound.value, type: kind.element, settings: settings, into: &piece)
-        let needsQuotes =
-            piece.isEmpty
-            || piece.contains {
-                $0 == 0x22 || $0 == 0x5C || $0 == 0x28 || $0 == 0x29 || $0 == 0x5B || $0 == 0x5D || $0 == 0x2C
-                    || NumericText.isSpace($0)
-            }
-        if needsQuotes { text.append(0x22) }
-        text.append(contentsOf: piece)
-        if needsQuotes { text.append(0x22) }
+        QuotedPiece.append(piece, isDelimiter: isDelimiter, into: &text)
+    }
+
+    /// A comma, a parenthesis or a bracket.
+    private static func isDelimiter(_ byte: UInt8) -> Bool {
+        byte == 0x2C || byte == 0x28 || byte == 0x29 || byte == 0x5B || byte == 0x5D
     }
 
     /// Errors: 22P02 and those of the bounds' type.
@@ -351,24 +348,8 @@ extension RangeValue {
         var at = 1
         func bound(until ends: [UInt8]) throws -> ScalarValue {
             if at < text.count, ends.contains(text[at]) { return .null }
-            var piece: [UInt8] = []
-            var isQuoted = false
-            while true {
-                guard at < text.count else { throw malformed("Unexpected end of input.") }
-                let byte = text[at]
-                if !isQuoted, byte == 0x2C || byte == 0x29 || byte == 0x5D || byte == 0x28 || byte == 0x5B { break }
-                switch byte {
-                case 0x5C:
-                    at += 1
-                    guard at < text.count else { throw malformed("Unexpected end of input.") }
-                    piece.append(text[at])
-                case 0x22 where isQuoted && at + 1 < text.count && text[at + 1] == 0x22:
-                    piece.append(0x22)
-                    at += 1
-                case 0x22: isQuoted.toggle()
-                default: piece.append(byte)
-                }
-                at += 1
+            guard let piece = QuotedPiece.read(text, at: &at, isDelimiter: isDelimiter) else {
+                throw malformed("Unexpected end of input.")
             }
             return try piece.withUnsafeBufferPointer {
                 try TextFormat.parse($0, as: kind.element, settings: settings)

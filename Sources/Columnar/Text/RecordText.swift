@@ -16,16 +16,8 @@ package enum RecordText {
             guard let value = RecordBlob.field(index, of: bytes, byteCount: view.pointee.count) else { continue }
             piece.removeAll(keepingCapacity: true)
             TextFormat.append(vector(of: value, field.type), row: 0, settings: settings, into: &piece)
-            guard needsQuotes(piece) else {
-                text.append(contentsOf: piece)
-                continue
-            }
-            text.append(0x22)
-            for byte in piece {
-                if byte == 0x22 || byte == 0x5C { text.append(byte) }
-                text.append(byte)
-            }
-            text.append(0x22)
+            // A comma or a parenthesis.
+            QuotedPiece.append(piece, isDelimiter: { $0 == 0x2C || $0 == 0x28 || $0 == 0x29 }, into: &text)
         }
         text.append(0x29)
     }
@@ -42,14 +34,6 @@ package enum RecordText {
         }
         if let base = value.baseAddress { vector.data.copyMemory(from: base, byteCount: value.count) }
         return vector
-    }
-
-    private static func needsQuotes(_ piece: [UInt8]) -> Bool {
-        piece.isEmpty
-            || piece.contains { byte in
-                byte == 0x22 || byte == 0x5C || byte == 0x28 || byte == 0x29 || byte == 0x2C
-                    || NumericText.isSpace(byte)
-            }
     }
 
     // MARK: Input
@@ -77,23 +61,10 @@ package enum RecordText {
                 values.append(.null)
                 continue
             }
-            var piece: [UInt8] = []
-            var isQuoted = false
-            while at < text.count, isQuoted || (text[at] != 0x2C && text[at] != 0x29) {
-                switch text[at] {
-                case 0x5C:
-                    at += 1
-                    guard at < text.count else { throw malformed("Unexpected end of input.") }
-                    piece.append(text[at])
-                case 0x22 where isQuoted && at + 1 < text.count && text[at + 1] == 0x22:
-                    piece.append(0x22)
-                    at += 1
-                case 0x22: isQuoted.toggle()
-                default: piece.append(text[at])
-                }
-                at += 1
+            // An opening parenthesis is part of a field.
+            guard let piece = QuotedPiece.read(text, at: &at, isDelimiter: { $0 == 0x2C || $0 == 0x29 }) else {
+                throw malformed("Unexpected end of input.")
             }
-            guard at < text.count else { throw malformed("Unexpected end of input.") }
             values.append(
                 try piece.withUnsafeBufferPointer { try TextFormat.parse($0, as: field.type, settings: settings) })
         }

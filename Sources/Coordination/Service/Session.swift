@@ -36,8 +36,9 @@ package final class Session: Sendable {
         var copyChannel: (any CopyChannel)?
         var prepared: [String: PreparedStatement] = [:]
         var cursors: [String: Cursor] = [:]
-        var current: QueryExecution?
         var isCancelled = false
+        /// Of the statement that runs, or ran last.
+        var interruption = Interruption()
         /// Ends the wait for a lock, while there is one.
         var endLockWait: (@Sendable () -> Void)?
     }
@@ -72,11 +73,11 @@ package final class Session: Sendable {
 
     /// Stops the statement that runs, if one does: it ends with 57014.
     package func cancelCurrent() {
-        let (execution, endWait) = state.withLock { state in
+        let (interruption, endWait) = state.withLock { state in
             state.isCancelled = true
-            return (state.current, state.endLockWait)
+            return (state.interruption, state.endLockWait)
         }
-        execution?.cancel()
+        interruption.request(Self.cancelledError)
         endWait?()
     }
 
@@ -187,8 +188,25 @@ package final class Session: Sendable {
         -> StatementResult
     {
         try checkTransaction(statement)
-        state.withLock { $0.isCancelled = false }
-        return try await inTransaction { try await self.runBound(statement, sql: sql, parameters: parameters) }
+        return try await Interruption.$current.withValue(beginStatement()) {
+            try await inTransaction { try await self.runBound(statement, sql: sql, parameters: parameters) }
+        }
+    }
+
+    /// What ends the statement that begins now, when the client or the time limit asks for it.
+    private func beginStatement() -> Interruption {
+        let interruption = Interruption()
+        state.withLock { state in
+            state.isCancelled = false
+            state.interruption = interruption
+        }
+        if let limit = SessionSettings.milliseconds(settings["statement_timeout"]), limit > 0 {
+            Task.detached { [weak interruption] in
+                try await Task.sleep(for: .milliseconds(limit))
+                interruption?.request(QueryError(.queryCanceled, "canceling statement due to statement timeout"))
+            }
+        }
+        return interruption
     }
 
     /// `statement` is the prepared one's.
@@ -196,10 +214,11 @@ package final class Session: Sendable {
         _ prepared: PreparedStatement, _ statement: Statement, parameters: [QueryPlan.Expression]
     ) async throws -> StatementResult {
         try checkTransaction(statement)
-        state.withLock { $0.isCancelled = false }
-        return try await inTransaction {
-            if let result = try await self.runKept(prepared, parameters) { return result }
-            return try await self.runBound(statement, sql: prepared.sql, parameters: parameters)
+        return try await Interruption.$current.withValue(beginStatement()) {
+            try await inTransaction {
+                if let result = try await self.runKept(prepared, parameters) { return result }
+                return try await self.runBound(statement, sql: prepared.sql, parameters: parameters)
+            }
         }
     }
 
@@ -280,13 +299,11 @@ package final class Session: Sendable {
             })
     }
 
-    /// Remembers the running query, so that it can be cancelled.
-    func setCurrent(_ execution: QueryExecution?) {
-        let isCancelled = state.withLock { state in
-            state.current = execution
-            return state.isCancelled
-        }
-        if isCancelled { execution?.cancel() }
+    var interruption: Interruption { state.withLock { $0.interruption } }
+
+    /// The statement's query: it ends with the statement.
+    func setCurrent(_ execution: QueryExecution) {
+        interruption.onRequest { [weak execution] error in execution?.cancel(error) }
     }
 
     package func changeSetting(_ name: String, to value: String?) throws {

@@ -103,6 +103,7 @@ package final class StatementResult: Sendable {
 
     /// No more rows are wanted: the query's work stops.
     package func cancel() { execution?.cancel() }
+    func cancel(_ error: QueryError) { execution?.cancel(error) }
 
     /// All rows; for small results.
     package func collect() async throws -> [Batch] {

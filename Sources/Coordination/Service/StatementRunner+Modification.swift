@@ -75,7 +75,7 @@ extension StatementRunner {
     private static let rowLockCountMax = 10_000
 
     /// Drops the tables that kept rows for other parts of the statement.
-    private func forget(_ steps: [BoundStep]) async throws {
+    func forget(_ steps: [BoundStep]) async throws {
         for case let result? in steps.map(\.result) {
             let backend = try backend(result.catalog)
             if try await backend.table(schema: result.schema, name: result.table) != nil {
@@ -112,7 +112,7 @@ extension StatementRunner {
     }
 
     /// Keeps rows for other parts of the statement in a table of the session.
-    private func keep(_ rows: [Batch], as name: TableName, _ fields: [Field]) async throws {
+    func keep(_ rows: [Batch], as name: TableName, _ fields: [Field]) async throws {
         try await makeTemporarySchema(for: name)
         try await backend(name.catalog).createTable(schema: name.schema, name: name.table, columns: fields)
         let writer = try await session.engine.catalog.table(name).makeWriter()

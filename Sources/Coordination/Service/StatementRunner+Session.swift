@@ -150,6 +150,8 @@ extension StatementRunner {
             }
             state.cursors[name] = Cursor(result)
         }
+        // Nothing but FETCH waits for it.
+        session.interruption.removeHandlers()
         return StatementResult(tag: "DECLARE CURSOR")
     }
 
@@ -158,6 +160,7 @@ extension StatementRunner {
             throw QueryError(.invalidCursorName, "cursor \"\(fetch.cursor.text)\" does not exist")
         }
         guard let count = fetch.forwardCount else { throw QueryError.notSupported("FETCH that is not forward") }
+        session.interruption.onRequest { cursor.result.cancel($0) }
         let batches = try await cursor.fetch(count)
         let total = batches.reduce(0) { $0 + $1.rowCount }
         if fetch.isMove { return StatementResult(tag: "MOVE \(total)") }

@@ -83,16 +83,7 @@ struct StatementRunner {
     func start(_ prepared: PreparedPlan) async throws -> QueryExecution {
         let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
         session.setCurrent(execution)
-        armTimeout(execution)
         return execution
-    }
-
-    private func armTimeout(_ execution: QueryExecution) {
-        guard let limit = SessionSettings.milliseconds(session.settings["statement_timeout"]), limit > 0 else { return }
-        Task { [weak execution] in
-            try await Task.sleep(for: .milliseconds(limit))
-            execution?.cancel(QueryError(.queryCanceled, "canceling statement due to statement timeout"))
-        }
     }
 
     /// Runs a plan whose one row is a count.
@@ -120,22 +111,15 @@ struct StatementRunner {
         case .modify(let modification):
             if options.analyze { throw QueryError.notSupported("EXPLAIN ANALYZE of a statement that changes rows") }
             plan = modification.plan
-        case .withChanges: throw QueryError.notSupported("EXPLAIN of a statement with changes in its WITH clause")
+        case .withChanges(let steps, let main): return try await explainChanges(steps, main, options)
         default: throw QueryError.notSupported("EXPLAIN of this statement")
         }
         let started = ContinuousClock.now
         let prepared = try await engine.plan(plan, ids: ids, context: context)
         let planned = ContinuousClock.now - started
         var lines: [String] = []
-        var shown = PhysicalPlanPrinter.Options()
-        shown.costs = options.costs
-        shown.verbose = options.verbose
-        shown.timing = options.timing
-        if !options.analyze, options.format == .text {
-            lines.append("Logical plan")
-            lines += LogicalPlanPrinter.lines(prepared.logical).map { "  " + $0 }
-            lines.append("Physical plan")
-        }
+        let shown = options.printerOptions
+        if !options.analyze, options.format == .text { lines += Self.logicalLines(prepared) }
         var metrics: [Int: NodeMetrics]?
         var summary: [(String, String)] = []
         if options.analyze {
@@ -160,6 +144,14 @@ struct StatementRunner {
             lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics, options: shown)
             lines += summary.map { "\($0.0): \($0.1) ms" }
         }
+        return Self.explanation(lines, options)
+    }
+
+    static func logicalLines(_ prepared: PreparedPlan) -> [String] {
+        ["Logical plan"] + LogicalPlanPrinter.lines(prepared.logical).map { "  " + $0 } + ["Physical plan"]
+    }
+
+    static func explanation(_ lines: [String], _ options: ExplainOptions) -> StatementResult {
         let builder = VectorBuilder(type: options.format.resultType, capacity: max(1, lines.count))
         for line in lines { builder.append(string: line) }
         return StatementResult(

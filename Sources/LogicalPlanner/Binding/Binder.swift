@@ -124,6 +124,7 @@ final class StatementBinder {
 
     /// Runs `body` one level deeper; 54001 when that is too deep.
     func nested<Result>(at position: SourcePosition?, _ body: () throws -> Result) throws -> Result {
+        try Interruption.check()
         try guardian.enter(at: position)
         defer { guardian.leave() }
         return try body()

@@ -54,6 +54,12 @@ extension StatementBinder {
             if let value = try bindSessionFunction(name, call, scope, at: position) { return value }
         }
         var arguments = try call.arguments.map { try operand($0.value, scope) }
+        if name == "setseed" {
+            throw QueryError.notSupported(
+                "setseed", at: position,
+                hint: "Random numbers are drawn on many threads at once, so no seed repeats them. "
+                    + "Order by a hash of the rows to get the same sample again.")
+        }
         if name == "pg_typeof", arguments.count == 1,
             let type = try declaredTypeName(call.arguments[0].value, scope)
         {
@@ -320,13 +326,19 @@ extension StatementBinder {
                 .featureNotSupported, "set-returning functions are not allowed in \(scope.clause.name)", at: position)
         }
         let bound = try tableFunctionCall(name, call.arguments.map { try operand($0.value, scope) }, at: position)
-        guard bound.fields.count == 1 else {
-            throw QueryError.notSupported("a function of several columns in the select list", at: position)
+        let isRecord = bound.fields.count > 1
+        // Beside a longer one, a row of the function would be NULLs instead of NULL.
+        if isRecord ? !state.setReturning.isEmpty : state.setReturning.contains(where: { $0.columns.count > 1 }) {
+            throw QueryError.notSupported(
+                "a function of several columns beside another set-returning function in the select list", at: position,
+                hint: "Move the functions into a LATERAL FROM item.")
         }
-        let column = ids.column(name, bound.fields[0].type)
+        let columns = bound.fields.map { ids.column(isRecord ? $0.name : name, $0.type) }
         state.setReturning.append(
-            .init(name: bound.name, arguments: bound.arguments, column: column, position: position))
-        return column.reference
+            .init(name: bound.name, arguments: bound.arguments, columns: columns, position: position))
+        guard isRecord else { return columns[0].reference }
+        let fields = bound.fields.map { Field(name: $0.name, type: $0.type) }
+        return recordOf(columns.map(\.reference), type: .record(fields))
     }
 
     /// A table function resolved, its arguments cast.

@@ -43,16 +43,16 @@ extension StatementBinder {
         }
         // A grouping by a set-returning function of the SELECT list calls it first.
         let groupColumns = clause.expressions.reduce(into: Set<ColumnID>()) { $0.formUnion($1.columns) }
-        var early = select.state.setReturning.filter { groupColumns.contains($0.column.id) }
+        var early = select.state.setReturning.filter { $0.gives(groupColumns) }
         if !early.isEmpty {
             let needed = early.reduce(into: Set<ColumnID>()) { set, function in
                 function.arguments.forEach { set.formUnion($0.columns) }
             }
             early = select.state.setReturning.filter {
-                groupColumns.contains($0.column.id) || needed.contains($0.column.id)
+                $0.gives(groupColumns) || $0.gives(needed)
             }
-            let earlyIDs = Set(early.map(\.column.id))
-            select.state.setReturning.removeAll { earlyIDs.contains($0.column.id) }
+            let earlyIDs = Set(early.flatMap(\.columns).map(\.id))
+            select.state.setReturning.removeAll { $0.gives(earlyIDs) }
             select.earlySetReturning = early
         }
         select.grouping = clause

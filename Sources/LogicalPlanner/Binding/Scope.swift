@@ -209,6 +209,11 @@ struct ResolvedWindow {
 }
 
 /// What binding the expressions of one SELECT collects besides the expressions.
+extension SelectState.SetReturning {
+    /// Whether one of the columns is the function's.
+    func gives(_ columns: Set<ColumnID>) -> Bool { self.columns.contains { columns.contains($0.id) } }
+}
+
 final class SelectState {
     struct Aggregate {
         var column: PlanColumn
@@ -223,7 +228,7 @@ final class SelectState {
     struct SetReturning {
         var name: String
         var arguments: [Expression]
-        var column: PlanColumn
+        var columns: [PlanColumn]
         var position: SourcePosition
     }
     /// GROUPING(…): its column is replaced once the grouping sets are known.

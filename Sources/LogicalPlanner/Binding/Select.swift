@@ -294,15 +294,15 @@ extension StatementBinder {
     func planSetReturning(_ select: inout SelectBinding, _ functions: [SelectState.SetReturning]) {
         var rest = functions
         while !rest.isEmpty {
-            let open = Set(rest.map(\.column.id))
+            let open = Set(rest.flatMap(\.columns).map(\.id))
             let ready = rest.filter { function in
                 function.arguments.allSatisfy { $0.columns.isDisjoint(with: open) }
             }
             // Arguments are bound before the call itself, so some function is always ready.
             if ready.isEmpty { return }
-            rest.removeAll { function in ready.contains { $0.column.id == function.column.id } }
+            rest.removeAll { function in ready.contains { $0.columns == function.columns } }
             let calls = ready.map {
-                TableFunctionCall(name: $0.name, arguments: $0.arguments, columns: [$0.column])
+                TableFunctionCall(name: $0.name, arguments: $0.arguments, columns: $0.columns)
             }
             if calls.count == 1 {
                 select.plan = .tableFunction(

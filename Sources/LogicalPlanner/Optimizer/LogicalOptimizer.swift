@@ -45,6 +45,7 @@ package struct LogicalOptimizer: Sendable {
         var result = plan
         let disabled = context.variation.disabledRules
         for rule in RuleSets.standard where disabled.isEmpty || !disabled.contains(rule.name) {
+            try Interruption.check()
             result = try rule.apply(result, environment)
         }
         return result.restoring(plan.columns)

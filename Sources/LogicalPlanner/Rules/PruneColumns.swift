@@ -2,6 +2,7 @@
 
 import Columnar
 import QueryPlan
+import SQLFunctions
 
 struct PruneColumns: LogicalRule {
     func apply(_ plan: LogicalPlan, _ environment: RuleEnvironment) throws -> LogicalPlan {
@@ -27,7 +28,9 @@ struct PruneColumns: LogicalRule {
             node.input = prune(node.input, required.union(node.predicate.columnSet))
             return .filter(node)
         case .project(var node):
-            let kept = node.columns.indices.filter { required.contains(node.columns[$0].id) }
+            let kept = node.columns.indices.filter {
+                required.contains(node.columns[$0].id) || node.expressions[$0].hasEffects
+            }
             node.columns = kept.map { node.columns[$0] }
             node.expressions = kept.map { node.expressions[$0] }
             node.input = prune(node.input, columns(of: node.expressions))

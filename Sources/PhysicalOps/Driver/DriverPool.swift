@@ -35,34 +35,15 @@ package final class DriverPool: @unchecked Sendable {
     /// Drivers in the queue, for spinning threads to look at without the lock.
     private let runnableCount = Atomic<Int>(0)
     private var threads: [pthread_t] = []
+    /// Threads that wait within a driver and have another in their place, and how many threads are now too many.
+    private var substituteCount = 0
+    private var retiringCount = 0
 
     package init(threadCount: Int) {
         self.threadCount = max(1, threadCount)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        for _ in 0..<self.threadCount {
-            let argument = Unmanaged.passRetained(self).toOpaque()
-            #if canImport(Glibc)
-                var thread = pthread_t()
-                let result = pthread_create(
-                    &thread, nil,
-                    { argument in
-                        Unmanaged<DriverPool>.fromOpaque(argument.unsafelyUnwrapped).takeRetainedValue().runThread()
-                        return nil
-                    }, argument)
-                if result == 0 { threads.append(thread) }
-            #else
-                var thread: pthread_t?
-                let result = pthread_create(
-                    &thread, nil,
-                    { argument in
-                        Unmanaged<DriverPool>.fromOpaque(argument).takeRetainedValue().runThread()
-                        return nil
-                    }, argument)
-                if result == 0, let thread { threads.append(thread) }
-            #endif
-            if result != 0 { Unmanaged<DriverPool>.fromOpaque(argument).release() }
-        }
+        for _ in 0..<self.threadCount { startThread().map { threads.append($0) } }
         precondition(!threads.isEmpty, "no thread could be started")
     }
 
@@ -85,6 +66,63 @@ package final class DriverPool: @unchecked Sendable {
         for thread in joined { pthread_join(thread, nil) }
     }
 
+    /// What a new thread is given.
+    private final class ThreadStart {
+        let pool: DriverPool
+        let isSubstitute: Bool
+        init(_ pool: DriverPool, isSubstitute: Bool) {
+            self.pool = pool
+            self.isSubstitute = isSubstitute
+        }
+        func run() { pool.runThread(isSubstitute: isSubstitute) }
+    }
+
+    private func startThread(isSubstitute: Bool = false) -> pthread_t? {
+        let argument = Unmanaged.passRetained(ThreadStart(self, isSubstitute: isSubstitute)).toOpaque()
+        #if canImport(Glibc)
+            var thread = pthread_t()
+            let result = pthread_create(
+                &thread, nil,
+                { argument in
+                    Unmanaged<ThreadStart>.fromOpaque(argument.unsafelyUnwrapped).takeRetainedValue().run()
+                    return nil
+                }, argument)
+        #else
+            var thread: pthread_t?
+            let result = pthread_create(
+                &thread, nil,
+                { argument in
+                    Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                }, argument)
+        #endif
+        if result == 0 { return thread }
+        Unmanaged<ThreadStart>.fromOpaque(argument).release()
+        return nil
+    }
+
+    /// Threads that stand in for waiting ones at most; more that wait take a thread of the pool each.
+    private static let substitutesMax = 256
+
+    /// Runs something that keeps this thread waiting, with another thread in its place meanwhile. Called by drivers.
+    func whileBlocked(_ body: () -> Void) {
+        pthread_mutex_lock(mutex)
+        let isReplaced = substituteCount < DriverPool.substitutesMax && !isStopping
+        if isReplaced { substituteCount += 1 }
+        // One that was about to end stays.
+        let isAtHand = isReplaced && retiringCount > 0
+        if isAtHand { retiringCount -= 1 }
+        pthread_mutex_unlock(mutex)
+        let hasStarted = isReplaced && (isAtHand || startThread(isSubstitute: true).map { pthread_detach($0) } != nil)
+        body()
+        guard isReplaced else { return }
+        pthread_mutex_lock(mutex)
+        substituteCount -= 1
+        if hasStarted { retiringCount += 1 }
+        pthread_mutex_unlock(mutex)
+        if hasStarted { pthread_cond_broadcast(condition) }
+    }
+
     /// Puts a driver into the queue. Called by `Driver` only.
     func enqueue(_ driver: Driver) {
         let group = driver.group
@@ -99,18 +137,22 @@ package final class DriverPool: @unchecked Sendable {
         if wakes { pthread_cond_signal(condition) }
     }
 
-    private func runThread() {
-        while let driver = nextDriver() {
+    private func runThread(isSubstitute: Bool) {
+        while let driver = nextDriver(isSubstitute: isSubstitute) {
             driver.runQuantum(until: monotonicNanoseconds() &+ DriverPool.quantumNanoseconds)
         }
     }
 
-    /// The next driver by turns; waits for one. `nil`: the pool is stopping.
-    private func nextDriver() -> Driver? {
+    /// The next driver by turns; waits for one. `nil`: the pool is stopping, or has a thread too many.
+    private func nextDriver(isSubstitute: Bool) -> Driver? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         var hasSpun = false
         while true {
+            if isSubstitute, retiringCount > 0 {
+                retiringCount -= 1
+                return nil
+            }
             if !turns.isEmpty {
                 let group = turns.removeFirst()
                 let driver = group.runnable.removeFirst()

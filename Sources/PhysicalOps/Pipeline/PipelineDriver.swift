@@ -28,8 +28,10 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     override func run(until deadline: UInt64) -> Outcome {
         do {
             if execution.task.isCancelled { return end() }
-            if source == nil { try setUp() }
-            return try runLoop(until: deadline)
+            return try Interruption.$current.withValue(execution.task.interruption) {
+                if source == nil { try setUp() }
+                return try runLoop(until: deadline)
+            }
         } catch {
             execution.fail(QueryError.wrapping(error))
             return end()

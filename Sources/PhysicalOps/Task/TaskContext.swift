@@ -10,9 +10,8 @@ package final class TaskContext: Sendable {
     package let pool: DriverPool
     /// Operators of the task that keep rows: they share the memory.
     let keeperCount: Int
-    private let cancelled = Atomic<Bool>(false)
+    package let interruption: Interruption
     private struct State {
-        var error: QueryError?
         var memories: [Int: OperatorMemory] = [:]
     }
     private let state = Mutex(State())
@@ -21,20 +20,17 @@ package final class TaskContext: Sendable {
         self.environment = environment
         self.pool = pool
         self.keeperCount = keeperCount
+        interruption = Interruption { [pool] body in pool.whileBlocked(body) }
     }
 
     /// Drivers that a pipeline has at most.
     package var threads: Int { max(1, min(environment.threads, pool.threadCount)) }
 
     /// Whether the task ends with an error or was cancelled.
-    package var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+    package var isCancelled: Bool { interruption.isRequested }
 
     /// Throws the task's error once it has one. Long loops of operators ask once a batch.
-    package func checkCancellation() throws {
-        if isCancelled {
-            throw state.withLock { $0.error } ?? QueryError(.queryCanceled, "canceling statement due to user request")
-        }
-    }
+    package func checkCancellation() throws { try interruption.check() }
 
     /// The memory account of a plan node.
     package func memory(for node: PhysicalNode) -> OperatorMemory {
@@ -49,15 +45,10 @@ package final class TaskContext: Sendable {
 
     /// Keeps the first error. Returns whether this was it.
     func fail(_ error: QueryError) -> Bool {
-        state.withLock { state in
-            guard state.error == nil else { return false }
-            state.error = error
-            cancelled.store(true, ordering: .releasing)
-            return true
-        }
+        interruption.request(error)
     }
 
-    var error: QueryError? { state.withLock { $0.error } }
+    var error: QueryError? { interruption.error }
 
     /// Gives all memory back and returns the peaks by node.
     func releaseMemory() -> [Int: Int] {

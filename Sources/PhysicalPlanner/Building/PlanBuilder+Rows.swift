@@ -3,6 +3,7 @@
 import Columnar
 import Diagnostics
 import QueryPlan
+import SQLFunctions
 
 extension PlanBuilder {
     func build(_ node: LogicalScan, _ plan: LogicalPlan, required: ColumnSet) throws -> Relation {
@@ -46,7 +47,8 @@ extension PlanBuilder {
         var columns: [PlanColumn] = []
         var expressions: [Expression] = []
         var needed = ColumnSet()
-        for (column, expression) in zip(node.columns, node.expressions) where required.contains(column.id) {
+        for (column, expression) in zip(node.columns, node.expressions)
+        where required.contains(column.id) || expression.hasEffects {
             columns.append(column)
             expressions.append(expression)
             expression.collectColumns(into: &needed)
@@ -54,7 +56,7 @@ extension PlanBuilder {
         // A projection of a single row of constants is that row.
         if case .values(let values) = node.input, values.columns.isEmpty, values.rows.count == 1 {
             let row = LogicalPlan.values(LogicalValues(columns: columns, rows: [expressions]))
-            return try build(row, required: required)
+            return try build(row, required: ColumnSet(columns))
         }
         var input = try build(node.input, required: needed)
         if expressions.contains(where: \.needsCoordinator) { input = atCoordinator(input) }

@@ -70,12 +70,15 @@ struct DictionaryResults {
 class VectorFunctionNode: EvaluationNode {
     let operands: [EvaluationNode]
     let isStrict: Bool
+    /// Whether the function itself gives other results for the same arguments, whatever its operands are.
+    private let isVolatileItself: Bool
     private var dictionaryResults = DictionaryResults()
     private var constantResult: Vector?
 
     init(_ operands: [EvaluationNode], type: DataType, isStrict: Bool, canFail: Bool, cost: Int, isVolatile: Bool) {
         self.operands = operands
         self.isStrict = isStrict
+        isVolatileItself = isVolatile
         super.init(
             type: type, canFail: canFail || operands.contains(where: \.canFail),
             cost: operands.reduce(cost) { $0 + $1.cost },
@@ -105,7 +108,7 @@ class VectorFunctionNode: EvaluationNode {
             arguments.append(vector)
         }
         if count == 0 { return Vector(flat: type, capacity: 0) }
-        if varying == 0 && !isVolatile {
+        if varying == 0 && !isVolatileItself {
             let single = try apply(arguments.map { $0.constantCopy(count: 1) }, count: 1)
             let constant = Vector.constant(single.value(at: 0), type: type, count: 1)
             if operands.allSatisfy({ $0 is LiteralNode }) { constantResult = constant }
@@ -127,6 +130,7 @@ class VectorFunctionNode: EvaluationNode {
     }
 
     private func masked(_ arguments: [Vector], count: Int) throws -> Vector {
+        try Interruption.check()
         let result = try apply(arguments, count: count)
         return isStrict ? ValidityMask.apply(arguments, to: result, count: count) : result
     }

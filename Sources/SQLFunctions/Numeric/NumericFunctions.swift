@@ -163,6 +163,7 @@ enum NumericFunctions {
                 guard values[row] <= 32_177 else { throw NumericValue.overflow }
                 var product = Magnitude.one
                 for factor in stride(from: UInt64(2), through: UInt64(max(1, values[row])), by: 1) {
+                    if factor % 256 == 0 { try Interruption.check() }
                     product = product * factor
                 }
                 return NumericValue(product, scale: 0)
@@ -174,7 +175,10 @@ enum NumericFunctions {
         guard a.isFinite, b.isFinite else { return .nan }
         let scale = max(a.scale, b.scale)
         var (x, y) = (a.rounded(toScale: scale).magnitude, b.rounded(toScale: scale).magnitude)
-        while !y.isZero { (x, y) = (y, x.dividedBy(y).remainder) }
+        while !y.isZero {
+            try Interruption.check()
+            (x, y) = (y, x.dividedBy(y).remainder)
+        }
         let divisor = NumericValue(x, scale: scale)
         if !isMultiple { return divisor }
         if a.isZero || b.isZero { return NumericValue(.zero, scale: scale) }

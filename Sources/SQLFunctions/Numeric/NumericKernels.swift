@@ -13,6 +13,14 @@ enum NumericKernel {
     @inline(__always)
     private static func isSmall(_ value: Int128) -> Bool { value.magnitude < smallBound }
 
+    /// Bytes of a value from which an operation may take milliseconds.
+    private static let longByteCount = 2_000
+
+    /// Between operations on long values a statement may end.
+    private static func checkInterruption(_ view: UnsafePointer<StringView>) throws {
+        if view.pointee.count > longByteCount { try Interruption.check() }
+    }
+
     /// r = op(a) for every row that is not null. `fast` may decline by giving nothing.
     @inline(__always)
     static func unary(
@@ -31,6 +39,7 @@ enum NumericKernel {
             } else if let small = NumericBlob.small(x.view(row)), let value = fast(small), isSmall(value.unscaled) {
                 target[row] = NumericBlob.view(value.unscaled, scale: value.scale, heap: heap)
             } else {
+                try checkInterruption(x.view(row))
                 target[row] = NumericBlob.view(try op(NumericBlob.value(x.view(row))).checked(), heap: heap)
             }
             row &+= 1
@@ -61,6 +70,8 @@ enum NumericKernel {
             {
                 target[row] = NumericBlob.view(value.unscaled, scale: value.scale, heap: heap)
             } else {
+                try checkInterruption(x.view(row))
+                try checkInterruption(y.view(row))
                 let value = try op(NumericBlob.value(x.view(row)), NumericBlob.value(y.view(row))).checked()
                 target[row] = NumericBlob.view(value, heap: heap)
             }
@@ -81,6 +92,7 @@ enum NumericKernel {
             if a.isNull(row) {
                 (result.data + row * width).initializeMemory(as: UInt8.self, repeating: 0, count: width)
             } else {
+                try checkInterruption(x.view(row))
                 target[row] = try op(NumericBlob.value(x.view(row)))
             }
         }
@@ -94,6 +106,7 @@ enum NumericKernel {
         let result = Vector(flat: type, capacity: count)
         let heap = StringHeap(chunkByteCount: 4 << 10)
         for row in 0..<count {
+            try Interruption.check()
             result.views[row] =
                 ValidityMask.isValid(arguments, row)
                 ? NumericBlob.view(try op(row).checked(), heap: heap) : StringView()

@@ -74,11 +74,15 @@ enum NumericMath {
         var term = fixed
         var index: UInt64 = 2
         while !term.isZero {
+            try Interruption.check()
             term = (term * fixed).dividedBy(one).quotient.dividedByLimb(index).quotient
             sum = sum + term
             index += 1
         }
-        for _ in 0..<halvings { sum = (sum * sum).dividedBy(one).quotient }
+        for _ in 0..<halvings {
+            try Interruption.check()
+            sum = (sum * sum).dividedBy(one).quotient
+        }
         if x.signum < 0 { sum = (one * one).dividedBy(sum).quotient }
         return NumericValue(sum, scale: digits).rounded(toScale: scale)
     }
@@ -89,7 +93,7 @@ enum NumericMath {
         if x.isNaN { return x }
         try requirePositive(x)
         if x.isInfinite { return x }
-        return naturalLogarithm(x, scale: resultScale(logarithmWeight(x), x.scale))
+        return try naturalLogarithm(x, scale: resultScale(logarithmWeight(x), x.scale))
     }
 
     /// log to base `b`.
@@ -103,9 +107,9 @@ enum NumericMath {
         let scale = resultScale(weight - baseWeight, b.scale, x.scale)
         // Relative digits of both logarithms: those of the quotient and some more.
         let digits = scale + max(0, weight - baseWeight) + guardDigits
-        let base = naturalLogarithm(b, scale: max(0, digits - baseWeight))
+        let base = try naturalLogarithm(b, scale: max(0, digits - baseWeight))
         if base.isZero { throw QueryError(.divisionByZero, "division by zero") }
-        let logarithm = naturalLogarithm(x, scale: max(0, digits - weight))
+        let logarithm = try naturalLogarithm(x, scale: max(0, digits - weight))
         return NumericValue.finiteQuotient(logarithm, base, scale: scale)
     }
 
@@ -132,7 +136,7 @@ enum NumericMath {
         return Int(log10(abs(logarithm)))
     }
 
-    private static func naturalLogarithm(_ x: NumericValue, scale: Int) -> NumericValue {
+    private static func naturalLogarithm(_ x: NumericValue, scale: Int) throws -> NumericValue {
         let digits = scale + guardDigits + 8
         // x = m · 10^k with m between 0.3 and 3.
         var exponent = x.leadingExponent
@@ -142,17 +146,17 @@ enum NumericMath {
             mantissa.scale >= 0
             ? mantissa.rounded(toScale: digits).magnitude
             : mantissa.magnitude.timesPowerOfTen(digits - mantissa.scale)
-        var result = fixedLogarithm(fixed, digits)
+        var result = try fixedLogarithm(fixed, digits)
         if exponent != 0 {
             let tens = NumericValue(
-                isNegative: exponent < 0, logarithmOfTen(digits) * UInt64(exponent.magnitude), scale: digits)
+                isNegative: exponent < 0, try logarithmOfTen(digits) * UInt64(exponent.magnitude), scale: digits)
             result = NumericValue.sum(result, tens)
         }
         return result.rounded(toScale: scale)
     }
 
     /// ln of m · 10^-digits: square roots bring it near 1, then 2 artanh((m - 1) / (m + 1)) as a series.
-    private static func fixedLogarithm(_ m: Magnitude, _ digits: Int) -> NumericValue {
+    private static func fixedLogarithm(_ m: Magnitude, _ digits: Int) throws -> NumericValue {
         let one = Magnitude.powerOfTen(digits)
         let near = Magnitude.powerOfTen(max(0, digits - 2))
         var m = m
@@ -160,6 +164,7 @@ enum NumericMath {
         while true {
             let distance = m >= one ? m - one : one - m
             if distance < near { break }
+            try Interruption.check()
             m = (m * one).squareRoot
             roots += 1
         }
@@ -171,6 +176,7 @@ enum NumericMath {
         var sum = y
         var index: UInt64 = 3
         while true {
+            try Interruption.check()
             power = (power * square).dividedBy(one).quotient
             if power.isZero { break }
             sum = sum + power.dividedByLimb(index).quotient
@@ -181,9 +187,9 @@ enum NumericMath {
 
     private static let tens = Mutex<[Int: Magnitude]>([:])
 
-    private static func logarithmOfTen(_ digits: Int) -> Magnitude {
+    private static func logarithmOfTen(_ digits: Int) throws -> Magnitude {
         if let known = tens.withLock({ $0[digits] }) { return known }
-        let value = fixedLogarithm(Magnitude.powerOfTen(digits + 1), digits).magnitude
+        let value = try fixedLogarithm(Magnitude.powerOfTen(digits + 1), digits).magnitude
         tens.withLock { if $0.count < 64 { $0[digits] = value } }
         return value
     }
@@ -206,7 +212,8 @@ enum NumericMath {
         // A negative base has a whole exponent here, too large for the way above.
         let isNegative = x.signum < 0 && y.truncated(toScale: 0).magnitude.isOdd
         let base = x.absolute
-        let rough = NumericValue.product(naturalLogarithm(base, scale: max(0, 20 - logarithmWeight(base))), y).double
+        let rough = try NumericValue.product(naturalLogarithm(base, scale: max(0, 20 - logarithmWeight(base))), y)
+            .double
         if abs(rough) > exponentMax * 3.01 {
             if rough > 0 { throw NumericValue.overflow }
             return NumericValue(.zero, scale: NumericValue.resultScaleMax)
@@ -214,7 +221,7 @@ enum NumericMath {
         let weight = Int(rough * 0.434294481903252)
         let scale = resultScale(weight, x.scale, y.scale)
         let digits = scale + max(0, weight) + guardDigits + max(0, y.leadingExponent)
-        let logarithm = NumericValue.product(naturalLogarithm(base, scale: digits), y)
+        let logarithm = try NumericValue.product(naturalLogarithm(base, scale: digits), y)
         let result = try exponential(logarithm, scale: scale)
         return isNegative ? result.negated : result
     }
@@ -251,7 +258,7 @@ enum NumericMath {
         if x.isZero { return NumericValue(.zero, scale: scale) }
         // Digits that the result shows, and some for the roundings on the way.
         let digits = max(0, scale + Int(weight)) + guardDigits + 2 * String(exponent.magnitude).count
-        let power = cutPower(x.absolute, exponent.magnitude, digits)
+        let power = try cutPower(x.absolute, exponent.magnitude, digits)
         let isNegative = x.isNegative && exponent % 2 != 0
         let result =
             exponent > 0
@@ -260,7 +267,7 @@ enum NumericMath {
     }
 
     /// The power by repeated squaring, each step cut to so many digits. Its scale may be negative.
-    private static func cutPower(_ x: NumericValue, _ exponent: UInt, _ digits: Int) -> NumericValue {
+    private static func cutPower(_ x: NumericValue, _ exponent: UInt, _ digits: Int) throws -> NumericValue {
         func cut(_ value: NumericValue) -> NumericValue {
             let excess = value.magnitude.digitCount - digits
             if excess <= 0 { return value }
@@ -274,6 +281,7 @@ enum NumericMath {
         var square = x
         var left = exponent
         while true {
+            try Interruption.check()
             if left & 1 == 1 { result = result.map { times($0, square) } ?? square }
             left >>= 1
             if left == 0 { break }

@@ -288,26 +288,6 @@ enum CatalogFunctions {
             return facts.databaseName(number(arguments[0])).flatMap { facts.byteCount(ofDatabase: $0) }
                 .map { .integer($0) } ?? .null
         }
-        lookUp(
-            registry, "pg_size_pretty", [.int64], .text, volatility: .immutable, readsCatalog: false,
-            documentation("A number of bytes in a unit that suits it.", "pg_size_pretty(1234567::bigint)", "1206 kB")
-        ) { arguments, _ in .string(prettySize(number(arguments[0]))) }
-    }
-
-    /// Units of 2^10; each is used up to a limit and then rounded half away from zero.
-    private static func prettySize(_ bytes: Int64) -> String {
-        var size = bytes
-        let units = ["bytes", "kB", "MB", "GB", "TB", "PB"]
-        for (index, unit) in units.enumerated() {
-            // Beyond bytes the number has one more bit than it is shown with.
-            let limit: UInt64 = index == 0 ? 10 * 1024 : 20 * 1024 - 1
-            if index == units.count - 1 || size.magnitude < limit {
-                let shown = index == 0 ? size : (size + (size < 0 ? -1 : 1)) / 2
-                return "\(shown) \(unit)"
-            }
-            size /= index == 0 ? 512 : 1024
-        }
-        return "\(size) PB"
     }
 
     // MARK: - Settings

@@ -80,6 +80,7 @@ final class Regex: @unchecked Sendable {
     /// Scratch memory for matching; one a call of a kernel.
     final class Scratch {
         fileprivate let data: OpaquePointer?
+        fileprivate var matchCount: UInt = 0
         init(_ regex: Regex) { data = pcre2_match_data_create_from_pattern_8(regex.code, nil) }
         deinit { pcre2_match_data_free_8(data) }
     }
@@ -90,6 +91,9 @@ final class Regex: @unchecked Sendable {
     }
 
     private func run(_ text: UnsafeBufferPointer<UInt8>, from: Int, _ scratch: Scratch) throws -> Int32 {
+        // A single match may take milliseconds.
+        scratch.matchCount &+= 1
+        if scratch.matchCount % 16 == 0 { try Interruption.check() }
         let status = pcre2_match_8(
             code, text.baseAddress ?? Regex.empty, text.count, from, UInt32(PCRE2_NO_UTF_CHECK), scratch.data, nil)
         if status < -1 {

@@ -6,6 +6,8 @@ import Diagnostics
 enum ServerFunctions {
     static func register(in registry: FunctionRegistry) {
         registerEncodings(in: registry)
+        SleepFunctions.register(in: registry)
+        SizeFunctions.register(in: registry)
         constant(
             registry, "pg_postmaster_start_time", [], .integer(DateTimeFunctions.clock()), .timestampTZ,
             "When the server was started.")

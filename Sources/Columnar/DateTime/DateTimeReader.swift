@@ -168,6 +168,9 @@ struct DateTimeReader {
         let today = CivilCalendar.split(settings.timeZone.localTime(of: settings.now)).day
         let local = Int64(hasDate ? dayNumber : today) * CivilCalendar.microsecondsPerDay + timeOfDay
         if let namedZone, namedZone.fixedOffset == nil, !hasDate { throw .syntax }
+        // An offset that depends on the day needs all of it, or nothing: then it is today.
+        let dependsOnDay = namedZone == nil && (dynamicAbbreviation != nil || !found.contains(.zone))
+        if dependsOnDay, !hasDate, !found.isDisjoint(with: .date) { throw .syntax }
         timeOffset = offset(atLocal: local)
     }
 

@@ -82,7 +82,7 @@ final class EngineTables: SystemTableSource {
         case "tasks":
             tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
         case "workers": directory.summaries().map(Self.row)
-        case "settings": SessionSettings.definitions.map(Self.row)
+        case "settings": SessionSettings.allDefinitions.map(Self.row)
         case "functions": FunctionReference.entries(registry).map(Self.row)
         default: []
         }

@@ -211,7 +211,7 @@ extension Session {
         if commits { block.transaction.commit() } else { block.transaction.rollback() }
         engine.catalog.locks.releaseAll(of: block.transaction)
         let before = settings
-        for definition in SessionSettings.definitions where !definition.isReadOnly {
+        for definition in SessionSettings.allDefinitions where !definition.isReadOnly {
             let wanted =
                 commits
                 ? block.localSettings[definition.name] ?? before[definition.name] : block.settings[definition.name]

@@ -316,7 +316,7 @@ package final class Session: Sendable {
     }
 
     func resetSettings() throws {
-        for definition in SessionSettings.definitions where !definition.isReadOnly {
+        for definition in SessionSettings.allDefinitions where !definition.isReadOnly {
             try changeSetting(definition.name, to: nil)
         }
     }

@@ -1,9 +1,13 @@
 // PostgreSQL's settings of its planner. They choose between plans of equal results, so taking them without effect is right.
 
 extension SessionSettings {
+    /// All that can be shown, PostgreSQL's planner included.
+    static let allDefinitions = definitions + plannerDefinitions
+
     static let plannerDefinitions: [Definition] =
         [
-            ("enable_bitmapscan", "on"), ("enable_gathermerge", "on"), ("enable_hashagg", "on"),
+            ("enable_async_append", "on"), ("enable_bitmapscan", "on"), ("enable_gathermerge", "on"),
+            ("enable_hashagg", "on"),
             ("enable_hashjoin", "on"), ("enable_incremental_sort", "on"), ("enable_indexonlyscan", "on"),
             ("enable_indexscan", "on"), ("enable_material", "on"), ("enable_memoize", "on"),
             ("enable_mergejoin", "on"), ("enable_nestloop", "on"), ("enable_parallel_append", "on"),

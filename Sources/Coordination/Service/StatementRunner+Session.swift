@@ -102,7 +102,7 @@ extension StatementRunner {
             return Self.table(
                 [SessionSettings.reportedName(SessionSettings.canonicalName(name))], [[value]], tag: "SHOW")
         }
-        let rows = SessionSettings.definitions.map { [$0.name, settings[$0.name], $0.text] }
+        let rows = SessionSettings.allDefinitions.map { [$0.name, settings[$0.name], $0.text] }
         return Self.table(["name", "setting", "description"], rows, tag: "SHOW")
     }
 

@@ -4,6 +4,7 @@ Rows come as the result of SELECT in text and in binary format and by COPY. Both
 reader does nothing with what it gets, so that the figures are the servers'. PostgreSQL has its table in memory.
 """
 
+import math
 import pathlib
 import statistics
 
@@ -29,25 +30,34 @@ def run(arguments):
             result = {way: {"martlet": [], "postgresql": []} for way in messages(arguments.table)}
             for way, sent in messages(arguments.table).items():
                 for _ in range(arguments.runs + 1):
-                    for name, connect in (("martlet", server.connect), ("postgresql", other.connect)):
-                        connection = connect()
-                        result[way][name].append(connection.drain(sent))
-                        connection.close()
+                    result[way]["martlet"].append(drained(server.connect(), lambda _: server.processor_seconds, sent))
+                    result[way]["postgresql"].append(drained(other.connect(), other.clock, sent))
     finally:
         peak = server.note_memory()
         server.close()
     lines, worst = [], 0
     for way, runs in result.items():
-        mine, theirs = (statistics.median(seconds for seconds, _ in runs[name][1:] or runs[name])
-                        for name in ("martlet", "postgresql"))
-        size = runs["martlet"][-1][1]
+        (mine, used), (theirs, their_used) = (
+            [statistics.median(run[field] for run in runs[name][1:] or runs[name]) for field in ("seconds", "processor")]
+            for name in ("martlet", "postgresql"))
+        size, their_size = (runs[name][-1]["bytes"] / 1e6 for name in ("martlet", "postgresql"))
         worst = max(worst, mine / theirs)
-        lines.append([way, mine, theirs, mine / theirs, rows / mine / 1e6, size / mine / 1e6, size / 1e6,
-                      runs["postgresql"][-1][1] / 1e6])
+        lines.append([way, mine, theirs, mine / theirs, used, their_used, used / their_used, rows / mine / 1e6, size, their_size])
     print(f"{rows:,} rows; Martlet's peak memory {report.megabytes(peak)} MB")
-    report.print_table(["way", "Martlet s", "PostgreSQL s", "ratio", "M rows/s", "MB/s", "MB", "PostgreSQL's MB"], lines)
+    report.print_table(["way", "Martlet s", "PostgreSQL s", "ratio", "on processors", "PostgreSQL", "ratio", "M rows/s",
+                        "MB", "PostgreSQL"], lines)
     result = {"rows": rows, "peak_memory": peak, "ways": result}
     return result, arguments.ratio_max is None or worst <= arguments.ratio_max
+
+
+def drained(connection, clock, sent):
+    """One run: its seconds, its seconds on the server's processors, and the bytes that came."""
+    used = clock(connection)
+    before = used()
+    seconds, size = connection.drain(sent)
+    after = used()
+    connection.close()
+    return {"seconds": seconds, "processor": after - before if before is not None else math.nan, "bytes": size}
 
 
 def messages(table):

@@ -125,7 +125,8 @@ class ClickHouse:
         self.version = chdb.__version__
         self.session = session.Session()
         for setting in (f"max_threads = {threads}", "schema_inference_make_columns_nullable = 'auto'",
-                        "join_use_nulls = 1", "session_timezone = 'UTC'", "output_format_arrow_string_as_string = 1"):
+                        "join_use_nulls = 1", "group_by_use_nulls = 1", "union_default_mode = 'DISTINCT'",
+                        "session_timezone = 'UTC'", "output_format_arrow_string_as_string = 1"):
             self.session.query(f"SET {setting}")
         for name, path in tables(data):
             self.session.query(f"CREATE TABLE `{name}` ENGINE = File(Parquet, {quoted(path)})")

@@ -1,7 +1,7 @@
 """Prepared point queries a second: one client, one query at a time, on a warm server.
 
 The client is a plain socket that binds a key, runs the prepared statement and waits for the server to be ready; "client's"
-is the processor's time that it takes for that, part of the median. With --psycopg the same through psycopg. The row of a customer is looked up in TPC-H's Parquet file,
+and "server's" are the processors' time that they take for that. With --psycopg the same through psycopg. The row of a customer is looked up in TPC-H's Parquet file,
 in a table in memory without and with a primary key, and in PostgreSQL's table with one. `SELECT $1` is what the way there and
 back costs.
 """
@@ -35,29 +35,30 @@ def run(arguments):
         session.query("CREATE TABLE keyed (c_custkey bigint PRIMARY KEY, c_name text, c_nationkey bigint, c_acctbal numeric)")
         session.query("INSERT INTO keyed SELECT c_custkey, c_name, c_nationkey, c_acctbal FROM customer")
         keys = int(session.query("SELECT max(c_custkey) FROM customer").rows()[0][0])
-        result = {"martlet": measured(server.connect, keys, arguments, {
+        result = {"martlet": measured(server.connect, lambda _: server.processor_seconds, keys, arguments, {
             "SELECT $1": "SELECT $1::bigint", "Parquet file": LOOK_UP.format(table="customer"),
             "table in memory": LOOK_UP.format(table="plain"), "table with a key": LOOK_UP.format(table="keyed")})}
         if arguments.psycopg:
             host, _, port = server.address.rpartition(":")
             result["martlet"]["table with a key, psycopg"] = by_psycopg(
-                f"host={host} port={port} user=bench dbname=martlet", keys, arguments)
+                f"host={host} port={port} user=bench dbname=martlet", server.processor_seconds, keys, arguments)
     finally:
         server.close()
     if not arguments.no_postgres:
         with postgres.PostgreSQL(arguments.postgres) as other:
             other.load("keyed", place / "customer.parquet", key="c_custkey")
-            result["postgresql"] = measured(other.connect, keys, arguments, {
+            result["postgresql"] = measured(other.connect, other.clock, keys, arguments, {
                 "SELECT $1": "SELECT $1::bigint", "table with a key": LOOK_UP.format(table="keyed")})
-    report.print_table(["prepared, one client", "a second", "median µs", "99 % µs", "client's µs"], [
+    report.print_table(["prepared, one client", "a second", "median µs", "99 % µs", "client's µs", "server's µs"], [
         [f"{engine}, {name}", round(figures["a_second"]), figures["median_us"], figures["ninety_nine_us"],
-         figures["client_us"]]
+         figures["client_us"], figures["server_us"]]
         for engine, entries in result.items() for name, figures in entries.items()])
     rate = result["martlet"]["table with a key"]["a_second"]
     return result, arguments.rate_min is None or rate >= arguments.rate_min
 
 
-def measured(connect, keys, arguments, statements):
+def measured(connect, clock, keys, arguments, statements):
+    """Figures of each statement; `clock` gives a function of the server's time on processors for a connection."""
     result = {}
     for name, sql in statements.items():
         connection = connect()
@@ -66,7 +67,7 @@ def measured(connect, keys, arguments, statements):
         def look_up(key):
             connection.drain(connection.execution("look_up", [key], wire.TEXT_FORMAT))
         check(connection.exchange(connection.execution("look_up", [7], wire.TEXT_FORMAT)), name)
-        result[name] = rate(look_up, keys, arguments)
+        result[name] = rate(look_up, clock(connection), keys, arguments)
         connection.close()
     return result
 
@@ -77,21 +78,21 @@ def check(reply, name):
         raise engines.Failure(f"{name}: {found} instead of the row of key 7")
 
 
-def by_psycopg(dsn, keys, arguments):
+def by_psycopg(dsn, server_seconds, keys, arguments):
     import psycopg
     with psycopg.connect(dsn, autocommit=True, prepare_threshold=0) as connection:
         sql = LOOK_UP.format(table="keyed").replace("$1", "%s")
-        return rate(lambda key: connection.execute(sql, (key,)).fetchall(), keys, arguments)
+        return rate(lambda key: connection.execute(sql, (key,)).fetchall(), server_seconds, keys, arguments)
 
 
-def rate(look_up, keys, arguments):
+def rate(look_up, server_seconds, keys, arguments):
     """Runs look-ups of random keys: a third of the time to warm up, then the whole time measured."""
     chosen = random.Random(arguments.seed)
     for seconds in (arguments.seconds / 3, arguments.seconds):
         times = []
         end = time.perf_counter() + seconds
         start = now = time.perf_counter()
-        used = time.process_time()
+        used, server_used = time.process_time(), server_seconds()
         while now < end:
             key = chosen.randint(1, keys)
             before = time.perf_counter()
@@ -99,7 +100,9 @@ def rate(look_up, keys, arguments):
             now = time.perf_counter()
             times.append((now - before) * 1e6)
         used = time.process_time() - used
+        server_used = None if server_used is None else server_seconds() - server_used
     ordered = sorted(times)
     return {"a_second": len(times) / (now - start), "median_us": statistics.median(ordered),
             "ninety_nine_us": ordered[int(0.99 * (len(ordered) - 1))], "queries": len(times),
-            "client_us": used / len(times) * 1e6}
+            "client_us": used / len(times) * 1e6,
+            "server_us": None if server_used is None else server_used / len(times) * 1e6}

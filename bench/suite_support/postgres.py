@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from suite_support import wire
+from suite_support import engines, wire
 
 ACCOUNT = "postgres"
 
@@ -80,6 +80,11 @@ class PostgreSQL:
 
     def connect(self, timeout=600):
         return wire.Connection("127.0.0.1", self.port, ACCOUNT, ACCOUNT, timeout)
+
+    def clock(self, connection):
+        """The time on processors, as a function, of the process that serves a connection."""
+        process_id = int(connection.query("SELECT pg_backend_pid()").rows()[0][0])
+        return lambda: engines.processor_seconds(process_id)
 
     def load(self, table, parquet, key=None):
         """Makes a table of a Parquet file's rows, by a CSV file that is removed again."""

@@ -6,6 +6,27 @@ import SQLFunctions
 import Storage
 import Synchronization
 
+/// A view's text as clients are shown it, for any way of writing it.
+package struct ViewText: Sendable, Equatable {
+    /// What the text is made of: the same view has the same text.
+    package var view: ViewDefinition
+    /// `relationName` gives the name of a table or view by its schema and name. Lines are broken behind `wrapColumn` bytes;
+    /// `nil` is never.
+    package var text:
+        @Sendable (
+            _ isPretty: Bool, _ wrapColumn: Int?, _ relationName: @escaping @Sendable (String, String) -> String
+        ) -> String
+
+    package init(
+        view: ViewDefinition,
+        text: @escaping @Sendable (Bool, Int?, @escaping @Sendable (String, String) -> String) -> String
+    ) {
+        self.view = view
+        self.text = text
+    }
+    package static func == (a: ViewText, b: ViewText) -> Bool { a.view == b.view }
+}
+
 /// A table, view, sequence or index.
 package struct RelationEntry: Sendable, Equatable {
     package var name: TableName
@@ -18,6 +39,8 @@ package struct RelationEntry: Sendable, Equatable {
     /// Of a view, and which of its columns can be assigned if rows can be changed through it.
     package var view: ViewDefinition?
     package var updatableColumns: [Bool]?
+    /// `nil`: the text that it is kept as.
+    package var shownText: ViewText?
     /// Of a materialized view: whether it can be read.
     package var isPopulated = true
     /// Of a table of the user.

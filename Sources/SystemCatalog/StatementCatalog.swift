@@ -190,7 +190,7 @@ package final class StatementCatalog: CatalogFacts {
 
     package func definition(_ identifier: Int64, _ definition: CatalogDefinition) -> String? {
         switch definition {
-        case .view: snapshot.relation(identifier)?.viewText.map { " \($0);" }
+        case .view(let isPretty, let wrapColumn): viewText(identifier, isPretty: isPretty, wrapColumn: wrapColumn)
         case .functionArguments: snapshot.functions.byIdentifier[identifier]?.arguments
         case .functionResult: snapshot.functions.byIdentifier[identifier]?.result
         case .constraint: snapshot.constraints.first { $0.identifier == identifier }?.text
@@ -202,6 +202,17 @@ package final class StatementCatalog: CatalogFacts {
                 }
             }
         }
+    }
+
+    private func viewText(_ identifier: Int64, isPretty: Bool, wrapColumn: Int?) -> String? {
+        guard let entry = snapshot.relation(identifier) else { return nil }
+        guard let shown = entry.shownText else { return entry.viewText.map { " \($0);" } }
+        let text = shown.text(isPretty, wrapColumn) { [self] schema, name in
+            let found = snapshot.relation(schema: schema, name: name)
+            let isVisible = found.map { self.isVisible($0) } ?? false
+            return (isVisible ? "" : QuotedNames.quoted(schema) + ".") + QuotedNames.quoted(name)
+        }
+        return text + ";"
     }
 
     package func changeEvents(ofRelation identifier: Int64, column: Int64?) -> Int64 {

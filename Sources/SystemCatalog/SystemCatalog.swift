@@ -25,6 +25,8 @@ package protocol SystemTableSource: Sendable {
     func columns(ofView name: TableName) async -> [Field]?
     /// Which columns of a view can be assigned; `nil` if rows cannot be changed through it.
     func updatableColumns(ofView name: TableName) async -> [Bool]?
+    /// The text of a view, materialized ones included; `nil` if only the one that it is kept as is known.
+    func shownText(ofView name: TableName) async -> ViewText?
 }
 
 /// The catalogue `system`. Only the coordinator's process has it.
@@ -161,6 +163,7 @@ package final class SystemCatalog: StorageBackend {
                     name: fullName, kind: view?.materialization == nil ? "r" : "m", columns: table.schema.fields,
                     rowCount: statistics?.rowCount, byteCount: statistics?.byteCount)
                 entry.viewText = view?.query
+                if view?.materialization != nil { entry.shownText = await source.shownText(ofView: fullName) }
                 entry.isPopulated = view?.materialization?.isPopulated ?? true
                 entry.definition = table.definition
                 result.append(entry)
@@ -189,6 +192,7 @@ package final class SystemCatalog: StorageBackend {
             var entry = RelationEntry(name: name, kind: "v", columns: await source.columns(ofView: name) ?? [])
             entry.viewText = view.query
             entry.view = view
+            entry.shownText = await source.shownText(ofView: name)
             entry.updatableColumns = await source.updatableColumns(ofView: name)
             result.append(entry)
         }

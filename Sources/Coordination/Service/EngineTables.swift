@@ -181,6 +181,16 @@ final class EngineTables: SystemTableSource {
         return StatementRunner.fields(names, types, plan, bound.columnModifiers)
     }
 
+    func shownText(ofView name: TableName) async -> ViewText? {
+        guard let view = catalog.view(name) else { return nil }
+        let session = BindingSession(searchPath: [.init(catalog: name.catalog, schema: name.schema)])
+        let binder = Binder(catalog: catalog, registry: registry, session: session)
+        guard let shown = await binder.shownView(view) else { return nil }
+        return ViewText(view: view) { isPretty, wrapColumn, relationName in
+            shown.text(ViewTextStyle(isPretty: isPretty, wrapColumn: wrapColumn, relationName: relationName))
+        }
+    }
+
     func updatableColumns(ofView name: TableName) async -> [Bool]? {
         let session = BindingSession(searchPath: [.init(catalog: name.catalog, schema: name.schema)])
         return await Binder(catalog: catalog, registry: registry, session: session).updatableColumns(ofView: name)

@@ -13,7 +13,12 @@ extension StatementRunner {
     ) async throws -> StatementResult {
         if try await exists(name) { return try skipExisting(name, ifNotExists, tag: "CREATE MATERIALIZED VIEW") }
         let isPopulated = view.materialization?.isPopulated ?? false
-        let result = try await createTableAs(name, plan, columns.map { TableColumn(field: $0) }, withData: isPopulated)
+        let result = try await createTableAs(
+            name, plan,
+            columns.enumerated().map { index, field in
+                TableColumn(
+                    field: field, userType: index < view.columnUserTypes.count ? view.columnUserTypes[index] : nil)
+            }, withData: isPopulated)
         var stored = view
         stored.columnTypes = columns.map(\.type)
         catalog.setView(stored, for: name)

@@ -117,7 +117,8 @@ extension StatementBinder {
                     bound.columns[index].userType = column.userType
                 }
             }
-            return try item(traced(bound, of: table), name: name, table: table, alias: alias, at: position)
+            return withTableIdentifier(
+                try item(traced(bound, of: table), name: name, table: table, alias: alias, at: position), table)
         }
     }
 

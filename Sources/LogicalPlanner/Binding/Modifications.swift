@@ -87,7 +87,10 @@ extension StatementBinder {
     }
 
     func relation(_ target: ModificationTarget, _ columns: [ScopeColumn]) -> ScopeRelation {
-        ScopeRelation(name: target.name, table: target.isAliased ? nil : target.relation, columns: columns)
+        var result = ScopeRelation(
+            name: target.name, table: target.isAliased ? nil : target.relation, columns: columns)
+        if target.views.isEmpty { result.tableIdentifier = tableIdentifier(target.table) }
+        return result
     }
 
     // MARK: - UPDATE

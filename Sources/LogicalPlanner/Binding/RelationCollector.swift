@@ -245,6 +245,10 @@ struct RelationCollector {
         switch expression.kind {
         case .column(let parts):
             if parts.count == 1 { rowNames.insert(parts[0]) }
+            if parts.last == StatementBinder.tableIdentifierName {
+                rowNames.insert(StatementBinder.tableIdentifierName)
+                usesObjectNames = true
+            }
         case .star(let qualifier):
             if let name = qualifier.last { rowNames.insert(name) }
         case .inQuery(let operand, let query, _):

@@ -33,6 +33,8 @@ struct ScopeRelation {
     var columns: [ScopeColumn]
     /// The whole row as a record, where the statement may name it.
     var row: ScopeColumn?
+    /// The number of the table that the rows come from, where the statement may name it.
+    var tableIdentifier: Expression?
 
     /// Whether `qualifier` (one to three parts) names this relation.
     func matches(_ qualifier: ArraySlice<String>) -> Bool {
@@ -289,6 +291,13 @@ extension StatementBinder {
                 noteFullName(found, level, scope, at: position)
                 return use(found, in: level, from: scope, at: position)
             }
+            if name == Self.tableIdentifierName {
+                let known = level.namespace.relations.compactMap(\.tableIdentifier)
+                if known.count > 1 {
+                    throw QueryError(.ambiguousColumn, "column reference \"\(name)\" is ambiguous", at: position)
+                }
+                if let value = known.first { return useIdentifier(value, in: level, from: scope, at: position) }
+            }
             if level.clause == .qualify, let alias = level.select?.aliases[name] { return alias }
             current = level.parent
         }
@@ -310,6 +319,9 @@ extension StatementBinder {
                 throw QueryError(.ambiguousColumn, "column reference \"\(name)\" is ambiguous", at: position)
             }
             found = column
+        }
+        if found == nil, name == Self.tableIdentifierName, let value = relation.tableIdentifier {
+            return useIdentifier(value, in: level, from: scope, at: position)
         }
         guard let found else {
             let full = "\(relation.name).\(name)"

@@ -5,7 +5,9 @@ import Diagnostics
 
 /// An object's definition in SQL.
 package enum CatalogDefinition: Hashable, Sendable {
-    case view, constraint
+    /// Without the parentheses that are not needed, and with lines of at most so many bytes where columns allow it.
+    case view(isPretty: Bool, wrapColumn: Int?)
+    case constraint
     /// The column counts from 1; 0 is the whole index.
     case index(column: Int)
     /// A function's parameters, or its result.

@@ -116,8 +116,7 @@ enum CatalogFunctions {
             ) { arguments, _ in arguments[0] }
         }
         for (name, definition) in [
-            ("pg_get_constraintdef", CatalogDefinition.constraint), ("pg_get_viewdef", .view),
-            ("pg_get_indexdef", .index(column: 0)),
+            ("pg_get_constraintdef", CatalogDefinition.constraint), ("pg_get_indexdef", .index(column: 0)),
         ] {
             for parameters in [[oid], [oid, ParameterType.boolean]]
             where definition != .index(column: 0) || parameters.count == 1 {
@@ -148,6 +147,19 @@ enum CatalogFunctions {
             string(
                 try context.facts().definition(number(arguments[0]), .index(column: Int(number(arguments[1])))))
         }
+        @Sendable func style(_ arguments: [ScalarValue]) -> CatalogDefinition {
+            switch arguments.count > 1 ? arguments[1] : .null {
+            case .boolean(let isPretty): .view(isPretty: isPretty, wrapColumn: 0)
+            case .integer(let width): .view(isPretty: true, wrapColumn: width < 0 ? nil : Int(width))
+            default: .view(isPretty: false, wrapColumn: 0)
+            }
+        }
+        for parameters in [[oid], [oid, ParameterType.boolean], [oid, .int32]] {
+            lookUp(registry, "pg_get_viewdef", parameters, .text, documentation("The query of a view.")) {
+                arguments, context in
+                string(try context.facts().definition(number(arguments[0]), style(arguments)))
+            }
+        }
         for parameters in [[ParameterType.text], [.text, .boolean]] {
             lookUp(registry, "pg_get_viewdef", parameters, .text, documentation("The query of a view by its name.")) {
                 arguments, context in
@@ -155,7 +167,7 @@ enum CatalogFunctions {
                 guard let identifier = try context.facts().identifier(of: written, .relation) else {
                     throw ObjectNameText.missing(written, .relation)
                 }
-                return string(try context.facts().definition(identifier, .view))
+                return string(try context.facts().definition(identifier, style(arguments)))
             }
         }
         // Objects that the engine does not have: nothing has these numbers.

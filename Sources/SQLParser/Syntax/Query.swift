@@ -12,6 +12,22 @@ package struct Query: Hashable, Sendable {
     /// `FOR UPDATE` and its kin.
     package var locking: [LockingClause] = []
     @Located package var position: SourcePosition
+
+    /// A body without further clauses.
+    package init(only body: QueryBody) { self.init(body: body, position: SourcePosition(offset: 0)) }
+
+    init(
+        with: WithClause? = nil, body: QueryBody, orderBy: [SortItem] = [], limit: LimitClause? = nil,
+        offset: Expression? = nil, locking: [LockingClause] = [], position: SourcePosition
+    ) {
+        self.with = with
+        self.body = body
+        self.orderBy = orderBy
+        self.limit = limit
+        self.offset = offset
+        self.locking = locking
+        _position = Located(wrappedValue: position)
+    }
 }
 
 package indirect enum QueryBody: Hashable, Sendable {

@@ -48,13 +48,6 @@ enum ViewAction: String {
     case update = "update"
     case delete = "delete from"
 
-    fileprivate var gerund: String {
-        switch self {
-        case .insert: "inserting into"
-        case .update: "updating"
-        case .delete: "deleting from"
-        }
-    }
     /// As in "cannot insert into column".
     var verb: String { self == .update ? "update" : "insert into" }
 }
@@ -93,8 +86,7 @@ extension StatementBinder {
         let (levels, table, definition) = try viewLevels(view, query) { name, reason in
             QueryError(
                 .objectNotInPrerequisiteState, "cannot \(action.rawValue) view \"\(name.table)\"", detail: reason,
-                hint:
-                    "To enable \(action.gerund) the view, provide an INSTEAD OF \(action.verbName) trigger or an unconditional ON \(action.verbName) DO INSTEAD rule.",
+                hint: "Change the rows of the table behind the view instead.",
                 object: name.table)
         }
         var target = ModificationTarget(
@@ -105,8 +97,7 @@ extension StatementBinder {
             throw QueryError(
                 .objectNotInPrerequisiteState, "cannot \(action.rawValue) view \"\(level.name.table)\"",
                 detail: "Views that have no updatable columns are not automatically updatable.",
-                hint:
-                    "To enable \(action.gerund) the view, provide an INSTEAD OF \(action.verbName) trigger or an unconditional ON \(action.verbName) DO INSTEAD rule.",
+                hint: "Change the rows of the table behind the view instead.",
                 object: level.name.table)
         }
         return target
@@ -397,16 +388,6 @@ extension StatementBinder {
             }
         }
         return result
-    }
-}
-
-extension ViewAction {
-    fileprivate var verbName: String {
-        switch self {
-        case .insert: "INSERT"
-        case .update: "UPDATE"
-        case .delete: "DELETE"
-        }
     }
 }
 

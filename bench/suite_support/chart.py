@@ -46,7 +46,7 @@ def page(heading, entries, totals):
                 "below 1 Martlet took less.", mean_chart(totals, names)),
         section("Time of each query", "Milliseconds, logarithmic; left is faster. Only right answers.",
                 query_chart(entries, names)),
-        section("Largest resident memory", "Megabytes of each engine's process over the whole suite, and the query that took them.",
+        section("Largest resident memory", "Megabytes of each engine's process, and the query that took them.",
                 memory_chart(totals, names)),
         section("All times", "Milliseconds; point at a word to read why there is none.", time_table(entries, names))]
     return (f"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{escape(title)}</title>"

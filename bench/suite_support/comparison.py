@@ -53,7 +53,8 @@ def measured(engine, sql, answers, arguments):
     except Failure as failure:
         return {"verdict": DIED if failure.is_dead else ERROR, "state": failure.state, "note": short(failure)}
     result = {"milliseconds": [round(value, 3) for value in answer.milliseconds],
-              "median": statistics.median(answer.milliseconds), "processor": answer.processor_milliseconds, "peak_memory": engine.last_peak}
+              "median": statistics.median(answer.milliseconds), "processor": answer.processor_milliseconds,
+              "peak_memory": engine.last_peak}
     result["counts"] = result[arguments.by]
     if answers is None:
         return result | {"verdict": UNCHECKED, "note": ""}

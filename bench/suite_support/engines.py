@@ -134,7 +134,7 @@ class Embedded(Martlet):
                     process.kill()
                     os.wait4(process.pid, 0)
                     process.returncode = -9
-                    raise Failure(f"no answer within {self.timeout:.0f} s")
+                    raise Failure(f"no answer within {self.timeout:g} s")
                 time.sleep(0.01)
             process.returncode = os.waitstatus_to_exitcode(ended[1])
             self.last_peak = ended[2].ru_maxrss * 1024

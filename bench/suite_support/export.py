@@ -42,7 +42,8 @@ def run(arguments):
             for name in ("martlet", "postgresql"))
         size, their_size = (runs[name][-1]["bytes"] / 1e6 for name in ("martlet", "postgresql"))
         worst = max(worst, mine / theirs)
-        lines.append([way, mine, theirs, mine / theirs, used, their_used, used / their_used, rows / mine / 1e6, size, their_size])
+        lines.append([way, mine, theirs, mine / theirs, used, their_used, used / their_used,
+                      rows / mine / 1e6, size, their_size])
     print(f"{rows:,} rows; Martlet's peak memory {report.megabytes(peak)} MB")
     report.print_table(["way", "Martlet s", "PostgreSQL s", "ratio", "on processors", "PostgreSQL", "ratio", "M rows/s",
                         "MB", "PostgreSQL"], lines)

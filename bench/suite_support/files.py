@@ -39,7 +39,8 @@ def run(arguments):
             rows.append([f"{name}, {engine}", many["first"], many["median"], few["first"], few["median"],
                          many["median"] / few["median"]])
     report.print_table(
-        ["milliseconds", f"{arguments.many} files, first", "warm", f"{arguments.few} files, first", "warm", "many / few"], rows)
+        ["milliseconds", f"{arguments.many} files, first", "warm", f"{arguments.few} files, first", "warm", "many / few"],
+        rows)
     worst = max(result["martlet"]["many"][name]["median"] / result["duckdb"]["many"][name]["median"] for name in QUERIES)
     print(f"over {arguments.many} files at most {worst:.2f} times DuckDB's warm time; "
           f"ready after {result['martlet']['start_seconds']:.2f} s")

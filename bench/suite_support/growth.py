@@ -11,7 +11,7 @@ from suite_support import data, engines, isolated, queries, report
 
 def add_arguments(parser):
     parser.add_argument("--scales", default="1,10", help="the two scale factors (1,10)")
-    parser.add_argument("--data", type=pathlib.Path, nargs=2, help="directories of the two scales (.build/suites/tpch-SCALE)")
+    parser.add_argument("--data", type=pathlib.Path, nargs=2, help="directories of both scales (.build/suites/tpch-SCALE)")
     parser.add_argument("--queries", help="names such as 1,3,7-9 (all)")
     parser.add_argument("--peers", default="duckdb", help="others that are measured (duckdb)")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each query (3)")

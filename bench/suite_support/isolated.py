@@ -41,7 +41,7 @@ class Isolated(MemoryAccount):
             if not self.pipe.poll(seconds):
                 self.process.kill()
                 self.process.join()
-                raise Failure(f"no answer within {seconds:.0f} s")
+                raise Failure(f"no answer within {seconds:g} s")
             kind, content = self.pipe.recv()
         except (EOFError, ConnectionError):
             self.process.join(5)

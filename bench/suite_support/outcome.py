@@ -7,7 +7,8 @@ OFFSET and LIMIT cut, and of these the right number of rows that are in the grou
 
 Values are equal exactly, but for columns that DuckDB computes in floating point: these may differ by `TOLERANCE`,
 relative to the value. Where DuckDB rounded such a value to a few decimals, its neighbour is right as well and counted
-(`halves`): the half 1.025 is 1.03 in PostgreSQL's exact arithmetic and 1.02 if it was a binary fraction first. Groups whose floating-point keys lie as close as that count as one.
+(`halves`): the half 1.025 is 1.03 in PostgreSQL's exact arithmetic and 1.02 if it was a binary fraction first. Groups
+whose floating-point keys lie as close as that count as one.
 """
 
 import datetime

@@ -1,9 +1,9 @@
 """Prepared point queries a second: one client, one query at a time, on a warm server.
 
 The client is a plain socket that binds a key, runs the prepared statement and waits for the server to be ready; "client's"
-and "server's" are the processors' time that they take for that. With --psycopg the same through psycopg. The row of a customer is looked up in TPC-H's Parquet file,
-in a table in memory without and with a primary key, and in PostgreSQL's table with one. `SELECT $1` is what the way there and
-back costs.
+and "server's" are the processors' time that they take for that. With --psycopg the same through psycopg. The row of a
+customer is looked up in TPC-H's Parquet file, in a table in memory without and with a primary key, and in PostgreSQL's table
+with one. `SELECT $1` is what the way there and back costs.
 """
 
 import pathlib
@@ -32,7 +32,8 @@ def run(arguments):
     try:
         session = server.session()
         session.query("CREATE TABLE plain AS SELECT * FROM customer")
-        session.query("CREATE TABLE keyed (c_custkey bigint PRIMARY KEY, c_name text, c_nationkey bigint, c_acctbal numeric)")
+        session.query(
+            "CREATE TABLE keyed (c_custkey bigint PRIMARY KEY, c_name text, c_nationkey bigint, c_acctbal numeric)")
         session.query("INSERT INTO keyed SELECT c_custkey, c_name, c_nationkey, c_acctbal FROM customer")
         keys = int(session.query("SELECT max(c_custkey) FROM customer").rows()[0][0])
         result = {"martlet": measured(server.connect, lambda _: server.processor_seconds, keys, arguments, {

@@ -335,10 +335,11 @@ extension StatementRunner {
         let tables = try await target.tableNames(schema: name.schema)
         let views = catalog.objects.views.keys.filter(isWithin)
         let sequences = catalog.objects.sequences.filter { isWithin($0.key) && $0.value.owner == nil }.keys
-        if !cascade, !tables.isEmpty || !views.isEmpty || !sequences.isEmpty {
+        let types = catalog.objects.types.keys.filter(isWithin)
+        if !cascade, !tables.isEmpty || !views.isEmpty || !sequences.isEmpty || !types.isEmpty {
             throw Self.dependent(
                 "schema \(name.schema)",
-                (tables + views.map(\.table) + sequences.map(\.table)).sorted().joined(separator: ", "))
+                (tables + (views + sequences + types).map(\.table)).sorted().joined(separator: ", "))
         }
         for view in views where catalog.view(view) != nil { try await dropView(view, cascade: true) }
         for table in try await target.tableNames(schema: name.schema) {
@@ -346,6 +347,7 @@ extension StatementRunner {
                 TableName(catalog: name.catalog, schema: name.schema, table: table), cascade: true)
         }
         for sequence in sequences { try await dropSequence(sequence, cascade: true) }
+        for type in types { try await dropType(type, cascade: true, with: types) }
         try await target.dropSchema(name.schema)
         catalog.change { $0.comments[.schema(catalog: name.catalog, schema: name.schema)] = .some(nil) }
         return []

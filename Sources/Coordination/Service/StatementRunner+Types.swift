@@ -106,7 +106,7 @@ extension StatementRunner {
         }
     }
 
-    private func dropType(_ name: TableName, cascade: Bool, with others: [TableName]) async throws {
+    func dropType(_ name: TableName, cascade: Bool, with others: [TableName]) async throws {
         guard let type = catalog.objects.types[name] else { return }
         let uses = try await uses(of: type)
         let types = catalog.objects.types.filter { $0.value.dependsOn(type) && !others.contains($0.key) }.map(\.key)

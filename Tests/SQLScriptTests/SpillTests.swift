@@ -157,9 +157,13 @@ struct SpillTests {
                 let difference = zip(expected, actual).first { $0 != $1 }
                 #expect(expected.count == actual.count, "\(query)")
                 #expect(difference == nil, "\(query)")
-                let profile = try await tight.query("EXPLAIN ANALYZE " + query)
-                #expect(
-                    profile.contains { $0[0]?.contains("spilled=") == true }, "nothing was spilled: \(query)")
+                // How far threads are when memory runs short differs from run to run.
+                var hasSpilled = false
+                for _ in 0..<5 where !hasSpilled {
+                    let profile = try await tight.query("EXPLAIN ANALYZE " + query)
+                    hasSpilled = profile.contains { $0[0]?.contains("spilled=") == true }
+                }
+                #expect(hasSpilled, "nothing was spilled: \(query)")
             } catch {
                 Issue.record(error, "\(query)")
             }

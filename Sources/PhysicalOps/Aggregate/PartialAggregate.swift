@@ -14,7 +14,7 @@ final class PartialAggregateFactory: OperatorFactory {
 }
 
 /// Collects groups up to a number that the cache holds, gives their states and starts again. When the first rows hardly
-/// share groups it stops collecting: each row passes as a group of its own.
+/// share groups it stops collecting: each row passes as a group of its own. When memory is short it gives what it has.
 private final class PartialAggregate: PushOperator {
     private static let groupCountMax = 1 << 16
     private static let sampleRows = 100_000
@@ -50,7 +50,24 @@ private final class PartialAggregate: PushOperator {
                 if passes[index] { try pass(index) } else { try collect(index) }
             }
         }
-        try reservation.resize(to: (sets + giving).reduce(0) { $0 + $1.byteCount })
+        let byteCount = (sets + giving).reduce(0) { $0 + $1.byteCount }
+        do {
+            try reservation.resize(to: byteCount)
+        } catch let error as QueryError where error.state == .outOfMemory {
+            // Others have the memory: what has been collected goes on now, in more rows than it might have.
+            try giveAll()
+            if giving.isEmpty, byteCount > SpillBudget.keptByteCountMin { throw error }
+        }
+    }
+
+    private func giveAll() throws {
+        for index in sets.indices where plan.derived.parent(of: index) == nil { try derive(from: sets[index]) }
+        for index in plan.derived.order { try derive(from: sets[index]) }
+        for index in sets.indices where sets[index].table != nil && sets[index].groupCount > 0 {
+            giving.append(sets[index])
+            sets[index] = GroupSet(plan: plan, index: index)
+        }
+        hasPendingOutput = !giving.isEmpty
     }
 
     private func collect(_ index: Int) throws {
@@ -105,9 +122,7 @@ private final class PartialAggregate: PushOperator {
     }
 
     override func finishInput() throws {
-        for index in sets.indices where plan.derived.parent(of: index) == nil { try derive(from: sets[index]) }
-        for index in plan.derived.order { try derive(from: sets[index]) }
-        giving += sets.filter { $0.table != nil && $0.groupCount > 0 }
+        try giveAll()
         let singles = sets.filter { $0.table == nil }
         sets = []
         cursor = GroupRowStore.Cursor()

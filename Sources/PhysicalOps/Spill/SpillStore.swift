@@ -36,8 +36,8 @@ struct SpillBudget {
     let keptByteCountMax: Int
     private let store: (any SpillStore)?
 
-    /// Less is not worth a file.
-    private static let keptByteCountMin = 64 << 10
+    /// Less is not worth a file, nor an error when others have all the memory.
+    static let keptByteCountMin = 64 << 10
 
     init(_ task: TaskContext) {
         store = task.environment.spillStore
@@ -55,14 +55,13 @@ struct SpillBudget {
         return try store.makeFile(types: types)
     }
 
-    /// Keeps an account in step with `byteCount` bytes and says whether it is time to spill. Throws 53200 only if there is
-    /// nothing that could be spilled.
+    /// Keeps an account in step with `byteCount` bytes and says whether it is time to spill. Throws 53200 only without a place
+    /// to spill to.
     func isExceeded(_ reservation: MemoryReservation, byteCount: Int) throws -> Bool {
         do {
             try reservation.resize(to: byteCount)
         } catch let error as QueryError where error.state == .outOfMemory && canSpill {
-            guard byteCount >= SpillBudget.keptByteCountMin else { throw error }
-            return true
+            return byteCount >= SpillBudget.keptByteCountMin
         }
         return byteCount > keptByteCountMax
     }

@@ -94,9 +94,10 @@ package final class OperatorMemory: Sendable {
 }
 
 /// The share of one driver or one data structure: keeps the node's account in step with a size that changes often, in
-/// steps of a quarter of a mebibyte. Confined to one thread at a time.
+/// steps of a quarter of a mebibyte, smaller ones at first. Confined to one thread at a time.
 package final class MemoryReservation {
     private static let step = 256 << 10
+    private static let firstStep = 16 << 10
     private let memory: OperatorMemory
     private var held = 0
 
@@ -111,7 +112,8 @@ package final class MemoryReservation {
     }
 
     private func adjust(_ count: Int) throws {
-        let wanted = (count + MemoryReservation.step - 1) / MemoryReservation.step * MemoryReservation.step
+        let step = count < MemoryReservation.step ? MemoryReservation.firstStep : MemoryReservation.step
+        let wanted = (count + step - 1) / step * step
         if wanted > held {
             try memory.reserve(wanted - held)
         } else {

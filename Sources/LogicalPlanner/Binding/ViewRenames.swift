@@ -51,7 +51,8 @@ extension Binder {
     {
         var column: String?
         if case .column(let old, _, _) = change { column = old }
-        let (trace, binder, query) = try await trace(ReferenceTrace(relation: change.relation, column: column), in: view)
+        let wanted = ReferenceTrace(relation: change.relation, column: column)
+        let (trace, binder, query) = try await trace(wanted, in: view)
         if trace.hasHiddenUses {
             throw QueryError.notSupported(
                 "a new name for \(column.map { "column \"\($0)\"" } ?? "\"\(change.relation.table)\""), on whose old name view \"\(name.table)\" depends,"

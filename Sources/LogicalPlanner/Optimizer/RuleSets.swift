@@ -22,7 +22,7 @@ package enum RuleSets {
 
     /// Rules without which plans are slower and not wrong: a test may leave them out.
     package static let optionalRuleNames = [
-        "SimplifyExpressions", "ShiftedSums", "MergeProjects", "SimplifyOuterJoins", "PushDownPredicates", "RemoveEmptyInputs",
-        "FindAntiJoins", "PruneColumns", "PushDownLimits", "ReorderJoins",
+        "SimplifyExpressions", "ShiftedSums", "MergeProjects", "SimplifyOuterJoins", "PushDownPredicates",
+        "RemoveEmptyInputs", "FindAntiJoins", "PruneColumns", "PushDownLimits", "ReorderJoins",
     ]
 }

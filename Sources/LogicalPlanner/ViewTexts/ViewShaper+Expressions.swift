@@ -166,10 +166,12 @@ extension ViewShaper {
         case .collate(let operand, let collation):
             return .collation(try shape(operand, as: .text, level), QuotedNames.quoted(collation.last))
         case .atTimeZone(let value, let zone):
-            guard [.timestamp, .timestampTZ].contains(try self.type(value, level)) else { throw Unknown() }
+            guard [.timestamp, .timestampTZ, .timeTZ].contains(try self.type(value, level)) else { throw Unknown() }
+            let isOffset = try self.type(zone, level) == .interval
             return .spelled([
                 .word("("), .operatorOperand(try shape(value, level).expression), .word(" AT TIME ZONE "),
-                .operatorOperand(try shape(zone, as: .text, level)), .word(")"),
+                .operatorOperand(isOffset ? try shape(zone, level).expression : try shape(zone, as: .text, level)),
+                .word(")"),
             ])
         case .function(let call): return try function(call, type, level)
         case .sessionValue(let value, let precision):

@@ -33,7 +33,7 @@ extension Binder {
         var collector = RelationCollector()
         collector.visit(query)
         let resolver = RelationResolver(catalog: catalog, session: session)
-        guard let relations = try? await resolver.resolve(collector), !relations.readsCatalog(registry) else {
+        guard let relations = try? await resolver.resolve(collector), !relations.usesObjectNames else {
             return nil
         }
         let binder = StatementBinder(

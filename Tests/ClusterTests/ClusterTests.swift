@@ -81,6 +81,27 @@ struct ClusterTests {
         #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
     }
 
+    @Test("a prepared query that has kept its plan fails with ME002, too, once the last worker is gone")
+    func noWorkersForKeptPlans() async throws {
+        let cluster = try ProcessCluster(workers: 1, localRowLimit: 100)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(1)
+        let connection = try cluster.connect()
+        _ = try await connection.run("PREPARE regions AS SELECT count(*) FROM tpch.tiny.region")
+        for _ in 0..<3 { #expect(try await connection.run("EXECUTE regions") == [["5"]]) }
+        cluster.workers[0].kill()
+        // Its loss is noticed within five seconds.
+        let deadline = ContinuousClock.now + .seconds(5)
+        var state: SQLState?
+        while state == nil, ContinuousClock.now < deadline {
+            do {
+                _ = try await connection.run("EXECUTE regions")
+                try await Task.sleep(for: .milliseconds(50))
+            } catch let error as QueryError { state = error.state }
+        }
+        #expect(state == .noWorkers)
+    }
+
     @Test("small queries run on the coordinator, large ones on workers")
     func smallQueries() async throws {
         let cluster = try ProcessCluster(workers: 2, localRowLimit: 100)

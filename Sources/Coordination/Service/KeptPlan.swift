@@ -59,7 +59,10 @@ extension Session {
     /// Runs a prepared query by the plan that was kept of it; `nil` when there is none.
     func runKept(_ statement: PreparedStatement, _ parameters: [QueryPlan.Expression]) async throws -> StatementResult?
     {
-        guard let syntax = statement.statement, case .query = syntax else { return nil }
+        // Without workers the cluster is out of order, which planning says.
+        guard let syntax = statement.statement, case .query = syntax, !engine.directory.available.isEmpty else {
+            return nil
+        }
         let settings = self.settings
         let kept = try await statement.kept.plan(settings: settings) {
             try await self.planToKeep(syntax, types: statement.parameterTypes, settings)

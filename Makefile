@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage
+.PHONY: help run test check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage
 
 MARTLET := .build/debug/martlet
 
@@ -16,7 +16,7 @@ run: deps ## build, make a small data set, answer three queries, open the shell
 
 test: deps ## run all tests of the default tier
 	@scripts/build --build-tests
-	@swift test --skip-build --disable-xctest --skip 'SQLScriptTests|ClusterTests'
+	@swift test --skip-build --disable-xctest --skip 'SQLScriptTests|ClusterTests|PerformanceTests'
 	@swift test --skip-build --disable-xctest --filter SQLScriptTests
 	@swift test --skip-build --disable-xctest --filter '^ClusterTests'
 
@@ -48,6 +48,10 @@ coverage: deps ## lines of parser, planner, functions and operators that the tes
 
 bench: release ## TPC-H side by side with DuckDB, Polars, DataFusion, ClickHouse (see bench/README.md)
 	@bench/compare --martlet .build/release/martlet
+
+bench-smoke: deps ## hot paths within generous bounds on their time: has a kernel lost its specialisation?
+	@scripts/build --build-tests
+	@swift test --skip-build --disable-xctest --filter PerformanceTests
 
 release: deps ## optimised build: .build/release/martlet
 	@scripts/build -c release --product martlet

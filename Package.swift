@@ -148,6 +148,7 @@ var targets: [Target] = [
             "InProcessTransport", "Columnar", "QueryPlan", "Diagnostics", log,
         ]),
     tests("SQLScriptTests", ["EngineTestSupport"]),
+    tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
     tests("CoordinationTests", ["Coordination", "Transport", "Diagnostics"]),
     tests("WorkerRuntimeTests", ["WorkerRuntime", "Transport", "Columnar", "Diagnostics"]),
     tests("ArchitectureTests", ["TestSupport"]),

@@ -5,17 +5,31 @@ import FileFormats
 import Glibc
 
 /// One entry of a directory.
-struct DirectoryEntry {
+struct DirectoryEntry: Sendable {
     var name: String
+    /// The directory's path and the name.
+    var path: String
     var isDirectory: Bool
+    /// What the name of a file tells; `nil` for other files and directories.
+    var format: FileFormat?
+    /// The name without its endings, if there is a format.
+    var baseName: String
 }
 
 enum DirectoryListing {
+    private static let cache = ListingCache()
+
     /// The entries of a directory, sorted by name, hidden ones left out.
     static func entries(_ path: String) throws -> [DirectoryEntry] {
+        try cache.entries(path) { try read(path) }
+    }
+
+    /// Reads a directory. The entries are `isFixed` if they change only when the directory does.
+    private static func read(_ path: String) throws -> (entries: [DirectoryEntry], isFixed: Bool) {
         guard let directory = opendir(path) else { throw LocalFile.error("could not open directory", path) }
         defer { closedir(directory) }
         var result: [DirectoryEntry] = []
+        var isFixed = true
         while let entry = readdir(directory) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
@@ -23,12 +37,43 @@ enum DirectoryListing {
             if name.hasPrefix(".") || name.hasPrefix("_") { continue }
             var isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
             // Links and file systems that do not tell the type.
+            let full = (path == "/" ? "" : path) + "/" + name
             if entry.pointee.d_type == UInt8(DT_LNK) || entry.pointee.d_type == UInt8(DT_UNKNOWN) {
-                isDirectory = DirectoryListing.isDirectory(path + "/" + name)
+                isDirectory = DirectoryListing.isDirectory(full)
+                isFixed = false
             }
-            result.append(DirectoryEntry(name: name, isDirectory: isDirectory))
+            let known = isDirectory ? nil : FileFormat.of(fileName: name)
+            result.append(
+                DirectoryEntry(
+                    name: name, path: full, isDirectory: isDirectory, format: known?.format,
+                    baseName: known?.baseName ?? ""))
         }
-        return result.sorted { $0.name < $1.name }
+        return (result.sorted { $0.name < $1.name }, isFixed)
+    }
+
+    /// The identities of files at absolute paths. Neighbours are looked up from their directory, which is faster.
+    static func identities(_ paths: [String]) throws -> [FileIdentity] {
+        var result: [FileIdentity] = []
+        result.reserveCapacity(paths.count)
+        var directory: Substring.UTF8View?
+        var descriptor: Int32 = -1
+        defer { if descriptor >= 0 { close(descriptor) } }
+        for path in paths {
+            guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.utf8.startIndex else {
+                result.append(try FileIdentity(path: path))
+                continue
+            }
+            let parent = path.utf8[..<slash]
+            if directory.map({ !$0.elementsEqual(parent) }) ?? true {
+                if descriptor >= 0 { close(descriptor) }
+                descriptor = open(String(path[..<slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                guard descriptor >= 0 else { throw LocalFile.error("could not open directory of", path) }
+                directory = parent
+            }
+            let nameOffset = path.utf8.distance(from: path.utf8.startIndex, to: slash) + 1
+            result.append(try FileIdentity(path: path, directory: descriptor, nameOffset: nameOffset))
+        }
+        return result
     }
 
     static func isDirectory(_ path: String) -> Bool {
@@ -92,9 +137,9 @@ enum DirectoryListing {
         guard isDirectory(directory) else { return }
         for entry in try entries(directory) where matches(Array(entry.name.utf8)[...], Array(part.utf8)[...]) {
             if rest.isEmpty {
-                if !entry.isDirectory { result.append(base + "/" + entry.name) }
+                if !entry.isDirectory { result.append(entry.path) }
             } else if entry.isDirectory {
-                try glob(base + "/" + entry.name, rest, depth: depth, &result)
+                try glob(entry.path, rest, depth: depth, &result)
             }
         }
     }

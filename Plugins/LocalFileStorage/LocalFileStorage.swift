@@ -86,11 +86,15 @@ package final class DirectoryBackend: StorageBackend {
     }
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
+        let known = StatementTables.current(self)
+        if schema == DirectoryBackend.schema, let table = known?[name] { return table }
         guard schema == DirectoryBackend.schema, let source = try sources(of: name)[name] else { return nil }
-        let files = try source.paths.map { try FileIdentity(path: $0) }
-        return try tables.table(name, files: files) {
+        let files = try DirectoryListing.identities(source.paths)
+        let table = try tables.table(name, files: files) {
             try FileTable.open(name: name, format: source.format, files: files, options: options)
         }
+        known?.keep(table, name)
+        return table
     }
 
     /// The files of all tables, or of the wanted one: then sub-directories of others, which may be large, are not read.
@@ -106,18 +110,14 @@ package final class DirectoryBackend: StorageBackend {
             result[name, default: Source(format: format, paths: [])].paths.append(path)
         }
         for entry in try DirectoryListing.entries(directory) {
-            let path = directory + "/" + entry.name
             if !entry.isDirectory {
-                if let (format, baseName) = FileFormat.of(fileName: entry.name) {
-                    try add(DirectoryBackend.tableName(baseName), format, path)
-                }
+                if let format = entry.format { try add(DirectoryBackend.tableName(entry.baseName), format, entry.path) }
                 continue
             }
-            guard isWanted(entry.name.lowercased()) else { continue }
-            for inner in try DirectoryListing.entries(path) where !inner.isDirectory {
-                if let (format, _) = FileFormat.of(fileName: inner.name) {
-                    try add(entry.name.lowercased(), format, path + "/" + inner.name)
-                }
+            let name = entry.name.lowercased()
+            guard isWanted(name) else { continue }
+            for inner in try DirectoryListing.entries(entry.path) {
+                if let format = inner.format { try add(name, format, inner.path) }
             }
         }
         return result
@@ -152,12 +152,14 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
         guard schema == PathBackend.schema else { return nil }
+        let known = StatementTables.current(self)
+        if let table = known?[name] { return table }
         let paths = try files(name)
         guard let first = paths.first else {
             throw QueryError(.undefinedFile, "no files match \"\(name)\"", object: name)
         }
-        let identities = try paths.map { try FileIdentity(path: $0) }
-        return try tables.table(name, files: identities) {
+        let identities = try DirectoryListing.identities(paths)
+        let table = try tables.table(name, files: identities) {
             let format = try PathBackend.format(first)
             if let other = try paths.first(where: { try PathBackend.format($0) != format }) {
                 throw QueryError(
@@ -166,12 +168,15 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
             }
             return try FileTable.open(name: name, format: format, files: identities)
         }
+        known?.keep(table, name)
+        return table
     }
 
     package func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
         -> any TableWriter
     {
-        try FileTable.makeWriter(
+        StatementTables.current(self)?.turnOff()
+        return try FileTable.makeWriter(
             path: try DirectoryListing.absolute(path), format: format, options: options, columns: columns)
     }
 
@@ -193,10 +198,7 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
     private func files(_ path: String) throws -> [String] {
         if DirectoryListing.isPattern(path) { return try DirectoryListing.glob(path) }
         if DirectoryListing.isDirectory(path) {
-            return try DirectoryListing.entries(path).filter {
-                !$0.isDirectory && FileFormat.of(fileName: $0.name) != nil
-            }
-            .map { path + "/" + $0.name }
+            return try DirectoryListing.entries(path).compactMap { $0.format == nil ? nil : $0.path }
         }
         _ = try FileIdentity(path: path)
         return [path]

@@ -122,8 +122,23 @@ package final class StringHeap: @unchecked Sendable {
     private var cursor: UnsafeMutablePointer<UInt8>?
     private var left = 0
     private let chunkByteCount: Int
+    /// Copies of long values by the address that they came from: the entries of a dictionary come again and again.
+    private var recent: UnsafeMutablePointer<RecentCopy>?
+    private var longCopies = 0
+    private var recentHits = 0
+
+    private struct RecentCopy {
+        var source: UInt64
+        var copy: StringView
+    }
+    private static let recentBits: UInt64 = 8
+    /// Long values before the first one is remembered, for small heaps; and how often it is asked whether that pays.
+    private static let rememberedFrom = 64
+    private static let trialCount = 4096
 
     package init(chunkByteCount: Int = 64 << 10) { self.chunkByteCount = chunkByteCount }
+
+    deinit { recent?.deallocate() }
 
     /// Room for `count` bytes, to be filled by the caller.
     package func reserve(_ count: Int) -> UnsafeMutablePointer<UInt8> {
@@ -149,8 +164,43 @@ package final class StringHeap: @unchecked Sendable {
         return StringView(target, count: count)
     }
 
+    /// As above for a value that may have been copied before; then it is the same copy.
     package func copy(_ view: StringView) -> StringView {
-        view.isInline ? view : copy(view.pointer, count: view.count)
+        if view.isInline { return view }
+        longCopies &+= 1
+        guard let recent else {
+            if longCopies == StringHeap.rememberedFrom { startRemembering() }
+            return copy(view.pointer, count: view.count)
+        }
+        let slot = recent + Int((view.tail &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- StringHeap.recentBits))
+        // The bytes count, not the address: the memory may have been used anew.
+        if slot.pointee.source == view.tail, slot.pointee.copy.head == view.head,
+            memcmp(slot.pointee.copy.pointer, view.pointer, view.count) == 0
+        {
+            recentHits &+= 1
+            return slot.pointee.copy
+        }
+        let made = copy(view.pointer, count: view.count)
+        slot.pointee = RecentCopy(source: view.tail, copy: made)
+        if longCopies >= StringHeap.trialCount { judgeRemembering() }
+        return made
+    }
+
+    private func startRemembering() {
+        let count = 1 << Int(StringHeap.recentBits)
+        let made = UnsafeMutablePointer<RecentCopy>.allocate(capacity: count)
+        made.initialize(repeating: RecentCopy(source: 0, copy: StringView()), count: count)
+        recent = made
+    }
+
+    /// Values that are never the same, comments say, are not looked up any more.
+    private func judgeRemembering() {
+        if recentHits &* 8 < longCopies {
+            recent?.deallocate()
+            recent = nil
+        }
+        longCopies = StringHeap.rememberedFrom
+        recentHits = 0
     }
 
     package func copy(_ string: String) -> StringView {

@@ -12,6 +12,7 @@ struct FilePart: Hashable, Sendable {
 
     var payload: [UInt8] {
         var bytes: [UInt8] = [FilePart.version]
+        bytes.reserveCapacity(33 + identity.path.utf8.count)
         for number in [identity.byteCount, Int(identity.modified), start, end] {
             withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
         }
@@ -26,17 +27,54 @@ struct FilePart: Hashable, Sendable {
     }
 
     init(payload: [UInt8]) throws {
-        guard payload.count > 33, payload[0] == FilePart.version else {
+        try self.init(payload[...])
+    }
+
+    fileprivate init(_ payload: ArraySlice<UInt8>) throws {
+        let start = payload.startIndex
+        guard payload.count > 33, payload[start] == FilePart.version else {
             throw QueryError(.versionMismatch, "a split of a file has an unknown layout")
         }
         func number(_ index: Int) -> Int {
             var value: UInt64 = 0
-            for byte in 0..<8 { value |= UInt64(payload[1 + index * 8 + byte]) << UInt64(byte * 8) }
+            for byte in 0..<8 { value |= UInt64(payload[start + 1 + index * 8 + byte]) << UInt64(byte * 8) }
             return Int(truncatingIfNeeded: value)
         }
         identity = FileIdentity(
-            path: String(decoding: payload[33...], as: UTF8.self), byteCount: number(0), modified: Int64(number(1)))
-        start = number(2)
+            path: String(decoding: payload[(start + 33)...], as: UTF8.self), byteCount: number(0),
+            modified: Int64(number(1)))
+        self.start = number(2)
         end = number(3)
+    }
+}
+
+/// Parts of several files that make one split, because each of them is little work.
+enum FileParts {
+    private static let version: UInt8 = 2
+
+    static func payload(_ parts: [FilePart]) -> [UInt8] {
+        if parts.count == 1 { return parts[0].payload }
+        var bytes = [FileParts.version]
+        for part in parts {
+            let payload = part.payload
+            withUnsafeBytes(of: UInt32(payload.count).littleEndian) { bytes.append(contentsOf: $0) }
+            bytes += payload
+        }
+        return bytes
+    }
+
+    /// At least one part.
+    static func decode(_ payload: [UInt8]) throws -> [FilePart] {
+        guard payload.first == FileParts.version else { return [try FilePart(payload: payload)] }
+        var parts: [FilePart] = []
+        var rest = payload[1...]
+        while !rest.isEmpty {
+            let count = rest.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+            let part = rest.dropFirst(4).prefix(count)
+            parts.append(try FilePart(part))
+            rest = rest.dropFirst(4 + count)
+        }
+        guard !parts.isEmpty else { throw QueryError(.versionMismatch, "a split of files has no parts") }
+        return parts
     }
 }

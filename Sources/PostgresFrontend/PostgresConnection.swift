@@ -108,7 +108,7 @@ final class PostgresConnection {
             if negotiates { writer.negotiateProtocolVersion(unknownOptions: unknownOptions) }
             start(parameters)
             try await flush()
-        case .runSimple(let sql): try await runSimple(sql)
+        case .runSimple(let sql): try await offLoop { try await runSimple(sql) }
         case .sync:
             closePortalsOfEndedTransaction()
             try await ready()
@@ -223,7 +223,7 @@ final class PostgresConnection {
 
     private func sendCopy(_ result: StatementResult, _ copy: CopyWriter, _ session: Session) async throws {
         writer.copyResponse(isInput: false, columnCount: copy.columnCount)
-        if let header = copy.header() { writer.copyData(header) }
+        if let header = copy.headerLine() { writer.copyData(header) }
         let settings = textSettings(session, result)
         do {
             while let batch = try await result.next() {
@@ -286,7 +286,7 @@ final class PostgresConnection {
 
     private func carryOutExtended(_ directive: ProtocolDirective) async throws {
         switch directive {
-        case .parse(let name, let sql, let types): try await parse(name, sql, types)
+        case .parse(let name, let sql, let types): try await offLoop { try await parse(name, sql, types) }
         case .bind(let message): try bind(message)
         case .describeStatement(let name):
             let statement = try statement(name).prepared
@@ -302,7 +302,14 @@ final class PostgresConnection {
             } else {
                 writer.noData()
             }
-        case .execute(let name, let limit): try await execute(name, limit: limit)
+        case .execute(let name, let limit):
+            // Planning takes long, and so may what is planned anew each time.
+            let portal = portals[name]
+            if portal?.statement.keepsPlan ?? true {
+                try await execute(name, limit: limit)
+            } else {
+                try await offLoop { try await execute(name, limit: limit) }
+            }
         case .closeStatement(let name):
             statements[name] = nil
             writer.closeComplete()

@@ -100,21 +100,22 @@ package final class PostgresServer: Sendable {
                 return state.sessions[key]
             }?.cancelCurrent()
         }
-        try channel.pipeline.syncOperations.addHandler(
-            ByteToMessageHandler(FrontendMessageDecoder(messageByteCountMax: options.messageByteCountMax)))
-        let wrapped = try NIOAsyncChannel<FrontendMessage, ByteBuffer>(
+        // Elements are what was read at once, some ten thousand bytes each.
+        let wrapped = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
             wrappingChannelSynchronously: channel,
-            configuration: .init(backPressureStrategy: .init(lowWatermark: 2, highWatermark: 64)))
+            configuration: .init(backPressureStrategy: .init(lowWatermark: 2, highWatermark: 16)))
         let isRefused = isShutDown || count > options.connectionCountMax
-        Task { await self.serve(wrapped, key, isRefused: isRefused) }
+        Task(executorPreference: EventLoopTaskExecutor(channel.eventLoop)) {
+            await self.serve(wrapped, key, isRefused: isRefused)
+        }
     }
 
-    private func serve(_ channel: NIOAsyncChannel<FrontendMessage, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool)
+    private func serve(_ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool)
         async
     {
         do {
             try await channel.executeThenClose { inbound, outbound in
-                let messages = MessageSource(inbound)
+                let messages = MessageSource(inbound, messageByteCountMax: options.messageByteCountMax)
                 let connection = PostgresConnection(
                     server: self, key: key, output: ChannelOutput(writer: outbound),
                     nextMessage: { try await messages.next() })
@@ -139,9 +140,29 @@ package final class PostgresServer: Sendable {
 
 /// The client's messages, one after the other. Confined to the connection's task.
 private final class MessageSource {
-    private var iterator: NIOAsyncChannelInboundStream<FrontendMessage>.AsyncIterator
-    init(_ stream: NIOAsyncChannelInboundStream<FrontendMessage>) { iterator = stream.makeAsyncIterator() }
-    func next() async throws -> FrontendMessage? { try await iterator.next() }
+    private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+    private var framing: MessageFraming
+    /// Bytes that came and make no message yet.
+    private var bytes = ByteBuffer()
+
+    init(_ stream: NIOAsyncChannelInboundStream<ByteBuffer>, messageByteCountMax: Int) {
+        iterator = stream.makeAsyncIterator()
+        framing = MessageFraming(messageByteCountMax: messageByteCountMax)
+    }
+
+    /// `nil` at the end of the connection; what is left of a message then is of no use.
+    func next() async throws -> FrontendMessage? {
+        while true {
+            if let message = try framing.next(&bytes) { return message }
+            guard var more = try await iterator.next() else { return nil }
+            if bytes.readableBytes == 0 {
+                bytes = more
+            } else {
+                bytes.discardReadBytes()
+                bytes.writeBuffer(&more)
+            }
+        }
+    }
 }
 
 /// Writes to a channel; an error means that the client is gone.
@@ -150,28 +171,5 @@ private struct ChannelOutput: ConnectionOutput {
 
     func write(_ bytes: [UInt8]) async throws {
         do { try await writer.write(ByteBuffer(bytes: bytes)) } catch { throw ClientGone() }
-    }
-}
-
-/// Messages from bytes, in the channel's pipeline.
-private struct FrontendMessageDecoder: ByteToMessageDecoder {
-    typealias InboundOut = FrontendMessage
-    private var framing: MessageFraming
-
-    init(messageByteCountMax: Int) { framing = MessageFraming(messageByteCountMax: messageByteCountMax) }
-
-    mutating func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
-        guard let message = try framing.next(&buffer) else { return .needMoreData }
-        context.fireChannelRead(wrapInboundOut(message))
-        return .continue
-    }
-
-    mutating func decodeLast(context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool) throws
-        -> DecodingState
-    {
-        // What is left of a message at the end is of no use.
-        while let message = try framing.next(&buffer) { context.fireChannelRead(wrapInboundOut(message)) }
-        buffer.moveReaderIndex(to: buffer.writerIndex)
-        return .needMoreData
     }
 }

@@ -80,24 +80,53 @@ final class RowEncoder {
     func copyData(
         _ batch: Batch, _ copy: CopyWriter, settings: TextSettings, _ send: ([UInt8]) async throws -> Void
     ) async throws {
-        let columns = rendered(batch) { column, _, vector in
-            column.renderText(vector, rowCount: batch.rowCount, settings: settings)
+        let rowCount = batch.rowCount
+        let columns = rendered(batch) { column, index, vector in
+            column.renderText(vector, rowCount: rowCount, settings: settings)
+            copy.prepare(column, index: index, type: vector.type, rowCount: rowCount)
         }
-        let isPlain = batch.columns.map { copy.isPlain($0.type) }
-        var piece: [UInt8] = []
-        for row in 0..<batch.rowCount {
-            let start = piece.count
-            piece.append(contentsOf: [UInt8(ascii: "d"), 0, 0, 0, 0])
-            copy.append(columns, isPlain: isPlain, row: row, to: &piece)
-            let length = Int32(truncatingIfNeeded: piece.count - start - 1)
-            piece.withUnsafeMutableBytes {
-                $0.storeBytes(of: length.bigEndian, toByteOffset: start + 1, as: Int32.self)
+        var next = 0
+        while next < rowCount {
+            let first = next
+            var byteCount = 0
+            while next < rowCount, next == first || byteCount < Self.pieceByteCount {
+                byteCount += Self.lineByteCount(columns, row: next)
+                next += 1
             }
-            if piece.count >= Self.pieceByteCount {
-                try await send(piece)
-                piece.removeAll(keepingCapacity: true)
+            try await send(
+                Self.lines(columns, first..<next, delimiter: copy.lines.delimiter, byteCount: byteCount))
+        }
+    }
+
+    /// Type, length, values, and a byte behind each.
+    private static func lineByteCount(_ columns: ArraySlice<RenderedColumn>, row: Int) -> Int {
+        var total = 5 + max(1, columns.count)
+        for column in columns { total += Int(column.counts[row]) }
+        return total
+    }
+
+    private static func lines(
+        _ columns: ArraySlice<RenderedColumn>, _ rows: Range<Int>, delimiter: UInt8, byteCount: Int
+    ) -> [UInt8] {
+        Array(unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+            initializedCount = byteCount
+            guard let base = buffer.baseAddress else { return }
+            var at = UnsafeMutableRawPointer(base)
+            for row in rows {
+                let start = at
+                at.storeBytes(of: UInt8(ascii: "d"), as: UInt8.self)
+                at += 5
+                for column in columns {
+                    let count = Int(column.counts[row])
+                    if count > 0 { at.copyMemory(from: column.starts[row], byteCount: count) }
+                    at.storeBytes(of: delimiter, toByteOffset: count, as: UInt8.self)
+                    at += count + 1
+                }
+                // The line's end takes the place of its last delimiter.
+                if columns.isEmpty { at += 1 }
+                (at - 1).storeBytes(of: 10, as: UInt8.self)
+                (start + 1).storeBytes(of: Int32(truncatingIfNeeded: at - start - 1).bigEndian, as: Int32.self)
             }
         }
-        if !piece.isEmpty { try await send(piece) }
     }
 }

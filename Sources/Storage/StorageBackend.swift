@@ -164,6 +164,8 @@ package final class ScanContext {
     package var checkCancellation: () throws -> Void
     /// For metrics: bytes read from the store.
     package var bytesRead = 0
+    /// What one reader leaves to the next of the same scan: contexts of codecs, buffers. The back end's own business.
+    package var reusable: (any AnyObject)?
     package init(filters: [any ScanFilter] = [], checkCancellation: @escaping () throws -> Void = {}) {
         self.filters = filters
         self.checkCancellation = checkCancellation

@@ -54,6 +54,17 @@ static inline __attribute__((always_inline)) int64_t ck_search(
     return -1;
 }
 
+/// Whether a byte is below `low`, or one of `a`, `b`, `c`, `d`.
+static inline __attribute__((always_inline)) int ck_has_special(
+    const uint8_t *_Nonnull bytes, size_t length, uint8_t low, uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+    uint8_t found = 0;
+    for (size_t at = 0; at < length; at++) {
+        uint8_t byte = bytes[at];
+        found |= (byte < low) | (byte == a) | (byte == b) | (byte == c) | (byte == d);
+    }
+    return found;
+}
+
 /// Whether every byte is below 0x80.
 static inline __attribute__((always_inline)) int ck_is_ascii(const uint8_t *_Nonnull bytes, size_t length) {
     size_t at = 0;

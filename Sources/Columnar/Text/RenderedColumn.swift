@@ -15,6 +15,9 @@ package final class RenderedColumn {
     private var texts: [UInt8] = []
     /// Values of a dictionary, by code.
     private var entries: RenderedColumn?
+    /// What stands in place of rendered values, and for which rows.
+    private var replacements: [UInt8] = []
+    private var replaced: [(row: Int, offset: Int)] = []
 
     package init() {
         starts = .allocate(capacity: 0)
@@ -180,6 +183,35 @@ package final class RenderedColumn {
         for row in 0..<count {
             starts[row] = StringView.bytes(at: views + row)
             counts[row] = Int32(truncatingIfNeeded: views[row].count)
+        }
+    }
+
+    // MARK: Changes
+
+    /// `change` may add something else to its second argument in place of a value; then it returns true.
+    @inline(__always)
+    func replace(rowCount: Int, _ change: (UnsafeBufferPointer<UInt8>, inout [UInt8]) -> Bool) {
+        replacements.removeAll(keepingCapacity: true)
+        replaced.removeAll(keepingCapacity: true)
+        for row in 0..<rowCount where counts[row] >= 0 {
+            let offset = replacements.count
+            if change(UnsafeBufferPointer(start: starts[row], count: Int(counts[row])), &replacements) {
+                replaced.append((row, offset))
+                counts[row] = Int32(truncatingIfNeeded: replacements.count - offset)
+            }
+        }
+        // Nothing is added any more, so the array's memory stays where it is.
+        replacements.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            for (row, offset) in replaced { starts[row] = base + offset }
+        }
+    }
+
+    /// Gives NULLs a text. It must live as long as the values are read.
+    func fillNulls(with text: UnsafePointer<UInt8>, count: Int, rowCount: Int) {
+        for row in 0..<rowCount where counts[row] < 0 {
+            starts[row] = text
+            counts[row] = Int32(truncatingIfNeeded: count)
         }
     }
 

@@ -25,6 +25,17 @@ package struct FileIdentity: Hashable, Sendable {
         self.init(path: path, status: status)
     }
 
+    /// The same for a path whose directory is open as `directory`; the file's name begins at byte `nameOffset`.
+    package init(path: String, directory: Int32, nameOffset: Int) throws {
+        var status = stat()
+        let result = path.withCString { fstatat(directory, $0 + nameOffset, &status, 0) }
+        guard result == 0 else { throw LocalFile.error("could not open file", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw QueryError(.ioError, "\"\(path)\" is not a regular file", object: path)
+        }
+        self.init(path: path, status: status)
+    }
+
     init(path: String, status: stat) {
         self.init(
             path: path, byteCount: Int(status.st_size),

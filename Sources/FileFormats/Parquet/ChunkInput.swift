@@ -2,6 +2,7 @@
 
 import Columnar
 import Diagnostics
+import Storage
 
 /// A window over a range of a file. Confined to its reader.
 final class ChunkInput {
@@ -22,6 +23,17 @@ final class ChunkInput {
         fileOffset = offset
         fileEnd = offset + byteCount
         buffer = Buffer(byteCount: min(ChunkInput.readAhead, max(byteCount, 64)))
+    }
+
+    /// The same range when its bytes are in memory already, from byte `position` of `buffer` on.
+    init(_ file: LocalFile, offset: Int, byteCount: Int, in buffer: Buffer, at position: Int) {
+        self.file = file
+        self.buffer = buffer
+        start = position
+        filled = position + byteCount
+        fileEnd = offset + byteCount
+        fileOffset = fileEnd
+        bytesRead = byteCount
     }
 
     var pointer: UnsafeRawPointer { UnsafeRawPointer(buffer.base + start) }
@@ -65,8 +77,10 @@ final class ChunkInput {
 
 /// Buffers that are used again as soon as nobody else holds them. Confined to its reader.
 struct BufferPool {
-    private static let keptMax = 4
+    private let keptMax: Int
     private var kept: [Buffer] = []
+
+    init(keptMax: Int = 4) { self.keptMax = keptMax }
 
     /// A buffer of at least `byteCount` bytes that nobody reads.
     mutating func take(_ byteCount: Int) -> Buffer {
@@ -76,8 +90,24 @@ struct BufferPool {
             index &+= 1
         }
         let buffer = Buffer(byteCount: byteCount)
-        if kept.count == BufferPool.keptMax { kept.removeFirst() }
+        if kept.count == keptMax { kept.removeFirst() }
         kept.append(buffer)
         return buffer
+    }
+}
+
+/// What the readers of one scan pass on from row group to row group: with small files, making it anew costs more than
+/// reading. Confined to its scan.
+final class ParquetScratch {
+    let decompressor = Decompressor()
+    /// Column readers' room for one batch of codes or values.
+    var buffers = BufferPool(keptMax: 32)
+
+    /// That of the scan; made for its first reader.
+    static func of(_ context: ScanContext) -> ParquetScratch {
+        if let known = context.reusable as? ParquetScratch { return known }
+        let made = ParquetScratch()
+        context.reusable = made
+        return made
     }
 }

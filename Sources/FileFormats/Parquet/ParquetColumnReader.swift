@@ -61,15 +61,15 @@ final class ParquetColumnReader {
 
     var bytesRead: Int { input.bytesRead }
 
-    init(_ column: ParquetColumn, _ chunk: ParquetColumnChunk, file: LocalFile, decompressor: Decompressor) {
+    init(_ column: ParquetColumn, _ chunk: ParquetColumnChunk, input: ChunkInput, scratch shared: ParquetScratch) {
         self.column = column
         self.chunk = chunk
-        self.decompressor = decompressor
-        input = ChunkInput(file, offset: chunk.offset, byteCount: chunk.compressedByteCount)
+        self.input = input
+        decompressor = shared.decompressor
         width = column.type.physical.width
         chunkRowsLeft = chunk.valueCount
         // Codes or values of one batch before nulls are spread among them.
-        scratch = Buffer(byteCount: Batch.standardRowCount * 16 + 64)
+        scratch = shared.buffers.take(Batch.standardRowCount * 16 + 64)
         held = Buffer(byteCount: 32)
         pageOwner = scratch
         textOwner = scratch

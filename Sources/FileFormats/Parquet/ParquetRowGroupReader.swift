@@ -23,9 +23,15 @@ package final class ParquetRowGroupReader: BatchReader {
     private var limit: Int
     private var bytesReported = 0
 
-    /// - Parameter columns: by projected position.
+    /// The file, if anything had to be read from it.
+    let file: LocalFile?
+
+    /// - Parameters:
+    ///   - opened: the file if it is open already.
+    ///   - columns: by projected position.
     package init(
-        _ parquet: ParquetFile, rowGroup: Int, columns: [ParquetColumn], request: ScanRequest, context: ScanContext
+        _ parquet: ParquetFile, opened: LocalFile? = nil, rowGroup: Int, columns: [ParquetColumn], request: ScanRequest,
+        context: ScanContext
     ) throws {
         guard parquet.metadata.rowGroups.indices.contains(rowGroup) else {
             throw QueryError.corrupted("there is no row group \(rowGroup)")
@@ -52,16 +58,41 @@ package final class ParquetRowGroupReader: BatchReader {
         guard mayMatch, group.rowCount > 0 else {
             readers = []
             ranges = []
+            file = opened
             return
         }
-        let file = try LocalFile(parquet.identity)
         ranges = [0..<group.rowCount]
+        if columns.isEmpty && conditions.isEmpty {
+            // The footer knows how many rows there are.
+            readers = []
+            file = opened
+            return
+        }
+        let file = try opened ?? LocalFile(parquet.identity)
+        self.file = file
         if !conditions.isEmpty {
             ranges = try PageIndex.ranges(group, columns: columns, conditions: conditions, file: file)
         }
-        let decompressor = Decompressor()
-        readers = columns.map {
-            ParquetColumnReader($0, group.columns[$0.leaf], file: file, decompressor: decompressor)
+        let scratch = ParquetScratch.of(context)
+        let inputs = try ParquetRowGroupReader.inputs(file, columns.map { group.columns[$0.leaf] })
+        readers = zip(columns, inputs).map { column, input in
+            ParquetColumnReader(column, group.columns[column.leaf], input: input, scratch: scratch)
+        }
+    }
+
+    /// Column chunks that lie within so many bytes are read at once.
+    private static let smallSpanMax = 256 << 10
+
+    private static func inputs(_ file: LocalFile, _ chunks: [ParquetColumnChunk]) throws -> [ChunkInput] {
+        let start = chunks.map(\.offset).min() ?? 0
+        let end = chunks.map { $0.offset + $0.compressedByteCount }.max() ?? 0
+        guard chunks.count > 1, end - start <= smallSpanMax else {
+            return chunks.map { ChunkInput(file, offset: $0.offset, byteCount: $0.compressedByteCount) }
+        }
+        let buffer = Buffer(byteCount: end - start)
+        try file.read(into: buffer.base, count: end - start, at: start)
+        return chunks.map {
+            ChunkInput(file, offset: $0.offset, byteCount: $0.compressedByteCount, in: buffer, at: $0.offset - start)
         }
     }
 

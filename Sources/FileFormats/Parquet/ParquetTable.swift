@@ -77,8 +77,22 @@ package final class ParquetTable: TableProvider {
         return made
     }
 
+    /// Row groups are put together until they have so many bytes to read, or so many rows.
+    private static let combinedByteCount = 1 << 20
+    private static let combinedRowCount = 120_000
+    private static let combinedCountMax = 64
+
     package func splits(for request: ScanRequest) async throws -> [Split] {
         var splits: [Split] = []
+        var parts: [FilePart] = []
+        var rows = 0
+        var bytes = 0
+        func finish() {
+            if parts.isEmpty { return }
+            splits.append(
+                Split(payload: FileParts.payload(parts), estimatedRowCount: rows, estimatedByteCount: bytes))
+            (parts, rows, bytes) = ([], 0, 0)
+        }
         for file in files {
             let columns = try columns(file, request.projection)
             for (index, group) in file.metadata.rowGroups.enumerated() where group.rowCount > 0 {
@@ -86,21 +100,73 @@ package final class ParquetTable: TableProvider {
                     Pruning.mayMatch(predicate) { columns[$0].bounds(group.columns[columns[$0].leaf]) }
                 }
                 guard mayMatch else { continue }
-                let bytes = columns.reduce(0) { $0 + group.columns[$1.leaf].compressedByteCount }
-                splits.append(
-                    Split(
-                        payload: FilePart(identity: file.identity, start: index, end: index + 1).payload,
-                        estimatedRowCount: group.rowCount, estimatedByteCount: bytes))
+                let groupBytes = columns.reduce(0) { $0 + group.columns[$1.leaf].compressedByteCount }
+                if bytes + groupBytes > ParquetTable.combinedByteCount
+                    || rows + group.rowCount > ParquetTable.combinedRowCount
+                    || parts.count == ParquetTable.combinedCountMax
+                {
+                    finish()
+                }
+                if let last = parts.last, last.identity == file.identity, last.end == index {
+                    parts[parts.count - 1].end = index + 1
+                } else {
+                    parts.append(FilePart(identity: file.identity, start: index, end: index + 1))
+                }
+                rows += group.rowCount
+                bytes += groupBytes
             }
         }
+        finish()
         return splits
     }
 
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
-        let part = try FilePart(payload: split.payload)
-        let file = try ParquetFile(part.identity)
-        return try ParquetRowGroupReader(
-            file, rowGroup: part.start, columns: try columns(file, request.projection), request: request,
-            context: context)
+        let parts = try FileParts.decode(split.payload)
+        return try ParquetPartsReader(parts) { [self] group, parquet, file in
+            try ParquetRowGroupReader(
+                parquet, opened: file, rowGroup: group, columns: try columns(parquet, request.projection),
+                request: request, context: context)
+        }
+    }
+}
+
+/// Reads row groups of files one after the other.
+private final class ParquetPartsReader: BatchReader {
+    private var parts: ArraySlice<FilePart>
+    private let open: (_ rowGroup: Int, ParquetFile, LocalFile?) throws -> ParquetRowGroupReader
+    private var parquet: ParquetFile?
+    private var reader: ParquetRowGroupReader?
+
+    init(_ parts: [FilePart], open: @escaping (Int, ParquetFile, LocalFile?) throws -> ParquetRowGroupReader) throws {
+        self.parts = parts[...]
+        self.open = open
+        // A file that is not there is an error at once.
+        try openNext()
+    }
+
+    func next() throws -> Batch? {
+        while let reader {
+            if let batch = try reader.next() { return batch }
+            try openNext()
+        }
+        return nil
+    }
+
+    /// Opens the next row group, if there is one: the same file stays open.
+    private func openNext() throws {
+        let file = reader?.file
+        reader = nil
+        guard let part = parts.first else { return }
+        guard part.start < part.end else { throw QueryError.corrupted("there is no row group \(part.start)") }
+        let isSameFile = parquet?.identity == part.identity
+        let parquet = isSameFile ? parquet : nil
+        let current = try parquet ?? ParquetFile(part.identity)
+        self.parquet = current
+        reader = try open(part.start, current, isSameFile ? file : nil)
+        if part.start + 1 < part.end {
+            parts[parts.startIndex].start += 1
+        } else {
+            parts.removeFirst()
+        }
     }
 }

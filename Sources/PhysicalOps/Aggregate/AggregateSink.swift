@@ -12,6 +12,10 @@ final class AggregateSinkFactory: SinkFactory, @unchecked Sendable {
     static let partitionedGroupCount = 1 << 16
     /// Slots of a driver's table at most, if the table is partitioned.
     static let slotCountMax = 1 << 18
+    /// Rows that are looked up before looking up is given up, where nearly all groups are expected to have one row.
+    static let trialRowCount = 8 << 10
+    /// Groups a row from which on looking up does not pay.
+    static let distinctShareMax = 0.9
 
     let plan: AggregatePlan
     let task: TaskContext
@@ -109,6 +113,8 @@ private final class AggregateSink: PushOperator {
     /// By set: rows and groups when the table last lost its slots, and whether look-ups are left out since.
     private var appends: [Bool]
     private var lookUpStart: [(rows: Int, groups: Int)]
+    /// Whether the planner expects many groups, and hardly any with two rows.
+    private let expectsDistinctRows: Bool
 
     init(factory: AggregateSinkFactory, driver: DriverContext) throws {
         self.factory = factory
@@ -123,6 +129,12 @@ private final class AggregateSink: PushOperator {
         spilled = sets.map { _ in nil }
         appends = sets.map { _ in false }
         lookUpStart = sets.map { _ in (0, 0) }
+        let expectedGroups = plan.node.estimatedRowCount
+        let expectedRows = plan.node.inputs.first?.estimatedRowCount ?? .infinity
+        expectsDistinctRows =
+            canPartition && plan.sets.count == 1
+            && expectedGroups > Double(AggregateSinkFactory.partitionedGroupCount)
+            && expectedGroups > AggregateSinkFactory.distinctShareMax * expectedRows
         super.init(node: plan.node, downstream: nil, driver: driver)
     }
 
@@ -132,6 +144,7 @@ private final class AggregateSink: PushOperator {
             for (position, set) in sets.enumerated() where factory.plan.derived.parent(of: position) == nil {
                 if appends[position] { try set.append(input) } else { try set.add(input) }
                 if canPartition, set.groupCount > AggregateSinkFactory.partitionedGroupCount { grown(position, set) }
+                if expectsDistinctRows, !appends[position] { tried(position, set) }
             }
         }
         let byteCount = sets.reduce(0) { $0 + $1.byteCount }
@@ -171,9 +184,21 @@ private final class AggregateSink: PushOperator {
         let rows = set.rowsSeen - lookUpStart[position].rows
         if table.hasDuplicates && rows >= AggregateSinkFactory.slotCountMax {
             let groups = set.groupCount - lookUpStart[position].groups
-            appends[position] = Double(groups) > 0.9 * Double(rows)
+            appends[position] = Double(groups) > AggregateSinkFactory.distinctShareMax * Double(rows)
             lookUpStart[position] = (set.rowsSeen, set.groupCount)
         }
+    }
+
+    /// The first rows bear the planner out: each row is a group of its own until the drivers' rows are merged.
+    private func tried(_ position: Int, _ set: GroupSet) {
+        let rows = set.rowsSeen - lookUpStart[position].rows
+        guard rows >= AggregateSinkFactory.trialRowCount, let table = set.table else { return }
+        let groups = set.groupCount - lookUpStart[position].groups
+        if Double(groups) > 0.95 * Double(rows) {
+            table.partition()
+            appends[position] = true
+        }
+        lookUpStart[position] = (set.rowsSeen, set.groupCount)
     }
 
     override func finishInput() throws {

@@ -1,8 +1,10 @@
 // Directories and glob patterns: which files there are.
 
 import Diagnostics
+import Dispatch
 import FileFormats
 import Glibc
+import Synchronization
 
 /// One entry of a directory.
 struct DirectoryEntry: Sendable {
@@ -51,8 +53,24 @@ enum DirectoryListing {
         return (result.sorted { $0.name < $1.name }, isFixed)
     }
 
-    /// The identities of files at absolute paths. Neighbours are looked up from their directory, which is faster.
+    /// Paths that one thread looks up.
+    private static let pathsPerThread = 1000
+
+    /// The identities of files at absolute paths.
     static func identities(_ paths: [String]) throws -> [FileIdentity] {
+        let pieceCount = min(4, paths.count / pathsPerThread)
+        if pieceCount < 2 { return try identities(paths[...]) }
+        let pieces = Mutex([Result<[FileIdentity], any Error>?](repeating: nil, count: pieceCount))
+        DispatchQueue.concurrentPerform(iterations: pieceCount) { piece in
+            let range = paths.count * piece / pieceCount..<paths.count * (piece + 1) / pieceCount
+            let found = Result { try identities(paths[range]) }
+            pieces.withLock { $0[piece] = found }
+        }
+        return try pieces.withLock { $0 }.flatMap { try $0?.get() ?? [] }
+    }
+
+    /// Neighbours are looked up from their directory, which is faster.
+    private static func identities(_ paths: ArraySlice<String>) throws -> [FileIdentity] {
         var result: [FileIdentity] = []
         result.reserveCapacity(paths.count)
         var directory: Substring.UTF8View?

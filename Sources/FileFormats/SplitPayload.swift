@@ -78,3 +78,19 @@ enum FileParts {
         return parts
     }
 }
+
+/// A number of rows of which nothing is read.
+enum RowCountPart {
+    private static let version: UInt8 = 3
+
+    static func payload(_ count: Int) -> [UInt8] {
+        withUnsafeBytes(of: UInt64(count).littleEndian) { [version] + Array($0) }
+    }
+
+    /// The number, or `nil` if the payload is of another kind.
+    static func decode(_ payload: [UInt8]) throws -> Int? {
+        guard payload.first == version else { return nil }
+        guard payload.count == 9 else { throw QueryError(.versionMismatch, "a split of rows has an unknown layout") }
+        return Int(payload[1...].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+}

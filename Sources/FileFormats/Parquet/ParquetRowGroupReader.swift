@@ -61,15 +61,9 @@ package final class ParquetRowGroupReader: BatchReader {
             file = opened
             return
         }
-        ranges = [0..<group.rowCount]
-        if columns.isEmpty && conditions.isEmpty {
-            // The footer knows how many rows there are.
-            readers = []
-            file = opened
-            return
-        }
         let file = try opened ?? LocalFile(parquet.identity)
         self.file = file
+        ranges = [0..<group.rowCount]
         if !conditions.isEmpty {
             ranges = try PageIndex.ranges(group, columns: columns, conditions: conditions, file: file)
         }

@@ -17,7 +17,7 @@ package final class ParquetTable: TableProvider {
         guard !identities.isEmpty else {
             throw QueryError(.undefinedFile, "table \"\(name)\" has no files", object: name)
         }
-        let files = try identities.map { try ParquetFile($0) }
+        let files = try ParquetFile.open(identities)
         var fields = files[0].metadata.columns.map(\.field)
         try ParquetTable.checkNames(fields, files[0].identity.path)
         for file in files.dropFirst() {
@@ -83,6 +83,11 @@ package final class ParquetTable: TableProvider {
     private static let combinedCountMax = 64
 
     package func splits(for request: ScanRequest) async throws -> [Split] {
+        if request.projection.isEmpty && request.predicates.isEmpty {
+            // The footers know how many rows there are.
+            let rows = files.reduce(0) { $0 + $1.metadata.rowCount }
+            return rows == 0 ? [] : [Split(payload: RowCountPart.payload(rows), estimatedRowCount: rows)]
+        }
         var splits: [Split] = []
         var parts: [FilePart] = []
         var rows = 0
@@ -121,6 +126,7 @@ package final class ParquetTable: TableProvider {
     }
 
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
+        if let rows = try RowCountPart.decode(split.payload) { return RowCountReader(rows, limit: request.limit) }
         let parts = try FileParts.decode(split.payload)
         return try ParquetPartsReader(parts) { [self] group, parquet, file in
             try ParquetRowGroupReader(
@@ -168,5 +174,18 @@ private final class ParquetPartsReader: BatchReader {
         } else {
             parts.removeFirst()
         }
+    }
+}
+
+/// Rows without columns.
+private final class RowCountReader: BatchReader {
+    private var left: Int
+    init(_ count: Int, limit: Int?) { left = min(count, limit ?? count) }
+
+    func next() throws -> Batch? {
+        guard left > 0 else { return nil }
+        let count = min(left, Batch.rowCountMax)
+        left -= count
+        return Batch(columns: [], rowCount: count)
     }
 }

@@ -5,6 +5,18 @@ import Diagnostics
 import Glibc
 import Storage
 
+/// Files that are looked into, open for all columns: few of a table's files.
+private struct SampledFiles {
+    private var files: [FileIdentity: LocalFile] = [:]
+
+    mutating func open(_ file: ParquetFile) -> LocalFile? {
+        if let known = files[file.identity] { return known }
+        guard let opened = try? LocalFile(file.identity) else { return nil }
+        files[file.identity] = opened
+        return opened
+    }
+}
+
 enum ParquetTableStatistics {
     /// Dictionaries looked at per column.
     private static let sampleMax = 3
@@ -23,28 +35,28 @@ enum ParquetTableStatistics {
             rows += file.metadata.rowCount
             bytes += file.identity.byteCount
         }
-        let opened = try files.map { try LocalFile($0.identity) }
         let columnCount = columnsByFile.first?.count ?? 0
+        var sources = SampledFiles()
         var result: [ColumnStatistics] = []
         for ordinal in 0..<columnCount {
             var pieces: [Piece] = []
-            var sources: [LocalFile] = []
             for (index, file) in files.enumerated() {
                 let column = columnsByFile[index][ordinal]
                 for group in file.metadata.rowGroups where group.rowCount > 0 {
                     let chunk = group.columns[column.leaf]
                     pieces.append(Piece(file: file, chunk: chunk, bounds: column.bounds(chunk)))
-                    sources.append(opened[index])
                 }
             }
             result.append(
                 pieces.isEmpty || columnsByFile[0][ordinal].unsupported != nil
-                    ? ColumnStatistics() : column(columnsByFile[0][ordinal], pieces, sources))
+                    ? ColumnStatistics() : column(columnsByFile[0][ordinal], pieces, &sources))
         }
         return TableStatistics(rowCount: Double(rows), byteCount: Double(bytes), columns: result)
     }
 
-    private static func column(_ column: ParquetColumn, _ pieces: [Piece], _ sources: [LocalFile]) -> ColumnStatistics {
+    private static func column(
+        _ column: ParquetColumn, _ pieces: [Piece], _ sources: inout SampledFiles
+    ) -> ColumnStatistics {
         var statistics = ColumnStatistics()
         let rows = pieces.reduce(0) { $0 + $1.bounds.rowCount }
         var nulls: Int? = 0
@@ -58,7 +70,7 @@ enum ParquetTableStatistics {
         }
         let step = max(1, pieces.count / sampleMax)
         let samples = stride(from: 0, to: pieces.count, by: step).prefix(sampleMax).compactMap {
-            sample(pieces[$0], sources[$0])
+            sample(pieces[$0], &sources)
         }
         var range: Double?
         if let low = number(statistics.minimum), let high = number(statistics.maximum), !column.type.isFloat {
@@ -100,14 +112,16 @@ enum ParquetTableStatistics {
     }
 
     /// Reads the header of a chunk's dictionary.
-    private static func sample(_ piece: Piece, _ file: LocalFile) -> Sample? {
+    private static func sample(_ piece: Piece, _ sources: inout SampledFiles) -> Sample? {
         let rows = Double(piece.bounds.rowCount - (piece.bounds.nullCount ?? 0))
         if let count = piece.chunk.statistics.distinctCount, count > 0 {
             return Sample(entryCount: Double(count), rowCount: rows, isComplete: true, averageLength: 0)
         }
         let buffer = Buffer(byteCount: 128)
         let count = min(128, piece.chunk.compressedByteCount)
-        guard (try? file.read(into: buffer.base, count: count, at: piece.chunk.offset)) != nil else { return nil }
+        guard let file = sources.open(piece.file),
+            (try? file.read(into: buffer.base, count: count, at: piece.chunk.offset)) != nil
+        else { return nil }
         var reader = ThriftReader(buffer.base, count: count)
         guard let header = try? PageHeader(&reader), header.kind == .dictionary, header.valueCount > 0 else {
             return nil

@@ -10,7 +10,7 @@ final class DirectGroups {
     enum Answer {
         /// All groups are set.
         case allFound
-        /// All but those of the first n rows in `missing` are set.
+        /// Groups are missing; the first n rows in `missing` have one of them each.
         case missing(Int)
         /// The hash table must do the whole batch.
         case unsuitable
@@ -34,6 +34,11 @@ final class DirectGroups {
     private var size = 0
     private var groups = Buffer(byteCount: 8)
     private let indexes: UnsafeMutablePointer<Int>
+    /// Rows whose group was missing in the last batch.
+    private let missingRows: UnsafeMutablePointer<UInt16>
+    private var missingCount = 0
+    /// Stands for a group that is being looked up.
+    private static let pending: UInt = 1
     private var failures = 0
     private(set) var isDisabled = false
 
@@ -41,10 +46,14 @@ final class DirectGroups {
         physical = layout.physical
         columns = physical.map { _ in Column() }
         indexes = .allocate(capacity: GroupTable.chunkRows)
+        missingRows = .allocate(capacity: GroupTable.chunkRows)
         isDisabled = columns.count > 8
     }
 
-    deinit { indexes.deallocate() }
+    deinit {
+        indexes.deallocate()
+        missingRows.deallocate()
+    }
 
     func lookUp(
         _ keys: [Vector], count: Int, groups target: UnsafeMutablePointer<UnsafeMutableRawPointer>,
@@ -65,22 +74,44 @@ final class DirectGroups {
         while row < count {
             let address = known[indexes[row]]
             addresses[row] = address
-            missing[missingCount] = UInt16(truncatingIfNeeded: row)
+            missingRows[missingCount] = UInt16(truncatingIfNeeded: row)
             missingCount &+= Int(unsafeBitCast(address == 0, to: UInt8.self))
             row &+= 1
         }
-        return missingCount == 0 ? .allFound : .missing(missingCount)
+        self.missingCount = missingCount
+        if missingCount == 0 { return .allFound }
+        // With a new dictionary all rows miss, though they have few combinations.
+        var firstCount = 0
+        var index = 0
+        while index < missingCount {
+            let row = missingRows[index]
+            let place = indexes[Int(row)]
+            if known[place] == 0 {
+                known[place] = DirectGroups.pending
+                missing[firstCount] = row
+                firstCount &+= 1
+            }
+            index &+= 1
+        }
+        return .missing(firstCount)
     }
 
-    /// Keeps the groups of rows that were missing.
+    /// Keeps the groups of rows that were missing, and sets those of all rows that have the same.
     func remember(
-        rows: UnsafePointer<UInt16>, count: Int, groups found: UnsafePointer<UnsafeMutableRawPointer>
+        rows: UnsafePointer<UInt16>, count: Int, groups found: UnsafeMutablePointer<UnsafeMutableRawPointer>
     ) {
         let known = groups.base.assumingMemoryBound(to: UInt.self)
         var index = 0
         while index < count {
             let row = Int(rows[index])
             known[indexes[row]] = UInt(bitPattern: found[row])
+            index &+= 1
+        }
+        let addresses = UnsafeMutableRawPointer(found).assumingMemoryBound(to: UInt.self)
+        index = 0
+        while index < missingCount {
+            let row = Int(missingRows[index])
+            addresses[row] = known[indexes[row]]
             index &+= 1
         }
     }

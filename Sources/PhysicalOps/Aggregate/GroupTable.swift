@@ -99,7 +99,7 @@ final class GroupTable {
             switch direct.lookUp(keys, count: count, groups: groups, missing: remaining) {
             case .allFound: return 0
             case .missing(let missing):
-                // Few rows, as a rule: every combination is missing once a dictionary.
+                // Few rows: every combination is missing once a dictionary.
                 let added = findSelected(keys, rows: remaining, count: missing)
                 direct.remember(rows: remaining, count: missing, groups: groups)
                 return added

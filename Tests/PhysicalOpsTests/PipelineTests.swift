@@ -332,7 +332,7 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         func passed(_ content: RuntimeFilter.Content, shape: BatchShape) throws -> Set<Int64> {
             let filter = RuntimeFilter(type: .int64)
             filter.publish(content)
-            let scan = RuntimeScanFilter(AttachedRuntimeFilter(filter: filter, column: 0))
+            let scan = RuntimeScanFilter(filter, column: 0)
             var result: Set<Int64> = []
             for start in stride(from: 0, to: rows.count, by: 1000) {
                 let batch = TestData.batch(Array(rows[start..<start + 1000]), types: types, shape: shape)

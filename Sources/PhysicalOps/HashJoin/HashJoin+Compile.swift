@@ -43,7 +43,7 @@ extension PipelineBuilder {
         for (index, key) in plan.leftKeys.enumerated() where !plan.nullsAreEqual[index] {
             guard case .input(let column, let type) = key else { continue }
             let filter = RuntimeFilter(type: type)
-            if attach(filter, toColumn: column, of: plan.left) { shared.filters.append((index, filter)) }
+            if attach(.keys(filter), toColumn: column, of: plan.left) { shared.filters.append((index, filter)) }
         }
     }
 }

@@ -89,9 +89,9 @@ package final class PipelineBuilder {
     package let task: TaskContext
     private(set) var pipelines: [Pipeline] = []
     private(set) var sinks: [SinkGroup] = []
-    /// Filters that joins give to scans, by the scan's node id; scans pick them up when they are compiled, which is why a
-    /// join attaches its filters before it compiles its probe side.
-    private var runtimeFilters: [Int: [AttachedRuntimeFilter]] = [:]
+    /// Tests that joins and sorts give to scans, by the scan's node id; scans pick them up when they are compiled, which is
+    /// why an operator attaches its tests before it compiles its input.
+    private var runtimeTests: [Int: [AttachedRuntimeTest]] = [:]
 
     init(task: TaskContext) { self.task = task }
 
@@ -129,17 +129,19 @@ package final class PipelineBuilder {
         return group.gate
     }
 
-    /// Gives `filter` to the scan that column `column` of `node`'s output comes from unchanged, if there is one that runs
-    /// in the same pipeline, so that the filter is published before the scan starts. Returns whether there is.
-    package func attach(_ filter: RuntimeFilter, toColumn column: Int, of node: PhysicalNode) -> Bool {
+    /// Gives `test` to the scan that column `column` of `node`'s output comes from unchanged, if there is one that runs in
+    /// the same pipeline, so that a join's filter is published before the scan starts. Rows that fail it must be of no use
+    /// above `node`. Returns whether there is such a scan.
+    @discardableResult
+    package func attach(_ test: RuntimeTest, toColumn column: Int, of node: PhysicalNode) -> Bool {
         switch node.kind {
         case .scan:
-            runtimeFilters[node.id, default: []].append(AttachedRuntimeFilter(filter: filter, column: column))
+            runtimeTests[node.id, default: []].append(AttachedRuntimeTest(test: test, column: column))
             return true
-        case .filter(let filterNode): return attach(filter, toColumn: column, of: filterNode.input)
+        case .filter(let filterNode): return attach(test, toColumn: column, of: filterNode.input)
         case .project(let project):
             guard case .input(let source, _) = project.expressions[column] else { return false }
-            return attach(filter, toColumn: source, of: project.input)
+            return attach(test, toColumn: source, of: project.input)
         case .hashJoin(let join):
             // Rows of the left side may be dropped early where they would only be dropped later anyway.
             switch join.kind {
@@ -147,21 +149,21 @@ package final class PipelineBuilder {
                 guard column < join.outputColumns.count, join.outputColumns[column] < join.left.output.count else {
                     return false
                 }
-                return attach(filter, toColumn: join.outputColumns[column], of: join.left)
+                return attach(test, toColumn: join.outputColumns[column], of: join.left)
             case .right, .full, .rightSemi, .rightAnti: return false
             }
         case .nestedLoopJoin(let join):
             switch join.kind {
             case .inner, .left, .single, .semi, .anti, .mark:
-                return column < join.left.output.count && attach(filter, toColumn: column, of: join.left)
+                return column < join.left.output.count && attach(test, toColumn: column, of: join.left)
             case .right, .full, .rightSemi, .rightAnti: return false
             }
         case .tableFunction(let function):
-            return column < function.input.output.count && attach(filter, toColumn: column, of: function.input)
+            return column < function.input.output.count && attach(test, toColumn: column, of: function.input)
         case .values, .aggregate, .sort, .limit, .union, .window, .recursive, .workingTable, .write, .exchangeSource:
             return false
         }
     }
 
-    func takeRuntimeFilters(scan: Int) -> [AttachedRuntimeFilter] { runtimeFilters.removeValue(forKey: scan) ?? [] }
+    func takeRuntimeTests(scan: Int) -> [AttachedRuntimeTest] { runtimeTests.removeValue(forKey: scan) ?? [] }
 }

@@ -1,4 +1,5 @@
-// Runtime filters: what the build side of a join knows about its keys, for the scans of the probe side.
+// Runtime filters: what operators find out while they run, for the scans below them: the keys of a join's build side, and
+// how far the first rows of a sort reach.
 
 import Columnar
 import Diagnostics
@@ -37,9 +38,17 @@ package final class RuntimeFilter: @unchecked Sendable {
     package func publish(_ content: Content) { self.content = content }
 }
 
-/// A filter with the position of the tested column in the scan's output.
-package struct AttachedRuntimeFilter: Sendable {
-    package let filter: RuntimeFilter
+/// What an operator above a scan lets it test.
+package enum RuntimeTest: Sendable {
+    /// Whether the build side of a join has the key.
+    case keys(RuntimeFilter)
+    /// Whether the row can still be among the first ones of a sort.
+    case firstRows(SortThreshold)
+}
+
+/// A test with the position of the tested column in the scan's output.
+package struct AttachedRuntimeTest: Sendable {
+    package let test: RuntimeTest
     package let column: Int
 }
 

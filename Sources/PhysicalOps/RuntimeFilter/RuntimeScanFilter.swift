@@ -23,9 +23,9 @@ final class RuntimeScanFilter: ScanFilter {
     private var flags = Buffer(byteCount: Batch.rowCountMax)
     private var hashes = Buffer(byteCount: 64)
 
-    init(_ attached: AttachedRuntimeFilter) {
-        filter = attached.filter
-        column = attached.column
+    init(_ filter: RuntimeFilter, column: Int) {
+        self.filter = filter
+        self.column = column
         if case .everything = filter.content { isDropped = true }
     }
 

@@ -10,18 +10,25 @@ import Storage
 final class AdaptiveFilters {
     private var filters: [MeasuredFilter] = []
 
-    init(predicates: [Expression], runtimeFilters: [AttachedRuntimeFilter], task: TaskContext) throws {
+    init(predicates: [Expression], runtimeTests: [AttachedRuntimeTest], task: TaskContext) throws {
         for predicate in predicates.flatMap(\.conjuncts) {
             filters.append(
                 MeasuredFilter(try PredicateFilter(predicate, task: task), cost: PredicateCost.estimate(predicate)))
         }
-        for attached in runtimeFilters {
-            let filter = RuntimeScanFilter(attached)
-            if case .everything = attached.filter.content { continue }
-            var cost = 2.0
-            if case .hashes = attached.filter.content { cost = 4.0 }
-            if case .nothing = attached.filter.content { cost = 0 }
-            filters.append(MeasuredFilter(filter, cost: cost))
+        for attached in runtimeTests {
+            switch attached.test {
+            case .keys(let filter):
+                var cost = 2.0
+                switch filter.content {
+                case .everything: continue
+                case .hashes: cost = 4
+                case .nothing: cost = 0
+                case .integers: break
+                }
+                filters.append(MeasuredFilter(RuntimeScanFilter(filter, column: attached.column), cost: cost))
+            case .firstRows(let threshold):
+                filters.append(MeasuredFilter(FirstRowsScanFilter(threshold, column: attached.column), cost: 3))
+            }
         }
     }
 

@@ -8,11 +8,11 @@ import Synchronization
 
 extension PipelineBuilder {
     func compileScan(_ node: PhysicalNode, _ scan: ScanNode) throws -> OpenPipeline {
-        let filters = scan.limit == nil ? takeRuntimeFilters(scan: node.id) : []
+        let tests = scan.limit == nil ? takeRuntimeTests(scan: node.id) : []
         return OpenPipeline(
             source: ScanSourceFactory(
                 node: node, scan: scan, table: try environment.table(for: scan.table),
-                splits: try environment.splits(node: node.id), runtimeFilters: filters, task: task))
+                splits: try environment.splits(node: node.id), runtimeTests: tests, task: task))
     }
 }
 
@@ -22,20 +22,20 @@ private final class ScanSourceFactory: SourceFactory {
     let scan: ScanNode
     let table: any TableProvider
     let splits: any SplitSource
-    let runtimeFilters: [AttachedRuntimeFilter]
+    let runtimeTests: [AttachedRuntimeTest]
     let task: TaskContext
     /// Rows given so far, for scans with a limit.
     let rowsGiven = Atomic<Int>(0)
 
     init(
         node: PhysicalNode, scan: ScanNode, table: any TableProvider, splits: any SplitSource,
-        runtimeFilters: [AttachedRuntimeFilter], task: TaskContext
+        runtimeTests: [AttachedRuntimeTest], task: TaskContext
     ) {
         self.node = node
         self.scan = scan
         self.table = table
         self.splits = splits
-        self.runtimeFilters = runtimeFilters
+        self.runtimeTests = runtimeTests
         self.task = task
     }
 
@@ -61,7 +61,7 @@ private final class ScanSource: BatchSource {
         self.driver = driver
         counters = driver.makeCounters(for: factory.node)
         filters = try AdaptiveFilters(
-            predicates: factory.scan.predicates, runtimeFilters: factory.runtimeFilters, task: driver.task)
+            predicates: factory.scan.predicates, runtimeTests: factory.runtimeTests, task: driver.task)
         let scan = factory.scan
         request = ScanRequest(
             projection: scan.projection, predicates: scan.predicates,

@@ -9,6 +9,11 @@ extension PipelineBuilder {
     func compileSort(_ node: PhysicalNode, _ plan: SortNode) throws -> OpenPipeline {
         let layout = SortLayout(node: node, plan: plan)
         let shared = SortShared(layout: layout, task: task)
+        if layout.keptRowCount != nil, let threshold = shared.threshold,
+            case .input(let column, _) = plan.keys[0].expression
+        {
+            attach(.firstRows(threshold), toColumn: column, of: plan.input)
+        }
         let open = try compile(plan.input)
         let gate = close(open, with: SortSink(node: node, shared: shared))
         return OpenPipeline(source: SortedSourceFactory(node: node, shared: shared), after: [gate])

@@ -9,8 +9,8 @@ import Synchronization
 final class SortShared: @unchecked Sendable {
     let layout: SortLayout
     let task: TaskContext
-    /// No row with a larger prefix can be among the first ones.
-    let threshold = Atomic<UInt64>(.max)
+    /// `nil` if there is no key.
+    let threshold: SortThreshold?
     var result: SortResult?
     /// Sorted runs on disk, if the rows did not fit: then they are the result.
     private let spilled = Mutex<[SpilledRun]>([])
@@ -18,6 +18,7 @@ final class SortShared: @unchecked Sendable {
     init(layout: SortLayout, task: TaskContext) {
         self.layout = layout
         self.task = task
+        threshold = layout.plan.keys.first.map { SortThreshold($0) }
     }
 
     var spilledRuns: [any SpillFile] { spilled.withLock { $0.map(\.file) } }
@@ -44,15 +45,6 @@ final class SortShared: @unchecked Sendable {
         try file.seal()
         addRun(file)
         return file.byteCount
-    }
-
-    func lowerThreshold(to prefix: UInt64) {
-        var seen = threshold.load(ordering: .relaxed)
-        while prefix < seen {
-            let (exchanged, original) = threshold.compareExchange(expected: seen, desired: prefix, ordering: .relaxed)
-            if exchanged { return }
-            seen = original
-        }
     }
 }
 
@@ -171,7 +163,10 @@ private final class SortCollector: PushOperator {
     private let handOver: (RowPart) -> Void
     private let gathered: BatchAccumulator?
     private let keptRowCount: Int
-    private let pruneRowCount: Int
+    /// Rows that may gather. Few at first: as soon as there is a threshold, rows behind it need not be read.
+    private var pruneRowCount: Int
+    private static let pruneRowCountMin = 256
+    private let pruneRowCountMax: Int
     private var prefixBuffer = Buffer(byteCount: Batch.standardRowCount * 8)
 
     init(node: PhysicalNode, shared: SortShared, driver: DriverContext, handOver: @escaping (RowPart) -> Void) throws {
@@ -186,7 +181,8 @@ private final class SortCollector: PushOperator {
         }
         encoder = SortPrefixEncoder(shared.layout.plan.keys)
         keptRowCount = shared.layout.keptRowCount ?? 0
-        pruneRowCount = min(Batch.rowCountMax - Batch.standardRowCount, max(4 * keptRowCount, 8192))
+        pruneRowCountMax = min(Batch.rowCountMax - Batch.standardRowCount, max(4 * keptRowCount, 8192))
+        pruneRowCount = min(pruneRowCountMax, max(2 * keptRowCount, SortCollector.pruneRowCountMin))
         gathered = shared.layout.keptRowCount.map { _ in
             BatchAccumulator(types: shared.layout.storedTypes, capacity: 8192)
         }
@@ -202,7 +198,7 @@ private final class SortCollector: PushOperator {
         }
         if keptRowCount == 0 { return }
         let whole = Batch(columns: columns, rowCount: batch.rowCount)
-        let threshold = shared.threshold.load(ordering: .relaxed)
+        let threshold = shared.threshold?.value ?? .max
         if threshold == .max {
             gathered.append(whole)
         } else {
@@ -222,15 +218,7 @@ private final class SortCollector: PushOperator {
         let prefixes = prefixBuffer.base.assumingMemoryBound(to: UInt64.self)
         encoder.encode(layout.keyPositions.map { columns[$0].flattened() }, count: count, into: prefixes)
         let selection = Selection(capacity: count)
-        let rows = selection.rows
-        var selected = 0
-        var row = 0
-        while row < count {
-            rows[selected] = UInt16(truncatingIfNeeded: row)
-            selected &+= Int(unsafeBitCast(prefixes[row] <= threshold, to: UInt8.self))
-            row &+= 1
-        }
-        selection.count = selected
+        selection.count = SortPrefixEncoder.select(prefixes, count: count, upTo: threshold, into: selection.rows)
         return selection
     }
 
@@ -242,7 +230,8 @@ private final class SortCollector: PushOperator {
         let rows = Selection(capacity: keptRowCount)
         rows.count = min(keptRowCount, run.count)
         for index in 0..<rows.count { rows.rows[index] = UInt16(truncatingIfNeeded: run.entries[index].row) }
-        if run.count >= keptRowCount { shared.lowerThreshold(to: run.entries[keptRowCount - 1].prefix) }
+        if run.count >= keptRowCount { shared.threshold?.lower(to: run.entries[keptRowCount - 1].prefix) }
+        pruneRowCount = min(pruneRowCountMax, 2 * pruneRowCount)
         gathered.append(batch, rows: rows.rows, count: rows.count)
     }
 

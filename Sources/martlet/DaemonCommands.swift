@@ -153,18 +153,7 @@
             let logger = DaemonLog.make(configuration)
             let node = try NodeOptions(configuration)
             let options = try WorkerProcessOptions(configuration)
-            let port = options.isGRPCPortFixed ? options.grpcPort : freePort(node.host, from: options.grpcPort)
-            let advertised = options.advertisedHost ?? HostName.advertised(for: node.host)
-            let worker = try await WorkerNode.start(
-                WorkerNodeConfiguration(
-                    id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"),
-                    incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
-                    threads: node.threads, memoryByteLimit: node.memoryLimit, coordinators: options.coordinators,
-                    controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
-                    control: Endpoint(host: node.host, port: port),
-                    exchange: Endpoint(host: node.host, port: options.exchangePort),
-                    advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory),
-                plugins: LinkedPlugins.all, logger: logger)
+            let worker = try await start(node, options, logger)
             announce("ready grpc=\(worker.controlEndpoint) exchange=\(worker.exchangeEndpoint)")
             logger.info(
                 "serving",
@@ -193,6 +182,35 @@
             await DaemonShutdown.within(seconds: 5) { await worker.shutdown() }
             _ = try outcome.get()
         }
+
+        private static func start(_ node: NodeOptions, _ options: WorkerProcessOptions, _ logger: Logger) async throws
+            -> WorkerNode
+        {
+            let advertised = options.advertisedHost ?? HostName.advertised(for: node.host)
+            var port = options.isGRPCPortFixed ? options.grpcPort : freePort(node.host, from: options.grpcPort)
+            var attemptsLeft = options.isGRPCPortFixed ? 1 : startAttempts
+            while true {
+                attemptsLeft -= 1
+                do {
+                    return try await WorkerNode.start(
+                        WorkerNodeConfiguration(
+                            id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"),
+                            incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
+                            threads: node.threads, memoryByteLimit: node.memoryLimit,
+                            coordinators: options.coordinators,
+                            controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
+                            control: Endpoint(host: node.host, port: port),
+                            exchange: Endpoint(host: node.host, port: options.exchangePort),
+                            advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory),
+                        plugins: LinkedPlugins.all, logger: logger)
+                } catch let error as QueryError where error.state == .connectionFailure && attemptsLeft > 0 {
+                    // Another worker that starts at the same moment has taken the port, or was looking at it.
+                    port = freePort(node.host, from: port + 1)
+                }
+            }
+        }
+
+        private static let startAttempts = 8
 
         /// The first port from the default on that nobody listens on, so that several workers start on one machine.
         private static func freePort(_ host: String, from first: Int) -> Int {

@@ -25,7 +25,7 @@ enum ParquetConversion: Sendable, Equatable {
 }
 
 /// A top-level column of a Parquet file.
-package struct ParquetColumn: Sendable {
+package struct ParquetColumn: Hashable, Sendable {
     package let name: String
     package let type: DataType
     package let isNullable: Bool

@@ -10,6 +10,8 @@ import Synchronization
 package final class ParquetTable: TableProvider {
     package let schema: Schema
     private let files: [ParquetFile]
+    /// All files have exactly the same columns, as a rule because one writer made them.
+    private let isUniform: Bool
     private let known = Mutex<TableStatistics?>(nil)
 
     /// Reads the footers (from the cache if they were read before) and checks that the files agree.
@@ -36,6 +38,8 @@ package final class ParquetTable: TableProvider {
         }
         schema = Schema(fields)
         self.files = files
+        let first = files[0].metadata.columns
+        isUniform = files.dropFirst().allSatisfy { $0.metadata.columns == first }
     }
 
     private static func checkNames(_ fields: [Field], _ path: String) throws {
@@ -70,6 +74,11 @@ package final class ParquetTable: TableProvider {
         }
     }
 
+    /// The same for all files, if they do not differ.
+    private func commonColumns(_ projection: [Int]) throws -> [ParquetColumn]? {
+        isUniform ? try columns(files[0], projection) : nil
+    }
+
     package func statistics() async throws -> TableStatistics {
         if let known = known.withLock({ $0 }) { return known }
         let made = try ParquetTableStatistics.make(files, try files.map { try columns($0, Array(0..<schema.count)) })
@@ -98,8 +107,9 @@ package final class ParquetTable: TableProvider {
                 Split(payload: FileParts.payload(parts), estimatedRowCount: rows, estimatedByteCount: bytes))
             (parts, rows, bytes) = ([], 0, 0)
         }
+        let common = try commonColumns(request.projection)
         for file in files {
-            let columns = try columns(file, request.projection)
+            let columns = try common ?? columns(file, request.projection)
             for (index, group) in file.metadata.rowGroups.enumerated() where group.rowCount > 0 {
                 let mayMatch = request.predicates.allSatisfy { predicate in
                     Pruning.mayMatch(predicate) { columns[$0].bounds(group.columns[columns[$0].leaf]) }
@@ -128,9 +138,10 @@ package final class ParquetTable: TableProvider {
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
         if let rows = try RowCountPart.decode(split.payload) { return RowCountReader(rows, limit: request.limit) }
         let parts = try FileParts.decode(split.payload)
+        let common = try commonColumns(request.projection)
         return try ParquetPartsReader(parts) { [self] group, parquet, file in
             try ParquetRowGroupReader(
-                parquet, opened: file, rowGroup: group, columns: try columns(parquet, request.projection),
+                parquet, opened: file, rowGroup: group, columns: try common ?? columns(parquet, request.projection),
                 request: request, context: context)
         }
     }

@@ -170,6 +170,35 @@ enum PlainValues {
     ) throws {
         let length = column.typeLength
         var index = 0
+        if isNarrow, length > 0, length <= 16 {
+            // Whole words are read, past the value's end: pages have padding behind them.
+            let raw = UnsafeRawPointer(source)
+            let values = target.assumingMemoryBound(to: Int64.self)
+            var excess: Int64 = 0
+            if length <= 8 {
+                let shift = Int64(64 - 8 * length)
+                while index < count {
+                    let word = (raw + index &* length).loadUnaligned(as: UInt64.self).bigEndian
+                    values[index] = Int64(bitPattern: word) &>> shift
+                    index &+= 1
+                }
+            } else {
+                let shift = UInt64(128 - 8 * length)
+                while index < count {
+                    let at = raw + index &* length
+                    let high = Int64(bitPattern: at.loadUnaligned(as: UInt64.self).bigEndian)
+                    let low = (at + 8).loadUnaligned(as: UInt64.self).bigEndian
+                    // The lowest 64 bits of the value, and those above them.
+                    let value = Int64(
+                        bitPattern: shift == 0 ? low : low &>> shift | UInt64(bitPattern: high) &<< (64 &- shift))
+                    excess |= (high &>> Int64(shift)) ^ (value &>> 63)
+                    values[index] = value
+                    index &+= 1
+                }
+            }
+            guard excess == 0 else { throw outOfRange() }
+            return
+        }
         while index < count {
             guard let value = bigEndian(source + index &* length, length) else { throw outOfRange() }
             if isNarrow {

@@ -1,10 +1,8 @@
 // Directories and glob patterns: which files there are.
 
 import Diagnostics
-import Dispatch
 import FileFormats
 import Glibc
-import Synchronization
 
 /// One entry of a directory.
 struct DirectoryEntry: Sendable {
@@ -58,15 +56,7 @@ enum DirectoryListing {
 
     /// The identities of files at absolute paths.
     static func identities(_ paths: [String]) throws -> [FileIdentity] {
-        let pieceCount = min(4, paths.count / pathsPerThread)
-        if pieceCount < 2 { return try identities(paths[...]) }
-        let pieces = Mutex([Result<[FileIdentity], any Error>?](repeating: nil, count: pieceCount))
-        DispatchQueue.concurrentPerform(iterations: pieceCount) { piece in
-            let range = paths.count * piece / pieceCount..<paths.count * (piece + 1) / pieceCount
-            let found = Result { try identities(paths[range]) }
-            pieces.withLock { $0[piece] = found }
-        }
-        return try pieces.withLock { $0 }.flatMap { try $0?.get() ?? [] }
+        try paths.mappedInPieces(of: pathsPerThread) { try identities($0) }
     }
 
     /// Neighbours are looked up from their directory, which is faster.

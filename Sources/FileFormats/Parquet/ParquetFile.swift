@@ -2,7 +2,6 @@
 
 import Columnar
 import Diagnostics
-import Dispatch
 import Synchronization
 
 /// Footers parsed so far, by version of the file; shared by the whole process.
@@ -55,15 +54,7 @@ package struct ParquetFile: Sendable {
 
     /// The footers of many files, read by several threads.
     static func open(_ identities: [FileIdentity]) throws -> [ParquetFile] {
-        let pieceCount = min(4, identities.count / filesPerThread)
-        if pieceCount < 2 { return try identities.map { try ParquetFile($0) } }
-        let pieces = Mutex([Result<[ParquetFile], any Error>?](repeating: nil, count: pieceCount))
-        DispatchQueue.concurrentPerform(iterations: pieceCount) { piece in
-            let range = identities.count * piece / pieceCount..<identities.count * (piece + 1) / pieceCount
-            let found = Result { try identities[range].map { try ParquetFile($0) } }
-            pieces.withLock { $0[piece] = found }
-        }
-        return try pieces.withLock { $0 }.flatMap { try $0?.get() ?? [] }
+        try identities.mappedInPieces(of: filesPerThread) { piece in try piece.map { try ParquetFile($0) } }
     }
 
     /// Bytes read at once at the end of the file: most footers fit.

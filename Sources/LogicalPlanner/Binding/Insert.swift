@@ -14,11 +14,11 @@ extension StatementBinder {
     {
         let target = try modificationTarget(insert.table, alias: insert.alias, action: "insert into")
         let table = target.table
-        let ordinals = try insertedOrdinals(insert.columns, target)
+        let inserted = try insertedColumns(insert.columns, target)
         let with = try insert.with.map { try declare($0, parent: nil, outer: outer) }
         let inSight = with?.scope ?? outer
-        let source = try insertSource(insert, target, ordinals, inSight)
-        var rows = try insertedRows(insert, target, ordinals, source)
+        let source = try insertSource(insert, target, inserted, inSight)
+        var rows = try insertedRows(insert, target, inserted, source, inSight)
         let scope = Scope(parent: nil, commonTables: inSight, select: SelectState(), clause: .returning)
         if let conflict = insert.onConflict {
             let (resolved, action) = try resolveConflicts(conflict, target, rows, scope)
@@ -46,18 +46,23 @@ extension StatementBinder {
 
     /// The source's columns and defaults in the order of the table's columns.
     private func insertedRows(
-        _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int], _ source: BoundQuery
+        _ insert: Insert, _ target: ModificationTarget, _ inserted: [InsertedColumn], _ source: BoundQuery,
+        _ commonTables: CommonTableScope?
     ) throws -> ModifiedRows {
         var columns: [PlanColumn] = []
         var expressions: [Expression] = []
         if !target.views.isEmpty {
-            try refuseRepeated(ordinals.prefix(source.columns.count), target, at: insert.position)
+            try refuseRepeated(inserted.prefix(source.columns.count), target, at: insert.position)
         }
+        let composed = try composedColumns(inserted, target, source, commonTables)
         for (ordinal, column) in target.definition.columns.enumerated() {
             let field = column.field
-            var given = ordinals.firstIndex(of: ordinal).flatMap { $0 < source.columns.count ? $0 : nil }
+            var given = inserted.firstIndex { $0.ordinal == ordinal }.flatMap { $0 < source.columns.count ? $0 : nil }
             if case .identity = column.source, insert.overriding == "user" { given = nil }
-            if let given {
+            if let value = composed[ordinal] {
+                columns.append(ids.column(field.name, field.type))
+                expressions.append(value)
+            } else if let given {
                 columns.append(source.plan.columns[given])
                 expressions.append(source.columns[given].reference)
             } else {
@@ -75,6 +80,23 @@ extension StatementBinder {
         var rows = ModifiedRows(plan: projected(source.plan, columns, expressions), row: columns)
         try computeGenerated(target, &rows)
         return rows
+    }
+
+    /// Columns of which the statement gives parts, put together from nothing.
+    private func composedColumns(
+        _ inserted: [InsertedColumn], _ target: ModificationTarget, _ source: BoundQuery,
+        _ commonTables: CommonTableScope?
+    ) throws -> [Int: Expression] {
+        guard inserted.contains(where: { $0.part != nil }) else { return [:] }
+        let scope = Scope(parent: nil, commonTables: commonTables, select: nil, clause: .values)
+        var values = AssignedValues()
+        for (column, given) in zip(inserted, source.columns) {
+            guard let part = column.part else { continue }
+            try values.set(
+                part, of: column.ordinal, over: .null(target.fields[column.ordinal].type), to: given.reference, self,
+                scope)
+        }
+        return try values.finished(target, self)
     }
 
     /// The table's columns by name, all of them without names.
@@ -99,27 +121,28 @@ extension StatementBinder {
 
     /// The rows to insert, each column already of its target's type.
     private func insertSource(
-        _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int], _ commonTables: CommonTableScope?
+        _ insert: Insert, _ target: ModificationTarget, _ inserted: [InsertedColumn],
+        _ commonTables: CommonTableScope?
     ) throws -> BoundQuery {
         guard case .query(let query) = insert.source else {
             // DEFAULT VALUES: no column is given.
             return BoundQuery(plan: Self.unitPlan, columns: [])
         }
-        let schema = target.definition.schema
         let isPlainValues =
             query.with == nil && query.orderBy.isEmpty && query.limit == nil && query.offset == nil
         if case .values(let rows) = query.body, isPlainValues {
-            return try insertValues(rows, insert, target, ordinals, commonTables)
+            return try insertValues(rows, insert, target, inserted, commonTables)
         }
         var bound = try bindQuery(query, parent: nil, commonTables: commonTables)
-        try checkCount(bound.columns.count, insert, target, ordinals, at: query.position)
+        try checkCount(bound.columns.count, insert, target, inserted, at: query.position)
         for index in bound.columns.indices {
-            let field = schema.fields[ordinals[index]]
-            try refuseGiven(insert.overriding, target.definition.columns[ordinals[index]], at: query.position)
+            let field = inserted[index].field
+            let column = target.definition.columns[inserted[index].ordinal]
+            try refuseGiven(insert.overriding, column, at: query.position)
             let value = Operand(expression: bound.openExpression(index), position: query.position)
-            let converted = try assigned(value, to: target.definition.columns[ordinals[index]])
+            let converted = try assigned(value, to: inserted[index], target)
             if converted == bound.columns[index].reference { continue }
-            let isTyped = target.definition.columns[ordinals[index]].userType != nil || field.modifier != nil
+            let isTyped = inserted[index].part == nil && column.userType != nil || field.modifier != nil
             if !isTyped, value.type == .unknown || value.expression.isLiteral {
                 bound = try retyped(bound, index, to: field.type, at: query.position)
             } else {
@@ -135,27 +158,27 @@ extension StatementBinder {
     }
 
     private func checkCount(
-        _ count: Int, _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int], at position: SourcePosition
+        _ count: Int, _ insert: Insert, _ target: ModificationTarget, _ inserted: [InsertedColumn],
+        at position: SourcePosition
     ) throws {
-        if count > ordinals.count {
+        if count > inserted.count {
             if insert.columns.isEmpty, count <= target.columns.count {
-                throw notAssignable(target.columns[ordinals.count].name, target, .insert, at: position)
+                throw notAssignable(target.columns[inserted.count].name, target, .insert, at: position)
             }
             throw QueryError(.syntaxError, "INSERT has more expressions than target columns", at: position)
         }
         // Without a column list fewer values are allowed; the rest is NULL.
-        if count < ordinals.count, !insert.columns.isEmpty {
+        if count < inserted.count, !insert.columns.isEmpty {
             throw QueryError(
                 .syntaxError, "INSERT has more target columns than expressions",
-                at: insert.columns[count].position)
+                at: insert.columns[count].column.position)
         }
     }
 
     private func insertValues(
-        _ rows: [[SyntaxExpression]], _ insert: Insert, _ target: ModificationTarget, _ ordinals: [Int],
+        _ rows: [[SyntaxExpression]], _ insert: Insert, _ target: ModificationTarget, _ inserted: [InsertedColumn],
         _ commonTables: CommonTableScope?
     ) throws -> BoundQuery {
-        let schema = target.definition.schema
         let scope = Scope(parent: nil, commonTables: commonTables, select: nil, clause: .values)
         let width = rows.first?.count ?? 0
         var bound: [[Expression]] = []
@@ -164,21 +187,22 @@ extension StatementBinder {
                 throw QueryError(.syntaxError, "VALUES lists must all be the same length", at: row.first?.position)
             }
             try checkCount(
-                width, insert, target, ordinals,
-                at: row.indices.contains(ordinals.count)
-                    ? row[ordinals.count].position : row.first?.position ?? insert.position)
+                width, insert, target, inserted,
+                at: row.indices.contains(inserted.count)
+                    ? row[inserted.count].position : row.first?.position ?? insert.position)
             var cells: [Expression] = []
             for (index, syntax) in row.enumerated() {
-                let field = schema.fields[ordinals[index]]
-                let column = target.definition.columns[ordinals[index]]
+                let (field, ordinal) = (inserted[index].field, inserted[index].ordinal)
+                let column = target.definition.columns[ordinal]
                 if case .defaultValue = syntax.kind {
-                    cells.append(try insertedDefault(ordinals[index], target, at: syntax.position))
+                    if let part = inserted[index].part { throw refusedDefault(part) }
+                    cells.append(try insertedDefault(ordinal, target, at: syntax.position))
                     if column.isGenerated { continue }
                 } else {
                     try refuseGiven(insert.overriding, column, at: syntax.position)
-                    cells.append(try assigned(operand(syntax, scope), to: column))
+                    cells.append(try assigned(operand(syntax, scope), to: inserted[index], target))
                 }
-                if !field.isNullable, cells[index].literal == .null {
+                if !field.isNullable, inserted[index].part == nil, cells[index].literal == .null {
                     throw QueryError(
                         .notNullViolation,
                         "null value in column \"\(field.name)\" of relation \"\(target.table.table)\" violates "
@@ -187,8 +211,15 @@ extension StatementBinder {
             }
             bound.append(cells)
         }
-        let columns = (0..<width).map { ids.column(schema.fields[ordinals[$0]].name, schema.fields[ordinals[$0]].type) }
+        let columns = (0..<width).map { ids.column(inserted[$0].field.name, inserted[$0].field.type) }
         return BoundQuery(plan: valuesPlan(columns, bound), columns: columns.map { ScopeColumn($0) })
+    }
+
+    private func assigned(_ value: Operand, to inserted: InsertedColumn, _ target: ModificationTarget) throws
+        -> Expression
+    {
+        if let part = inserted.part { return try assigned(value, to: part, inserted.field) }
+        return try assigned(value, to: target.definition.columns[inserted.ordinal])
     }
 
     /// A value for a column that makes its own is an error, unless OVERRIDING says what to do with it.
@@ -243,6 +274,14 @@ extension StatementBinder {
         guard scalars.count > limit, scalars.dropFirst(limit).contains(where: { $0 != " " }) else { return }
         throw QueryError(.stringDataRightTruncation, "value too long for type \(type.sqlName)", at: position)
     }
+}
+
+/// A column that an INSERT gives values for, or a part of one.
+struct InsertedColumn {
+    var ordinal: Int
+    /// The column, or what the steps behind its name lead to.
+    var field: Field
+    var part: AssignmentTarget?
 }
 
 extension TableColumn {

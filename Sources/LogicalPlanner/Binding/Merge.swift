@@ -101,27 +101,37 @@ extension StatementBinder {
 
     /// The new row of an INSERT clause: given values, and defaults for the rest.
     private func insertedValues(
-        _ columns: [Identifier], _ overriding: String?, _ given: [SyntaxExpression]?, _ target: ModificationTarget,
+        _ columns: [AssignmentTarget], _ overriding: String?, _ given: [SyntaxExpression]?,
+        _ target: ModificationTarget,
         _ scope: Scope, at position: SourcePosition
     ) throws -> [Expression] {
-        let ordinals = try columnOrdinals(columns, target.definition.schema, of: target.table)
+        let inserted = try insertedColumns(columns, target)
         let given = given ?? []
-        if given.count > ordinals.count {
+        if given.count > inserted.count {
             throw QueryError(
-                .syntaxError, "INSERT has more expressions than target columns", at: given[ordinals.count].position)
+                .syntaxError, "INSERT has more expressions than target columns", at: given[inserted.count].position)
         }
-        if given.count < ordinals.count, !columns.isEmpty {
+        if given.count < inserted.count, !columns.isEmpty {
             throw QueryError(
-                .syntaxError, "INSERT has more target columns than expressions", at: columns[given.count].position)
+                .syntaxError, "INSERT has more target columns than expressions",
+                at: columns[given.count].column.position)
         }
-        var values: [Int: Expression] = [:]
-        for (ordinal, syntax) in zip(ordinals, given) {
+        var assigned = AssignedValues()
+        for (place, syntax) in zip(inserted, given) {
+            let ordinal = place.ordinal
             let column = target.definition.columns[ordinal]
+            if let part = place.part {
+                try refuseGiven(overriding, column, at: syntax.position)
+                let value = try self.assigned(syntax, to: part, place.field, scope)
+                try assigned.set(part, of: ordinal, over: .null(column.field.type), to: value, self, scope)
+                continue
+            }
             if case .defaultValue = syntax.kind { continue }
             try refuseGiven(overriding, column, at: syntax.position)
             if case .identity = column.source, overriding == "user" { continue }
-            values[ordinal] = try assigned(operand(syntax, scope), to: column)
+            assigned.set(ordinal, to: try self.assigned(operand(syntax, scope), to: column))
         }
+        let values = try assigned.finished(target, self)
         return try target.definition.columns.enumerated().map { try values[$0.offset] ?? defaultValue($0.element) }
     }
 

@@ -148,40 +148,15 @@ extension StatementBinder {
         into assigned: inout [Int: Expression]
     ) throws -> LogicalPlan {
         var plan = plan
+        var values = AssignedValues()
         for assignment in assignments {
-            if !assignment.steps.isEmpty, let name = assignment.columns.first {
-                let place = try targetColumn(name, target)
-                let ordinal = try assignedOrdinal(name, target, .update)
-                let column = target.definition.columns[ordinal]
-                try refuseComputed(column, "updated", at: name.position)
-                guard let own = scope.namespace.relations.first, place < own.columns.count else {
-                    throw QueryError.internalError("the table is not in scope")
-                }
-                // Several parts of a column may be assigned one after the other.
-                let current = assigned[ordinal] ?? own.columns[place].reference
-                let changed = try assignment.steps.assigned(
-                    assignment.value, to: current, name.text, self, scope, at: name.position)
-                assigned[ordinal] = try self.assigned(
-                    Operand(expression: changed, position: name.position), to: column)
-                continue
-            }
-            var ordinals: [Int] = []
-            for name in assignment.columns {
-                let ordinal = try assignedOrdinal(name, target, .update)
-                if assigned[ordinal] != nil || ordinals.contains(ordinal) {
-                    throw QueryError(
-                        .syntaxError, "multiple assignments to same column \"\(name)\"", at: name.position,
-                        object: name.text)
-                }
-                ordinals.append(ordinal)
-            }
+            let places = try assignment.targets.map { try assignedPlace($0, target, scope, &values) }
             guard assignment.isRow else {
-                assigned[ordinals[0]] = try assignedValue(
-                    assignment.value, ordinals[0], target, scope, at: assignment.columns[0].position)
+                try assign(assignment.value, to: places[0], target, scope, &values, at: places[0].position)
                 continue
             }
             func requireCount(_ count: Int) throws {
-                if count != ordinals.count {
+                if count != places.count {
                     throw QueryError(
                         .syntaxError, "number of columns does not match number of values",
                         at: assignment.value.position)
@@ -190,8 +165,8 @@ extension StatementBinder {
             switch assignment.value.kind {
             case .row(let fields, _):
                 try requireCount(fields.count)
-                for (ordinal, field) in zip(ordinals, fields) {
-                    assigned[ordinal] = try assignedValue(field, ordinal, target, scope, at: field.position)
+                for (place, field) in zip(places, fields) {
+                    try assign(field, to: place, target, scope, &values, at: field.position)
                 }
             case .scalarQuery(let query):
                 let bound = try bindSettledQuery(query, parent: scope, commonTables: scope.commonTables)
@@ -200,16 +175,17 @@ extension StatementBinder {
                 plan = .join(
                     LogicalJoin(
                         kind: .single, condition: .true, left: plan, right: bound.plan, isDependent: isDependent))
-                for (ordinal, column) in zip(ordinals, bound.columns) {
+                for (place, column) in zip(places, bound.columns) {
+                    try refuseComputed(target.definition.columns[place.ordinal], "updated", at: place.position)
                     let value = Operand(expression: column.reference, position: query.position)
-                    assigned[ordinal] = try self.assigned(value, to: target.definition.columns[ordinal])
+                    try assign(value, to: place, target, scope, &values)
                 }
-            case .defaultValue where ordinals.count == 1:
-                assigned[ordinals[0]] = try assignedValue(
-                    assignment.value, ordinals[0], target, scope, at: assignment.value.position)
+            case .defaultValue where places.count == 1:
+                try assign(
+                    assignment.value, to: places[0], target, scope, &values, at: assignment.value.position)
             default:
                 // `(a) = value` assigns a single value.
-                guard ordinals.count == 1 else {
+                guard places.count == 1 else {
                     throw QueryError.notSupported(
                         "assigning a row that is not written as one", at: assignment.value.position)
                 }
@@ -218,17 +194,63 @@ extension StatementBinder {
                     at: assignment.value.position)
             }
         }
+        assigned = try values.finished(target, self)
         return plan
     }
 
-    private func assignedValue(
-        _ syntax: SyntaxExpression, _ ordinal: Int, _ target: ModificationTarget, _ scope: Scope,
-        at position: SourcePosition
-    ) throws -> Expression {
-        let column = target.definition.columns[ordinal]
-        if case .defaultValue = syntax.kind { return try updatedDefault(ordinal, target, at: syntax.position) }
-        try refuseComputed(column, "updated", at: position)
-        return try assigned(operand(syntax, scope), to: column)
+    /// Where SET puts a value.
+    private struct AssignedPlace {
+        var ordinal: Int
+        var target: AssignmentTarget
+        /// For parts of a column: the value before, and what the steps lead to.
+        var current: (column: Expression, part: Field)?
+        var position: SourcePosition { target.column.position }
+    }
+
+    private func assignedPlace(
+        _ assigned: AssignmentTarget, _ target: ModificationTarget, _ scope: Scope, _ values: inout AssignedValues
+    ) throws -> AssignedPlace {
+        let name = assigned.column
+        let shown = try targetColumn(name, target)
+        var place = AssignedPlace(ordinal: try assignedOrdinal(name, target, .update), target: assigned)
+        guard values.claim(place.ordinal, isPart: !assigned.steps.isEmpty) else {
+            throw QueryError(
+                .syntaxError, "multiple assignments to same column \"\(name)\"", at: name.position, object: name.text)
+        }
+        if assigned.steps.isEmpty { return place }
+        try refuseComputed(target.definition.columns[place.ordinal], "updated", at: name.position)
+        guard let own = scope.namespace.relations.first, shown < own.columns.count else {
+            throw QueryError.internalError("the table is not in scope")
+        }
+        place.current = (
+            own.columns[shown].reference,
+            try part(of: assigned, in: target.definition.columns[place.ordinal].field.type)
+        )
+        return place
+    }
+
+    private func assign(
+        _ syntax: SyntaxExpression, to place: AssignedPlace, _ target: ModificationTarget, _ scope: Scope,
+        _ values: inout AssignedValues, at position: SourcePosition
+    ) throws {
+        if case .defaultValue = syntax.kind {
+            if place.current != nil { throw refusedDefault(place.target) }
+            return values.set(
+                place.ordinal, to: try updatedDefault(place.ordinal, target, at: syntax.position))
+        }
+        try refuseComputed(target.definition.columns[place.ordinal], "updated", at: position)
+        try assign(operand(syntax, scope), to: place, target, scope, &values)
+    }
+
+    private func assign(
+        _ value: Operand, to place: AssignedPlace, _ target: ModificationTarget, _ scope: Scope,
+        _ values: inout AssignedValues
+    ) throws {
+        guard let (column, part) = place.current else {
+            return values.set(place.ordinal, to: try assigned(value, to: target.definition.columns[place.ordinal]))
+        }
+        try values.set(
+            place.target, of: place.ordinal, over: column, to: assigned(value, to: place.target, part), self, scope)
     }
 
     /// Only DEFAULT may be given for a column that is always generated.

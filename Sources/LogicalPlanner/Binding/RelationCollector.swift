@@ -32,16 +32,17 @@ struct RelationCollector {
         case .insert(let insert):
             add(insert.table)
             visit(insert.with)
+            visit(insert.columns)
             if case .query(let query) = insert.source { visit(query) }
             visit(insert.returning)
             if case .update(let assignments, let condition)? = insert.onConflict?.action {
-                assignments.forEach { visit($0.value) }
+                visit(assignments)
                 visit(condition)
             }
         case .update(let update):
             add(update.table)
             visit(update.with)
-            update.assignments.forEach { visit($0.value) }
+            visit(update.assignments)
             update.from.forEach { visit($0) }
             visit(update.whereClause)
             visit(update.returning)
@@ -59,8 +60,10 @@ struct RelationCollector {
             for clause in merge.clauses {
                 visit(clause.condition)
                 switch clause.action {
-                case .update(let assignments): assignments.forEach { visit($0.value) }
-                case .insert(_, _, let values): visit(values ?? [])
+                case .update(let assignments): visit(assignments)
+                case .insert(let columns, _, let values):
+                    visit(columns)
+                    visit(values ?? [])
                 case .delete, .nothing: break
                 }
             }
@@ -117,6 +120,20 @@ struct RelationCollector {
         case .declareCursor(let declare): visit(declare.query)
         case .prepare(let prepare): visit(prepare.statement)
         default: break
+        }
+    }
+
+    private mutating func visit(_ assignments: [Assignment]) {
+        for assignment in assignments {
+            visit(assignment.targets)
+            visit(assignment.value)
+        }
+    }
+
+    /// Subscripts are expressions.
+    private mutating func visit(_ targets: [AssignmentTarget]) {
+        for target in targets {
+            for case .subscripts(let subscripts) in target.steps { visit(subscripts.flatMap(\.bounds)) }
         }
     }
 
@@ -268,6 +285,15 @@ struct RelationCollector {
     }
 }
 
+extension Subscript {
+    fileprivate var bounds: [SyntaxExpression] {
+        switch self {
+        case .index(let index): [index]
+        case .slice(let lower, let upper): [lower, upper].compactMap { $0 }
+        }
+    }
+}
+
 extension SyntaxExpression {
     /// The operands as written; queries are not entered.
     var directChildren: [SyntaxExpression] {
@@ -291,13 +317,7 @@ extension SyntaxExpression {
         case .quantified(let comparison):
             if case .array(let array) = comparison.right { [comparison.left, array] } else { [comparison.left] }
         case .subscripts(let operand, let subscripts):
-            [operand]
-                + subscripts.flatMap { item -> [SyntaxExpression] in
-                    switch item {
-                    case .index(let index): [index]
-                    case .slice(let lower, let upper): [lower, upper].compactMap { $0 }
-                    }
-                }
+            [operand] + subscripts.flatMap(\.bounds)
         case .caseWhen(let expression):
             (expression.operand.map { [$0] } ?? []) + expression.branches.flatMap { [$0.when, $0.then] }
                 + (expression.otherwise.map { [$0] } ?? [])

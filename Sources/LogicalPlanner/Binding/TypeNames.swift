@@ -87,7 +87,19 @@ extension StatementBinder {
         if case .domain? = found?.type.kind {
             throw QueryError.notSupported("an array of a domain", at: name.position)
         }
+        if let identifier = found?.type.identifier, holdsDomains(identifier) {
+            throw QueryError.notSupported("an array of a type with fields of domains", at: name.position)
+        }
         return NamedType(type: .array(type))
+    }
+
+    /// Whether values of a type have parts whose domains would have to be looked at.
+    private func holdsDomains(_ identifier: Int64) -> Bool {
+        switch userType(identifier)?.type.kind {
+        case .domain?: true
+        case .composite(let attributes)?: attributes.contains { $0.userType.map { holdsDomains($0) } ?? false }
+        default: false
+        }
     }
 
     /// Whether the name is one of a built-in type.

@@ -306,23 +306,35 @@ extension StatementBinder {
     }
 
     /// The table's columns that an INSERT names; without names as many of the target's first ones as can be assigned.
-    func insertedOrdinals(_ names: [Identifier], _ target: ModificationTarget) throws -> [Int] {
-        guard !target.views.isEmpty else {
-            return try columnOrdinals(names, target.definition.schema, of: target.table)
+    func insertedColumns(_ targets: [AssignmentTarget], _ target: ModificationTarget) throws -> [InsertedColumn] {
+        if targets.isEmpty {
+            let ordinals = target.columns.prefix { $0.ordinal != nil }.compactMap(\.ordinal)
+            return ordinals.map { InsertedColumn(ordinal: $0, field: target.fields[$0]) }
         }
-        if names.isEmpty { return target.columns.prefix { $0.ordinal != nil }.compactMap(\.ordinal) }
-        for (index, name) in names.enumerated() where names[..<index].contains(where: { $0.text == name.text }) {
-            throw QueryError(
-                .duplicateColumn, "column \"\(name)\" specified more than once", at: name.position, object: name.text)
+        var parts: [String: Bool] = [:]
+        return try targets.map { given in
+            let (name, isPart) = (given.column, !given.steps.isEmpty)
+            let ordinal = try assignedOrdinal(name, target, .insert)
+            if let known = parts.updateValue(isPart, forKey: name.text), !(known && isPart) {
+                throw QueryError(
+                    .duplicateColumn, "column \"\(name)\" specified more than once", at: name.position,
+                    object: name.text)
+            }
+            let field = target.fields[ordinal]
+            guard isPart else { return InsertedColumn(ordinal: ordinal, field: field) }
+            return InsertedColumn(ordinal: ordinal, field: try part(of: given, in: field.type), part: given)
         }
-        return try names.map { try assignedOrdinal($0, target, .insert) }
     }
 
     /// Two columns of a view may be the same one of the table.
-    func refuseRepeated(_ ordinals: ArraySlice<Int>, _ target: ModificationTarget, at position: SourcePosition) throws {
-        var seen: Set<Int> = []
-        for ordinal in ordinals where !seen.insert(ordinal).inserted {
-            let name = target.fields[ordinal].name
+    func refuseRepeated(
+        _ inserted: ArraySlice<InsertedColumn>, _ target: ModificationTarget, at position: SourcePosition
+    )
+        throws
+    {
+        var values = AssignedValues()
+        for column in inserted where !values.claim(column.ordinal, isPart: column.part != nil) {
+            let name = target.fields[column.ordinal].name
             throw QueryError(
                 .syntaxError, "multiple assignments to same column \"\(name)\"", at: position, object: name)
         }

@@ -29,7 +29,6 @@ enum ArrayAssignment {
                 var array = Parts(arguments[0], row, element)
                 // NULL in place of an array changes nothing.
                 if arguments[1].isNull(row) {
-                    if arguments[0].isNull(row) { return false }
                     output = try array.blob(element)
                     return true
                 }

@@ -32,6 +32,17 @@ enum RecordFunctions {
             return result
         }
         registry.scalar(
+            "record assign", [.any, .any, .int32], typed: { $0[0] }, isStrict: false,
+            text("The record with the field at a place, counted from 0, replaced; a NULL gets all fields.")
+        ) { arguments, type, count, _ in
+            let index = arguments[2].isNull(0) ? 0 : Int(arguments[2].flattened().values(Int32.self)[0])
+            let source = arguments[0].flattened()
+            let fields = (type.recordFields ?? []).enumerated().map { place, field in
+                place == index ? arguments[1].flattened() : RecordBlob.fields(place, of: source, type: field.type)
+            }
+            return records(fields, type, count)
+        }
+        registry.scalar(
             "order key", [.any], .bytea,
             text("Bytes that compare as the values do: for ordering and comparing arrays and records.")
         ) { arguments, type, count, _ in

@@ -9,7 +9,7 @@ extension Parser {
         try expect(.into)
         let table = try parseObjectName()
         let alias = try accept(.as) ? try parseIdentifier() : nil
-        var columns: [Identifier] = []
+        var columns: [AssignmentTarget] = []
         if atKind(.leftParenthesis), try !parenthesisBeginsQuery() { columns = try parseTargetColumns() }
         let overriding = try parseOverriding()
         let source: Insert.Source
@@ -35,20 +35,26 @@ extension Parser {
         return overriding
     }
 
-    private mutating func parseTargetColumns() throws(ParseFailure) -> [Identifier] {
+    private mutating func parseTargetColumns() throws(ParseFailure) -> [AssignmentTarget] {
         try expectKind(.leftParenthesis)
-        var columns: [Identifier] = []
+        var columns: [AssignmentTarget] = []
         repeat { columns.append(try parseTargetColumn()) } while try acceptKind(.comma)
         try expectKind(.rightParenthesis)
         return columns
     }
 
-    /// A column to assign to; its elements and fields cannot be assigned singly.
-    private mutating func parseTargetColumn() throws(ParseFailure) -> Identifier {
-        let column = try parseIdentifier()
-        if atKind(.leftBracket) { throw notSupported("assignment to an array element") }
-        if atKind(.dot) { throw notSupported("assignment to a field of a column") }
-        return column
+    /// A column to assign to, with the subscripts and fields that lead to a part of it.
+    private mutating func parseTargetColumn() throws(ParseFailure) -> AssignmentTarget {
+        var target = AssignmentTarget(column: try parseIdentifier())
+        while true {
+            if atKind(.leftBracket) {
+                target.steps.append(.subscripts(try parseSubscripts()))
+            } else if try acceptKind(.dot) {
+                target.steps.append(.field(try parseLabel()))
+            } else {
+                return target
+            }
+        }
     }
 
     private mutating func parseOnConflict() throws(ParseFailure) -> OnConflict {
@@ -89,30 +95,14 @@ extension Parser {
             if atKind(.leftParenthesis) {
                 let columns = try parseTargetColumns()
                 try expectKind(.equals)
-                assignments.append(Assignment(columns: columns, isRow: true, value: try parseExpression()))
+                assignments.append(Assignment(targets: columns, isRow: true, value: try parseExpression()))
             } else {
-                let column = try parseIdentifier()
-                let steps = try parseAssignmentSteps()
+                let target = try parseTargetColumn()
                 try expectKind(.equals)
-                assignments.append(
-                    Assignment(columns: [column], steps: steps, isRow: false, value: try parseExpression()))
+                assignments.append(Assignment(targets: [target], isRow: false, value: try parseExpression()))
             }
         } while try acceptKind(.comma)
         return assignments
-    }
-
-    /// `[1]`, `[2:3]`, `.name` behind a column that is assigned to.
-    private mutating func parseAssignmentSteps() throws(ParseFailure) -> [Assignment.Step] {
-        var steps: [Assignment.Step] = []
-        while true {
-            if atKind(.leftBracket) {
-                steps.append(.subscripts(try parseSubscripts()))
-            } else if try acceptKind(.dot) {
-                steps.append(.field(try parseLabel()))
-            } else {
-                return steps
-            }
-        }
     }
 
     private mutating func parseReturning() throws(ParseFailure) -> [SelectItem] {

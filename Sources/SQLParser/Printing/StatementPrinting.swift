@@ -84,7 +84,7 @@ extension SyntaxPrinter {
             text += " AS "
             print(alias)
         }
-        printColumns(insert.columns)
+        printTargets(insert.columns)
         if let overriding = insert.overriding { text += " OVERRIDING " + overriding.uppercasedASCII + " VALUE" }
         switch insert.source {
         case .defaultValues: text += " DEFAULT VALUES"
@@ -121,17 +121,29 @@ extension SyntaxPrinter {
     private mutating func print(_ assignments: [Assignment]) {
         list(assignments) { printer, assignment in
             if assignment.isRow { printer.text += "(" }
-            printer.print(assignment.columns)
+            printer.list(assignment.targets) { printer, target in printer.print(target) }
             if assignment.isRow { printer.text += ")" }
-            for step in assignment.steps {
-                switch step {
-                case .subscripts(let subscripts): printer.print(subscripts)
-                case .field(let name): printer.text += "." + SyntaxPrinter.identifier(name.text)
-                }
-            }
             printer.text += " = "
             printer.print(assignment.value)
         }
+    }
+
+    private mutating func print(_ target: AssignmentTarget) {
+        print(target.column)
+        for step in target.steps {
+            switch step {
+            case .subscripts(let subscripts): print(subscripts)
+            case .field(let name): text += "." + SyntaxPrinter.identifier(name.text)
+            }
+        }
+    }
+
+    /// ` (a, b[1])` unless the list is empty.
+    private mutating func printTargets(_ targets: [AssignmentTarget]) {
+        if targets.isEmpty { return }
+        text += " ("
+        list(targets) { printer, target in printer.print(target) }
+        text += ")"
     }
 
     private mutating func printWhere(_ condition: Expression?) {
@@ -209,7 +221,7 @@ extension SyntaxPrinter {
             print(assignments)
         case .insert(let columns, let overriding, let values):
             text += "INSERT"
-            printColumns(columns)
+            printTargets(columns)
             if let overriding { text += " OVERRIDING " + overriding.uppercasedASCII + " VALUE" }
             guard let values else {
                 text += " DEFAULT VALUES"

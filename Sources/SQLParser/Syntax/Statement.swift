@@ -99,7 +99,7 @@ package struct Insert: Hashable, Sendable {
     package var with: WithClause?
     package let table: ObjectName
     package let alias: Identifier?
-    package let columns: [Identifier]
+    package let columns: [AssignmentTarget]
     /// `OVERRIDING SYSTEM VALUE` / `USER VALUE`: `system` or `user`.
     package let overriding: String?
     package let source: Source
@@ -123,15 +123,19 @@ package struct OnConflict: Hashable, Sendable {
 }
 
 /// `column = value` or `(a, b) = row`.
-package struct Assignment: Hashable, Sendable {
-    /// Behind a column's name: the element or field of it that is assigned.
+/// A column that is assigned to, or an element or field of it.
+package struct AssignmentTarget: Hashable, Sendable {
+    /// Behind the column's name.
     package enum Step: Hashable, Sendable {
         case subscripts([Subscript])
         case field(Identifier)
     }
-    package let columns: [Identifier]
-    /// Only for a single column.
+    package let column: Identifier
     package var steps: [Step] = []
+}
+
+package struct Assignment: Hashable, Sendable {
+    package let targets: [AssignmentTarget]
     /// True for the form with parentheses; the value is then a row or a scalar query of as many columns.
     package let isRow: Bool
     package let value: Expression
@@ -166,7 +170,7 @@ package struct Merge: Hashable, Sendable {
         case update([Assignment])
         case delete
         /// No values: DEFAULT VALUES.
-        case insert(columns: [Identifier], overriding: String?, values: [Expression]?)
+        case insert(columns: [AssignmentTarget], overriding: String?, values: [Expression]?)
         case nothing
     }
     package struct Clause: Hashable, Sendable {

@@ -16,9 +16,9 @@ package struct RowComparator {
         self.keys = keys.map { Key(isDescending: $0.isDescending, nullsFirst: $0.nullsFirst) }
     }
 
-    /// Negative, zero or positive. The vectors are flat, one for each sort key.
-    package func compare(_ a: [Vector], _ rowA: Int, _ b: [Vector], _ rowB: Int) -> Int {
-        var index = 0
+    /// Negative, zero or positive. The vectors are flat, one for each sort key; keys in front of `first` are left out.
+    package func compare(_ a: [Vector], _ rowA: Int, _ b: [Vector], _ rowB: Int, from first: Int = 0) -> Int {
+        var index = first
         while index < keys.count {
             let key = keys[index]
             let vectorA = a[index]

@@ -17,39 +17,107 @@ struct SortPrefixEncoder: Sendable {
         let taken: Int
         /// Distance of the lowest taken bit from the bottom of the prefix.
         let shift: Int
+        /// Without it NULL is the value 0.
+        let hasNullBit: Bool
+        /// What integers count from: the smallest of them, if they are known.
+        let base: Int64?
     }
+
+    /// What is known of a key's values.
+    struct Knowledge: Sendable {
+        /// NULL is told apart already, or does not occur.
+        var hasNoNulls = false
+        /// Bounds of integers.
+        var range: ClosedRange<Int64>?
+    }
+
+    /// What of the sort keys the prefix says.
+    enum Coverage: Sendable, Equatable {
+        /// All: rows with equal prefixes are equal.
+        case everything
+        /// The keys before this one.
+        case keys(before: Int)
+        /// The keys before this one, whether it is NULL, and so many of its leading bytes.
+        case leadingBytes(ofKey: Int, count: Int)
+        /// The keys before this one, whether it is NULL, and some of its bits.
+        case leadingBits(ofKey: Int)
+    }
+
     private let keys: [Key]
+    let coverage: Coverage
     /// Whether rows with equal prefixes are equal in all keys.
-    let isExact: Bool
+    var isExact: Bool { coverage == .everything }
     /// Bits from the top that tell anything; those below are zero.
     let usedBits: Int
 
-    init(_ sortKeys: [SortKey]) {
+    /// - Parameter knowledge: by key; nothing is known of those that are missing.
+    init(_ sortKeys: [SortKey], knowledge: [Knowledge] = []) {
         var keys: [Key] = []
         var left = 64
-        var isExact = true
-        for sortKey in sortKeys {
-            guard left > 1 else {
-                isExact = false
+        var coverage = Coverage.everything
+        for (index, sortKey) in sortKeys.enumerated() {
+            let known = index < knowledge.count ? knowledge[index] : Knowledge()
+            let nullBits = known.hasNoNulls ? 0 : 1
+            guard left > nullBits else {
+                coverage = .keys(before: index)
                 break
             }
             let type = sortKey.expression.type
             let physical = type.physical
-            let (bits, isLossless) = SortPrefixEncoder.width(type)
-            let taken = min(bits, left - 1)
+            var (bits, isLossless) = SortPrefixEncoder.width(type)
+            if let range = known.range {
+                bits = 64 - UInt64(bitPattern: range.upperBound &- range.lowerBound).leadingZeroBitCount
+            }
+            let taken = min(bits, left - nullBits)
             keys.append(
                 Key(
                     physical: physical, isNumeric: type.isNumericBlob, isDescending: sortKey.isDescending,
-                    nullsFirst: sortKey.nullsFirst, bits: bits, taken: taken, shift: left - 1 - taken))
-            left -= 1 + taken
+                    nullsFirst: sortKey.nullsFirst, bits: bits, taken: taken, shift: left - nullBits - taken,
+                    hasNullBit: nullBits == 1, base: known.range?.lowerBound))
+            left -= nullBits + taken
+            if type.ordersByBytes {
+                coverage = .leadingBytes(ofKey: index, count: taken / 8)
+                break
+            }
             if taken < bits || !isLossless {
-                isExact = false
+                coverage = .leadingBits(ofKey: index)
                 break
             }
         }
         self.keys = keys
-        self.isExact = isExact
+        self.coverage = coverage
         usedBits = 64 - left
+    }
+
+    /// What the rows say of their keys.
+    static func knowledge(of vectors: [Vector], from start: Int, count: Int) -> [Knowledge] {
+        vectors.map { vector in
+            let range: ClosedRange<Int64>? =
+                switch vector.physical {
+                case .int8: bounds(vector.values(Int8.self) + start, vector, start, count)
+                case .int16: bounds(vector.values(Int16.self) + start, vector, start, count)
+                case .int32: bounds(vector.values(Int32.self) + start, vector, start, count)
+                case .int64: bounds(vector.values(Int64.self) + start, vector, start, count)
+                case .boolean, .int128, .float32, .float64, .interval, .uuid, .view: nil
+                }
+            return Knowledge(hasNoNulls: vector.validity == nil, range: range)
+        }
+    }
+
+    private static func bounds<T: FixedWidthInteger & SignedInteger>(
+        _ values: UnsafePointer<T>, _ vector: Vector, _ start: Int, _ count: Int
+    ) -> ClosedRange<Int64>? {
+        var low = T.max
+        var high = T.min
+        var row = 0
+        while row < count {
+            if vector.validity.map({ Validity.isValid($0, start &+ row) }) ?? true {
+                low = min(low, values[row])
+                high = max(high, values[row])
+            }
+            row &+= 1
+        }
+        return low <= high ? Int64(low)...Int64(high) : nil
     }
 
     private static func width(_ type: DataType) -> (bits: Int, isLossless: Bool) {
@@ -77,11 +145,15 @@ struct SortPrefixEncoder: Sendable {
         _ key: Key, _ vector: Vector, _ start: Int, _ count: Int, _ prefixes: UnsafeMutablePointer<UInt64>
     ) {
         switch key.physical {
+        case .int8, .int16, .int32, .int64:
+            if let base = key.base { return addDistances(key, base, vector, start, count, prefixes) }
+            switch key.physical {
+            case .int8: addIntegers(key, vector.values(Int8.self) + start, vector, start, count, prefixes)
+            case .int16: addIntegers(key, vector.values(Int16.self) + start, vector, start, count, prefixes)
+            case .int32: addIntegers(key, vector.values(Int32.self) + start, vector, start, count, prefixes)
+            default: addIntegers(key, vector.values(Int64.self) + start, vector, start, count, prefixes)
+            }
         case .boolean: addIntegers(key, vector.values(UInt8.self) + start, vector, start, count, prefixes)
-        case .int8: addIntegers(key, vector.values(Int8.self) + start, vector, start, count, prefixes)
-        case .int16: addIntegers(key, vector.values(Int16.self) + start, vector, start, count, prefixes)
-        case .int32: addIntegers(key, vector.values(Int32.self) + start, vector, start, count, prefixes)
-        case .int64: addIntegers(key, vector.values(Int64.self) + start, vector, start, count, prefixes)
         case .float32:
             let values = vector.values(Float.self) + start
             put(key, vector, start, count, prefixes) { row in
@@ -121,6 +193,22 @@ struct SortPrefixEncoder: Sendable {
         }
     }
 
+    /// Eight bytes from byte `offset` on, big-endian, zero-padded.
+    @inline(__always)
+    static func bytes(_ view: UnsafePointer<StringView>, from offset: Int) -> UInt64 {
+        let left = view.pointee.count &- offset
+        if left <= 0 { return 0 }
+        let bytes = UnsafeRawPointer(StringView.bytes(at: view) + offset)
+        if left >= 8 { return bytes.loadUnaligned(as: UInt64.self).bigEndian }
+        var result: UInt64 = 0
+        var index = 0
+        while index < left {
+            result |= UInt64(bytes.load(fromByteOffset: index, as: UInt8.self)) &<< UInt64(56 &- 8 &* index)
+            index &+= 1
+        }
+        return result
+    }
+
     /// The first eight bytes, big-endian, zero-padded.
     @inline(__always)
     private static func leadingBytes(_ view: UnsafePointer<StringView>) -> UInt64 {
@@ -145,6 +233,24 @@ struct SortPrefixEncoder: Sendable {
         put(key, vector, start, count, prefixes) { row in (UInt64(truncatingIfNeeded: values[row]) & mask) ^ flip }
     }
 
+    /// Integers as distances from the smallest one.
+    private func addDistances(
+        _ key: Key, _ base: Int64, _ vector: Vector, _ start: Int, _ count: Int,
+        _ prefixes: UnsafeMutablePointer<UInt64>
+    ) {
+        func add<T: FixedWidthInteger & SignedInteger>(_ values: UnsafePointer<T>) {
+            put(key, vector, start, count, prefixes) { row in
+                UInt64(bitPattern: Int64(truncatingIfNeeded: values[row]) &- base)
+            }
+        }
+        switch key.physical {
+        case .int8: add(vector.values(Int8.self) + start)
+        case .int16: add(vector.values(Int16.self) + start)
+        case .int32: add(vector.values(Int32.self) + start)
+        default: add(vector.values(Int64.self) + start)
+        }
+    }
+
     @inline(__always)
     private func put(
         _ key: Key, _ vector: Vector, _ start: Int, _ count: Int, _ prefixes: UnsafeMutablePointer<UInt64>,
@@ -154,7 +260,7 @@ struct SortPrefixEncoder: Sendable {
         let invert: UInt64 = key.isDescending ? valueMask : 0
         let cut = UInt64(key.bits - key.taken)
         let shift = UInt64(key.shift)
-        let nullBit: UInt64 = 1 &<< UInt64(key.shift + key.taken)
+        let nullBit: UInt64 = key.hasNullBit ? 1 &<< UInt64(key.shift + key.taken) : 0
         let valid: UInt64 = key.nullsFirst ? nullBit : 0
         let null: UInt64 = key.nullsFirst ? 0 : nullBit
         if let validity = vector.validity {
@@ -173,4 +279,9 @@ struct SortPrefixEncoder: Sendable {
             }
         }
     }
+}
+
+extension DataType {
+    /// Whether values are ordered as their bytes are, the shorter one first.
+    var ordersByBytes: Bool { physical == .view && elementType == nil && ViewKind(self).isBytes }
 }

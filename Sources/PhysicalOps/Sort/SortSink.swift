@@ -28,7 +28,8 @@ final class SortShared: @unchecked Sendable {
     /// Sorts the rows of a part and writes them to a run. Returns the run's bytes. The part is of no use afterwards.
     func spill(_ part: RowPart, budget: SpillBudget) throws -> Int {
         let store = try RowAssembly(parts: [part], types: layout.storedTypes, memory: nil).finishWhole()
-        let sort = RowSort(layout.plan.keys, keys: layout.keyPositions.map { store.columns[$0] })
+        let sort = RowSort(
+            layout.plan.keys, keys: layout.keyPositions.map { store.columns[$0] }, rowCount: store.rowCount)
         let run = sort.sorted(from: 0, count: store.rowCount)
         let file = try budget.makeFile(types: layout.storedTypes)
         let all = Array(layout.storedTypes.indices)
@@ -118,7 +119,9 @@ final class SortSink: SinkFactory, Sendable {
                 guard let assembly = state.assembly else { throw QueryError.internalError("the sort has no rows") }
                 return try assembly.finish()
             }
-            let sort = RowSort(shared.layout.plan.keys, keys: shared.layout.keyPositions.map { store.columns[$0] })
+            let sort = RowSort(
+                shared.layout.plan.keys, keys: shared.layout.keyPositions.map { store.columns[$0] },
+                rowCount: store.rowCount)
             state.with { $0.sort = sort }
             shared.result = SortResult(store: store, order: SortRun(count: 0), sort: sort)
             let runCount = store.rowCount < 20_000 ? 1 : shared.task.threads
@@ -225,12 +228,18 @@ private final class SortCollector: PushOperator {
     /// Keeps the first rows of those gathered.
     private func prune(_ gathered: BatchAccumulator) {
         let batch = gathered.take()
-        let sort = RowSort(layout.plan.keys, keys: layout.keyPositions.map { batch.columns[$0].flattened() })
+        let keys = layout.keyPositions.map { batch.columns[$0].flattened() }
+        let sort = RowSort(layout.plan.keys, keys: keys, rowCount: batch.rowCount)
         let run = sort.sorted(from: 0, count: batch.rowCount)
         let rows = Selection(capacity: keptRowCount)
         rows.count = min(keptRowCount, run.count)
         for index in 0..<rows.count { rows.rows[index] = UInt16(truncatingIfNeeded: run.entries[index].row) }
-        if run.count >= keptRowCount { shared.threshold?.lower(to: run.entries[keptRowCount - 1].prefix) }
+        if run.count >= keptRowCount {
+            // Prefixes of the sort are made for these rows; those of the encoder mean the same to all drivers.
+            var prefix: UInt64 = 0
+            encoder.encode(keys, from: Int(run.entries[keptRowCount - 1].row), count: 1, into: &prefix)
+            shared.threshold?.lower(to: prefix)
+        }
         pruneRowCount = min(pruneRowCountMax, 2 * pruneRowCount)
         gathered.append(batch, rows: rows.rows, count: rows.count)
     }

@@ -100,7 +100,8 @@ final class WindowSink: SinkFactory, Sendable {
         let layout = shared.layout
         switch phase {
         case 1:
-            let sort = RowSort(layout.plan.ordering, keys: layout.ordering.map { store.columns[$0] })
+            let sort = RowSort(
+                layout.plan.ordering, keys: layout.ordering.map { store.columns[$0] }, rowCount: store.rowCount)
             let runCount = store.rowCount < 20_000 ? 1 : shared.task.threads
             let size = (store.rowCount + runCount - 1) / max(1, runCount)
             state.with { $0.sort = sort }

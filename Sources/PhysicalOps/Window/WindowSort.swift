@@ -9,14 +9,12 @@ struct WindowSort {
     private let keys: [Vector]
     private let ordering: [Vector]
     private let orderKeys: [SortKey]
-    private let encoder: SortPrefixEncoder
 
     /// Keys over all rows of the store, flat.
     init(partitions: [Vector], ordering: [Vector], orderKeys: [SortKey]) {
         keys = partitions
         self.ordering = ordering
         self.orderKeys = orderKeys
-        encoder = SortPrefixEncoder(orderKeys)
     }
 
     /// Bytes that sorting so many rows takes besides the block that it makes.
@@ -28,9 +26,10 @@ struct WindowSort {
         let ids = numbers.base.assumingMemoryBound(to: UInt32.self)
         let bits = partitionCount <= 1 ? 0 : 64 - (partitionCount - 1).leadingZeroBitCount
         let local = ordering.map { gatherRows($0, rows, count) }
+        let sort = RowSort(orderKeys, keys: local, rowCount: count)
         let prefixBuffer = Buffer(byteCount: max(1, count) * 8)
         let prefixes = prefixBuffer.base.assumingMemoryBound(to: UInt64.self)
-        encoder.encode(local, count: count, into: prefixes)
+        sort.encoder.encode(local, count: count, into: prefixes)
         let run = SortRun(count: count)
         var entries = run.entries
         var row = 0
@@ -41,9 +40,8 @@ struct WindowSort {
             row &+= 1
         }
         run.radixSort()
-        let isExact = encoder.isExact && encoder.usedBits <= 64 - bits
-        let comparator = RowComparator(orderKeys)
-        if !isExact { run.sortTies { comparator.compare(local, Int($0.row), local, Int($1.row)) < 0 } }
+        let isExact = sort.encoder.isExact && sort.encoder.usedBits <= 64 - bits
+        if !isExact { sort.sortTies(of: run) }
         entries = run.entries
         block.bounds = [0]
         for index in 0..<count {
@@ -58,7 +56,7 @@ struct WindowSort {
             if !ties {
                 if bits > 0, (entry.prefix ^ previous.prefix) &>> UInt64(64 &- bits) != 0 { block.bounds.append(index) }
             } else if !isExact {
-                ties = comparator.compare(local, Int(previous.row), local, Int(entry.row)) == 0
+                ties = sort.comparator.compare(local, Int(previous.row), local, Int(entry.row)) == 0
             }
             block.tiesWithPrevious[index] = ties ? 1 : 0
         }

@@ -186,6 +186,8 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
 
     private static func format(_ path: String) throws -> FileFormat {
         let fileName = path.split(separator: "/").last.map(String.init) ?? path
+        // Many files of JSON lines have the name of plain JSON.
+        if fileName.hasSuffix(".json") || fileName.hasSuffix(".json.gz") { return .jsonl }
         guard let (format, _) = FileFormat.of(fileName: fileName) else {
             throw QueryError(
                 .featureNotSupported, "the format of file \"\(path)\" is not known by its name",

@@ -7,6 +7,8 @@ import Storage
 /// The formats that tables of files may have.
 package enum FileFormat: String, Sendable, CaseIterable {
     case parquet, csv, tsv, tbl
+    /// JSON lines.
+    case jsonl, ndjson
 
     /// The format that a file's name tells, and the name without its endings.
     package static func of(fileName: String) -> (format: FileFormat, baseName: String)? {
@@ -28,6 +30,7 @@ package enum FileTable {
         case .parquet: return try ParquetTable(name: name, files: files)
         case .csv, .tsv, .tbl:
             return try CSVTable(name: name, files: files, options: CSVOptions(options, format: format))
+        case .jsonl, .ndjson: return try JSONLinesTable(name: name, files: files)
         }
     }
 
@@ -37,6 +40,7 @@ package enum FileTable {
     {
         switch format {
         case "csv", "text": return try CSVWriter(path: path, format: format, options: options, columns: columns)
+        case "json": return try JSONLinesWriter(path: path, options: options, columns: columns)
         case "parquet": return try ParquetWriter(path: path, options: options, columns: columns)
         default: throw QueryError.notSupported("COPY TO in the format \"\(format)\"")
         }

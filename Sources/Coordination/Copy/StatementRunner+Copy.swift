@@ -42,8 +42,10 @@ extension StatementRunner {
         let filter = condition.map { " WHERE \($0)" } ?? ""
         if case .file(let path) = target, options.format == "parquet" || options.format == "json" {
             let source = SyntaxPrinter.stringLiteral(path)
+            // Members of JSON have names and no order.
+            let values = options.format == "json" && !columns.isEmpty ? names : "*"
             return try await copied(
-                "INSERT INTO \(into) OVERRIDING SYSTEM VALUE SELECT * FROM \(source)\(filter)")
+                "INSERT INTO \(into) OVERRIDING SYSTEM VALUE SELECT \(values) FROM \(source)\(filter)")
         }
         let parser = try CopyParser(
             CopyFormat(options, isFrom: true), table: table.table,

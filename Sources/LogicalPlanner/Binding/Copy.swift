@@ -94,9 +94,8 @@ extension StatementBinder {
     private func copyOptions(_ copy: Copy) -> CopyOptions {
         var options = CopyOptions()
         if case .file(let path) = copy.endpoint {
-            for format in ["parquet", "csv", "json"] where path.lowercased().contains("." + format) {
-                options.format = format
-            }
+            let formats = ["parquet": "parquet", "csv": "csv", "json": "json", "ndjson": "json"]
+            for (ending, format) in formats where path.lowercased().contains("." + ending) { options.format = format }
         }
         for option in copy.options {
             let text: String

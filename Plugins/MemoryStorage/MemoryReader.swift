@@ -7,14 +7,19 @@ import Storage
 /// Gives the batches of a split through the filters. Confined to one thread.
 final class MemoryReader: BatchReader {
     private let batches: ArraySlice<MemoryBatch>
+    /// Rows of the only batch; empty for all.
+    private let rows: [Int]
     private let schemaCount: Int
     private let request: ScanRequest
     private let context: ScanContext
     private var index: Int
     private var limit: Int
 
-    init(_ batches: ArraySlice<MemoryBatch>, schemaCount: Int, request: ScanRequest, context: ScanContext) {
+    init(
+        _ batches: ArraySlice<MemoryBatch>, rows: [Int], schemaCount: Int, request: ScanRequest, context: ScanContext
+    ) {
         self.batches = batches
+        self.rows = rows
         self.schemaCount = schemaCount
         self.request = request
         self.context = context
@@ -33,6 +38,7 @@ final class MemoryReader: BatchReader {
             }
             index += 1
             var batch = Batch(columns: columns, rowCount: stored.physicalCount)
+            if !rows.isEmpty { batch = batch.selecting(Selection(rows)) }
             for filter in context.filters where !batch.isEmpty {
                 if let chosen = try filter.select(batch) { batch = batch.selecting(chosen) }
             }
@@ -42,5 +48,13 @@ final class MemoryReader: BatchReader {
             return batch
         }
         return nil
+    }
+}
+
+extension Selection {
+    fileprivate convenience init(_ rows: [Int]) {
+        self.init(capacity: rows.count)
+        for (index, row) in rows.enumerated() { self.rows[index] = UInt16(truncatingIfNeeded: row) }
+        count = rows.count
     }
 }

@@ -4,7 +4,7 @@
 //   MemoryChanges   what an open transaction changed
 //   MemoryTable     one version of a table; MemoryWriter makes the next one, MemoryReader reads it
 //   MemoryBatch     rows with their numbers
-//   KeyIndex        keys that must be unique
+//   KeyIndex        keys, which must be unique, and their rows; KeyLookup answers predicates by them
 
 import Columnar
 import Diagnostics
@@ -149,7 +149,7 @@ package final class MemoryBackend: TransactionalBackend {
                 throw QueryError.internalError("a change of types without a change of rows")
             }
             for (index, column) in definition.columns.enumerated()
-            where !column.field.isNullable && table.rows.columns[index].nullCount > 0 {
+            where !column.field.isNullable && table.rows.facts.columns[index].nullCount > 0 {
                 throw QueryError(
                     .notNullViolation,
                     "column \"\(column.field.name)\" of relation \"\(name)\" contains null values",
@@ -158,7 +158,7 @@ package final class MemoryBackend: TransactionalBackend {
             var rows = table.rows
             rows.indexes = try definition.keys.map { key in
                 do {
-                    return try KeyIndex().adding(rows.batches.map(\.batch), key, of: definition)
+                    return try KeyIndex().adding(rows.batches, key, of: definition, isAlive: { _ in false })
                 } catch var error as QueryError where error.state == .uniqueViolation {
                     error.message = "could not create unique index \"\(key.name)\""
                     error.detail = error.detail?.replacingSuffix(" already exists.", with: " is duplicated.")

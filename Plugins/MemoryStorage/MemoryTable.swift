@@ -12,16 +12,17 @@ final class MemoryTable: TableProvider {
     /// The rows with what is known about them.
     struct Rows: Sendable {
         var batches: [MemoryBatch] = []
-        var rowCount = 0
-        var byteCount = 0
-        var columns: [ColumnSummary]
+        /// Of all batches together.
+        var facts: BatchFacts
         /// For every key of the definition, in order; `nil` where it is built when next needed.
         var indexes: [KeyIndex?]
 
         init(_ definition: TableDefinition) {
-            columns = definition.columns.map { _ in ColumnSummary() }
+            facts = BatchFacts(columnCount: definition.columns.count)
             indexes = definition.keys.map { _ in KeyIndex() }
         }
+
+        var rowCount: Int { facts.rowCount }
     }
 
     let name: String
@@ -33,6 +34,7 @@ final class MemoryTable: TableProvider {
     private let number = MemoryTable.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
 
     private static let lastNumber = Atomic<UInt64>(0)
+    private let knownDirectory = Mutex<RowDirectory?>(nil)
 
     init(place: MemoryPlace, definition: TableDefinition, rows: Rows? = nil) {
         self.place = place
@@ -42,17 +44,28 @@ final class MemoryTable: TableProvider {
         self.rows = rows ?? Rows(definition)
     }
 
+    /// Made when it is first asked for: many versions live for one statement.
+    var directory: RowDirectory {
+        knownDirectory.withLock { known in
+            if let known { return known }
+            let made = RowDirectory(rows.batches)
+            known = made
+            return made
+        }
+    }
+
     var identifiesRows: Bool { true }
 
     func statistics() async throws -> TableStatistics {
         let count = Double(rows.rowCount)
         return TableStatistics(
-            rowCount: count, byteCount: Double(rows.byteCount),
-            columns: rows.columns.map { column in
+            rowCount: count, byteCount: Double(rows.facts.byteCount),
+            columns: rows.facts.columns.enumerated().map { ordinal, column in
                 let notNull = rows.rowCount - column.nullCount
                 return ColumnStatistics(
                     minimum: column.minimum, maximum: column.maximum,
                     nullFraction: rows.rowCount > 0 ? Double(column.nullCount) / count : nil,
+                    distinctCount: definition.keys.contains { $0.columns == [ordinal] } ? Double(notNull) : nil,
                     averageByteCount: notNull > 0 && column.textByteCount > 0
                         ? Double(column.textByteCount) / Double(notNull) : nil)
             })
@@ -61,7 +74,14 @@ final class MemoryTable: TableProvider {
     /// Batches a split.
     private static let batchesPerSplit = 50
 
+    /// Where the predicates say what a key is, only the rows with it; else all batches.
     func splits(for request: ScanRequest) async throws -> [Split] {
+        if let parts = KeyLookup(self, request).parts {
+            return parts.map { part in
+                let split = MemorySplit(table: number, start: part.batch, end: part.batch + 1, rows: part.rows)
+                return Split(payload: split.payload, estimatedRowCount: part.rows.count)
+            }
+        }
         let counts = rows.batches.map(\.rowCount)
         return stride(from: 0, to: counts.count, by: MemoryTable.batchesPerSplit).map { start in
             let end = min(start + MemoryTable.batchesPerSplit, counts.count)
@@ -77,36 +97,42 @@ final class MemoryTable: TableProvider {
             throw QueryError(
                 .undefinedTable, "relation \"\(name)\" was changed while the query started", object: name)
         }
+        let batches = rows.batches[part.start..<part.end]
+        guard part.rows.isEmpty || batches.count == 1 && part.rows.allSatisfy({ $0 < batches[part.start].rowCount })
+        else { throw QueryError.internalError("rows of a split that are not there") }
         return MemoryReader(
-            rows.batches[part.start..<part.end], schemaCount: schema.count, request: request, context: context)
+            batches, rows: part.rows, schemaCount: schema.count, request: request, context: context)
     }
 
     func makeWriter() async throws -> any TableWriter { MemoryWriter(self, scope: StorageScope.current) }
     func makeModifier() async throws -> any TableModifier { MemoryWriter(self, scope: StorageScope.current) }
 }
 
-/// A range of batches of one table object.
+/// A range of batches of one table object, or some rows of one batch.
 private struct MemorySplit {
     var table: UInt64
     var start: Int
     var end: Int
+    /// Ascending; empty for all rows.
+    var rows: [Int]
 
-    init(table: UInt64, start: Int, end: Int) {
+    init(table: UInt64, start: Int, end: Int, rows: [Int] = []) {
         self.table = table
         self.start = start
         self.end = end
+        self.rows = rows
     }
 
     var payload: [UInt8] {
         var bytes: [UInt8] = []
-        for number in [table, UInt64(start), UInt64(end)] {
+        for number in [table, UInt64(start), UInt64(end)] + rows.map({ UInt64($0) }) {
             withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
         }
         return bytes
     }
 
     init(payload: [UInt8]) throws {
-        guard payload.count == 24 else {
+        guard payload.count >= 24, payload.count % 8 == 0 else {
             throw QueryError(.versionMismatch, "a split of a table in memory has an unknown layout")
         }
         func number(_ index: Int) -> UInt64 {
@@ -115,6 +141,7 @@ private struct MemorySplit {
         table = number(0)
         start = Int(truncatingIfNeeded: number(1))
         end = Int(truncatingIfNeeded: number(2))
+        rows = (3..<payload.count / 8).map { Int(truncatingIfNeeded: number($0) & UInt64(Int.max)) }
     }
 }
 
@@ -129,32 +156,22 @@ extension MemoryTable.Rows {
                     last.rowCount + merged.rowCount <= Batch.standardRowCount
                 {
                     batches.removeLast()
-                    merged = MemoryBatch(
-                        batch: BatchCopy.concatenated([last.batch, merged.batch], types: types),
-                        numbers: last.numbers + merged.numbers)
+                    merged = last.joined(with: merged, types: types)
                 }
             }
             batches.append(merged)
         }
-        for stored in added { summarise(stored.batch) }
-    }
-
-    private mutating func summarise(_ batch: Batch) {
-        rowCount += batch.rowCount
-        for index in columns.indices {
-            columns[index].add(batch.columns[index])
-            byteCount += batch.rowCount * batch.columns[index].physical.width
-            if batch.columns[index].physical == .view { byteCount += batch.columns[index].longStringByteCount }
-        }
+        for stored in added { facts.merge(stored.facts) }
     }
 
     /// Without the rows of a set, and how many of them there were.
     func deleting(_ set: RowSet, definition: TableDefinition) -> (rows: MemoryTable.Rows, count: Int) {
         var result = MemoryTable.Rows(definition)
         result.batches = set.removed(from: batches, types: definition.schema.types)
-        // Summaries are recomputed: minima and maxima may be gone.
-        for stored in result.batches { result.summarise(stored.batch) }
-        result.indexes = definition.keys.map { _ in nil }
+        // Minima and maxima may be gone.
+        for stored in result.batches { result.facts.merge(stored.facts) }
+        result.indexes = indexes
+        result.dropStaleIndexes()
         return (result, rowCount - result.rowCount)
     }
 }

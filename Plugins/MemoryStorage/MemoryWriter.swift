@@ -110,7 +110,7 @@ final class MemoryWriter: TableModifier {
                     guard count == deleted.count else { throw Self.outdated(table.name) }
                 }
             }
-            try rows.index(batches.map(\.batch), definition)
+            try rows.index(batches, definition)
             rows.append(batches, types: schema.types)
             let next = MemoryTable(place: table.place, definition: definition, rows: rows)
             if case .replace = mode { return .replaced(next) }

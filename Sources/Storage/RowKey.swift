@@ -17,6 +17,11 @@ package struct RowKey: Hashable, Sendable {
         }
     }
 
+    /// A key of given values, one for each of its columns.
+    package init(_ values: [ScalarValue], types: [DataType]) {
+        self.values = zip(values, types).map { Self.canonical($0, $1) }
+    }
+
     private static func canonical(_ value: ScalarValue, _ type: DataType) -> ScalarValue {
         switch value {
         case .float(let number):

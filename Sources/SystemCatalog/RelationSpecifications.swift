@@ -200,8 +200,6 @@ enum RelationSpecifications {
         pg_stat_replication_slots 12262 v slot_name:text spill_txns:int8 spill_count:int8 spill_bytes:int8 \
             stream_txns:int8 stream_count:int8 stream_bytes:int8 total_txns:int8 total_bytes:int8 \
             stats_reset:timestamptz
-        pg_stat_slru 12232 v name:text blks_zeroed:int8 blks_hit:int8 blks_read:int8 blks_written:int8 blks_exists:int8 \
-            flushes:int8 truncates:int8 stats_reset:timestamptz
         pg_stat_ssl 12249 v pid:int4 ssl:bool version:text cipher:text bits:int4 client_dn:text client_serial:numeric \
             issuer_dn:text
         pg_stat_subscription 12244 v subid:oid subname:name pid:int4 relid:oid received_lsn:text \

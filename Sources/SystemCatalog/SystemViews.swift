@@ -166,6 +166,15 @@ enum SystemViews {
                 "query_start": "q.started_at", "backend_type": "'client backend'", "pid": "pg_catalog.pg_backend_pid()",
                 "usesysid": "10", "application_name": "''",
             ]),
+        // None of the caches that have a name in PostgreSQL exists here; `other` stands for all that have none, and those
+        // have counted nothing since the server started.
+        "pg_catalog.pg_stat_slru": Source(
+            from: "",
+            columns: [
+                "name": "'other'", "blks_zeroed": "0", "blks_hit": "0", "blks_read": "0", "blks_written": "0",
+                "blks_exists": "0", "flushes": "0", "truncates": "0",
+                "stats_reset": "pg_catalog.pg_postmaster_start_time()",
+            ]),
         "pg_catalog.pg_sequences": Source(from: "WHERE false", columns: [:]),
         "pg_catalog.pg_stat_database": Source(
             from: "FROM pg_catalog.pg_database d",

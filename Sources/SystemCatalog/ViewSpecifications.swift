@@ -31,6 +31,8 @@ enum ViewSpecifications {
             checksum_failures:int8 checksum_last_failure:timestamptz blk_read_time:float8 blk_write_time:float8 \
             session_time:float8 active_time:float8 idle_in_transaction_time:float8 sessions:int8 \
             sessions_abandoned:int8 sessions_fatal:int8 sessions_killed:int8 stats_reset:timestamptz
+        pg_catalog.pg_stat_slru 12232 name:text blks_zeroed:int8 blks_hit:int8 blks_read:int8 blks_written:int8 \
+            blks_exists:int8 flushes:int8 truncates:int8 stats_reset:timestamptz
         pg_catalog.pg_stat_sys_tables 12152 relid:oid schemaname:name relname:name seq_scan:int8 seq_tup_read:int8 \
             idx_scan:int8 idx_tup_fetch:int8 n_tup_ins:int8 n_tup_upd:int8 n_tup_del:int8 n_tup_hot_upd:int8 \
             n_live_tup:int8 n_dead_tup:int8 n_mod_since_analyze:int8 n_ins_since_vacuum:int8 last_vacuum:timestamptz \

@@ -304,6 +304,7 @@ struct IntervalSum {
         guard let first = rest.first, ASCII.isDigit(first) || first == 0x2D || first == 0x2E else { throw .syntax }
         var end = rest.startIndex + (first == 0x2D ? 1 : 0)
         while end < rest.endIndex, ASCII.isDigit(rest[end]) || rest[end] == 0x2E { end += 1 }
+        guard rest[..<end].contains(where: ASCII.isDigit) else { throw .syntax }
         guard
             let number = Double(String(decoding: rest[..<end], as: UTF8.self))
                 ?? Double(

@@ -82,6 +82,11 @@ package final class TimeZoneData: Sendable {
         TimeZoneData(name: name, transitions: [], typeOfTransition: [], types: [rule.standard], rule: nil)
     }
 
+    /// A zone by hours, minutes and seconds east of Greenwich behind a sign.
+    package static func displaced(_ text: String) throws(DateTimeFailure) -> TimeZoneData {
+        .fixed(seconds: try DateTimeReader.offset(Array(text.utf8)[...]))
+    }
+
     /// The offset if it never changes.
     package var fixedOffset: Int? { transitions.isEmpty && rule == nil ? types[0].offset : nil }
 
@@ -281,7 +286,7 @@ private struct PosixRule {
 
     private static func offset(_ rest: inout Substring) -> Int? {
         let text = rest.prefix { $0.isNumber || $0 == ":" || $0 == "-" || $0 == "+" }
-        guard !text.isEmpty else { return nil }
+        guard text.contains(where: \.isNumber) else { return nil }
         rest = rest.dropFirst(text.count)
         return seconds(text)
     }

@@ -162,6 +162,12 @@ package struct SessionSettings: Sendable, Equatable {
                     .featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
             }
             return "UTF8"
+        case "standard_conforming_strings":
+            // Strings would mean something else.
+            guard ["on", "true", "yes", "1", "t", "y"].contains(value.lowercased()) else {
+                throw QueryError.notSupported("escapes in plain strings (standard_conforming_strings = \(value))")
+            }
+            return "on"
         case "statement_timeout", "lock_timeout":
             guard milliseconds(value) != nil else {
                 throw QueryError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \"\(value)\"")

@@ -13,6 +13,8 @@ struct TableFunctionCall {
     var columns: [PlanColumn]
     /// Not a table function but a value; `arguments` is that one expression.
     var isScalar = false
+    /// What the function gives where `columns` are the fields of it.
+    var record: PlanColumn?
 }
 
 extension StatementBinder {
@@ -40,13 +42,14 @@ extension StatementBinder {
         }
         var columns = calls.flatMap(\.columns).map { ScopeColumn($0) }
         // The only column of a function is named like the function's alias.
-        if columns.count == 1, let alias = alias?.name, columns[0].name == name { columns[0].name = alias.text }
+        let isValue = columns.count == 1 && calls.allSatisfy { $0.record == nil }
+        if isValue, let alias = alias?.name, columns[0].name == name { columns[0].name = alias.text }
         if let ordinality { columns.append(ScopeColumn(ordinality)) }
         var result = try item(
             BoundQuery(plan: plan, columns: columns), name: name, table: nil, alias: alias, at: position,
-            isScalar: columns.count == 1)
+            isScalar: isValue && ordinality == nil)
         // The row of a function that gives plain values is the value.
-        if columns.count == 1 { result.namespace.relations[0].row = result.namespace.columns[0] }
+        if isValue, ordinality == nil { result.namespace.relations[0].row = result.namespace.columns[0] }
         return result
     }
 
@@ -59,10 +62,17 @@ extension StatementBinder {
                     expressions: call.arguments + column.map { _ in .literal(.integer(1), .int64) },
                     input: Self.unitPlan))
         }
-        return .tableFunction(
+        let plan = LogicalPlan.tableFunction(
             LogicalTableFunction(
-                name: call.name, arguments: call.arguments, columns: call.columns, ordinalityColumn: ordinality,
-                input: Self.unitPlan))
+                name: call.name, arguments: call.arguments, columns: call.record.map { [$0] } ?? call.columns,
+                ordinalityColumn: ordinality, input: Self.unitPlan))
+        guard let record = call.record, let fields = record.type.recordFields else { return plan }
+        let passed = ordinality.map { [$0] } ?? []
+        return .project(
+            LogicalProject(
+                columns: call.columns + passed,
+                expressions: fields.indices.map { field($0, of: record.reference, fields) } + passed.map(\.reference),
+                input: plan))
     }
 
     /// One function of ROWS FROM; `unnest` of several arrays counts as several.
@@ -90,7 +100,14 @@ extension StatementBinder {
     {
         let bound = try tableFunctionCall(name, arguments, at: position)
         let columns = bound.fields.map { ids.column($0.name, $0.type, isNullable: $0.isNullable) }
-        return TableFunctionCall(name: bound.name, arguments: bound.arguments, columns: columns)
+        guard columns.count == 1, let fields = columns[0].type.recordFields else {
+            return TableFunctionCall(name: bound.name, arguments: bound.arguments, columns: columns)
+        }
+        // In FROM the elements of an array of records are rows.
+        var call = TableFunctionCall(
+            name: bound.name, arguments: bound.arguments, columns: fields.map { ids.column($0.name, $0.type) })
+        call.record = columns[0]
+        return call
     }
 
     /// A function of one value in FROM is a table of one row.

@@ -10,6 +10,8 @@ final class JSONPathEvaluator {
 
     private let root: JSONNode
     private let variables: JSONNode?
+    /// Operators are given no variables: every one of them is null.
+    private let missingIsNull: Bool
     private let isLax: Bool
     /// Whether errors of the data end the evaluation or only spoil it.
     private var throwsErrors: Bool
@@ -27,7 +29,10 @@ final class JSONPathEvaluator {
     private static let depthMax = 2_000
 
     /// Error: 22023 if the variables are no object.
-    init(_ path: JSONPath, _ root: JSONNode, variables: JSONNode?, isSilent: Bool, zone: TimeZoneData?) throws {
+    init(
+        _ path: JSONPath, _ root: JSONNode, variables: JSONNode?, isSilent: Bool, zone: TimeZoneData?,
+        missingIsNull: Bool = false
+    ) throws {
         if let variables, !variables.isObject {
             throw QueryError(
                 .invalidParameterValue, "\"vars\" argument is not an object",
@@ -35,6 +40,7 @@ final class JSONPathEvaluator {
         }
         self.root = root
         self.variables = variables
+        self.missingIsNull = missingIsNull
         isLax = !path.isStrict
         throwsErrors = !isSilent
         ignoresStructure = isLax
@@ -123,7 +129,9 @@ final class JSONPathEvaluator {
         }
         switch item {
         case .null, .boolean, .number, .string, .variable:
-            if !hasNext && found == nil { return .ok }
+            // A variable that is not there is an error even where nobody wants its value.
+            let isVariable = if case .variable = item { true } else { false }
+            if !hasNext && found == nil && !isVariable { return .ok }
             let saved = base
             defer { base = saved }
             return try next(chain, index, JSONPathValue(try literal(item)), found)
@@ -171,6 +179,7 @@ final class JSONPathEvaluator {
         case .string(let text): return made { $0.string(text) }
         case .variable(let name):
             guard let value = name.withUnsafeBufferPointer({ variables?.member($0) }), let variables else {
+                if missingIsNull { return made { $0.null() } }
                 throw QueryError(
                     .undefinedObject, "could not find jsonpath variable \"\(String(decoding: name, as: UTF8.self))\"")
             }

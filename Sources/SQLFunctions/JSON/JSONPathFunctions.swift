@@ -39,12 +39,13 @@ enum JSONPathFunctions {
         let variables = arguments.count > 2 ? ViewColumn(arguments[2]) : nil
         let silent = arguments.count > 3 ? ValueColumn<UInt8>(arguments[3]) : nil
         let zone = usesZone ? TextSettings(context).timeZone : nil
+        let isOperator = isSilent != nil
         for row in 0..<count where !arguments.contains(where: { $0.isNull(row) }) {
             let path = try paths.path(row)
             let isSilent = isSilent ?? silent.map { $0[row] != 0 } ?? false
             let evaluator = try JSONPathEvaluator(
                 path, JSONNode(at: targets.view(row)), variables: variables.map { JSONNode(at: $0.view(row)) },
-                isSilent: isSilent, zone: zone)
+                isSilent: isSilent, zone: zone, missingIsNull: isOperator)
             try body(row, evaluator, path, isSilent)
         }
     }

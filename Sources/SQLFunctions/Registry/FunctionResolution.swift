@@ -322,7 +322,7 @@ private struct OverloadResolver<Function: Overload> {
         }
         var element = DataType.text
         if hasPolymorphic, !elements.isEmpty {
-            guard let common = TypeConversion.commonType(elements) else { return nil }
+            guard let common = TypeConversion.commonElement(elements) else { return nil }
             element = common
         }
         var result: [DataType] = []

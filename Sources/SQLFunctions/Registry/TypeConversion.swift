@@ -160,7 +160,7 @@ package enum TypeConversion {
         case (.char(let x), .char(let y)): return .char(length: max(x, y))
         case (.array(let x), .array(let y)), (.array(let x), .indexVector(let y)), (.indexVector(let x), .array(let y)),
             (.indexVector(let x), .indexVector(let y)):
-            return commonType(x, y).map { .array($0) }
+            return commonElement([x, y]).map { .array($0) }
         case (.record(let x), .record(let y)):
             guard x.count == y.count else { return nil }
             var fields = x
@@ -181,6 +181,12 @@ package enum TypeConversion {
             return nil
         default: return nil
         }
+    }
+
+    /// The type of an array's elements: numbers of different scales keep their digits behind the point.
+    package static func commonElement(_ types: [DataType]) -> DataType? {
+        guard let common = commonType(types) else { return nil }
+        return common.isDecimal && types.contains { $0 != common && $0 != .unknown } ? .anyNumeric : common
     }
 
     private static func commonNumeric(_ a: DataType, _ b: DataType) -> DataType {

@@ -64,7 +64,9 @@ enum FormatFunctions {
                     let (distance, overflow) = moments[row].subtractingReportingOverflow(origins[row])
                     if overflow { throw DateArithmetic.outOfRange("timestamp") }
                     let rest = distance % width
-                    return origins[row] &+ distance &- rest &- (rest < 0 ? width : 0)
+                    let start = origins[row] &+ distance &- rest &- (rest < 0 ? width : 0)
+                    guard CivilCalendar.isValidTimestamp(start) else { throw DateArithmetic.outOfRange("timestamp") }
+                    return start
                 }
             }
         }

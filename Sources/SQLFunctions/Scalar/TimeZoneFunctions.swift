@@ -17,6 +17,25 @@ enum TimeZoneFunctions {
         return zone
     }
 
+    /// A zone as functions take it that make moments: numbers need a sign, and are hours east. Errors: 22023.
+    private static func writtenZone(_ name: String) throws -> TimeZoneData {
+        switch name.utf8.first {
+        case let first? where first >= UInt8(ascii: "0") && first <= UInt8(ascii: "9"):
+            throw QueryError(
+                .invalidParameterValue, "invalid input syntax for type numeric time zone: \"\(name)\"",
+                hint: "Numeric time zones must have \"-\" or \"+\" as first character.")
+        case UInt8(ascii: "+")?, UInt8(ascii: "-")?:
+            do {
+                return try TimeZoneData.displaced(name)
+            } catch DateTimeFailure.displacement {
+                throw QueryError(.invalidParameterValue, "numeric time zone \"\(name)\" out of range")
+            } catch {
+                return try zone(name)
+            }
+        default: return try zone(name)
+        }
+    }
+
     /// A zone by an interval east of Greenwich.
     private static func zone(_ interval: IntervalValue) throws -> TimeZoneData {
         if interval.months != 0 || interval.days != 0 {
@@ -61,7 +80,7 @@ enum TimeZoneFunctions {
             return try DateTimeFunctions.rows(arguments, result, count) { row -> Int64 in
                 let day = try DateTimeFunctions.day(Int(parts[0][row]), Int(parts[1][row]), Int(parts[2][row]))
                 let time = try DateTimeFunctions.time(parts[3][row], parts[4][row], seconds[row])
-                return try zone(names.string(row)).moment(
+                return try writtenZone(names.string(row)).moment(
                     ofLocal: Int64(day) &* CivilCalendar.microsecondsPerDay &+ time)
             }
         }

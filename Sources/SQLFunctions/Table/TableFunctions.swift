@@ -223,8 +223,9 @@ enum TableFunctions {
                 "regexp_split_to_table",
                 typed: { _ in .text }, "The parts of a text between matches of a pattern, one a row."
             ) { arguments, type, _, emit in
-                let regex = try RegexCache.regex(
-                    arguments[1].text ?? "", flags: hasFlags ? arguments[2].text ?? "" : "")
+                let flags = hasFlags ? arguments[2].text ?? "" : ""
+                try RegexSearches.refuseGlobal(flags, "regexp_split_to_table")
+                let regex = try RegexCache.regex(arguments[1].text ?? "", flags: flags)
                 var parts = try regex.split(arguments[0].text ?? "")[...]
                 try emitAll(type, emit) { parts.popFirst().map { .string($0) } }
             }

@@ -10,9 +10,13 @@ final class JSONLinesReader: BatchReader {
     private let identity: FileIdentity
     private let input: JSONLinesInput
     private let columns: [JSONLinesColumn]
-    /// For each name: its place among `columns`.
-    private let places: [[UInt8]: Int]
+    /// All names of the table, in order, and where they are found.
     private let names: [[UInt8]]
+    private let ordinals: [[UInt8]: Int]
+    /// The names as a column of text: comparing with it needs no array.
+    private let nameViews: Vector
+    /// By name: the place among `columns`, if it is read.
+    private let places: [Int?]
     private let context: ScanContext
     private var limit: Int
     private var bytesReported = 0
@@ -22,9 +26,15 @@ final class JSONLinesReader: BatchReader {
         input = try JSONLinesInput(LocalFile(part.identity), part.start..<part.end)
         self.context = context
         columns = request.projection.map { JSONLinesColumn(schema.fields[$0].type) }
-        names = request.projection.map { Array(schema.fields[$0].name.utf8) }
-        var places: [[UInt8]: Int] = [:]
-        for (place, name) in names.enumerated() { places[name] = place }
+        names = schema.fields.map { Array($0.name.utf8) }
+        var ordinals: [[UInt8]: Int] = [:]
+        for (ordinal, name) in names.enumerated() { ordinals[name] = ordinal }
+        self.ordinals = ordinals
+        let builder = VectorBuilder(type: .text, capacity: names.count)
+        for field in schema.fields { builder.append(string: field.name) }
+        nameViews = builder.finish()
+        var places = [Int?](repeating: nil, count: names.count)
+        for (place, ordinal) in request.projection.enumerated() { places[ordinal] = place }
         self.places = places
         limit = context.filters.isEmpty && request.predicates.isEmpty ? request.limit ?? .max : .max
     }
@@ -69,25 +79,27 @@ final class JSONLinesReader: BatchReader {
         // Members come in the same order in each line, as a rule.
         var expected = 0
         while let (key, value) = try scanner.next() {
-            guard let place = try place(of: key, expected: expected) else { continue }
-            expected = place + 1 == names.count ? 0 : place + 1
+            guard let ordinal = try ordinal(of: key, expected: expected) else { continue }
+            expected = ordinal + 1 == names.count ? 0 : ordinal + 1
+            guard let place = places[ordinal] else { continue }
             do { try columns[place].set(value, row) } catch let error as JSONLineError {
                 throw QueryError(
                     .invalidTextRepresentation, error.message,
                     hint: "The type was found out from the first lines.",
-                    object: String(decoding: names[place], as: UTF8.self))
+                    object: String(decoding: names[ordinal], as: UTF8.self))
             }
         }
     }
 
     @inline(__always)
-    private func place(of key: JSONLineValue, expected: Int) throws -> Int? {
-        if expected < names.count, !key.hasEscapes, names[expected].count == key.count,
-            names[expected].elementsEqual(UnsafeBufferPointer(start: key.start, count: key.count))
+    private func ordinal(of key: JSONLineValue, expected: Int) throws -> Int? {
+        if expected < names.count, !key.hasEscapes, nameViews.views[expected].count == key.count,
+            memcmp(StringView.bytes(at: nameViews.views + expected), key.start, key.count) == 0
         {
             return expected
         }
-        return places[key.hasEscapes ? try key.text() : Array(UnsafeBufferPointer(start: key.start, count: key.count))]
+        return ordinals[
+            key.hasEscapes ? try key.text() : Array(UnsafeBufferPointer(start: key.start, count: key.count))]
     }
 
     private func filtered(_ vectors: [Vector], _ count: Int) throws -> Batch? {

@@ -36,7 +36,7 @@ fuzz-sql: deps ## N random queries with SEED, compared with PostgreSQL 15 (pip i
 
 fuzz-bytes: deps ## random bytes for parser, files and wire, SECONDS for each, under the address sanitizer
 	@MARTLET_ENGINE_ONLY=1 MARTLET_FUZZ=1 scripts/build --scratch-path .build-fuzz --sanitize=address --product ByteFuzzers
-	@for target in parser csv parquet frames plans; do \
+	@for target in parser csv json parquet frames plans; do \
 	  LSAN_OPTIONS=suppressions=scripts/fuzz/leaks.supp .build-fuzz/debug/ByteFuzzers $$target --seconds $(SECONDS_EACH) --seed $(SEED); done
 
 metamorphic: deps ## every SQL script with other batch sizes, encodings, workers, joins and rules

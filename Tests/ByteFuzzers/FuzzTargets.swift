@@ -11,14 +11,16 @@ import Storage
 @testable import WireCodec
 
 enum FuzzTarget: String, CaseIterable {
-    case parser, csv, parquet, frames, plans
+    case parser, csv, json, parquet, frames, plans
 
-    var isText: Bool { self == .parser || self == .csv }
+    var isText: Bool { self == .parser || self == .csv || self == .json }
 
     /// Good inputs, from the fixtures of the working directory.
     func corpus() throws -> [[UInt8]] {
         switch self {
         case .parser: try Self.statements()
+        case .json:
+            try Self.files(under: "Fixtures/json", suffix: ".jsonl") + Self.files(under: "Fixtures/json", suffix: ".ndjson")
         case .csv:
             try Self.files(under: "Fixtures/csv", suffix: ".csv") + Self.files(under: "Fixtures/copy", suffix: ".csv")
                 + Self.files(under: "Fixtures/copy", suffix: ".txt") + Self.tables.map { Array($0.utf8) }
@@ -34,6 +36,7 @@ enum FuzzTarget: String, CaseIterable {
             switch self {
             case .parser: try Self.parse(input)
             case .csv: try await Self.readFile(input, "input.csv", .csv, &random)
+            case .json: try await Self.readFile(input, "input.jsonl", .jsonl, &random)
             case .parquet: try await Self.readFile(input, "input.parquet", .parquet, &random)
             case .frames: try Self.decodeFrames(input)
             case .plans: try Self.decodePlans(input)

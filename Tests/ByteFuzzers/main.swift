@@ -2,7 +2,7 @@
 //
 //   ByteFuzzers TARGET --seconds N [--seed S] [--from ITERATION]
 //
-// TARGET is parser, csv, parquet, frames or plans; the corpus is Fixtures. Whatever the bytes, a reader gives a value or a
+// TARGET is parser, csv, json, parquet, frames or plans; the corpus is Fixtures. Whatever the bytes, a reader gives a value or a
 // QueryError. A crash leaves the input in last-input-TARGET of the working directory, and seed and iteration repeat it; an
 // input that takes longer than ten seconds ends the run. Built with the address sanitizer by make.
 //

@@ -4,8 +4,8 @@ import Columnar
 import Diagnostics
 
 extension SessionSettings {
-    /// How values look as text in this session.
-    package var textStyle: TextStyle {
+    /// The style that the values of the settings name.
+    var madeTextStyle: TextStyle {
         var style = TextStyle()
         _ = style.apply(dateStyle: self["datestyle"])
         style.intervalFormat = TextStyle.intervalFormat(named: self["intervalstyle"]) ?? .postgres

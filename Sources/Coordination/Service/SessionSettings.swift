@@ -1,5 +1,6 @@
 // Settings of a session: the names that PostgreSQL's clients set and ask for, and those of the engine.
 
+import Columnar
 import Diagnostics
 
 /// What can be SET and SHOWn. Values are text, as PostgreSQL shows them.
@@ -85,14 +86,20 @@ package struct SessionSettings: Sendable, Equatable {
         Definition(name: "work_mem", defaultValue: "4MB", text: "Accepted, without effect."),
     ]
 
-    private var values: [String: String] = [:]
+    private var values: [String: String] = [:] {
+        didSet { textStyle = madeTextStyle }
+    }
+    /// How values look as text in this session. Kept, since every execution asks for it.
+    package private(set) var textStyle = TextStyle()
 
     package init() {}
 
     package static func definition(_ name: String) -> Definition? {
-        let canonical = canonicalName(name)
-        return definitions.first { $0.name == canonical } ?? plannerDefinitions.first { $0.name == canonical }
+        definitionsByName[name] ?? definitionsByName[canonicalName(name)]
     }
+
+    private static let definitionsByName: [String: Definition] = Dictionary(
+        (definitions + plannerDefinitions).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
     /// `TIME ZONE` and case variants by one name.
     package static func canonicalName(_ name: String) -> String {

@@ -149,7 +149,7 @@ var targets: [Target] = [
         ]),
     tests("SQLScriptTests", ["EngineTestSupport"]),
     tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
-    tests("CoordinationTests", ["Coordination", "Transport", "Diagnostics"]),
+    tests("CoordinationTests", ["Coordination", "ClusterMembership", "Transport", "Diagnostics"]),
     tests("WorkerRuntimeTests", ["WorkerRuntime", "Transport", "Columnar", "Diagnostics"]),
     tests("ArchitectureTests", ["TestSupport"]),
     testLibrary("TransportConformance", ["Transport", "ClusterMembership", "Columnar", "Diagnostics"]),

@@ -11,6 +11,10 @@ package enum WorkerState: String, Sendable, Hashable, CaseIterable {
     case active
     /// Silent for too long or its stream is closed: gets no new work, keeps what it has.
     case suspect
+    /// Has failed too often: gets no new work for a while as long as others are there.
+    case quarantined
+    /// Back from quarantine: takes work, and one more failure sends it back for longer.
+    case probation
     /// Gets no new work and will leave when it has none.
     case draining
     /// Left in good order.
@@ -22,6 +26,10 @@ package enum WorkerState: String, Sendable, Hashable, CaseIterable {
     package func mayBecome(_ next: WorkerState) -> Bool {
         switch (self, next) {
         case (.joining, .active), (.joining, .suspect), (.joining, .draining), (.joining, .lost), (.joining, .drained),
+            (.joining, .quarantined), (.active, .quarantined), (.suspect, .quarantined), (.probation, .quarantined),
+            (.quarantined, .probation), (.probation, .active), (.probation, .suspect),
+            (.quarantined, .draining), (.quarantined, .lost), (.quarantined, .drained),
+            (.probation, .draining), (.probation, .lost), (.probation, .drained),
             (.active, .suspect), (.active, .draining), (.active, .lost), (.active, .drained),
             (.suspect, .active), (.suspect, .draining), (.suspect, .lost), (.suspect, .drained),
             (.draining, .drained), (.draining, .lost):
@@ -33,6 +41,9 @@ package enum WorkerState: String, Sendable, Hashable, CaseIterable {
 
     /// False once the worker has left or was given up.
     package var isLive: Bool { self != .drained && self != .lost }
+
+    /// Whether new work may be given to it.
+    package var takesWork: Bool { self == .active || self == .probation }
 }
 
 /// Why a worker changed its state.
@@ -48,6 +59,9 @@ package enum WorkerStateCause: String, Sendable, Hashable, CaseIterable {
     case drainRequested
     case goodbye
     case drainDeadline
+    case strikes
+    case quarantineOver
+    case probationPassed
 }
 
 /// One stream between a worker and the coordinator, numbered by the shell; never reused.

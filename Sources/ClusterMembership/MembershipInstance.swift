@@ -33,7 +33,13 @@ package struct MembershipInstance: Sendable {
     package var workers: [WorkerRecord] { records }
 
     /// Workers that may get new work, sorted by id.
-    package var activeWorkers: [WorkerRecord] { records.filter { $0.state == .active } }
+    package var activeWorkers: [WorkerRecord] { records.filter { $0.state.takesWork } }
+
+    /// The same, or, if there is none, those in quarantine: a worker with a stain is better than none.
+    package var placeableWorkers: [WorkerRecord] {
+        let active = activeWorkers
+        return active.isEmpty ? records.filter { $0.state == .quarantined } : active
+    }
 
     package func worker(_ id: WorkerID) -> WorkerRecord? {
         position(of: id).map { records[$0] }
@@ -71,6 +77,8 @@ package struct MembershipInstance: Sendable {
             goodbye(session, now, &directives)
         case .fetchFailed(let reporter, let worker):
             fetchFailed(reporter, worker, now, &directives)
+        case .strike(let worker):
+            if let index = position(of: worker) { strike(index, now, &directives) }
         case .probed(let worker, let incarnation, let alive):
             probed(worker, incarnation, alive)
         case .tick:
@@ -99,7 +107,11 @@ package struct MembershipInstance: Sendable {
             if known.state.isLive {
                 transition(index, to: .lost, .newerIncarnation, now, &directives)
             }
+            let past = records[index]
             records[index] = fresh(description, session, now)
+            records[index].strikes = past.strikes
+            records[index].quarantineCount = past.quarantineCount
+            if past.state == .lost { records[index].correctionUntil = past.correctionUntil }
         } else {
             records.insert(fresh(description, session, now), at: insertionPoint(of: description.worker))
         }
@@ -185,8 +197,14 @@ package struct MembershipInstance: Sendable {
         records[index].detector.heartbeat(now: now)
         records[index].load = load
         switch records[index].state {
-        case .joining, .suspect: transition(index, to: .active, .heartbeat, now, &directives)
-        case .active, .draining, .drained, .lost: break
+        case .joining, .suspect:
+            // A new life does not end a quarantine.
+            if records[index].correctionUntil.map({ $0 > now }) ?? false {
+                transition(index, to: .quarantined, .strikes, now, &directives)
+            } else {
+                transition(index, to: .active, .heartbeat, now, &directives)
+            }
+        case .active, .quarantined, .probation, .draining, .drained, .lost: break
         }
         let drain = records[index].drainUntil.map { max(.zero, $0.since(now)) }
         directives.append(.acknowledge(session, HeartbeatAcknowledgement(sequence: sequence, drainWithin: drain)))
@@ -202,8 +220,8 @@ package struct MembershipInstance: Sendable {
         records[index].probedAlive = false
         records[index].redialUntil = now + options.redialGrace
         switch records[index].state {
-        case .joining, .active: transition(index, to: .suspect, .streamClosed, now, &directives)
-        case .suspect, .draining, .drained, .lost: break
+        case .joining, .active, .probation: transition(index, to: .suspect, .streamClosed, now, &directives)
+        case .suspect, .quarantined, .draining, .drained, .lost: break
         }
         directives.append(probe(index))
     }
@@ -239,7 +257,9 @@ package struct MembershipInstance: Sendable {
         records[index].failedFetches = reports
         guard reports.count >= 2 else { return }
         records[index].failedFetches = []
-        if records[index].state == .active { transition(index, to: .suspect, .peersReportFailures, now, &directives) }
+        if records[index].state.takesWork {
+            transition(index, to: .suspect, .peersReportFailures, now, &directives)
+        }
         directives.append(probe(index))
     }
 
@@ -285,7 +305,8 @@ package struct MembershipInstance: Sendable {
                 return
             }
         }
-        if record.state == .active, now >= record.detector.suspectAt {
+        correct(index, now, &directives)
+        if record.state.takesWork, records[index].state.takesWork, now >= record.detector.suspectAt {
             noticeSilence(now)
             transition(index, to: .suspect, .silence, now, &directives)
             directives.append(probe(index))
@@ -305,6 +326,43 @@ package struct MembershipInstance: Sendable {
         let session = records[index].session
         transition(index, to: state, cause, now, &directives)
         if let session { directives.append(.closeSession(session)) }
+        if state == .lost { strike(index, now, &directives) }
+    }
+
+    // MARK: Strikes
+
+    private mutating func strike(
+        _ index: Int, _ now: MonotonicInstant, _ directives: inout [MembershipDirective]
+    ) {
+        records[index].strikes.removeAll { now.since($0) > options.strikeWindow }
+        records[index].strikes.append(now)
+        let state = records[index].state
+        guard state == .probation || records[index].strikes.count >= options.strikeLimit else { return }
+        guard state == .active || state == .probation || state == .suspect || state == .lost else { return }
+        records[index].strikes = []
+        let doublings = min(records[index].quarantineCount, 16)
+        records[index].quarantineCount += 1
+        let span = min(options.quarantineMaximum, options.quarantineInitial * (1 << doublings))
+        records[index].correctionUntil = now + span
+        if state != .lost { transition(index, to: .quarantined, .strikes, now, &directives) }
+    }
+
+    /// Ends quarantine and probation when their time has come.
+    private mutating func correct(
+        _ index: Int, _ now: MonotonicInstant, _ directives: inout [MembershipDirective]
+    ) {
+        guard let end = records[index].correctionUntil, now >= end else { return }
+        switch records[index].state {
+        case .quarantined:
+            records[index].correctionUntil = now + options.probation
+            transition(index, to: .probation, .quarantineOver, now, &directives)
+        case .probation:
+            records[index].correctionUntil = nil
+            records[index].quarantineCount = 0
+            transition(index, to: .active, .probationPassed, now, &directives)
+        case .joining, .active, .suspect, .draining, .drained, .lost:
+            records[index].correctionUntil = nil
+        }
     }
 
     /// A tick that comes late means that this node was held up, and heartbeats may wait unread behind it: put losses
@@ -337,7 +395,8 @@ package struct MembershipInstance: Sendable {
         var due = record.lastHeartbeat + options.coordinatorLease
         if let redialUntil = record.redialUntil, !record.probedAlive { due = min(due, redialUntil) }
         if let frozenUntil { due = max(due, frozenUntil) }
-        if record.state == .active { due = min(due, record.detector.suspectAt) }
+        if record.state.takesWork { due = min(due, record.detector.suspectAt) }
+        if let end = record.correctionUntil { due = min(due, end) }
         if record.state == .draining, let end = record.drainUntil {
             due = min(due, record.evacuated ? end + options.leaseMargin : end - options.evacuationLead)
         }

@@ -13,6 +13,8 @@ package enum MembershipEvent: Sendable, Hashable {
     case goodbye(SessionID)
     /// A node could not fetch output from this worker.
     case fetchFailed(reporter: WorkerID, worker: WorkerID)
+    /// The worker failed in a way that says something about it: no answer, an error of its own.
+    case strike(WorkerID)
     /// The answer to `MembershipDirective.probe`.
     case probed(WorkerID, Incarnation, alive: Bool)
     /// Nothing but the passing of time; due at `MembershipInstance.nextDeadline`.
@@ -70,6 +72,12 @@ package struct WorkerRecord: Sendable {
     var probedAlive = false
     var drainUntil: MonotonicInstant?
     var evacuated = false
+    /// Strikes within the window, newest last; kept over the worker's lives.
+    var strikes: [MonotonicInstant] = []
+    /// How often it was in quarantine.
+    var quarantineCount = 0
+    /// When quarantine or probation ends.
+    var correctionUntil: MonotonicInstant?
     /// Reports of failed fetches within the window, newest last.
     var failedFetches: [FetchFailure] = []
 

@@ -28,6 +28,13 @@ package struct MembershipOptions: Sendable, Hashable {
     package var massSuspicionMinimum = 3
     package var massSuspicionWindow: Duration = .seconds(5)
     package var maximumFreeze: Duration = .seconds(30)
+    /// So many strikes within the window send a worker into quarantine. Being lost counts as one.
+    package var strikeLimit = 3
+    package var strikeWindow: Duration = .seconds(60)
+    /// The first quarantine; each further one is twice as long, up to the maximum.
+    package var quarantineInitial: Duration = .seconds(60)
+    package var quarantineMaximum: Duration = .seconds(1800)
+    package var probation: Duration = .seconds(60)
     /// How long lost and drained workers stay in the list.
     package var departedRetention: Duration = .seconds(600)
     package var maximumWorkers = 10_000
@@ -49,6 +56,10 @@ package struct MembershipOptions: Sendable, Hashable {
         try require(leaseMargin > .zero, "the coordinator's lease margin must be positive")
         try require(redialGrace < workerLease, "the redial grace must be shorter than the worker's lease")
         try require(evacuationLead < drainDeadline, "the evacuation lead must be shorter than the drain deadline")
+        try require(strikeLimit >= 1, "the number of strikes must be positive")
+        try require(
+            quarantineInitial > .zero && quarantineMaximum >= quarantineInitial && probation > .zero,
+            "quarantine and probation must be positive, and the longest quarantine not shorter than the first")
         try require(sampleCapacity >= 2, "the failure detector needs room for two samples or more")
         try require(suspicionThreshold > 0, "the suspicion threshold must be positive")
         try require(protocolMinimum <= protocolMaximum, "the range of protocol versions is empty")

@@ -130,4 +130,6 @@ extension SQLState {
     package static let exchangeFailed = SQLState("ME003")
     /// The peer speaks a version of the plan or wire format that this node does not.
     package static let versionMismatch = SQLState("ME004")
+    /// The query has brought down several workers and is not tried again.
+    package static let poisonQuery = SQLState("ME005")
 }

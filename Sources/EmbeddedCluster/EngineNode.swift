@@ -65,6 +65,9 @@ package struct NodeConfiguration: Sendable {
     package var localRowLimit: Int
     /// Where operators write what they may not keep in memory; `nil`: nowhere.
     package var spillDirectory: String?
+    package var holdBackByteLimit = 32 << 20
+    package var admission = AdmissionOptions()
+    package var scheduler = SchedulerOptions()
     package init(
         threads: Int, memoryByteLimit: Int, localWorkers: Int = 1, catalogs: [CatalogConfiguration] = [],
         cluster: ClusterConfiguration? = nil, localRowLimit: Int = 0, spillDirectory: String? = nil
@@ -134,12 +137,14 @@ package final class EngineNode: Sendable {
         guard let coordinatorWorker = parts.coordinatorWorker else {
             throw QueryError.internalError("the node has no worker of its own")
         }
+        var options = QueryEngineOptions(
+            queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads,
+            localRowLimit: configuration.localRowLimit, holdBackByteLimit: configuration.holdBackByteLimit)
+        options.scheduler = configuration.scheduler
+        options.admission = configuration.admission
+        if options.admission.memoryByteMax == 0 { options.admission.memoryByteMax = configuration.memoryByteLimit }
         let engine = QueryEngine(
-            catalog: catalog, registry: registry, directory: directory,
-            options: QueryEngineOptions(
-                queryMemoryByteLimit: configuration.memoryByteLimit, threadsPerWorker: configuration.threads,
-                localRowLimit: configuration.localRowLimit),
-            logger: logger
+            catalog: catalog, registry: registry, directory: directory, options: options, logger: logger
         ) { location in try coordinatorWorker.openReader(location, partition: 0) }
 
         var background: [Task<Void, Never>] = []

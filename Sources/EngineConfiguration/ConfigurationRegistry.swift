@@ -28,6 +28,20 @@ package enum ConfigurationRegistry {
         ConfigurationKey(
             "coordinator.local-row-limit", .integer(minimum: 0, maximum: 1_000_000_000), "20000",
             "Queries over tables of no more rows together run on the coordinator, not on workers; 0 is none."),
+        ConfigurationKey(
+            "coordinator.result-hold-back", .byteCount, "32MiB",
+            "Bytes of a result kept from its client so that a lost worker goes unnoticed; 0 is none."),
+        ConfigurationKey(
+            "coordinator.max-running-queries", .integer(minimum: 0, maximum: 100_000), "100",
+            "Queries that run at the same time; further ones wait. 0 is no limit."),
+        ConfigurationKey(
+            "coordinator.max-queued-queries", .integer(minimum: 0, maximum: 1_000_000), "1000",
+            "Queries that wait at the same time; further ones are refused. 0 is no limit."),
+        ConfigurationKey(
+            "coordinator.max-reserved-memory", .byteCount, "0",
+            "Memory that running queries reserve on one worker together; 0 is the coordinator's memory-limit."),
+        ConfigurationKey(
+            "coordinator.queue-timeout", .duration, "5min", "Longest time that a query waits for its place."),
 
         ConfigurationKey("worker.join", .list, "", "Coordinators to join, HOST:PORT each with commas between them."),
         ConfigurationKey("worker.id", .text, "", "Name of the worker; empty is one made of host and port."),

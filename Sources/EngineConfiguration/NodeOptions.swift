@@ -47,6 +47,12 @@ package struct CoordinatorOptions: Sendable {
     package let exchangePort: Int
     package let advertisedHost: String?
     package let localRowLimit: Int
+    package let holdBackByteLimit: Int
+    package let maxRunningQueries: Int
+    package let maxQueuedQueries: Int
+    /// 0: as much as the node has.
+    package let maxReservedMemory: Int
+    package let queueMilliseconds: Int
     package let maxConnections: Int
     package let maxMessageByteCount: Int
 
@@ -58,6 +64,11 @@ package struct CoordinatorOptions: Sendable {
         let advertised = configuration["coordinator.advertised-host"]
         advertisedHost = advertised.isEmpty ? nil : advertised
         localRowLimit = configuration.integer("coordinator.local-row-limit")
+        holdBackByteLimit = configuration.byteCount("coordinator.result-hold-back")
+        maxRunningQueries = configuration.integer("coordinator.max-running-queries")
+        maxQueuedQueries = configuration.integer("coordinator.max-queued-queries")
+        maxReservedMemory = configuration.byteCount("coordinator.max-reserved-memory")
+        queueMilliseconds = configuration.milliseconds("coordinator.queue-timeout")
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
     }

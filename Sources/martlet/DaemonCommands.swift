@@ -111,17 +111,21 @@
             let logger = DaemonLog.make(configuration)
             let options = try NodeOptions(configuration)
             let ports = CoordinatorOptions(configuration)
-            let node = try await EngineNode.start(
-                NodeConfiguration(
-                    threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
-                    catalogs: try NodeConfiguration.catalogs(options),
-                    cluster: ClusterConfiguration(
-                        controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
-                        control: Endpoint(host: options.host, port: ports.grpcPort),
-                        exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
-                        advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
-                    localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory),
-                plugins: LinkedPlugins.all, logger: logger)
+            var nodeConfiguration = NodeConfiguration(
+                threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
+                catalogs: try NodeConfiguration.catalogs(options),
+                cluster: ClusterConfiguration(
+                    controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
+                    control: Endpoint(host: options.host, port: ports.grpcPort),
+                    exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
+                    advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
+                localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory)
+            nodeConfiguration.holdBackByteLimit = ports.holdBackByteLimit
+            nodeConfiguration.admission.runningMax = ports.maxRunningQueries
+            nodeConfiguration.admission.queuedMax = ports.maxQueuedQueries
+            nodeConfiguration.admission.memoryByteMax = ports.maxReservedMemory
+            nodeConfiguration.admission.queueLimit = .milliseconds(ports.queueMilliseconds)
+            let node = try await EngineNode.start(nodeConfiguration, plugins: LinkedPlugins.all, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
             let (postgres, postgresEndpoint) = try await PostgresServer.start(
                 engine: node.engine, on: Endpoint(host: options.host, port: ports.postgresPort),
@@ -179,6 +183,8 @@
             }
             let outcome = await session.result
             stopping.cancel()
+            // The last frames of finished tasks may still be in the connections' own buffers.
+            try? await Task.sleep(for: .milliseconds(300))
             await DaemonShutdown.within(seconds: 5) { await worker.shutdown() }
             _ = try outcome.get()
         }

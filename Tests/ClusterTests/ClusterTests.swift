@@ -44,27 +44,6 @@ struct ClusterTests {
         #expect(try await connection.run(query) == expected)
     }
 
-    @Test("a worker's death ends its queries with a typed error within five seconds; the next query runs")
-    func workerDeath() async throws {
-        let cluster = try ProcessCluster(workers: 2)
-        defer { cluster.shutdown() }
-        try await cluster.waitForWorkers(2)
-        let connection = try cluster.connect()
-        let running = Task { try await connection.run(Self.longQuery) }
-        try await cluster.waitForRunningTasks()
-        cluster.workers[1].kill()
-        let killed = ContinuousClock.now
-        do {
-            _ = try await running.value
-            Issue.record("the query outlived its worker; it has to be longer for this test")
-        } catch let error as QueryError {
-            #expect(["ME001", "ME003"].contains(error.state.code), "\(error)")
-        }
-        #expect(ContinuousClock.now - killed < .seconds(5))
-        try await Task.sleep(for: .seconds(2))
-        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
-    }
-
     @Test("without workers a query fails with ME002; statements that need none run")
     func noWorkers() async throws {
         let cluster = try ProcessCluster(workers: 0)

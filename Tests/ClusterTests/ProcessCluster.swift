@@ -82,6 +82,15 @@ final class ServerProcess: @unchecked Sendable {
         process.waitUntilExit()
     }
 
+    /// Stops the process where it is, as a machine that hangs would be.
+    func pause() { Glibc.kill(process.processIdentifier, SIGSTOP) }
+    func resume() { Glibc.kill(process.processIdentifier, SIGCONT) }
+    /// Whether the system says that it stands still.
+    var isStopped: Bool {
+        let text = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)) ?? ""
+        return text.split(separator: ")").last?.trimmingCharacters(in: .whitespaces).first == "T"
+    }
+
     /// Asks it to leave. Returns whether it did within `seconds`.
     func terminate(seconds: Double = 30) -> Bool {
         guard process.isRunning else { return true }
@@ -102,22 +111,31 @@ final class ProcessCluster: @unchecked Sendable {
     private var nextWorker = 1
 
     /// Small queries go to the workers too unless `localRowLimit` says otherwise: scripts read few rows.
-    init(workers count: Int, dataDirectory: String? = nil, localRowLimit: Int = 0) throws {
+    init(
+        workers count: Int, dataDirectory: String? = nil, localRowLimit: Int = 0, environment: [String: String] = [:]
+    ) throws {
         var arguments = ["coordinator", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0", "--threads", "2"]
         if let dataDirectory { arguments += ["--data", dataDirectory] }
         coordinator = try ServerProcess(
-            arguments, environment: ["MARTLET_COORDINATOR_LOCAL_ROW_LIMIT": String(localRowLimit)])
+            arguments,
+            environment: environment.merging(["MARTLET_COORDINATOR_LOCAL_ROW_LIMIT": String(localRowLimit)]) { $1 })
         for _ in 0..<count { try addWorker() }
     }
 
     @discardableResult
-    func addWorker() throws -> ServerProcess {
+    func addWorker(id: String? = nil) throws -> ServerProcess {
         guard let join = coordinator.addresses["grpc"] else {
             throw QueryError(.cannotConnectNow, "the coordinator did not say where workers join")
         }
-        let worker = try ServerProcess(["worker", "--join", join, "--grpc-port", "0", "--threads", "2"])
+        let worker = try startWorker(joining: join, id: id)
         workers.append(worker)
         return worker
+    }
+
+    private func startWorker(joining join: String, id: String? = nil) throws -> ServerProcess {
+        var arguments = ["worker", "--join", join, "--grpc-port", "0", "--threads", "2"]
+        if let id { arguments += ["--id", id] }
+        return try ServerProcess(arguments)
     }
 
     func removeWorker(at index: Int) { workers.remove(at: index) }
@@ -152,11 +170,58 @@ final class ProcessCluster: @unchecked Sendable {
         throw QueryError(.noWorkers, "the workers got no tasks in time")
     }
 
+    /// Waits until no worker that lives has a task.
+    func waitForIdleWorkers(seconds: Double = 15) async throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while Date() < deadline {
+            let busy = try await connect().run(
+                "SELECT count(*) FROM system.workers WHERE state NOT IN ('lost', 'drained') AND running_task_count > 0")
+            if busy == [["0"]] { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw QueryError(.internalError, "tasks were left behind")
+    }
+
     func connect() throws -> any ScriptConnection { try WireConnection(coordinator) }
 
     func shutdown() {
         for worker in workers { worker.kill() }
         coordinator.kill()
+    }
+}
+
+/// A client as a process of its own: it runs statements one after the other, and does not take a thread of the tests.
+final class ClientProcess: @unchecked Sendable {
+    // Used by one test at a time.
+    private let process = Process()
+    private let path = FileManager.default.temporaryDirectory.appendingPathComponent("client-\(UUID().uuidString)").path
+
+    init(_ server: ServerProcess, _ sql: String) throws {
+        let parts = (server.addresses["postgres"] ?? "").split(separator: ":").map(String.init)
+        guard parts.count == 2, let program = ServerProcess.program,
+            FileManager.default.createFile(atPath: path, contents: nil),
+            let output = FileHandle(forWritingAtPath: path)
+        else { throw QueryError(.cannotConnectNow, "the server did not say where clients connect") }
+        process.executableURL = program
+        process.arguments = ["sql", "--host", parts[0], "--port", parts[1], "--format", "csv", "-c", sql]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+    }
+
+    var isRunning: Bool { process.isRunning }
+    var hasSucceeded: Bool { !process.isRunning && process.terminationStatus == 0 }
+    var output: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+
+    func waitForEnd(seconds: Double = 300) async throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        while process.isRunning && Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    deinit {
+        if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
+        try? FileManager.default.removeItem(atPath: path)
     }
 }
 

@@ -4,7 +4,7 @@ import Diagnostics
 import Synchronization
 
 package struct QueryRecord: Sendable {
-    package enum State: String, Sendable { case running, finished, failed, cancelled }
+    package enum State: String, Sendable { case queued, running, finished, failed, cancelled }
     package var id: QueryID
     package var sql: String
     package var user: String
@@ -15,6 +15,8 @@ package struct QueryRecord: Sendable {
     package var durationMicroseconds: Int64?
     package var rowCount: Int
     package var error: QueryError?
+    /// How often it was tried; filled when the query has ended.
+    package var attemptCount = 0
 }
 
 /// Thread-safe. Keeps the last `historyCountMax` ended queries in memory.
@@ -37,11 +39,19 @@ package final class QueryRegistry: Sendable {
         }
     }
 
-    func attach(_ execution: QueryExecution) { state.withLock { $0.running[execution.query]?.execution = execution } }
+    /// The query has got its place and is about to run.
+    func attach(_ execution: QueryExecution) {
+        state.withLock { state in
+            state.running[execution.query]?.execution = execution
+            state.running[execution.query]?.record.state = .running
+        }
+    }
 
     func end(_ id: QueryID, at now: Int64, rowCount: Int, error: QueryError?) {
         state.withLock { state in
-            guard var record = state.running.removeValue(forKey: id)?.record else { return }
+            guard let entry = state.running.removeValue(forKey: id) else { return }
+            var record = entry.record
+            record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
             record.durationMicroseconds = now - record.startedAt
             record.rowCount = rowCount
             record.error = error
@@ -55,7 +65,12 @@ package final class QueryRegistry: Sendable {
     /// Running ones first, then the ended ones, newest first.
     package func records() -> [QueryRecord] {
         state.withLock { state in
-            state.running.values.map(\.record).sorted { $0.startedAt > $1.startedAt } + state.ended.reversed()
+            let running = state.running.values.map { entry in
+                var record = entry.record
+                record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
+                return record
+            }
+            return running.sorted { $0.startedAt > $1.startedAt } + state.ended.reversed()
         }
     }
 

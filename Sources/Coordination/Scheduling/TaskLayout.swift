@@ -7,7 +7,7 @@ import Storage
 import Transport
 import WireCodec
 
-/// The tasks of a query with everything their workers must be told.
+/// The tasks of one attempt of a query with everything their workers must be told.
 package struct TaskLayout: Sendable {
     /// In the order of launch: producers before their readers.
     package var descriptors: [TaskDescriptor]
@@ -16,12 +16,29 @@ package struct TaskLayout: Sendable {
     package var result: TaskLocation
 }
 
-/// Builds task layouts. Control plane: runs once a query.
-package struct TaskLayoutBuilder {
+/// What a query reads, found out once: every attempt reads the same splits, or attempts could differ in their rows.
+package struct QuerySplits: Sendable {
+    /// By stage and the scan's node.
+    fileprivate var splits: [StageID: [Int: [Split]]] = [:]
+
+    package static func find(_ plan: PhysicalPlan, in catalog: Catalog) async throws -> QuerySplits {
+        var result = QuerySplits()
+        for stage in plan.stages {
+            for (node, scan) in stage.scans {
+                let provider = try await catalog.table(scan.table)
+                let request = ScanRequest(projection: scan.projection, predicates: scan.predicates, limit: scan.limit)
+                result.splits[stage.id, default: [:]][node] = try await provider.splits(for: request)
+            }
+        }
+        return result
+    }
+}
+
+/// Builds task layouts. Control plane: runs once an attempt.
+package struct TaskLayoutBuilder: Sendable {
     package var query: QueryID
     package var plan: PhysicalPlan
-    /// Not empty.
-    package var workers: [WorkerHandle]
+    package var splits: QuerySplits
     package var coordinatorWorker: WorkerHandle
     package var catalog: Catalog
     package var statementTimestamp: Int64
@@ -30,14 +47,16 @@ package struct TaskLayoutBuilder {
     package var memoryByteLimit: Int
     package var variation = ExecutionVariation()
 
-    package func build() async throws -> TaskLayout {
-        let placements = plan.stages.map { stageWorkers($0) }
+    /// `workers`: not empty.
+    package func build(queryAttempt: Int, workers: [WorkerHandle]) throws -> TaskLayout {
+        let placements = plan.stages.map { stageWorkers($0, workers) }
         var locations: [StageID: [TaskLocation]] = [:]
         for (stage, handles) in zip(plan.stages, placements) {
             locations[stage.id] = handles.enumerated().map { partition, handle in
                 TaskLocation(
-                    attempt: TaskAttemptID(query: query, stage: stage.id, partition: partition), worker: handle.id,
-                    endpoint: handle.exchange, transport: handle.exchangeTransport)
+                    attempt: TaskAttemptID(
+                        query: query, queryAttempt: queryAttempt, stage: stage.id, partition: partition),
+                    worker: handle.id, endpoint: handle.exchange, transport: handle.exchangeTransport)
             }
         }
         // Readers of a shared stage are its partitions; each task reads from the task of its own number.
@@ -51,7 +70,7 @@ package struct TaskLayoutBuilder {
 
         var layout = TaskLayout(descriptors: [], workers: [:], result: try resultLocation(locations))
         for (stage, handles) in zip(plan.stages, placements).reversed() {
-            let splits = try await assignSplits(of: stage, taskCount: handles.count)
+            let splits = assignSplits(of: stage, taskCount: handles.count)
             let catalogs = try catalogDescriptors(of: stage)
             for (partition, handle) in handles.enumerated() {
                 var sources: [StageID: [TaskLocation]] = [:]
@@ -66,7 +85,8 @@ package struct TaskLayoutBuilder {
                         sources[source] = producers
                     }
                 }
-                let attempt = TaskAttemptID(query: query, stage: stage.id, partition: partition)
+                let attempt = TaskAttemptID(
+                    query: query, queryAttempt: queryAttempt, stage: stage.id, partition: partition)
                 layout.workers[attempt] = handle
                 layout.descriptors.append(
                     TaskDescriptor(
@@ -79,7 +99,7 @@ package struct TaskLayoutBuilder {
         return layout
     }
 
-    private func stageWorkers(_ stage: PlanStage) -> [WorkerHandle] {
+    private func stageWorkers(_ stage: PlanStage, _ workers: [WorkerHandle]) -> [WorkerHandle] {
         switch stage.placement {
         case .workers: workers
         // Spreads the single tasks of a query over the workers.
@@ -95,13 +115,10 @@ package struct TaskLayoutBuilder {
         return tasks[0]
     }
 
-    /// For each scan of the stage: the splits of each task, heaviest first to the least loaded.
-    private func assignSplits(of stage: PlanStage, taskCount: Int) async throws -> [Int: [[Split]]] {
+    /// For each scan of the stage: the splits of each task, each to the least loaded one.
+    private func assignSplits(of stage: PlanStage, taskCount: Int) -> [Int: [[Split]]] {
         var result: [Int: [[Split]]] = [:]
-        for (node, scan) in stage.scans {
-            let provider = try await catalog.table(scan.table)
-            let request = ScanRequest(projection: scan.projection, predicates: scan.predicates, limit: scan.limit)
-            let splits = try await provider.splits(for: request)
+        for (node, splits) in splits.splits[stage.id] ?? [:] {
             var assigned = [[Split]](repeating: [], count: taskCount)
             var load = [Int](repeating: 0, count: taskCount)
             for split in splits {
@@ -129,5 +146,30 @@ package struct TaskLayoutBuilder {
             }
             return CatalogDescriptor(name: name, type: origin.type, values: origin.values)
         }
+    }
+}
+
+extension PhysicalPlan {
+    /// Bytes that a query of this plan is given at least on each worker: its buffers, and room for each operator that
+    /// keeps rows before it spills.
+    var reservedByteCount: Int {
+        func keepers(_ node: PhysicalNode) -> Int {
+            let own =
+                switch node.kind {
+                case .aggregate, .hashJoin, .sort, .window: 1
+                default: 0
+                }
+            return node.inputs.reduce(own) { $0 + keepers($1) }
+        }
+        return (1 + stages.reduce(0) { $0 + keepers($1.root) }) * (4 << 20)
+    }
+
+    /// Whether a statement of this plan changes something: such are not repeated on their own.
+    var writes: Bool {
+        func writes(_ node: PhysicalNode) -> Bool {
+            if case .write = node.kind { return true }
+            return node.inputs.contains(where: writes)
+        }
+        return stages.contains { writes($0.root) }
     }
 }

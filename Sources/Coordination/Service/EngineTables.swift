@@ -16,8 +16,13 @@ final class EngineTables: SystemTableSource {
     private let registry: FunctionRegistry
     private let queries: QueryRegistry
     private let directory: WorkerDirectory
+    private let admission: QueryAdmission
 
-    init(catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, directory: WorkerDirectory) {
+    init(
+        catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, directory: WorkerDirectory,
+        admission: QueryAdmission
+    ) {
+        self.admission = admission
         self.catalog = catalog
         self.registry = registry
         self.queries = queries
@@ -32,7 +37,14 @@ final class EngineTables: SystemTableSource {
             Field(name: "query", type: .text, isNullable: false),
             Field(name: "started_at", type: .timestampTZ, isNullable: false), Field(name: "duration", type: .interval),
             Field(name: "row_count", type: .int64), Field(name: "error_code", type: .text),
-            Field(name: "error_message", type: .text),
+            Field(name: "error_message", type: .text), Field(name: "attempt_count", type: .int32, isNullable: false),
+            Field(name: "queued_reason", type: .text), Field(name: "queue_position", type: .int32),
+        ],
+        "admission": [
+            Field(name: "running_count", type: .int32, isNullable: false), Field(name: "running_max", type: .int32),
+            Field(name: "queued_count", type: .int32, isNullable: false), Field(name: "queued_max", type: .int32),
+            Field(name: "reserved_bytes", type: .int64, isNullable: false), Field(name: "reserved_max", type: .int64),
+            Field(name: "queue_timeout", type: .interval, isNullable: false),
         ],
         "stages": [
             Field(name: "query_id", type: .text, isNullable: false),
@@ -77,7 +89,8 @@ final class EngineTables: SystemTableSource {
 
     func rows(of table: String) -> [[ScalarValue]] {
         switch table {
-        case "queries": queries.records().map(Self.row)
+        case "queries": queries.records().map(row)
+        case "admission": [admissionRow()]
         case "stages": stages()
         case "tasks":
             tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
@@ -91,6 +104,25 @@ final class EngineTables: SystemTableSource {
     // MARK: - Rows
 
     private static func text(_ text: String?) -> ScalarValue { text.map { .string($0) } ?? .null }
+
+    private func admissionRow() -> [ScalarValue] {
+        let counts = admission.counts
+        let options = admission.options
+        func limit(_ value: Int) -> ScalarValue { value == 0 ? .null : .integer(Int64(value)) }
+        return [
+            .integer(Int64(counts.slots)), limit(options.runningMax), .integer(Int64(counts.queued)),
+            limit(options.queuedMax), .integer(Int64(counts.memoryByteCount)), limit(options.memoryByteMax),
+            .interval(IntervalValue(microseconds: options.queueLimit.components.seconds * 1_000_000)),
+        ]
+    }
+
+    private func row(_ record: QueryRecord) -> [ScalarValue] {
+        let queued = record.state == .queued ? admission.reason(record.id) : nil
+        return Self.row(record) + [
+            .integer(Int64(record.attemptCount)), Self.text(queued?.reason.rawValue),
+            queued.map { .integer(Int64($0.position)) } ?? .null,
+        ]
+    }
 
     private static func row(_ record: QueryRecord) -> [ScalarValue] {
         [
@@ -123,7 +155,7 @@ final class EngineTables: SystemTableSource {
         }
     }
 
-    private static func name(_ state: TaskState) -> String {
+    private static func name(_ state: AttemptState) -> String {
         String(describing: state).prefix { $0 != "(" }.lowercased()
     }
 

@@ -28,9 +28,15 @@ package struct QueryEngineOptions: Sendable {
     package var workerWait: Duration
     /// Queries over tables of no more rows together run on the coordinator, without exchanges; 0 is none.
     package var localRowLimit: Int
+    /// Bytes of a result that are kept from the client while the query may still have to be repeated; 0: none.
+    package var holdBackByteLimit: Int
+    package var scheduler = SchedulerOptions()
+    package var admission = AdmissionOptions()
     package init(
-        queryMemoryByteLimit: Int, threadsPerWorker: Int, workerWait: Duration = .seconds(10), localRowLimit: Int = 0
+        queryMemoryByteLimit: Int, threadsPerWorker: Int, workerWait: Duration = .seconds(10), localRowLimit: Int = 0,
+        holdBackByteLimit: Int = 32 << 20
     ) {
+        self.holdBackByteLimit = holdBackByteLimit
         self.queryMemoryByteLimit = queryMemoryByteLimit
         self.threadsPerWorker = threadsPerWorker
         self.workerWait = workerWait
@@ -46,6 +52,8 @@ package final class QueryEngine: Sendable {
     package let queries = QueryRegistry()
     package let options: QueryEngineOptions
     private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
+    private let holdBackRoom: HoldBackRoom
+    package let admission: QueryAdmission
     let systemCatalog: SystemCatalog
     let logger: Logger
 
@@ -60,7 +68,13 @@ package final class QueryEngine: Sendable {
         self.options = options
         self.logger = logger
         self.openReader = openReader
-        let source = EngineTables(catalog: catalog, registry: registry, queries: queries, directory: directory)
+        // All queries together hold back an eighth of what one may use on a worker at most.
+        holdBackRoom = HoldBackRoom(
+            byteLimit: max(options.holdBackByteLimit, options.queryMemoryByteLimit / 8),
+            queryByteLimit: options.holdBackByteLimit)
+        admission = QueryAdmission(options: options.admission)
+        let source = EngineTables(
+            catalog: catalog, registry: registry, queries: queries, directory: directory, admission: admission)
         systemCatalog = SystemCatalog(catalog: catalog, registry: registry, source: source)
         catalog.add(
             systemCatalog, name: Catalog.systemCatalog, origin: CatalogOrigin(type: Catalog.systemCatalog))
@@ -102,7 +116,8 @@ package final class QueryEngine: Sendable {
             catalog: catalog)
         let physical = try await planner.plan(optimized, snapshot: snapshot)
         return PreparedPlan(
-            logical: optimized, physical: physical, workers: workers, isSimple: isSmall && physical.isSimple)
+            logical: optimized, physical: physical, workers: workers, isSmall: isSmall,
+            isSimple: isSmall && physical.isSimple)
     }
 
     /// As `plan`, with parameters left open; `nil` if the query does not run on the coordinator alone, or its tables have more rows together.
@@ -118,30 +133,37 @@ package final class QueryEngine: Sendable {
 
     /// Starts a planned query.
     func start(
-        _ plan: PreparedPlan, sql: String, user: String, context: EvaluationContext,
+        _ plan: PreparedPlan, sql: String, user: String, session: Int, context: EvaluationContext,
         collectMetrics: (@Sendable ([OperatorMetrics]) -> Void)? = nil
     ) async throws -> QueryExecution {
         let query = QueryID.make()
         catalog.lend(context.catalogFacts, to: query)
         queries.begin(
             QueryRecord(
-                id: query, sql: sql, user: user, state: .running, startedAt: Self.now, durationMicroseconds: nil,
+                id: query, sql: sql, user: user, state: .queued, startedAt: Self.now, durationMicroseconds: nil,
                 rowCount: 0, error: nil))
         do {
+            try await admission.enter(
+                AdmissionRequest(
+                    query: query, session: session, isSmall: plan.isSmall,
+                    memoryByteCount: plan.physical.reservedByteCount))
             guard let coordinatorWorker = directory.coordinatorWorker ?? plan.workers.first else {
                 throw QueryError(.noWorkers, "no worker is available")
             }
-            let layout = try await TaskLayoutBuilder(
-                query: query, plan: plan.physical, workers: plan.workers, coordinatorWorker: coordinatorWorker,
-                catalog: catalog, statementTimestamp: context.statementTimestamp, timeZone: context.timeZone,
+            let builder = TaskLayoutBuilder(
+                query: query, plan: plan.physical, splits: try await QuerySplits.find(plan.physical, in: catalog),
+                coordinatorWorker: coordinatorWorker, catalog: catalog,
+                statementTimestamp: context.statementTimestamp, timeZone: context.timeZone,
                 textStyle: context.textStyle, memoryByteLimit: options.queryMemoryByteLimit,
-                variation: context.variation
-            ).build()
+                variation: context.variation)
             let execution = try QueryExecution(
-                query: query, schema: plan.physical.result, layout: layout, directory: directory, logger: logger,
-                openReader: openReader
-            ) { [catalog, queries, logger] error, metrics, rowCount in
+                query: query, schema: plan.physical.result,
+                setting: QueryExecutionSetting(
+                    builder: builder, workers: plan.workers, directory: directory, room: holdBackRoom,
+                    options: options.scheduler, logger: logger, openReader: openReader)
+            ) { [catalog, queries, admission, logger] error, metrics, rowCount in
                 catalog.lend(nil, to: query)
+                admission.leave(query)
                 queries.end(query, at: Self.now, rowCount: rowCount, error: error)
                 if let error, error.kind != .user {
                     logger.warning("query failed", metadata: ["query": "\(query)", "error": "\(error)"])
@@ -154,6 +176,7 @@ package final class QueryEngine: Sendable {
         } catch {
             let wrapped = QueryError.wrapping(error)
             catalog.lend(nil, to: query)
+            admission.leave(query)
             queries.end(query, at: Self.now, rowCount: 0, error: wrapped)
             throw wrapped
         }
@@ -165,6 +188,8 @@ struct PreparedPlan: Sendable {
     var logical: LogicalPlan
     var physical: PhysicalPlan
     var workers: [WorkerHandle]
+    /// Whether its tables have so few rows that it runs on the coordinator.
+    var isSmall: Bool
     /// Whether the session's thread may run it for a moment.
     var isSimple: Bool
 }

@@ -81,7 +81,8 @@ struct StatementRunner {
     }
 
     func start(_ prepared: PreparedPlan) async throws -> QueryExecution {
-        let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
+        let execution = try await engine.start(
+            prepared, sql: sql, user: session.user, session: Int(truncatingIfNeeded: session.number), context: context)
         session.setCurrent(execution)
         return execution
     }
@@ -124,7 +125,9 @@ struct StatementRunner {
         var summary: [(String, String)] = []
         if options.analyze {
             let runStart = ContinuousClock.now
-            let execution = try await engine.start(prepared, sql: sql, user: session.user, context: context)
+            let execution = try await engine.start(
+                prepared, sql: sql, user: session.user, session: Int(truncatingIfNeeded: session.number),
+                context: context)
             session.setCurrent(execution)
             while try await execution.rows.next() != nil {}
             await execution.waitForEnd()

@@ -55,6 +55,17 @@ package struct LocalTasks: Sendable {
     }
 }
 
+/// What queries are told of workers.
+package enum WorkerNotice: Sendable {
+    case lost(WorkerID)
+    /// It left in good order: what it had finished was fetched.
+    case left(WorkerID)
+    /// Its drain ends soon.
+    case leaves(WorkerID)
+    /// It died and named this query as the cause.
+    case blames(WorkerID, QueryID)
+}
+
 /// What is shown of a worker.
 package struct WorkerSummary: Sendable {
     package var id: WorkerID
@@ -84,7 +95,7 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         var local: [WorkerHandle] = []
         /// Runs what only this process can do.
         var coordinatorWorker: WorkerHandle?
-        var lossListeners: [Int: @Sendable (WorkerID) -> Void] = [:]
+        var listeners: [Int: @Sendable (WorkerNotice) -> Void] = [:]
         var nextListener = 0
         var arrivals: [CheckedContinuation<Void, Never>] = []
         var isShutDown = false
@@ -115,7 +126,7 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
     /// Workers that new tasks may be given to, sorted by id.
     package var available: [WorkerHandle] {
         state.withLock { state in
-            let active = state.membership.activeWorkers.compactMap { state.connections[$0.worker] }
+            let active = state.membership.placeableWorkers.compactMap { state.connections[$0.worker] }
             return (state.local + active).sorted { $0.id < $1.id }
         }
     }
@@ -161,15 +172,20 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         }
     }
 
-    /// Calls `listener` when a worker is lost, until `removeLossListener`.
-    package func addLossListener(_ listener: @escaping @Sendable (WorkerID) -> Void) -> Int {
+    /// Calls `listener` when a worker goes, until `removeListener`.
+    package func addListener(_ listener: @escaping @Sendable (WorkerNotice) -> Void) -> Int {
         state.withLock { state in
             state.nextListener += 1
-            state.lossListeners[state.nextListener] = listener
+            state.listeners[state.nextListener] = listener
             return state.nextListener
         }
     }
-    package func removeLossListener(_ id: Int) { state.withLock { $0.lossListeners[id] = nil } }
+    package func removeListener(_ id: Int) { state.withLock { $0.listeners[id] = nil } }
+
+    private func notify(_ notice: WorkerNotice) {
+        let listeners = state.withLock { state in state.listeners.sorted { $0.key < $1.key }.map(\.value) }
+        for listener in listeners { listener(notice) }
+    }
 
     // MARK: - Sessions
 
@@ -219,6 +235,9 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         await feed(.fetchFailed(reporter: reporter, worker: worker))
     }
 
+    /// A worker did not answer, or failed without a cause in the statement.
+    package func reportStrike(_ worker: WorkerID) async { await feed(.strike(worker)) }
+
     private func feed(_ event: MembershipEvent) async {
         let directives = state.withLock { $0.membership.handle(event, now: now) }
         for directive in directives { await carryOut(directive) }
@@ -236,6 +255,7 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         case .stateChanged(let transition): await apply(transition)
         case .evacuate(let worker, _):
             logger.warning("the worker's drain ends soon", metadata: ["worker": "\(worker)"])
+            notify(.leaves(worker))
         }
     }
 
@@ -272,8 +292,18 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         case .joining: await connect(transition.worker)
         case .active:
             if state.withLock({ $0.connections[transition.worker] == nil }) { await connect(transition.worker) }
-        case .lost, .drained: await disconnect(transition.worker)
-        case .suspect, .draining: break
+        case .lost: await disconnect(transition.worker, .lost(transition.worker))
+        case .drained where transition.cause == .goodbye:
+            // The last states of its tasks are still on their way.
+            let handle = state.withLock { $0.connections[transition.worker] }
+            Task {
+                try? await Task.sleep(for: .milliseconds(500))
+                let isSame = self.state.withLock { $0.connections[transition.worker] }?.incarnation
+                guard handle == nil || isSame == handle?.incarnation else { return }
+                await self.disconnect(transition.worker, .left(transition.worker))
+            }
+        case .drained: await disconnect(transition.worker, .lost(transition.worker))
+        case .suspect, .draining, .quarantined, .probation: break
         }
     }
 
@@ -297,11 +327,9 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         }
     }
 
-    private func disconnect(_ worker: WorkerID) async {
-        let (handle, listeners) = state.withLock { state in
-            (state.connections.removeValue(forKey: worker), Array(state.lossListeners.values))
-        }
-        for listener in listeners { listener(worker) }
+    private func disconnect(_ worker: WorkerID, _ notice: WorkerNotice) async {
+        let handle = state.withLock { $0.connections.removeValue(forKey: worker) }
+        notify(notice)
         await handle?.connection.close()
     }
 

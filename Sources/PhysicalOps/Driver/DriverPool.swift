@@ -13,8 +13,18 @@ package final class DriverGroup: @unchecked Sendable {
     package let pool: DriverPool
     /// Runnable drivers by ascending priority, first come first served among equals. Guarded by the pool's lock.
     fileprivate var runnable: [Driver] = []
+    /// Turns that drivers of the group have begun and ended: how others see that it moves.
+    fileprivate let begunTurns = Atomic<Int>(0)
+    fileprivate let endedTurns = Atomic<Int>(0)
 
     package init(pool: DriverPool) { self.pool = pool }
+
+    /// How many turns its drivers have had, and whether one has its turn now.
+    package var turns: (count: Int, isRunning: Bool) {
+        let ended = endedTurns.load(ordering: .acquiring)
+        let begun = begunTurns.load(ordering: .acquiring)
+        return (begun, begun > ended)
+    }
 }
 
 /// A fixed number of threads. An idle thread spins for a moment before it parks: waking a parked one costs about 150 µs.
@@ -123,6 +133,13 @@ package final class DriverPool: @unchecked Sendable {
         if hasStarted { pthread_cond_broadcast(condition) }
     }
 
+    /// Whether a driver waits within its turn, for a lock or a time.
+    package var hasWaitingDrivers: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return substituteCount > 0
+    }
+
     /// Puts a driver into the queue. Called by `Driver` only.
     func enqueue(_ driver: Driver) {
         let group = driver.group
@@ -139,7 +156,10 @@ package final class DriverPool: @unchecked Sendable {
 
     private func runThread(isSubstitute: Bool) {
         while let driver = nextDriver(isSubstitute: isSubstitute) {
+            let group = driver.group
+            group.begunTurns.wrappingAdd(1, ordering: .relaxed)
             driver.runQuantum(until: monotonicNanoseconds() &+ DriverPool.quantumNanoseconds)
+            group.endedTurns.wrappingAdd(1, ordering: .releasing)
         }
     }
 

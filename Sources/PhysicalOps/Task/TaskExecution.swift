@@ -107,6 +107,9 @@ package final class TaskExecution: @unchecked Sendable {
     /// Ends the task with `error`, unless it has ended already.
     package func cancel(_ error: QueryError) { fail(error) }
 
+    /// How many turns its drivers have had, and whether one has its turn now: what changes while the task moves.
+    package var turns: (count: Int, isRunning: Bool) { group.turns }
+
     /// What the operators have done so far, by node; complete only in `completion`.
     package var metricsSoFar: [OperatorMetrics] { lock.withLock { _ in sortedMetrics() } }
 

@@ -32,6 +32,8 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
     private let grant: @Sendable (Int) -> Void
     private let whenClosed: @Sendable () -> Void
 
+    /// Set by `close`.
+    private let isAbandoned = Atomic<Bool>(false)
     private var decoder: FrameDecoder
     private var decoded: [Batch] = []
     private var firstDecoded = 0
@@ -55,6 +57,11 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
 
     package func poll(wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
         while true {
+            if isAbandoned.load(ordering: .acquiring) {
+                decoded = []
+                firstDecoded = 0
+                return .finished
+            }
             if firstDecoded < decoded.count {
                 let batch = decoded[firstDecoded]
                 firstDecoded += 1
@@ -98,8 +105,8 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
             state.wake = nil
             return wasOpen
         }
-        decoded = []
-        firstDecoded = 0
+        // `decoded` is left to the thread that polls: this may be another one.
+        isAbandoned.store(true, ordering: .releasing)
         if wasOpen { whenClosed() }
     }
 

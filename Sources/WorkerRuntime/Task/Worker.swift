@@ -1,5 +1,6 @@
 // A worker: takes task attempts, runs them, keeps their output and says how they are.
 
+import ClusterMembership
 import Columnar
 import Diagnostics
 import Logging
@@ -20,6 +21,7 @@ package struct WorkerOptions: Sendable {
     package var outputBufferByteLimit: Int
     /// Where operators write what they may not keep in memory; `nil`: nowhere.
     package var spillDirectory: String?
+    package var tasks = WorkerTasksOptions()
     package init(
         threads: Int, memoryByteLimit: Int, outputBufferByteLimit: Int = 32 << 20, spillDirectory: String? = nil
     ) {
@@ -32,23 +34,22 @@ package struct WorkerOptions: Sendable {
 
 /// Runs tasks on this node. The pool's threads are the only ones that run operators.
 package final class Worker: WorkerService, Sendable {
-    private struct TaskEntry {
+    /// The running parts of an attempt; what it is to the cluster is the instance's to know.
+    private struct TaskParts {
         var execution: TaskExecution?
-        var status: TaskStatus
         var buffer: OutputBuffer
-        var isReleased = false
         /// For a task that was started by this process: who is told of its end.
         var onEnd: (@Sendable (TaskStatus) -> Void)?
+        /// The turns of its drivers when its progress was last told.
+        var turnCount = 0
     }
 
     private struct State {
-        var tasks: [TaskAttemptID: TaskEntry] = [:]
-        /// Attempts that were cancelled before they came; a late start is refused.
-        var cancelled: Set<TaskAttemptID> = []
+        var tasks: WorkerTasksInstance
+        var parts: [TaskAttemptID: TaskParts] = [:]
         var subscribers: [QueryID: [Int: AsyncThrowingStream<TaskStatus, any Error>.Continuation]] = [:]
         var nextSubscriber = 0
         var queryPools: [QueryID: (pool: MemoryPool, tasks: Int)] = [:]
-        var isAccepting = true
     }
 
     package let id: WorkerID
@@ -62,7 +63,8 @@ package final class Worker: WorkerService, Sendable {
     private let transports: [String: any ExchangeTransport]
     private let fileWriters: any FileWriterFactory
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let clockStart = ContinuousClock.now
 
     package init(
         id: WorkerID, options: WorkerOptions, registry: FunctionRegistry, catalogs: WorkerCatalogs,
@@ -75,6 +77,7 @@ package final class Worker: WorkerService, Sendable {
         self.transports = transports
         self.fileWriters = fileWriters
         self.logger = logger
+        state = Mutex(State(tasks: WorkerTasksInstance(options: options.tasks)))
         memory = MemoryPool(name: "worker \(id)", limit: options.memoryByteLimit)
         pool = DriverPool(threadCount: options.threads)
     }
@@ -109,9 +112,8 @@ package final class Worker: WorkerService, Sendable {
                 root: descriptor.stage.root, partitioning: descriptor.stage.output, output: buffer,
                 environment: environment, pool: pool)
             let isCancelled = state.withLock { state in
-                guard state.tasks[attempt] != nil else { return true }
-                state.tasks[attempt]?.execution = execution
-                return false
+                state.parts[attempt]?.execution = execution
+                return state.tasks.isReleased(attempt)
             }
             execution.start(helpNanoseconds: isSimple ? Self.helpNanoseconds : 0) { [weak self] result in
                 self?.finish(attempt, result)
@@ -127,21 +129,24 @@ package final class Worker: WorkerService, Sendable {
 
     /// How long a thread that serves clients may run operators.
     private static let helpNanoseconds: UInt64 = 500_000
-    private static let cancelled = QueryError(.queryCanceled, "canceling statement due to user request")
+    private static let cancelled = WorkerTasksInstance.cancelled
+
+    private var now: MonotonicInstant {
+        MonotonicInstant(nanoseconds: (ContinuousClock.now - clockStart).wholeNanoseconds)
+    }
 
     /// Notes a new attempt. `false`: it is known already, nothing is to do (a repeated request).
     private func admit(
         _ attempt: TaskAttemptID, buffer: OutputBuffer, onEnd: (@Sendable (TaskStatus) -> Void)?
     ) throws -> Bool {
         try state.withLock { state in
-            if state.tasks[attempt] != nil { return false }
-            if state.cancelled.contains(attempt) { throw Self.cancelled }
-            guard state.isAccepting else {
-                throw QueryError(.cannotConnectNow, "worker \"\(id)\" is shutting down")
+            switch state.tasks.admit(attempt, workerName: id.text, isLocal: onEnd != nil, now: now) {
+            case .begin:
+                state.parts[attempt] = TaskParts(execution: nil, buffer: buffer, onEnd: onEnd)
+                return true
+            case .known: return false
+            case .refused(let error): throw error
             }
-            let status = TaskStatus(attempt: attempt, version: 0, state: .running)
-            state.tasks[attempt] = TaskEntry(execution: nil, status: status, buffer: buffer, onEnd: onEnd)
-            return true
         }
     }
 
@@ -214,104 +219,127 @@ package final class Worker: WorkerService, Sendable {
 
     private func finish(_ attempt: TaskAttemptID, _ result: Result<[PhysicalOps.OperatorMetrics], QueryError>) {
         leaveQuery(attempt.query)
-        let (status, subscribers, onEnd) = state.withLock { state in
-            guard var entry = state.tasks[attempt], entry.status.state == .running else {
-                return (
-                    TaskStatus?.none, [AsyncThrowingStream<TaskStatus, any Error>.Continuation](),
-                    (@Sendable (TaskStatus) -> Void)?.none
-                )
-            }
-            defer { state.tasks[attempt]?.onEnd = nil }
-            entry.execution = nil
-            entry.status.version += 1
-            switch result {
-            case .success(let metrics):
-                entry.status.state = .finished
-                entry.status.metrics = metrics.map(Transport.OperatorMetrics.init)
-            case .failure(let error):
-                entry.status.state = error.state == .queryCanceled ? .cancelled : .failed
-                entry.status.error = error
-            }
-            state.tasks[attempt] = entry.isReleased ? nil : entry
-            return (entry.status, Array((state.subscribers[attempt.query] ?? [:]).values), entry.onEnd)
+        var status = TaskStatus(attempt: attempt, version: 0, state: .finished)
+        switch result {
+        case .success(let metrics): status.metrics = metrics.map(Transport.OperatorMetrics.init)
+        case .failure(let error):
+            status.state = error.state == .queryCanceled ? .cancelled : .failed
+            status.error = error
         }
-        guard let status else { return }
-        if status.state == .failed {
-            logger.info("task failed", metadata: ["task": "\(attempt)", "error": "\(status.error?.message ?? "")"])
+        let onEnd = state.withLock { state in
+            defer { state.parts[attempt]?.execution = nil }
+            return state.parts[attempt]?.onEnd
         }
-        for subscriber in subscribers { subscriber.yield(status) }
-        onEnd?(status)
+        feed(.ended(attempt, status), onEnd: onEnd)
     }
 
     package func cancelTasks(_ attempts: [TaskAttemptID]) async { releaseTasks(attempts) }
-    package func releaseTasks(_ attempts: [TaskAttemptID]) { release(attempts, reason: Self.cancelled) }
+    package func releaseTasks(_ attempts: [TaskAttemptID]) { feed(.release(attempts, reason: Self.cancelled)) }
 
-    private func release(_ attempts: [TaskAttemptID], reason: QueryError) {
-        for attempt in attempts {
-            let execution = state.withLock { state -> TaskExecution? in
-                guard var entry = state.tasks[attempt] else {
-                    if state.cancelled.count > 4096 { state.cancelled = [] }
-                    state.cancelled.insert(attempt)
-                    return nil
-                }
-                if entry.status.state == .running {
-                    entry.isReleased = true
-                    state.tasks[attempt] = entry
-                } else {
-                    state.tasks[attempt] = nil
-                }
-                return entry.execution
+    private func feed(_ event: WorkerTasksEvent, onEnd: (@Sendable (TaskStatus) -> Void)? = nil) {
+        let directives = state.withLock { $0.tasks.handle(event, now: now) }
+        for directive in directives {
+            switch directive {
+            case .stop(let attempt, let reason):
+                let execution = state.withLock { $0.parts[attempt]?.execution }
+                execution?.cancel(reason)
+                outputs.release(attempt, reason: reason)
+                dropPartsIfForgotten(attempt)
+            case .dropOutput(let attempt, let reason):
+                outputs.release(attempt, reason: reason)
+                dropPartsIfForgotten(attempt)
+            case .tell(let status):
+                tell(status)
+                onEnd?(status)
+                dropPartsIfForgotten(status.attempt)
             }
-            execution?.cancel(reason)
-            outputs.release(attempt, reason: reason)
         }
+    }
+
+    private func dropPartsIfForgotten(_ attempt: TaskAttemptID) {
+        _ = state.withLock { state in
+            state.tasks.status(attempt) == nil ? state.parts.removeValue(forKey: attempt) : nil
+        }
+    }
+
+    private func tell(_ status: TaskStatus) {
+        if status.state == .failed {
+            logger.info(
+                "task failed", metadata: ["task": "\(status.attempt)", "error": "\(status.error?.message ?? "")"])
+        }
+        let subscribers = state.withLock { Array(($0.subscribers[status.attempt.query] ?? [:]).values) }
+        for subscriber in subscribers { subscriber.yield(status) }
     }
 
     // MARK: - States
 
     package func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
         let (stream, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
-        let number = state.withLock { state in
+        let (number, known) = state.withLock { state in
             state.nextSubscriber += 1
             state.subscribers[query, default: [:]][state.nextSubscriber] = continuation
-            return state.nextSubscriber
+            _ = state.tasks.handle(.watched(query), now: now)
+            return (state.nextSubscriber, state.tasks.statuses(of: query))
         }
         continuation.onTermination = { [weak self] _ in
-            self?.state.withLock { state in
-                state.subscribers[query]?[number] = nil
+            guard let self else { return }
+            self.state.withLock { state in
+                guard state.subscribers[query]?.removeValue(forKey: number) != nil else { return }
                 if state.subscribers[query]?.isEmpty == true { state.subscribers[query] = nil }
+                _ = state.tasks.handle(.unwatched(query), now: self.now)
             }
-        }
-        let known = state.withLock { state in
-            state.tasks.values.filter { $0.status.attempt.query == query }.map(\.status)
         }
         for status in known { continuation.yield(status) }
         return stream
     }
 
-    package var runningTaskCount: Int { state.withLock { $0.tasks.values.count { $0.status.state == .running } } }
+    package var runningTaskCount: Int { state.withLock { $0.tasks.runningCount } }
+    /// Attempts that are known here, ended ones with output included.
+    package var heldTaskCount: Int { state.withLock { $0.tasks.heldCount } }
     /// Whether no task runs and no output waits to be fetched.
     package var isIdle: Bool {
-        state.withLock { $0.tasks.values.allSatisfy { $0.status.state != .running && $0.buffer.isDrained } }
+        state.withLock { state in
+            state.tasks.runningCount == 0 && state.parts.values.allSatisfy(\.buffer.isDrained)
+        }
     }
 
     // MARK: - Life
 
     /// From now on new tasks are refused.
-    package func stopAccepting() { state.withLock { $0.isAccepting = false } }
-    package func resumeAccepting() { state.withLock { $0.isAccepting = true } }
+    package func stopAccepting() { feed(.accepts(false)) }
+    package func resumeAccepting() { feed(.accepts(true)) }
 
     /// Ends every task and drops all output.
-    package func abandonAll(_ reason: QueryError) {
-        release(state.withLock { Array($0.tasks.keys) }, reason: reason)
-    }
+    package func abandonAll(_ reason: QueryError) { feed(.abandon(reason)) }
 
-    /// Runs until cancelled: wakes readers whose producers never came.
+    /// Runs until cancelled: wakes readers whose producers never came, ends tasks that nobody wants, tells of progress.
     package func run() async {
+        var round = 0
         while !Task.isCancelled {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
             outputs.wakeWaitingReaders()
+            feed(.tick)
+            round += 1
+            if round % 10 == 0 { tellProgress() }
         }
+    }
+
+    /// Tells those who follow which tasks have moved since the last time.
+    private func tellProgress() {
+        // A driver that waits for a lock or a time is where it should be.
+        let isWaiting = pool.hasWaitingDrivers
+        let statuses = state.withLock { state -> [TaskStatus] in
+            var statuses: [TaskStatus] = []
+            for (attempt, parts) in state.parts {
+                guard let execution = parts.execution else { continue }
+                let (turns, isRunning) = execution.turns
+                guard isRunning || isWaiting || turns != parts.turnCount else { continue }
+                state.parts[attempt]?.turnCount = turns
+                if let status = state.tasks.progressed(attempt) { statuses.append(status) }
+            }
+            return statuses
+        }
+        for status in statuses { tell(status) }
     }
 
     package func shutdown() {

@@ -1,0 +1,241 @@
+// Faults in clusters of real processes: processes killed, stopped and started again while queries run. The rows are those
+// that an engine in one process gives. Every test makes sure that its fault has happened.
+
+import Diagnostics
+import EngineTestSupport
+import Foundation
+import Testing
+
+@Suite("Faults in clusters of processes", .serialized)
+struct FaultTests {
+    /// Reads and joins enough to be interrupted, whatever the build.
+    private static let query =
+        """
+        SELECT o_orderpriority, count(*), sum(o_totalprice) FROM tpch.sf1.orders, tpch.sf1.customer
+        WHERE o_custkey = c_custkey AND o_comment LIKE '%x%y%' GROUP BY 1 ORDER BY 1
+        """
+    /// The same on little data.
+    private static let smallQuery = query.replacing("sf1", with: "tiny")
+
+    /// What one process says, found out once.
+    private static let oracle = Oracle()
+    private actor Oracle {
+        private var known: [String: [[String?]]] = [:]
+        func rows(_ sql: String) async throws -> [[String?]] {
+            if let rows = known[sql] { return rows }
+            let engine = try await TestEngine.start()
+            let rows = try await engine.query(sql)
+            await engine.shutdown()
+            known[sql] = rows
+            return rows
+        }
+    }
+
+    /// Runs `body` while a query runs on all workers, and gives the query's outcome.
+    private func duringQuery(
+        _ cluster: ProcessCluster, _ sql: String = query, _ body: () async throws -> Void
+    ) async throws -> Result<[[String?]], any Error> {
+        let connection = try cluster.connect()
+        let running = Task { try await connection.run(sql) }
+        try await cluster.waitForRunningTasks()
+        try await body()
+        return await running.result
+    }
+
+    /// How often the last query of this text was tried.
+    private func attempts(_ cluster: ProcessCluster, _ marker: String) async throws -> Int {
+        let rows = try await cluster.connect().run(
+            """
+            SELECT attempt_count FROM system.queries WHERE query LIKE '%\(marker)%' AND query NOT LIKE '%attempt_count%'
+            ORDER BY started_at DESC LIMIT 1
+            """)
+        return rows.first?.first?.flatMap { $0 }.flatMap { Int($0) } ?? 0
+    }
+
+    @Test("a worker that is killed goes unnoticed: the rows are right, after one more attempt")
+    func killedWorker() async throws {
+        let expected = try await Self.oracle.rows(Self.query)
+        let cluster = try ProcessCluster(workers: 3)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(3)
+        let outcome = try await duringQuery(cluster) { cluster.workers[1].kill() }
+        #expect(try outcome.get() == expected)
+        #expect(try await attempts(cluster, "o_orderpriority") == 2)
+        try await cluster.waitForIdleWorkers()
+    }
+
+    @Test("all workers are killed and one comes back: the query waits for it and gives the right rows")
+    func allWorkersKilled() async throws {
+        let expected = try await Self.oracle.rows(Self.query)
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let outcome = try await duringQuery(cluster) {
+            for worker in cluster.workers { worker.kill() }
+            try await Task.sleep(for: .seconds(3))
+            try cluster.addWorker()
+        }
+        #expect(try outcome.get() == expected)
+        #expect(try await attempts(cluster, "o_orderpriority") >= 2)
+    }
+
+    @Test("a worker that starts again under its name mid-query is a new one; the old tasks' answers count no more")
+    func restartedWorker() async throws {
+        let expected = try await Self.oracle.rows(Self.query)
+        let cluster = try ProcessCluster(workers: 1)
+        defer { cluster.shutdown() }
+        let first = try cluster.addWorker(id: "phoenix")
+        try await cluster.waitForWorkers(2)
+        let outcome = try await duringQuery(cluster) {
+            first.kill()
+            try cluster.addWorker(id: "phoenix")
+        }
+        #expect(try outcome.get() == expected)
+        #expect(try await attempts(cluster, "o_orderpriority") >= 2)
+        let incarnations = try await cluster.connect().run(
+            "SELECT state FROM system.workers WHERE worker_id = 'phoenix'")
+        #expect(incarnations == [["active"]])
+    }
+
+    @Test("a worker that stands still for four seconds is not lost, and the rows are right")
+    func pausedWorker() async throws {
+        let expected = try await Self.oracle.rows(Self.query)
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let outcome = try await duringQuery(cluster) {
+            cluster.workers[0].pause()
+            try await Task.sleep(for: .seconds(4))
+            #expect(cluster.workers[0].isStopped)
+            cluster.workers[0].resume()
+        }
+        #expect(try outcome.get() == expected)
+        let lost = try await cluster.connect().run("SELECT count(*) FROM system.workers WHERE state = 'lost'")
+        #expect(lost == [["0"]])
+    }
+
+    @Test("once rows went to the client a killed worker is a typed error, and no row is wrong")
+    func killedAfterRelease() async throws {
+        // Nothing is held back, and the result is large: the client has seen rows when the worker dies.
+        let cluster = try ProcessCluster(
+            workers: 2, environment: ["MARTLET_COORDINATOR_RESULT_HOLD_BACK": "1kB"])
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let client = try ClientProcess(cluster.coordinator, "SELECT o_orderkey FROM tpch.sf1.orders")
+        let deadline = Date().addingTimeInterval(30)
+        while client.output.count < 100, Date() < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(client.isRunning, "the result was too short for this test")
+        cluster.workers[1].kill()
+        try await client.waitForEnd()
+        #expect(!client.hasSucceeded)
+        let tail = client.output.suffix(2000)
+        #expect(tail.contains("ME001") || tail.contains("ME003"), "\(tail)")
+        let count = try await cluster.connect().run("SELECT count(*) FROM tpch.tiny.orders")
+        #expect(count == [["15000"]])
+    }
+
+    @Test("workers that are asked to leave while queries run finish or move their tasks: no query fails")
+    func drainUnderLoad() async throws {
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let once = try ClientProcess(cluster.coordinator, Self.smallQuery)
+        try await once.waitForEnd()
+        let expected = once.output
+        #expect(once.hasSucceeded && expected.contains("5-LOW"))
+        let count = 30
+        let clients = try (0..<3).map { _ in
+            try ClientProcess(
+                cluster.coordinator, [String](repeating: Self.smallQuery, count: count).joined(separator: ";"))
+        }
+        var drained = 0
+        while drained < 3 || clients.contains(where: \.isRunning) {
+            try cluster.addWorker()
+            try await cluster.waitForWorkers(3)
+            #expect(cluster.workers[0].terminate())
+            cluster.removeWorker(at: 0)
+            drained += 1
+        }
+        for client in clients {
+            try await client.waitForEnd()
+            #expect(client.hasSucceeded, "\(client.output.suffix(500))")
+            #expect(client.output == String(repeating: expected, count: count))
+        }
+    }
+
+    @Test("a cancel at any moment of a query's life leaves no task behind")
+    func cancelledQueries() async throws {
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let connection = try cluster.connect()
+        var cancelled = 0
+        for moment in 0..<12 {
+            do {
+                _ = try await connection.run("SET statement_timeout = \(1 + moment * moment * 8); \(Self.query)")
+            } catch let error as QueryError {
+                #expect(error.state == .queryCanceled, "\(error)")
+                cancelled += 1
+            }
+            _ = try await connection.run("SET statement_timeout = 0")
+        }
+        #expect(cancelled > 0)
+        try await cluster.waitForIdleWorkers()
+        #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
+    }
+
+    @Test("LIMIT stops its producers: nothing runs a moment later")
+    func limitStopsProducers() async throws {
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let connection = try cluster.connect()
+        for _ in 0..<50 {
+            #expect(try await connection.run("SELECT l_comment FROM tpch.sf1.lineitem LIMIT 10").count == 10)
+        }
+        try await cluster.waitForIdleWorkers(seconds: 5)
+    }
+
+    @Test("a client that vanishes while its query runs in the cluster leaves no task behind")
+    func vanishedClient() async throws {
+        let cluster = try ProcessCluster(workers: 2)
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let lost = try WireConnection(cluster.coordinator)
+        let running = Task { try await lost.run(Self.query) }
+        try await cluster.waitForRunningTasks()
+        lost.close()
+        _ = try? await running.value
+        try await cluster.waitForIdleWorkers()
+    }
+
+    @Test("a burst of queries never passes the limit of running ones, and every one gets its answer")
+    func admissionBurst() async throws {
+        let cluster = try ProcessCluster(
+            workers: 1, environment: ["MARTLET_COORDINATOR_MAX_RUNNING_QUERIES": "2"])
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(1)
+        let clients = try (0..<8).map { _ in
+            try ClientProcess(
+                cluster.coordinator,
+                [String](repeating: "SELECT count(*) FROM tpch.tiny.lineitem", count: 4).joined(separator: ";"))
+        }
+        let connection = try cluster.connect()
+        var highest = 0
+        var hasQueued = false
+        while clients.contains(where: \.isRunning) {
+            let row = try await connection.run("SELECT running_count, queued_count FROM system.admission")[0]
+            highest = max(highest, row[0].flatMap { Int($0) } ?? 0)
+            hasQueued = hasQueued || row[1] != "0"
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        for client in clients {
+            try await client.waitForEnd()
+            #expect(client.hasSucceeded)
+            #expect(client.output.components(separatedBy: "60175").count == 5)
+        }
+        // Two, and the slot that small queries have to themselves: that of the query that looks.
+        #expect(highest <= 3)
+        #expect(hasQueued)
+    }
+}

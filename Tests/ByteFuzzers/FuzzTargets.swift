@@ -20,7 +20,8 @@ enum FuzzTarget: String, CaseIterable {
         switch self {
         case .parser: try Self.statements()
         case .json:
-            try Self.files(under: "Fixtures/json", suffix: ".jsonl") + Self.files(under: "Fixtures/json", suffix: ".ndjson")
+            try Self.files(under: "Fixtures/json", suffix: ".jsonl")
+                + Self.files(under: "Fixtures/json", suffix: ".ndjson")
         case .csv:
             try Self.files(under: "Fixtures/csv", suffix: ".csv") + Self.files(under: "Fixtures/copy", suffix: ".csv")
                 + Self.files(under: "Fixtures/copy", suffix: ".txt") + Self.tables.map { Array($0.utf8) }

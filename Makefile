@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage
+.PHONY: help run test check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage simulate chaos
 
 MARTLET := .build/debug/martlet
 
@@ -29,6 +29,15 @@ format: ## format all Swift sources
 N ?= 2000
 SEED ?= $(shell date +%s)
 SECONDS_EACH := $(or $(SECONDS),60)
+
+SEEDS ?= 1000
+simulate: deps ## SEEDS runs of a whole cluster under virtual time, each with other faults
+	@scripts/build --build-tests
+	@MARTLET_TEST_SEEDS=$(SEEDS) MARTLET_TEST_SCALE=1 swift test --skip-build --disable-xctest --filter ClusterSimulationTests
+
+MINUTES ?= 5
+chaos: release ## TPC-H for MINUTES while a random worker of three is killed and started again every 10 seconds
+	@scripts/chaos --martlet .build/release/martlet --minutes $(MINUTES)
 
 fuzz-sql: deps ## N random queries with SEED, compared with PostgreSQL 15 (pip install psycopg; see scripts/fuzz)
 	@test -x $(MARTLET) || scripts/build --product martlet

@@ -150,6 +150,9 @@ var targets: [Target] = [
     tests("SQLScriptTests", ["EngineTestSupport"]),
     tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
     tests("CoordinationTests", ["Coordination", "ClusterMembership", "Transport", "Diagnostics"]),
+    tests(
+        "ClusterSimulationTests",
+        ["Coordination", "WorkerRuntime", "ClusterMembership", "Transport", "Diagnostics"]),
     tests("WorkerRuntimeTests", ["WorkerRuntime", "Transport", "Columnar", "Diagnostics"]),
     tests("ArchitectureTests", ["TestSupport"]),
     testLibrary("TransportConformance", ["Transport", "ClusterMembership", "Columnar", "Diagnostics"]),

@@ -20,10 +20,11 @@ struct KeyLookup {
     /// Values by the ordinal of the column that must have one of them.
     private var values: [Int: [ScalarValue]] = [:]
 
-    init(_ table: MemoryTable, _ request: ScanRequest) {
+    /// The predicates are over positions of the projection.
+    init(_ table: MemoryTable, _ projection: [Int], _ predicates: [Expression]) {
         self.table = table
         if table.definition.keys.isEmpty { return }
-        for predicate in request.predicates.flatMap(\.conjuncts) { note(predicate, request.projection) }
+        for predicate in predicates.flatMap(\.conjuncts) { note(predicate, projection) }
     }
 
     /// The rows that may fulfil the predicates, in the order of the table; `nil` if the predicates leave a key open.

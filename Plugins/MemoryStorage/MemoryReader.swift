@@ -7,8 +7,8 @@ import Storage
 /// Gives the batches of a split through the filters. Confined to one thread.
 final class MemoryReader: BatchReader {
     private let batches: ArraySlice<MemoryBatch>
-    /// Rows of the only batch; empty for all.
-    private let rows: [Int]
+    /// Rows by batch, others are passed over; `nil` for all of all.
+    private let rows: [Int: [Int]]?
     private let schemaCount: Int
     private let request: ScanRequest
     private let context: ScanContext
@@ -16,7 +16,8 @@ final class MemoryReader: BatchReader {
     private var limit: Int
 
     init(
-        _ batches: ArraySlice<MemoryBatch>, rows: [Int], schemaCount: Int, request: ScanRequest, context: ScanContext
+        _ batches: ArraySlice<MemoryBatch>, rows: [Int: [Int]]?, schemaCount: Int, request: ScanRequest,
+        context: ScanContext
     ) {
         self.batches = batches
         self.rows = rows
@@ -30,6 +31,11 @@ final class MemoryReader: BatchReader {
     func next() throws -> Batch? {
         while index < batches.endIndex, limit > 0 {
             try context.checkCancellation()
+            let chosen = rows?[index]
+            if rows != nil, chosen == nil {
+                index += 1
+                continue
+            }
             let stored = batches[index].batch
             let numbers = batches[index].numbers
             // Own vectors and an own batch: batches are confined to a thread, vectors are not.
@@ -38,7 +44,7 @@ final class MemoryReader: BatchReader {
             }
             index += 1
             var batch = Batch(columns: columns, rowCount: stored.physicalCount)
-            if !rows.isEmpty { batch = batch.selecting(Selection(rows)) }
+            if let chosen { batch = batch.selecting(Selection(chosen)) }
             for filter in context.filters where !batch.isEmpty {
                 if let chosen = try filter.select(batch) { batch = batch.selecting(chosen) }
             }

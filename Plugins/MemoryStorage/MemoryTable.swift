@@ -76,7 +76,7 @@ final class MemoryTable: TableProvider {
 
     /// Where the predicates say what a key is, only the rows with it; else all batches.
     func splits(for request: ScanRequest) async throws -> [Split] {
-        if let parts = KeyLookup(self, request).parts {
+        if let parts = KeyLookup(self, request.projection, request.predicates).parts {
             return parts.map { part in
                 let split = MemorySplit(table: number, start: part.batch, end: part.batch + 1, rows: part.rows)
                 return Split(payload: split.payload, estimatedRowCount: part.rows.count)
@@ -100,8 +100,15 @@ final class MemoryTable: TableProvider {
         let batches = rows.batches[part.start..<part.end]
         guard part.rows.isEmpty || batches.count == 1 && part.rows.allSatisfy({ $0 < batches[part.start].rowCount })
         else { throw QueryError.internalError("rows of a split that are not there") }
-        return MemoryReader(
-            batches, rows: part.rows, schemaCount: schema.count, request: request, context: context)
+        var rows = part.rows.isEmpty ? nil : [part.start: part.rows]
+        if rows == nil, !definition.keys.isEmpty {
+            // What joins have found out since the splits were made may say what a key is.
+            let found = context.filters.compactMap(\.prunable)
+            if let parts = KeyLookup(self, request.projection, request.predicates + found).parts {
+                rows = Dictionary(parts.map { ($0.batch, $0.rows) }, uniquingKeysWith: { first, _ in first })
+            }
+        }
+        return MemoryReader(batches, rows: rows, schemaCount: schema.count, request: request, context: context)
     }
 
     func makeWriter() async throws -> any TableWriter { MemoryWriter(self, scope: StorageScope.current) }

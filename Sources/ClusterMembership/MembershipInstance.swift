@@ -50,20 +50,35 @@ package struct MembershipInstance: Sendable {
     /// True while losses are put off because the fault may lie with this node.
     package func isFrozen(now: MonotonicInstant) -> Bool { frozenUntil.map { now < $0 } ?? false }
 
-    /// When `tick` is due at the latest; nil when there is nothing to wait for.
-    package var nextDeadline: MonotonicInstant? {
-        var earliest: MonotonicInstant?
-        for record in records {
-            guard let due = deadline(of: record) else { continue }
-            if earliest.map({ due < $0 }) ?? true { earliest = due }
+    /// When `tick` is due; nil when there is nothing to wait for. It may come early: a heartbeat moves the deadlines of its
+    /// worker later, and only a tick looks at all workers anew.
+    package private(set) var nextDeadline: MonotonicInstant?
+
+    private mutating func renewDeadline() {
+        nextDeadline = records.compactMap { deadline(of: $0) }.min()
+    }
+
+    private mutating func advanceDeadline(for worker: WorkerID?) {
+        guard let worker, let index = position(of: worker), let due = deadline(of: records[index]) else { return }
+        nextDeadline = nextDeadline.map { min($0, due) } ?? due
+    }
+
+    /// The worker that an event is about; only its deadlines can come nearer.
+    private func subject(of event: MembershipEvent) -> WorkerID? {
+        switch event {
+        case .register(_, let description): description.worker
+        case .heartbeat(let session, _, _), .streamClosed(let session), .goodbye(let session):
+            workersBySession[session]
+        case .drain(let worker, _), .fetchFailed(_, let worker), .strike(let worker), .probed(let worker, _, _): worker
+        case .tick: nil
         }
-        return earliest
     }
 
     // MARK: Events
 
     package mutating func handle(_ event: MembershipEvent, now: MonotonicInstant) -> [MembershipDirective] {
         var directives: [MembershipDirective] = []
+        let subject = subject(of: event)
         switch event {
         case .register(let session, let description):
             register(session, description, now, &directives)
@@ -83,7 +98,9 @@ package struct MembershipInstance: Sendable {
             probed(worker, incarnation, alive)
         case .tick:
             tick(now, &directives)
+            renewDeadline()
         }
+        advanceDeadline(for: subject)
         expectedTick = nextDeadline
         return directives
     }

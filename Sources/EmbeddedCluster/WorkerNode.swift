@@ -87,6 +87,8 @@ package final class WorkerNode: Sendable {
             registry: registry, catalogs: WorkerCatalogs(plugins: plugins, sharing: nil),
             transports: [configuration.exchangeTransport: exchange], fileWriters: CatalogFileWriters(catalog: nil),
             logger: logger)
+        // Until it is registered: a late call may be meant for an earlier life at this address.
+        worker.stopAccepting()
         let exchangeEndpoint = try await exchange.serve(worker.outputs, on: configuration.exchange)
         let controlEndpoint = try await control.serveWorker(worker, on: configuration.control)
         func advertised(_ endpoint: Endpoint) -> Endpoint {

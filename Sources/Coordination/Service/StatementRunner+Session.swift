@@ -44,6 +44,20 @@ final class Cursor: Sendable {
 }
 
 extension StatementRunner {
+    /// The worker gets no more tasks and leaves when those that it has are done.
+    func drainWorker(_ name: String) async throws -> StatementResult {
+        let id = WorkerID(name)
+        guard let worker = engine.directory.summaries().first(where: { $0.id == id }) else {
+            throw QueryError(.undefinedObject, "worker \"\(name)\" does not exist", object: name)
+        }
+        guard worker.controlAddress != "local" else {
+            throw QueryError(
+                .objectNotInPrerequisiteState, "worker \"\(name)\" is part of the coordinator's process")
+        }
+        await engine.directory.drain(id)
+        return StatementResult(tag: "ALTER WORKER")
+    }
+
     func runSessionStatement(_ statement: BoundStatement) async throws -> StatementResult {
         let catalog = session.engine.catalog
         switch statement {

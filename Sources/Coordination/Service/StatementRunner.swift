@@ -18,7 +18,7 @@ struct StatementRunner {
     /// What columns of times and intervals are known to be cut to.
     var columnModifiers: [ColumnID: TemporalModifier] = [:]
 
-    private var engine: QueryEngine { session.engine }
+    var engine: QueryEngine { session.engine }
 
     func run(_ statement: BoundStatement) async throws -> StatementResult {
         switch statement {
@@ -48,6 +48,7 @@ struct StatementRunner {
             return try await declareCursor(name, plan, fields(names, types, plan), syntax)
         case .fetch(let fetch): return try await self.fetch(fetch)
         case .closeCursor(let name): return try closeCursor(name)
+        case .drainWorker(let name): return try await drainWorker(name)
         case .listen: return StatementResult(tag: "LISTEN")
         case .unlisten: return StatementResult(tag: "UNLISTEN")
         case .notify: return StatementResult(tag: "NOTIFY")

@@ -75,6 +75,7 @@ package indirect enum BoundStatement: Sendable {
     case listen(channel: String)
     case unlisten(channel: String?)
     case notify(channel: String, payload: String)
+    case drainWorker(name: String)
 }
 
 /// A statement together with what binding found out about it.

@@ -84,6 +84,7 @@ extension StatementBinder {
         case .savepoint(let name): return .transaction(.savepoint(name.text))
         case .releaseSavepoint(let name): return .transaction(.release(name.text))
         case .rollbackToSavepoint(let name): return .transaction(.rollbackTo(name.text))
+        case .drainWorker(let name): return .drainWorker(name: name.text)
         case .listen(let channel): return .listen(channel: channel.text)
         case .unlisten(let channel): return .unlisten(channel: channel?.text)
         case .notify(let channel, let payload): return .notify(channel: channel.text, payload: payload ?? "")

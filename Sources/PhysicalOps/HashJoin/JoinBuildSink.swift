@@ -75,7 +75,9 @@ final class JoinBuildSink: SinkFactory, Sendable {
         return shared.filters.map { key, filter in
             { [shared] in
                 let column = store.columns[shared.layout.keyPositions[key]]
-                filter.publish(RuntimeFilter.Content.make(column: column, rowCount: store.rowCount))
+                filter.publish(
+                    RuntimeFilter.Content.make(column: column, rowCount: store.rowCount),
+                    keys: RuntimeFilter.fewKeys(column, rowCount: store.rowCount))
             }
         }
     }
@@ -156,6 +158,18 @@ private final class JoinBuildOperator: PushOperator {
             shared.spill.build.add(spilled)
         }
         handOver(part)
+    }
+}
+
+extension RuntimeFilter {
+    /// The keys themselves, of types whose equal values are equal bits.
+    fileprivate static func fewKeys(_ column: Vector, rowCount: Int) -> [ScalarValue]? {
+        guard rowCount > 0, rowCount <= keyCountMax else { return nil }
+        switch column.type {
+        case .text, .varchar, .uuid: break
+        default: if !isIntegerLike(column.type) { return nil }
+        }
+        return Array(Set((0..<rowCount).map { column.value(at: $0) }.filter { !$0.isNull }))
     }
 }
 

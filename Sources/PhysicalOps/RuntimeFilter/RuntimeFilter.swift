@@ -24,6 +24,9 @@ package final class RuntimeFilter: @unchecked Sendable {
     /// The type of the key; the column that is tested has the same.
     package let type: DataType
     package private(set) var content = Content.everything
+    /// All keys, where they are few: stores that have indexes look them up.
+    package private(set) var keys: [ScalarValue]?
+    package static let keyCountMax = 64
 
     package init(type: DataType) { self.type = type }
 
@@ -35,7 +38,10 @@ package final class RuntimeFilter: @unchecked Sendable {
         }
     }
 
-    package func publish(_ content: Content) { self.content = content }
+    package func publish(_ content: Content, keys: [ScalarValue]? = nil) {
+        self.content = content
+        self.keys = keys
+    }
 }
 
 /// What an operator above a scan lets it test.

@@ -33,6 +33,7 @@ final class RuntimeScanFilter: ScanFilter {
 
     var prunable: Expression? {
         let input = Expression.input(column, filter.type)
+        if let keys = filter.keys { return .inList(input, keys) }
         switch filter.content {
         case .integers(let minimum, let maximum, _):
             func literal(_ value: Int64) -> Expression {

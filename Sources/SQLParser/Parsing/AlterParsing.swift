@@ -34,6 +34,15 @@ extension Parser {
         return true
     }
 
+    /// `ALTER WORKER name DRAIN`: a worker's name is an identifier, in quotes if it has other characters.
+    private mutating func parseAlterWorker() throws(ParseFailure) -> Statement {
+        try advance()
+        let name = try parseIdentifier()
+        guard lexer.foldedWord(token) == "drain" else { throw syntaxError(hint: "Workers can be drained.") }
+        try advance()
+        return .drainWorker(name)
+    }
+
     mutating func parseAlter() throws(ParseFailure) -> Statement {
         let position = position()
         try expect(.alter)
@@ -47,7 +56,9 @@ extension Parser {
             return .alterSequence(try parseAlterSequence(ifExists: ifExists, at: position))
         case .type: return .defineType(try parseAlterType(at: position))
         case .domain: return .defineType(try parseAlterDomain(at: position))
-        default: throw unsupportedObject("ALTER")
+        default:
+            if lexer.foldedWord(token) == "worker" { return try parseAlterWorker() }
+            throw unsupportedObject("ALTER")
         }
         try advance()
         let ifExists = try parseIfExists()

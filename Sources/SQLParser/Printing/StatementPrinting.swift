@@ -286,6 +286,9 @@ extension SyntaxPrinter {
         case .releaseSavepoint(let name): printNamed("RELEASE SAVEPOINT ", name)
         case .rollbackToSavepoint(let name): printNamed("ROLLBACK TO SAVEPOINT ", name)
         case .listen(let name): printNamed("LISTEN ", name)
+        case .drainWorker(let name):
+            printNamed("ALTER WORKER ", name)
+            text += " DRAIN"
         case .unlisten(let name):
             if let name { printNamed("UNLISTEN ", name) } else { text += "UNLISTEN *" }
         case .notify(let channel, let payload):

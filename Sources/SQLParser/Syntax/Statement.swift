@@ -64,6 +64,8 @@ package indirect enum Statement: Hashable, Sendable {
     case unlisten(Identifier?)
     case notify(channel: Identifier, payload: String?)
     case lock(Lock)
+    /// ALTER WORKER … DRAIN.
+    case drainWorker(Identifier)
 }
 
 /// A named option in parentheses: `EXPLAIN (ANALYZE, FORMAT json)`, `COPY … (FORMAT csv)`, `WITH (fillfactor = 70)`.

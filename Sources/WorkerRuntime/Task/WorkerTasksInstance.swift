@@ -64,9 +64,13 @@ package struct WorkerTasksInstance: Sendable {
     /// Attempts that were given up, oldest first.
     private var released: [(attempt: TaskAttemptID, at: MonotonicInstant)] = []
     private var releasedAttempts: Set<TaskAttemptID> = []
-    private var isAccepting = true
+    private var isAccepting: Bool
 
-    package init(options: WorkerTasksOptions = WorkerTasksOptions()) { self.options = options }
+    /// `isAccepting`: false for a worker that has to register first.
+    package init(options: WorkerTasksOptions = WorkerTasksOptions(), isAccepting: Bool = true) {
+        self.options = options
+        self.isAccepting = isAccepting
+    }
 
     // MARK: - What is held
 

@@ -109,6 +109,8 @@ final class StatementBinder {
     var observesNames: Bool { viewDepth == 0 && (trace != nil || fullNames != nil) }
     /// The columns that NATURAL joins are by, by the joins' offsets in the statement.
     var naturalColumns: [Int: [String]] = [:]
+    /// Columns that JOIN … USING computed, and where the text of their USING ends.
+    var mergedColumns: [ColumnID: Int] = [:]
 
     init(
         catalog: Catalog, registry: FunctionRegistry, session: BindingSession, relations: ResolvedRelations,

@@ -255,6 +255,10 @@ extension StatementBinder {
                 let column = ids.column(name.text, value.type)
                 extra.append((column, value))
                 merged.append(ScopeColumn(column))
+                if viewDepth == 0, alias == nil, let last = names.last {
+                    let spelled = SyntaxPrinter.identifier(last.text) + ")"
+                    mergedColumns[column.id] = last.position.offset + spelled.unicodeScalars.count
+                }
             }
         }
         var plan = join(kind, left.plan, right.plan, on: .conjunction(tests), isDependent: isDependent)

@@ -131,6 +131,21 @@ extension StatementBinder {
         }
     }
 
+    /// Aliases that texts of views give to joins, so that columns which belong to no relation can be told apart.
+    private static let mergedAlias = "merged columns "
+    static func isMergedAlias(_ name: String) -> Bool { name.hasPrefix(mergedAlias) }
+
+    /// A column that JOIN … USING computed: by an alias of the join where its name alone would mean several.
+    private func mergedColumn(_ column: ScopeColumn, _ scope: Scope, _ edits: inout [TextEdit]) -> String {
+        let name = SyntaxPrinter.identifier(column.name)
+        guard scope.namespace.columns.count(where: { $0.name == column.name }) > 1, let end = mergedColumns[column.id]
+        else { return name }
+        let alias = SyntaxPrinter.identifier(Self.mergedAlias + String(end))
+        let edit = TextEdit(offset: end, old: "", new: " AS " + alias)
+        if !edits.contains(where: { $0.offset == edit.offset && $0.new == edit.new }) { edits.append(edit) }
+        return alias + "." + name
+    }
+
     private func expandStars(_ core: SelectCore, _ commonTables: CommonTableScope?, _ edits: inout [TextEdit]) throws {
         let stars = core.items.compactMap { item -> (StarItem, SourcePosition)? in
             guard case .star(let star) = item.kind, star.exclude.isEmpty, star.replace.isEmpty, star.rename.isEmpty
@@ -151,7 +166,7 @@ extension StatementBinder {
                     relation.columns.contains { $0.id == column.id }
                 }
                 guard let relation, !relation.name.isEmpty else {
-                    return SyntaxPrinter.identifier(column.name)
+                    return mergedColumn(column, scope, &edits)
                 }
                 return Self.spelled([relation.name, column.name])
             }

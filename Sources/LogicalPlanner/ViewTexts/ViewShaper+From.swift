@@ -51,7 +51,11 @@ extension ViewShaper {
             }
             try claimNames(join.left, level)
             try claimNames(join.right, level)
-            if case .using(_, let alias?) = join.condition { level.shown.append(level.names.claim(alias.text)) }
+            if case .using(_, let alias?) = join.condition {
+                level.usingAliases.insert(level.shown.count)
+                level.shown.append(
+                    StatementBinder.isMergedAlias(alias.text) ? alias.text : level.names.claim(alias.text))
+            }
         case .file: throw Unknown()
         }
     }
@@ -64,11 +68,13 @@ extension ViewShaper {
             let (relation, index) = try leaves.next()
             let shown = level.shown[index]
             let isWritten = reference.alias?.name != nil
-            let columns = relation.columns.map(\.name)
+            let columns = level.columnNames?.relations[index] ?? relation.columns.map(\.name)
             if name.parts.count == 1, level.scope.commonTables?.find(name.parts[0]) != nil {
-                let hasColumns = !(reference.alias?.columns.isEmpty ?? true)
+                let hasColumns =
+                    !(reference.alias?.columns.isEmpty ?? true) || columns != relation.columns.map(\.name)
                 return .commonTable(
-                    name.last, alias: isWritten || shown != name.last ? shown : nil, columns: hasColumns ? columns : [])
+                    name.last, alias: isWritten || hasColumns || shown != name.last ? shown : nil,
+                    columns: hasColumns ? columns : [])
             }
             guard let found = binder.relations.byName[name.parts] else { throw Unknown() }
             let scope = Scope(parent: nil, commonTables: nil, select: nil, clause: .fromClause)
@@ -84,10 +90,10 @@ extension ViewShaper {
             let parent = isLateral ? lateral(level, index) : level.parent
             let inner = try shape(
                 query, parent: parent, commonTables: level.scope.commonTables, names: level.names, types: nil)
-            let hasColumns = !(reference.alias?.columns.isEmpty ?? true)
+            let columns = level.columnNames?.relations[index] ?? relation.columns.map(\.name)
+            let hasColumns = !(reference.alias?.columns.isEmpty ?? true) || columns != relation.columns.map(\.name)
             return .query(
-                inner, isLateral: isLateral, alias: level.shown[index],
-                columns: hasColumns ? relation.columns.map(\.name) : [])
+                inner, isLateral: isLateral, alias: level.shown[index], columns: hasColumns ? columns : [])
         case .function(let function):
             let (relation, index) = try leaves.next()
             guard function.members.count == 1, !function.isRowsFrom, function.columnDefinitions.isEmpty else {
@@ -102,7 +108,8 @@ extension ViewShaper {
             return .functions(
                 [try self.function(call, .unknown, before)], isRowsFrom: false, hasOrdinality: function.withOrdinality,
                 isLateral: function.lateral || dependsOnLeft,
-                alias: level.shown[index], columns: relation.columns.map(\.name))
+                alias: level.shown[index],
+                columns: level.columnNames?.relations[index] ?? relation.columns.map(\.name))
         case .join(let join):
             guard let alias = reference.alias?.name else { return .join(try shape(join, level, &leaves)) }
             guard let hidden = level.hidden[alias.position.offset] else { throw Unknown() }
@@ -127,6 +134,8 @@ extension ViewShaper {
             relations: relations, columns: level.scope.namespace.columns.filter { !later.contains($0.id) })
         let result = Level(scope: scope, parent: level.parent, names: level.names)
         result.shown = Array(level.shown.prefix(index))
+        result.columnNames = level.columnNames?.part(0..<index)
+        result.usingAliases = level.usingAliases.filter { $0 < index }
         return result
     }
 
@@ -157,6 +166,8 @@ extension ViewShaper {
             let range = start..<leaves.index
             let relations = Array(level.scope.namespace.relations[range])
             inner.shown = Array(level.shown[range])
+            inner.columnNames = level.columnNames?.part(range)
+            inner.usingAliases = Set(level.usingAliases.filter(range.contains).map { $0 - range.lowerBound })
             let ids = Set(relations.flatMap { $0.columns.map(\.id) })
             let whole = level.scope.namespace.columns
             scope.namespace = Namespace(
@@ -165,8 +176,11 @@ extension ViewShaper {
                     + relations.flatMap(\.columns).filter { column in !whole.contains { $0.id == column.id } })
             result.condition = try self.condition(condition, inner)
         case .using(let names, let alias):
-            result.using = names.map(\.text)
-            if alias != nil { result.usingAlias = level.shown[try leaves.next().index] }
+            result.using = level.columnNames?.using[join.position.offset] ?? names.map(\.text)
+            if let alias {
+                let index = try leaves.next().index
+                if !StatementBinder.isMergedAlias(alias.text) { result.usingAlias = level.shown[index] }
+            }
         case .natural: throw Unknown()
         }
         return result
@@ -191,6 +205,11 @@ extension ViewShaper {
 
     /// A column as it is written: with the name of its relation, unless FULL JOIN … USING made it.
     func word(_ parts: [String], _ level: Level) throws -> String {
+        let (relation, name) = try column(parts, level)
+        return (relation.map { QuotedNames.quoted($0) + "." } ?? "") + QuotedNames.quoted(name)
+    }
+
+    func column(_ parts: [String], _ level: Level) throws -> (relation: String?, name: String) {
         guard let name = parts.last else { throw Unknown() }
         var current: Level? = level
         while let place = current {
@@ -199,7 +218,10 @@ extension ViewShaper {
                 let found = namespace.relations.indices.filter { namespace.relations[$0].matches(parts.dropLast()) }
                 if found.count > 1 { throw Unknown() }
                 if let index = found.first, index < place.shown.count {
-                    return QuotedNames.quoted(place.shown[index]) + "." + QuotedNames.quoted(name)
+                    guard place.usingAliases.contains(index) else {
+                        return (place.shown[index], try place.columnName(name, index))
+                    }
+                    return try usingColumn(name, index, place, level)
                 }
             } else {
                 let found = namespace.columns.filter { $0.name == name }
@@ -208,20 +230,50 @@ extension ViewShaper {
                     let owner =
                         place.merged[column.id]
                         ?? namespace.relations.indices.first { index in
-                            namespace.relations[index].columns.contains { $0.id == column.id && $0.name == name }
+                            !place.usingAliases.contains(index)
+                                && namespace.relations[index].columns.contains { $0.id == column.id && $0.name == name }
                         }
-                    guard let owner else {
-                        // Other columns of that name would have to give way.
-                        let count = namespace.relations.count { $0.columns.contains { $0.name == name } }
-                        guard count == 2, place.parent == nil else { throw Unknown() }
-                        return QuotedNames.quoted(name)
-                    }
+                    guard let owner else { return (nil, try mergedName(name, place, level)) }
                     guard owner < place.shown.count else { throw Unknown() }
-                    return QuotedNames.quoted(place.shown[owner]) + "." + QuotedNames.quoted(name)
+                    return (place.shown[owner], try place.columnName(name, owner))
                 }
             }
             current = place.parent
         }
         throw Unknown()
+    }
+
+    /// A column by the alias of a join's USING: the column that it is, or the one that the join made.
+    private func usingColumn(_ name: String, _ alias: Int, _ place: Level, _ level: Level) throws -> (
+        relation: String?, name: String
+    ) {
+        let namespace = place.scope.namespace
+        guard let column = namespace.relations[alias].columns.first(where: { $0.name == name }) else { throw Unknown() }
+        let owner =
+            place.merged[column.id]
+            ?? namespace.relations.indices.first { index in
+                !place.usingAliases.contains(index)
+                    && namespace.relations[index].columns.contains { $0.id == column.id }
+            }
+        if let owner {
+            guard owner < place.shown.count else { throw Unknown() }
+            return (place.shown[owner], try place.columnName(name, owner))
+        }
+        // A query within may have another column of that name.
+        guard place === level, place.columnNames != nil else { throw Unknown() }
+        return (nil, try place.columnName(name, alias))
+    }
+
+    private func mergedName(_ name: String, _ place: Level, _ level: Level) throws -> String {
+        if let names = place.columnNames {
+            guard place === level, let shown = names.merged[name], shown.count == 1, let only = shown.first else {
+                throw Unknown()
+            }
+            return only
+        }
+        // Within a join that has an alias; other columns of that name would have to give way.
+        let count = place.scope.namespace.relations.count { $0.columns.contains { $0.name == name } }
+        guard count == 2, place.parent == nil else { throw Unknown() }
+        return name
     }
 }

@@ -91,6 +91,20 @@ final class ViewShaper {
         var hidden: [Int: Level] = [:]
         /// Columns that JOIN … USING made of two of different types, and the relation that stands for them.
         var merged: [ColumnID: Int] = [:]
+        /// Relations that are only names of what USING made, by their place.
+        var usingAliases: Set<Int> = []
+        /// `nil` where every column keeps its name.
+        var columnNames: ColumnNames?
+
+        /// What a column of a relation is called.
+        func columnName(_ name: String, _ relation: Int) throws -> String {
+            guard let columnNames else { return name }
+            let columns = scope.namespace.relations[relation].columns
+            guard let place = columns.firstIndex(where: { $0.name == name }),
+                place < columnNames.relations[relation].count
+            else { throw Unknown() }
+            return columnNames.relations[relation][place]
+        }
 
         init(scope: Scope, parent: Level?, names: Names) {
             self.scope = scope
@@ -246,6 +260,7 @@ final class ViewShaper {
         var leaves = LeafReader(relations: scope.namespace.relations)
         for reference in core.from { try claimNames(reference, level) }
         guard level.shown.count == scope.namespace.relations.count else { throw Unknown() }
+        try nameColumns(core.from, level)
         for reference in core.from { select.from.append(try shape(reference, level, &leaves)) }
         scope.clause = .whereClause
         select.condition = try core.whereClause.map { try condition($0, level) }
@@ -260,7 +275,7 @@ final class ViewShaper {
             default: break
             }
             var own: String?
-            if case .column(let parts) = syntax.kind { own = parts.last }
+            if case .column(let parts) = syntax.kind { own = try column(parts, level).name }
             select.items.append(
                 .init(
                     expression: try output(syntax, wanted, level), name: alias?.text ?? binder.outputName(syntax),

@@ -116,6 +116,60 @@ struct FaultTests {
         #expect(lost == [["0"]])
     }
 
+    @Test(
+        "a worker whose link to the coordinator is cut for five seconds is not lost; after a longer cut it comes back anew"
+    )
+    func cutLink() async throws {
+        let expected = try await Self.oracle.rows(Self.smallQuery)
+        let cluster = try ProcessCluster(workers: 1)
+        defer { cluster.shutdown() }
+        let proxy = try FaultProxy(to: try #require(cluster.coordinator.addresses["grpc"]))
+        defer { proxy.shutdown() }
+        try cluster.addWorker(id: "remote", through: proxy)
+        try await cluster.waitForWorkers(2)
+        let connection = try cluster.connect()
+        func state() async throws -> [String?] {
+            try await connection.run("SELECT state FROM system.workers WHERE worker_id = 'remote'")[0]
+        }
+        let incarnations = "SELECT incarnation FROM system.workers WHERE worker_id = 'remote'"
+        let first = try await connection.run(incarnations)
+        proxy.cut(true)
+        try await Task.sleep(for: .seconds(5))
+        #expect(proxy.heldCount > 0)
+        #expect(try await state() != ["lost"])
+        proxy.cut(false)
+        try await cluster.waitForWorkers(2)
+        #expect(try await connection.run(incarnations) == first)
+        proxy.cut(true)
+        try await Task.sleep(for: .seconds(12))
+        #expect(try await state() == ["lost"])
+        #expect(try await connection.run(Self.smallQuery) == expected)
+        proxy.cut(false)
+        try await cluster.waitForWorkers(2)
+        #expect(try await connection.run(incarnations) != first)
+        #expect(try await connection.run(Self.smallQuery) == expected)
+    }
+
+    @Test("ALTER WORKER … DRAIN makes a worker leave in good order while a query runs")
+    func drainStatement() async throws {
+        let expected = try await Self.oracle.rows(Self.query)
+        let cluster = try ProcessCluster(workers: 1)
+        defer { cluster.shutdown() }
+        let leaving = try cluster.addWorker(id: "leaving")
+        try await cluster.waitForWorkers(2)
+        let outcome = try await duringQuery(cluster) {
+            _ = try await cluster.connect().run("ALTER WORKER leaving DRAIN")
+            let state = try await cluster.connect().run(
+                "SELECT state FROM system.workers WHERE worker_id = 'leaving'")
+            #expect(state == [["draining"]])
+        }
+        #expect(try outcome.get() == expected)
+        let deadline = Date().addingTimeInterval(30)
+        while leaving.isRunning, Date() < deadline { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(!leaving.isRunning)
+        #expect(try await cluster.connect().run(Self.smallQuery).count == 5)
+    }
+
     @Test("once rows went to the client a killed worker is a typed error, and no row is wrong")
     func killedAfterRelease() async throws {
         // Nothing is held back, and the result is large: the client has seen rows when the worker dies.

@@ -123,8 +123,8 @@ final class ProcessCluster: @unchecked Sendable {
     }
 
     @discardableResult
-    func addWorker(id: String? = nil) throws -> ServerProcess {
-        guard let join = coordinator.addresses["grpc"] else {
+    func addWorker(id: String? = nil, through proxy: FaultProxy? = nil) throws -> ServerProcess {
+        guard let join = proxy?.address ?? coordinator.addresses["grpc"] else {
             throw QueryError(.cannotConnectNow, "the coordinator did not say where workers join")
         }
         let worker = try startWorker(joining: join, id: id)

@@ -69,7 +69,7 @@ extension QueryExecution {
     /// Makes a layout the current one and tells the scheduler.
     private func adopt(_ layout: TaskLayout, queryAttempt: Int) -> [SchedulerDirective] {
         var addresses: [String: WorkerID] = [:]
-        for handle in layout.workers.values { addresses[handle.exchange.description] = handle.id }
+        if isRemote { for handle in layout.workers.values { addresses[handle.exchange.description] = handle.id } }
         let assignments = layout.descriptors.compactMap { descriptor in
             layout.workers[descriptor.attempt].map { TaskAssignment(attempt: descriptor.attempt, worker: $0.id) }
         }

@@ -1,0 +1,115 @@
+// A TCP proxy that can stop passing bytes on, as a network does that drops everything. In user space, on threads of its own.
+
+import Diagnostics
+import Foundation
+
+/// Forwards connections to one address until it is told not to.
+final class FaultProxy: @unchecked Sendable {
+    // Guarded by the lock, but for what never changes.
+    private let lock = NSLock()
+    private let listener: Int32
+    private let target: sockaddr_in
+    let address: String
+    private var isCut = false
+    private var isOver = false
+    private var descriptors: [Int32] = []
+    private var heldReads = 0
+
+    init(to address: String) throws {
+        let parts = address.split(separator: ":")
+        guard parts.count == 2, let port = UInt16(parts[1]) else {
+            throw QueryError(.connectionFailure, "\(address) is no address")
+        }
+        target = Self.socketAddress(String(parts[0]), port)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.listener = listener
+        var own = Self.socketAddress("127.0.0.1", 0)
+        let isBound = Self.withAddress(&own) { bind(listener, $0, $1) == 0 } && listen(listener, 16) == 0
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &own) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &length) }
+        }
+        self.address = "127.0.0.1:\(UInt16(bigEndian: own.sin_port))"
+        guard isBound else { throw QueryError(.connectionFailure, "the proxy finds no port") }
+        Thread.detachNewThread { [self] in acceptConnections() }
+    }
+
+    /// While `true` nothing passes, in both directions; connections stay open.
+    func cut(_ isCut: Bool) { lock.withLock { self.isCut = isCut } }
+
+    /// How often bytes or connections came that were not passed on.
+    var heldCount: Int { lock.withLock { heldReads } }
+
+    func shutdown() {
+        let open = lock.withLock { () -> [Int32] in
+            isOver = true
+            return descriptors + [listener]
+        }
+        for descriptor in open { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+
+    private func acceptConnections() {
+        while true {
+            let client = accept(listener, nil, nil)
+            guard client >= 0 else { return }
+            waitWhileCut()
+            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = target
+            guard Self.withAddress(&address, { connect(server, $0, $1) == 0 }) else {
+                close(client)
+                close(server)
+                continue
+            }
+            lock.withLock { descriptors += [client, server] }
+            Thread.detachNewThread { [self] in forward(from: client, to: server) }
+            Thread.detachNewThread { [self] in forward(from: server, to: client) }
+        }
+    }
+
+    private func forward(from source: Int32, to sink: Int32) {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = read(source, &bytes, bytes.count)
+            guard count > 0 else { break }
+            waitWhileCut()
+            var sent = 0
+            while sent < count {
+                let written = bytes[sent..<count].withUnsafeBytes {
+                    send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                guard written > 0 else { break }
+                sent += written
+            }
+            if sent < count { break }
+        }
+        Glibc.shutdown(sink, Int32(SHUT_RDWR))
+        Glibc.shutdown(source, Int32(SHUT_RDWR))
+    }
+
+    private func waitWhileCut() {
+        var isFirst = true
+        while lock.withLock({ isCut && !isOver }) {
+            if isFirst { lock.withLock { heldReads += 1 } }
+            isFirst = false
+            usleep(10_000)
+        }
+    }
+
+    private static func socketAddress(_ host: String, _ port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = inet_addr(host)
+        return address
+    }
+
+    private static func withAddress<T>(
+        _ address: inout sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T
+    ) -> T {
+        withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}

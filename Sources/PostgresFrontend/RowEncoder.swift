@@ -32,20 +32,29 @@ final class RowEncoder {
                 column.renderText(vector, rowCount: rowCount, settings: settings)
             }
         }
+        try await sendInPieces(
+            rowCount, columns, byteCount: Self.byteCount, write: { Self.dataRows(columns, $0, byteCount: $1) }, send)
+    }
+
+    /// Sends rows in pieces of about the same size. `byteCount` says what a row takes, `write` makes the bytes of several.
+    private func sendInPieces(
+        _ rowCount: Int, _ columns: ArraySlice<RenderedColumn>, byteCount: (ArraySlice<RenderedColumn>, Int) -> Int,
+        write: (Range<Int>, Int) -> [UInt8], _ send: ([UInt8]) async throws -> Void
+    ) async throws {
         var next = 0
         while next < rowCount {
             let first = next
-            var byteCount = 0
-            while next < rowCount, next == first || byteCount < Self.pieceByteCount {
-                byteCount += Self.byteCount(columns, row: next)
+            var size = 0
+            while next < rowCount, next == first || size < Self.pieceByteCount {
+                size += byteCount(columns, next)
                 next += 1
             }
-            try await send(Self.dataRows(columns, first..<next, byteCount: byteCount))
+            try await send(write(first..<next, size))
         }
     }
 
     /// Type, length, number of columns, and the length of each.
-    private static func byteCount(_ columns: ArraySlice<RenderedColumn>, row: Int) -> Int {
+    private static func byteCount(_ columns: ArraySlice<RenderedColumn>, _ row: Int) -> Int {
         var total = 7 + 4 * columns.count
         for column in columns { total += max(0, Int(column.counts[row])) }
         return total
@@ -85,21 +94,14 @@ final class RowEncoder {
             column.renderText(vector, rowCount: rowCount, settings: settings)
             copy.prepare(column, index: index, type: vector.type, rowCount: rowCount)
         }
-        var next = 0
-        while next < rowCount {
-            let first = next
-            var byteCount = 0
-            while next < rowCount, next == first || byteCount < Self.pieceByteCount {
-                byteCount += Self.lineByteCount(columns, row: next)
-                next += 1
-            }
-            try await send(
-                Self.lines(columns, first..<next, delimiter: copy.lines.delimiter, byteCount: byteCount))
-        }
+        let delimiter = copy.lines.delimiter
+        try await sendInPieces(
+            rowCount, columns, byteCount: Self.lineByteCount,
+            write: { Self.lines(columns, $0, delimiter: delimiter, byteCount: $1) }, send)
     }
 
     /// Type, length, values, and a byte behind each.
-    private static func lineByteCount(_ columns: ArraySlice<RenderedColumn>, row: Int) -> Int {
+    private static func lineByteCount(_ columns: ArraySlice<RenderedColumn>, _ row: Int) -> Int {
         var total = 5 + max(1, columns.count)
         for column in columns { total += Int(column.counts[row]) }
         return total

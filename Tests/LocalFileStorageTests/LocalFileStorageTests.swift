@@ -93,6 +93,30 @@ import Testing
         #expect(try await backend.table(schema: "public", name: "t") == nil)
     }
 
+    /// What is kept of a directory never hides what has changed in it: files that come, go, or are written in place.
+    @Test func keptListings() async throws {
+        try write("t/a.csv", "n\n1\n")
+        let backend = try backend()
+        // Directories that changed a moment ago are not kept; an hour ago they did not change.
+        func settle() throws {
+            for path in [directory, directory + "/t"] {
+                try manager.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -3600)], ofItemAtPath: path)
+            }
+        }
+        for _ in 0..<2 {
+            try settle()
+            #expect(try await ids(backend, "public", "t") == [.integer(1)])
+        }
+        try Data("n\n1\n5\n".utf8).write(to: URL(fileURLWithPath: directory + "/t/a.csv"), options: [])
+        #expect(try await ids(backend, "public", "t") == [.integer(1), .integer(5)])
+        try write("t/b.csv", "n\n7\n")
+        #expect(try await ids(backend, "public", "t") == [.integer(1), .integer(5), .integer(7)])
+        try manager.removeItem(atPath: directory + "/t/a.csv")
+        #expect(try await ids(backend, "public", "t") == [.integer(7)])
+        try write("u.csv", "n\n9\n")
+        #expect(try await ids(backend, "public", "u") == [.integer(9)])
+    }
+
     @Test func disagreement() async throws {
         try write("t/a.csv", "a,b\n1,2\n")
         try write("t/b.csv", "a,c\n1,2\n")

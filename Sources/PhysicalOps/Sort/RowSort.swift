@@ -41,6 +41,7 @@ struct RowSort {
         for index in 0..<count {
             entries[index] = SortEntry(prefix: values[index], row: UInt32(truncatingIfNeeded: start + index))
         }
+        withExtendedLifetime(prefixes) {}
         run.radixSort()
         sortTies(run.all, after: encoder.coverage, firstKey: 0)
         return run
@@ -274,5 +275,7 @@ final class SortRun: @unchecked Sendable {
             swap(&source, &target)
         }
         if source != entries { entries.update(from: source, count: count) }
+        // Nothing above names the buffers that its pointers lead into.
+        withExtendedLifetime((histogramBuffer, other)) {}
     }
 }

@@ -16,15 +16,17 @@ enum GeneralFunctions {
             text("NULL when both are equal, else the first.", "nullif(1, 2)", "1")
         ) { arguments, type, count, _ in
             let a = arguments[0]
-            let equal = Comparison.evaluate(.equal, a, arguments[1], count)
+            let equal = Comparison.evaluate(.equal, a, arguments[1], count).flattened()
             let result = ValidityMask.shallowCopy(a.flattened()).retyped(type)
             let output = ValidityMask.shallowCopy(result)
             let buffer = Validity.make(rows: max(1, count), valid: true)
             let words = buffer.base.assumingMemoryBound(to: UInt64.self)
-            let flags = equal.flattened().values(UInt8.self)
-            for row in 0..<count {
-                let bothPresent = !a.isNull(row) && !arguments[1].isNull(row)
-                if a.isNull(row) || (bothPresent && flags[row] != 0) { Validity.setNull(words, row) }
+            withExtendedLifetime(equal) {
+                let flags = equal.values(UInt8.self)
+                for row in 0..<count {
+                    let bothPresent = !a.isNull(row) && !arguments[1].isNull(row)
+                    if a.isNull(row) || (bothPresent && flags[row] != 0) { Validity.setNull(words, row) }
+                }
             }
             output.validity = words
             output.validityOwner = buffer

@@ -28,7 +28,7 @@ enum QuerySupportFunctions {
         ) { arguments, _, count, _ in
             let counts = arguments[0].flattened()
             for row in 0..<count where !counts.isNull(row) && counts.values(Int64.self)[row] < 0 {
-                let isLimit = arguments[1].flattened().values(UInt8.self)[row] != 0
+                let isLimit = arguments[1].value(at: row) == .boolean(true)
                 throw QueryError(
                     isLimit ? .invalidRowCountInLimitClause : .invalidRowCountInResultOffsetClause,
                     "\(isLimit ? "LIMIT" : "OFFSET") must not be negative")

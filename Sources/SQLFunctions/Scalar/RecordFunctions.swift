@@ -6,6 +6,11 @@ import Diagnostics
 enum RecordFunctions {
     private static func text(_ text: String) -> FunctionDocumentation { FunctionDocumentation("Rows", text) }
 
+    /// The place of a field, which is a literal. The value is copied out while its vector certainly lives.
+    private static func place(_ argument: Vector) -> Int {
+        if case .integer(let place) = argument.value(at: 0) { Int(place) } else { 0 }
+    }
+
     static func register(in registry: FunctionRegistry) {
         registry.scalar(
             "row", [.any],
@@ -25,7 +30,7 @@ enum RecordFunctions {
             typed: { _ in .text },
             text("A field of a record by its place, counted from 0: what (row).name stands for.")
         ) { arguments, type, count, _ in
-            let index = arguments[1].isNull(0) ? 0 : Int(arguments[1].flattened().values(Int32.self)[0])
+            let index = place(arguments[1])
             let source = arguments[0].flattened()
             let result = RecordBlob.fields(index, of: source, type: type)
             result.count = count
@@ -35,7 +40,7 @@ enum RecordFunctions {
             "record assign", [.any, .any, .int32], typed: { $0[0] }, isStrict: false,
             text("The record with the field at a place, counted from 0, replaced; a NULL gets all fields.")
         ) { arguments, type, count, _ in
-            let index = arguments[2].isNull(0) ? 0 : Int(arguments[2].flattened().values(Int32.self)[0])
+            let index = place(arguments[2])
             let source = arguments[0].flattened()
             let fields = (type.recordFields ?? []).enumerated().map { place, field in
                 place == index ? arguments[1].flattened() : RecordBlob.fields(place, of: source, type: field.type)

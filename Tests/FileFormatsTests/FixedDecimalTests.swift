@@ -36,7 +36,7 @@ import Testing
         let limit = Int128(1) << Int128(bits)
         var values: [Int128] = [0, 1, -1, limit - 1, -limit, limit / 3, -limit / 7]
         values += (0..<500).map { ($0 * 7_919 - 250_000) % limit }
-        #expect(try converted(values, length: length).map(Int128.init) == values)
+        #expect(try converted(values, length: length).map { Int128($0) } == values)
     }
 
     @Test(arguments: 9...18) func whatDoesNotFitIsAnError(length: Int) throws {

@@ -62,7 +62,7 @@ struct AdmissionInstanceTests {
         _ = admission.request(request(0), now: .zero)
         _ = admission.request(request(1), now: .zero)
         let due = admission.nextDeadline ?? .zero
-        #expect(due == .zero + admission.options.queueLimit)
+        #expect(due == MonotonicInstant.zero + admission.options.queueLimit)
         #expect(admission.reason(QueryID("q1"))?.reason == .concurrency)
         #expect(refused(admission.tick(now: due)) == [.configurationLimitExceeded])
         #expect(admission.queuedCount == 0)

@@ -71,10 +71,19 @@ package struct SQLScript: Sendable {
 
 /// Runs scripts.
 package enum ScriptRunner {
+    /// Records take milliseconds, on a busy machine seconds.
+    private static let recordLimit = Duration.seconds(120)
+
     /// Descriptions of the records that did not do what they should; empty when all is well.
     package static func run(_ script: SQLScript, on connection: any ScriptConnection) async -> [String] {
         var failures: [String] = []
         for record in script.records {
+            let watch = Task.detached {
+                try await Task.sleep(for: recordLimit)
+                // Nothing ends a statement that waits for a call that never comes; the process at least says which.
+                fatalError("\(script.name):\(record.line) has not ended after \(recordLimit)\n    \(record.sql)")
+            }
+            defer { watch.cancel() }
             if let failure = await check(record, on: connection) {
                 failures.append("\(script.name):\(record.line): \(failure)\n    \(record.sql)")
             }

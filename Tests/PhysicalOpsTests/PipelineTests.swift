@@ -187,6 +187,46 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         #expect(reader.closed.load(ordering: .relaxed) == 1)
     }
 
+    /// A limit that one driver reaches ends those that wait for rows, though the rows never come.
+    @Test func limitsEndDriversThatWait() throws {
+        final class LateReader: ExchangeReader {
+            let state = Mutex<(batch: Batch?, wake: (@Sendable () -> Void)?)>((nil, nil))
+            let isClosed = Atomic<Bool>(false)
+            func poll(wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
+                state.withLock { state in
+                    defer { state.batch = nil }
+                    if let batch = state.batch { return .batch(batch) }
+                    state.wake = wake
+                    return .pending
+                }
+            }
+            func give(_ batch: Batch) {
+                let wake = state.withLock { state in
+                    state.batch = batch
+                    return state.wake
+                }
+                wake?()
+            }
+            func close() { isClosed.store(true, ordering: .relaxed) }
+            var wasClosed: Bool { isClosed.load(ordering: .relaxed) }
+        }
+        let readers = [LateReader(), LateReader()]
+        let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1))), [.int64])
+        let environment = TestEnvironment(readers: [StageID(1): readers])
+        let pool = DriverPool(threadCount: 2)
+        defer { pool.shutdown() }
+        let done = Completion()
+        let output = TestOutput()
+        let execution = TestTask.make(
+            Plan.limit(1, source), output: output, environment: environment, pool: pool)
+        execution.start { done.complete($0) }
+        usleep(20_000)
+        readers[0].give(Batch.rows([[.integer(7)]], types: [.int64]))
+        _ = try done.wait(seconds: 10).get()
+        #expect(output.allRows == [[.integer(7)]])
+        for reader in readers { #expect(reader.wasClosed) }
+    }
+
     @Test(arguments: [1, 3]) func slowReadersParkDrivers(threads: Int) throws {
         var expected: [[ScalarValue]] = []
         let readers = (0..<4).map { reader -> TestReader in

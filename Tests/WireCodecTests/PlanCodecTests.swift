@@ -36,6 +36,8 @@ import TransportConformance
         #expect(got.attempt == task.attempt)
         #expect(got.stage == task.stage)
         #expect(got.outputPartitionCount == task.outputPartitionCount)
+        #expect(got.filterRoutes == task.filterRoutes)
+        #expect(got.publishedHintCount == 2)
         #expect(got.sources == task.sources)
         #expect(got.splits == task.splits)
         #expect(got.catalogs == task.catalogs)

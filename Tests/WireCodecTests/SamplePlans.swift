@@ -126,9 +126,13 @@ enum SamplePlans {
         return PhysicalPlan(
             stages: nodes.enumerated().map { index, node in
                 PlanStage(
-                    id: StageID(index), root: node, placement: placements[index % 3], output: outputs[index % 4])
+                    id: StageID(index), root: node, placement: placements[index % 3], output: outputs[index % 4],
+                    filters: index == 1 ? [filter] : [])
             })
     }
+
+    static let filter = StageFilter(
+        number: 3, publisher: StageID(1), join: 5, key: 1, reader: StageID(4), scan: 9, column: 2)
 
     static var task: TaskDescriptor {
         let attempt = TaskAttemptID(
@@ -137,6 +141,7 @@ enum SamplePlans {
             attempt: attempt, worker: WorkerID("w1"), endpoint: Endpoint(host: "::1", port: 7000), transport: "tcp")
         return TaskDescriptor(
             attempt: attempt, stage: plan.stages[1], outputPartitionCount: 4,
+            filterRoutes: [3: StageFilterRoute(firstPartition: 4, readerCount: 2, publishers: [location])],
             sources: [StageID(3): [location, location], StageID(1): []],
             splits: [1: [Split(payload: [1, 2, 3], estimatedRowCount: 10, estimatedByteCount: 99)], 0: []],
             catalogs: [CatalogDescriptor(name: "local", type: "files", values: ["path": "/data", "a": "b"])],

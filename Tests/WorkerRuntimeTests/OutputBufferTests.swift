@@ -41,6 +41,26 @@ struct OutputBufferTests {
         #expect(buffer.bufferedByteCount == 0)
     }
 
+    @Test("hints travel beside the rows and stop nobody")
+    func hints() throws {
+        let buffer = OutputBuffer(partitionCount: 1, hintCount: 2, byteLimit: 40_000)
+        for value in 0..<9 { buffer.enqueueHint(batch(Int64(value), rows: 2048), partition: 2) }
+        buffer.enqueueHint(batch(1), partition: 0)
+        buffer.enqueueHint(batch(1), partition: 3)
+        #expect(buffer.bufferedByteCount == 0)
+        #expect(!buffer.isFull {})
+        #expect(value(try buffer.poll(partition: 2, wake: {})) == 0)
+        #expect(isPending(try buffer.poll(partition: 1, wake: {})))
+        #expect(isPending(try buffer.poll(partition: 0, wake: {})))
+        // Nobody reads the rows: what is left of the hints keeps no producer at work.
+        buffer.close(partition: 0)
+        #expect(!buffer.wantsMore)
+        #expect(buffer.isDrained)
+        buffer.finish()
+        #expect(isFinished(try buffer.poll(partition: 1, wake: {})))
+        #expect(value(try buffer.poll(partition: 2, wake: {})) == 1)
+    }
+
     @Test("a reader that waits is woken once by a batch")
     func wakesReader() throws {
         let buffer = OutputBuffer(partitionCount: 1, byteLimit: 1 << 20)

@@ -68,6 +68,7 @@ package struct TaskLayoutBuilder: Sendable {
             }
         }
 
+        let filterRoutes = filterRoutes(readerCounts: readerCounts, locations: locations)
         var layout = TaskLayout(descriptors: [], workers: [:], result: try resultLocation(locations))
         for (stage, handles) in zip(plan.stages, placements).reversed() {
             let splits = assignSplits(of: stage, taskCount: handles.count)
@@ -88,15 +89,38 @@ package struct TaskLayoutBuilder: Sendable {
                 let attempt = TaskAttemptID(
                     query: query, queryAttempt: queryAttempt, stage: stage.id, partition: partition)
                 layout.workers[attempt] = handle
+                var routes: [Int: StageFilterRoute] = [:]
+                for filter in stage.filters {
+                    routes[filter.number] = filterRoutes[filter.number]
+                    if filter.publisher == stage.id { routes[filter.number]?.publishers = [] }
+                }
                 layout.descriptors.append(
                     TaskDescriptor(
                         attempt: attempt, stage: stage, outputPartitionCount: readerCounts[stage.id] ?? 1,
-                        sources: sources, splits: splits.mapValues { $0[partition] }, catalogs: catalogs,
+                        filterRoutes: routes, sources: sources, splits: splits.mapValues { $0[partition] },
+                        catalogs: catalogs,
                         statementTimestamp: statementTimestamp, timeZone: timeZone, textStyle: textStyle,
                         memoryByteLimit: memoryByteLimit, variation: variation))
             }
         }
         return layout
+    }
+
+    /// Runtime filters travel as further partitions of the publishing tasks' output.
+    private func filterRoutes(
+        readerCounts: [StageID: Int], locations: [StageID: [TaskLocation]]
+    ) -> [Int: StageFilterRoute] {
+        var routes: [Int: StageFilterRoute] = [:]
+        for stage in plan.stages {
+            var partition = readerCounts[stage.id] ?? 1
+            for filter in stage.publishedFilters {
+                let count = locations[filter.reader]?.count ?? 0
+                routes[filter.number] = StageFilterRoute(
+                    firstPartition: partition, readerCount: count, publishers: locations[stage.id] ?? [])
+                partition += count
+            }
+        }
+        return routes
     }
 
     private func stageWorkers(_ stage: PlanStage, _ workers: [WorkerHandle]) -> [WorkerHandle] {

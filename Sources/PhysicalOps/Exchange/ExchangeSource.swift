@@ -79,6 +79,16 @@ private final class ExchangeSourceFactory: SourceFactory {
         wake?()
     }
 
+    /// A driver ends. It may have been woken for a reader that it leaves to the others, and if it ends because no more
+    /// rows are wanted they must see that as well: whoever waits looks again.
+    fileprivate func driverLeft() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for wake in waiting { wake() }
+    }
+
     fileprivate func readerFinished() {
         let waiting = state.withLock { state -> [@Sendable () -> Void] in
             state.unfinished -= 1
@@ -100,6 +110,8 @@ private final class ExchangeSource: BatchSource {
         self.counters = counters
         records = RecordRestorer(factory.node.output.types)
     }
+
+    func close() { factory.driverLeft() }
 
     func next(wake: @escaping @Sendable () -> Void) throws -> SourceEvent {
         let factory = factory

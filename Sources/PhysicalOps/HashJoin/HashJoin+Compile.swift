@@ -25,6 +25,8 @@ extension PipelineBuilder {
         let layout = JoinLayout(node: node, plan: plan)
         let shared = JoinShared(node: node, layout: layout, task: task)
         attachRuntimeFilters(plan, shared)
+        shared.stageFilters = environment.stageFilters.filter { $0.isPublished && $0.filter.join == node.id }
+            .map(\.filter)
         let build = try compile(plan.right)
         let gate = close(build, with: JoinBuildSink(node: node, shared: shared))
         var probe = try compile(plan.left)
@@ -39,7 +41,7 @@ extension PipelineBuilder {
 
     /// Rows of the probe side whose key is not on the build side can be dropped by the scan, if the join drops them anyway.
     private func attachRuntimeFilters(_ plan: HashJoinNode, _ shared: JoinShared) {
-        guard shared.layout.dropsUnmatchedProbeRows else { return }
+        guard plan.kind.dropsUnmatchedLeftRows else { return }
         for (index, key) in plan.leftKeys.enumerated() where !plan.nullsAreEqual[index] {
             guard case .input(let column, let type) = key else { continue }
             let filter = RuntimeFilter(type: type)
@@ -73,14 +75,6 @@ struct JoinLayout: Sendable {
         switch kind {
         case .right, .full, .rightSemi, .rightAnti: true
         case .inner, .left, .semi, .anti, .mark, .single: false
-        }
-    }
-
-    /// Whether a probe row without a match gives nothing.
-    var dropsUnmatchedProbeRows: Bool {
-        switch kind {
-        case .inner, .semi, .right, .rightSemi, .rightAnti: true
-        case .left, .full, .anti, .mark, .single: false
         }
     }
 
@@ -148,6 +142,8 @@ final class JoinShared: @unchecked Sendable {
     let spill: JoinSpill
     /// By key index.
     var filters: [(key: Int, filter: RuntimeFilter)] = []
+    /// What scans of other stages are told.
+    var stageFilters: [StageFilter] = []
     /// `nil` when the build side was spilled.
     var build: JoinBuild?
 

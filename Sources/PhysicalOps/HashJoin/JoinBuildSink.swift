@@ -55,6 +55,7 @@ final class JoinBuildSink: SinkFactory, Sendable {
                 return build.table.insertTasks(threads: shared.task.threads) + filterTasks(build)
             } catch let error as QueryError where error.state == .outOfMemory && shared.spill.isPossible {
                 shared.spill.build.activate()
+                for filter in shared.stageFilters { publish(.everything, to: filter) }
                 return [{ [shared] in try shared.spill.addBuild(store) }]
             }
         default: return []
@@ -64,6 +65,7 @@ final class JoinBuildSink: SinkFactory, Sendable {
     /// The rows that are still in memory go to disk as well: no partition is in two places.
     private func spillTasks(_ parts: [RowPart]) -> [FinalizeTask] {
         shared.spill.build.activate()
+        for filter in shared.stageFilters { publish(.everything, to: filter) }
         var tasks: [FinalizeTask] = [{}]
         for part in parts where part.rowCount > 0 { tasks.append { [shared] in try shared.spill.addBuild(part) } }
         return tasks
@@ -72,7 +74,7 @@ final class JoinBuildSink: SinkFactory, Sendable {
     /// Publishes what the scans of the probe side can use, beside the building of the table.
     private func filterTasks(_ build: JoinBuild) -> [FinalizeTask] {
         let store = build.store
-        return shared.filters.map { key, filter in
+        let local = shared.filters.map { key, filter -> FinalizeTask in
             { [shared] in
                 let column = store.columns[shared.layout.keyPositions[key]]
                 filter.publish(
@@ -80,6 +82,27 @@ final class JoinBuildSink: SinkFactory, Sendable {
                     keys: RuntimeFilter.fewKeys(column, rowCount: store.rowCount))
             }
         }
+        let stageRowCount = max(store.rowCount, Int(min(1e9, shared.layout.plan.right.estimatedRowCount)))
+        let distant = shared.stageFilters.map { filter -> FinalizeTask in
+            { [self] in
+                let column = store.columns[shared.layout.keyPositions[filter.key]]
+                publish(
+                    RuntimeFilter.Content.make(
+                        column: column, rowCount: store.rowCount, stageRowCount: stageRowCount), to: filter)
+            }
+        }
+        return local + distant
+    }
+
+    /// Bytes of one filter's messages to all tasks of the scan's stage.
+    private static let stageFilterByteCountMax = 32 << 20
+
+    private func publish(_ content: RuntimeFilter.Content, to filter: StageFilter) {
+        let environment = shared.task.environment
+        let readerCount = max(1, environment.readerCount(of: filter))
+        environment.publish(
+            StageFilterPart.batches(
+                content, byteCountMax: max(64 << 10, JoinBuildSink.stageFilterByteCountMax / readerCount)), to: filter)
     }
 
     func release(failed: Bool) {
@@ -174,16 +197,19 @@ extension RuntimeFilter {
 }
 
 extension RuntimeFilter.Content {
-    /// What is worth saying about a key column.
-    static func make(column: Vector, rowCount: Int) -> RuntimeFilter.Content {
+    /// What is worth saying about a key column. With `stageRowCount`, other tasks have rows as well, in all about that
+    /// many, and what they say is put together.
+    static func make(column: Vector, rowCount: Int, stageRowCount: Int? = nil) -> RuntimeFilter.Content {
         if rowCount == 0 { return .nothing }
+        let expectedCount = stageRowCount ?? rowCount
         guard RuntimeFilter.isIntegerLike(column.type) else {
-            guard rowCount <= 4_000_000 else { return .everything }
+            // All tasks make filters of one size; where there are many more rows than expected it would be full.
+            guard expectedCount <= 4_000_000, rowCount / 2 <= expectedCount else { return .everything }
             let hashes = Buffer(byteCount: rowCount * 8)
             defer { withExtendedLifetime(hashes) {} }
             let values = hashes.base.assumingMemoryBound(to: UInt64.self)
             Hashing.hash(column, into: values, combining: false)
-            let bloom = BloomFilter(expectedCount: rowCount)
+            let bloom = BloomFilter(expectedCount: expectedCount)
             var row = 0
             while row < rowCount {
                 bloom.insert(values[row])
@@ -209,7 +235,8 @@ extension RuntimeFilter.Content {
         if minimum > maximum { return .nothing }
         // A bitmap that is nearly full tells no more than the bounds.
         let span = UInt64(bitPattern: maximum &- minimum)
-        guard span / 2 > UInt64(rowCount) || rowCount < 1024, let set = IntegerSet(minimum: minimum, maximum: maximum)
+        guard span / 2 > UInt64(expectedCount) || expectedCount < 1024,
+            let set = IntegerSet(minimum: minimum, maximum: maximum)
         else { return .integers(minimum: minimum, maximum: maximum, set: nil) }
         row = 0
         while row < rowCount {

@@ -166,7 +166,7 @@ private final class SpilledJoinSource: BatchSource {
 
     private func start(_ work: Work) throws {
         if work.probeRowCount == 0 && !layout.tracksMatches { return }
-        if work.buildRowCount == 0 && layout.dropsUnmatchedProbeRows { return }
+        if work.buildRowCount == 0 && layout.kind.dropsUnmatchedLeftRows { return }
         let part = RowPart(memory: shared.memory)
         let mayDivide = !work.isIndivisible && work.level + 1 < SpilledPartitions.levelCount
         var rest = try work.build.map { try $0.read() }

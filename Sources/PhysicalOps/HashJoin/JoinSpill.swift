@@ -103,7 +103,7 @@ final class JoinProbeSpiller: PushOperator {
         let plan = shared.layout.plan
         keys = try shared.spill.makeProbeKeys()
         partitions = SpilledPartitions(types: plan.left.output.types, level: 0, budget: shared.spill.budget)
-        strictKeys = shared.layout.dropsUnmatchedProbeRows ? keys.indices.filter { !plan.nullsAreEqual[$0] } : []
+        strictKeys = shared.layout.kind.dropsUnmatchedLeftRows ? keys.indices.filter { !plan.nullsAreEqual[$0] } : []
         super.init(node: node, downstream: downstream, driver: driver)
     }
 

@@ -134,35 +134,11 @@ package final class PipelineBuilder {
     /// above `node`. Returns whether there is such a scan.
     @discardableResult
     package func attach(_ test: RuntimeTest, toColumn column: Int, of node: PhysicalNode) -> Bool {
-        switch node.kind {
-        case .scan:
-            runtimeTests[node.id, default: []].append(AttachedRuntimeTest(test: test, column: column))
-            return true
-        case .filter(let filterNode): return attach(test, toColumn: column, of: filterNode.input)
-        case .project(let project):
-            guard case .input(let source, _) = project.expressions[column] else { return false }
-            return attach(test, toColumn: source, of: project.input)
-        case .hashJoin(let join):
-            // Rows of the left side may be dropped early where they would only be dropped later anyway.
-            switch join.kind {
-            case .inner, .left, .single, .semi, .anti, .mark:
-                guard column < join.outputColumns.count, join.outputColumns[column] < join.left.output.count else {
-                    return false
-                }
-                return attach(test, toColumn: join.outputColumns[column], of: join.left)
-            case .right, .full, .rightSemi, .rightAnti: return false
-            }
-        case .nestedLoopJoin(let join):
-            switch join.kind {
-            case .inner, .left, .single, .semi, .anti, .mark:
-                return column < join.left.output.count && attach(test, toColumn: column, of: join.left)
-            case .right, .full, .rightSemi, .rightAnti: return false
-            }
-        case .tableFunction(let function):
-            return column < function.input.output.count && attach(test, toColumn: column, of: function.input)
-        case .values, .aggregate, .sort, .limit, .union, .window, .recursive, .workingTable, .write, .exchangeSource:
-            return false
-        }
+        guard let (leaf, source) = node.filterLeaf(ofColumn: column, acrossBreakers: false),
+            case .scan = leaf.kind
+        else { return false }
+        runtimeTests[leaf.id, default: []].append(AttachedRuntimeTest(test: test, column: source))
+        return true
     }
 
     func takeRuntimeTests(scan: Int) -> [AttachedRuntimeTest] { runtimeTests.removeValue(forKey: scan) ?? [] }

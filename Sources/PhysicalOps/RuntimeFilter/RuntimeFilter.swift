@@ -73,11 +73,21 @@ package final class IntegerSet: @unchecked Sendable {
     /// `nil` if the bounds are too far apart for `spanMax`.
     package init?(minimum: Int64, maximum: Int64) {
         guard minimum <= maximum else { return nil }
+        // Whole words, so that sets can be united.
+        let minimum = minimum & ~63
         let span = UInt64(bitPattern: maximum &- minimum)
         guard span < IntegerSet.spanMax else { return nil }
         self.minimum = minimum
         self.span = span
         buffer = Validity.make(rows: Int(span) + 1, valid: false)
+    }
+
+    var wordCount: Int { Int(span &>> 6) + 1 }
+
+    /// Takes in the members of a set that lies within this one's bounds.
+    func formUnion(_ other: IntegerSet) {
+        let offset = Int((other.minimum &- minimum) &>> 6)
+        for index in 0..<other.wordCount { words[offset + index] |= other.words[index] }
     }
 
     /// `value` must lie between the bounds.
@@ -101,6 +111,18 @@ package final class BloomFilter: @unchecked Sendable {
         while wordCount * 64 < expectedCount * 12 { wordCount *= 2 }
         buffer = Validity.make(rows: wordCount * 64, valid: false)
         mask = UInt64(wordCount - 1)
+    }
+
+    /// `nil` if the number of words is not a power of two.
+    init?(wordCount: Int) {
+        guard wordCount > 0, wordCount & (wordCount - 1) == 0 else { return nil }
+        buffer = Validity.make(rows: wordCount * 64, valid: false)
+        mask = UInt64(wordCount - 1)
+    }
+
+    /// Takes in the members of a filter of the same size.
+    func formUnion(_ other: BloomFilter) {
+        for index in 0...Int(mask) { words[index] |= other.words[index] }
     }
 
     @inline(__always)

@@ -15,20 +15,23 @@ final class AdaptiveFilters {
             filters.append(
                 MeasuredFilter(try PredicateFilter(predicate, task: task), cost: PredicateCost.estimate(predicate)))
         }
-        for attached in runtimeTests {
-            switch attached.test {
-            case .keys(let filter):
-                var cost = 2.0
-                switch filter.content {
-                case .everything: continue
-                case .hashes: cost = 4
-                case .nothing: cost = 0
-                case .integers: break
-                }
-                filters.append(MeasuredFilter(RuntimeScanFilter(filter, column: attached.column), cost: cost))
-            case .firstRows(let threshold):
-                filters.append(MeasuredFilter(FirstRowsScanFilter(threshold, column: attached.column), cost: 3))
+        for attached in runtimeTests { add(attached) }
+    }
+
+    /// Adds a test whose content is known.
+    func add(_ attached: AttachedRuntimeTest) {
+        switch attached.test {
+        case .keys(let filter):
+            var cost = 2.0
+            switch filter.content {
+            case .everything: return
+            case .hashes: cost = 4
+            case .nothing: cost = 0
+            case .integers: break
             }
+            filters.append(MeasuredFilter(RuntimeScanFilter(filter, column: attached.column), cost: cost))
+        case .firstRows(let threshold):
+            filters.append(MeasuredFilter(FirstRowsScanFilter(threshold, column: attached.column), cost: 3))
         }
     }
 

@@ -12,7 +12,18 @@ extension PipelineBuilder {
         return OpenPipeline(
             source: ScanSourceFactory(
                 node: node, scan: scan, table: try environment.table(for: scan.table),
-                splits: try environment.splits(node: node.id), runtimeTests: tests, task: task))
+                splits: try environment.splits(node: node.id), runtimeTests: tests,
+                stageFilters: try stageFilters(of: node), task: task))
+    }
+
+    /// What joins of other stages will say about the scan's columns.
+    private func stageFilters(of node: PhysicalNode) throws -> StageFilterInputs? {
+        let filters = environment.stageFilters.filter { !$0.isPublished && $0.filter.scan == node.id }.map(\.filter)
+            .filter { node.output.fields.indices.contains($0.column) }
+        if filters.isEmpty { return nil }
+        return StageFilterInputs(
+            filters.map { ($0, node.output.fields[$0.column].type) },
+            readers: try filters.map { try environment.readers(of: $0) })
     }
 }
 
@@ -23,19 +34,21 @@ private final class ScanSourceFactory: SourceFactory {
     let table: any TableProvider
     let splits: any SplitSource
     let runtimeTests: [AttachedRuntimeTest]
+    let stageFilters: StageFilterInputs?
     let task: TaskContext
     /// Rows given so far, for scans with a limit.
     let rowsGiven = Atomic<Int>(0)
 
     init(
         node: PhysicalNode, scan: ScanNode, table: any TableProvider, splits: any SplitSource,
-        runtimeTests: [AttachedRuntimeTest], task: TaskContext
+        runtimeTests: [AttachedRuntimeTest], stageFilters: StageFilterInputs?, task: TaskContext
     ) {
         self.node = node
         self.scan = scan
         self.table = table
         self.splits = splits
         self.runtimeTests = runtimeTests
+        self.stageFilters = stageFilters
         self.task = task
     }
 
@@ -44,6 +57,8 @@ private final class ScanSourceFactory: SourceFactory {
     func makeSource(driver: DriverContext) throws -> any BatchSource {
         try ScanSource(factory: self, driver: driver)
     }
+
+    func close() { stageFilters?.close() }
 }
 
 /// Reads split after split.
@@ -55,6 +70,8 @@ private final class ScanSource: BatchSource {
     private let request: ScanRequest
     private let context: ScanContext
     private var reader: (any BatchReader)?
+    /// Filters of other stages that `filters` has already.
+    private var stageFilterCount = 0
 
     init(factory: ScanSourceFactory, driver: DriverContext) throws {
         self.factory = factory
@@ -83,6 +100,13 @@ private final class ScanSource: BatchSource {
                 closeReader()
                 // An empty batch: the driver looks at its clock between splits.
                 return .batch(Batch(columns: [], rowCount: 0))
+            }
+            if let stageFilters = factory.stageFilters, factory.splits.remainingCount != 0 {
+                if !stageFilters.advance(wake: wake) { return .blocked }
+                for test in stageFilters.complete(from: stageFilterCount) {
+                    filters.add(test)
+                    stageFilterCount += 1
+                }
             }
             switch try factory.splits.next(wake: wake) {
             case .split(let split):

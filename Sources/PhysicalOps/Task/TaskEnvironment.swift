@@ -25,12 +25,24 @@ package protocol TaskEnvironment: AnyObject, Sendable {
     func writer(for target: WriteTarget) throws -> any TableWriter
     /// The rows of a recursive query's last round.
     func workingTable(_ number: Int) throws -> [Batch]
+    /// Runtime filters between this task's stage and others: its own joins publish some, its scans read the others.
+    var stageFilters: [(filter: StageFilter, isPublished: Bool)] { get }
+    /// One reader for each task that publishes the filter.
+    func readers(of filter: StageFilter) throws -> [any ExchangeReader]
+    /// Tasks that read a filter published here.
+    func readerCount(of filter: StageFilter) -> Int
+    /// Gives a message about the filter to every task that reads it.
+    func publish(_ batches: [Batch], to filter: StageFilter)
     /// Where operators put what they may not keep in memory; `nil`: nowhere, and they fail with 53200 instead.
     var spillStore: (any SpillStore)? { get }
 }
 
 extension TaskEnvironment {
     package var spillStore: (any SpillStore)? { nil }
+    package var stageFilters: [(filter: StageFilter, isPublished: Bool)] { [] }
+    package func readers(of filter: StageFilter) throws -> [any ExchangeReader] { [] }
+    package func readerCount(of filter: StageFilter) -> Int { 0 }
+    package func publish(_ batches: [Batch], to filter: StageFilter) {}
     package func workingTable(_ number: Int) throws -> [Batch] {
         throw QueryError.internalError("working table \(number) is read outside of its recursion")
     }

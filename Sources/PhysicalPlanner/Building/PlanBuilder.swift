@@ -55,7 +55,7 @@ final class PlanBuilder {
                 id: StageID(last - stage.id.number), root: Self.renumber(stage.root, last: last),
                 placement: stage.placement, output: stage.output)
         }
-        return PhysicalPlan(stages: Array(renumbered))
+        return PhysicalPlan(stages: Array(renumbered)).withStageFilters()
     }
 
     private static func renumber(_ node: PhysicalNode, last: Int) -> PhysicalNode {

@@ -33,6 +33,10 @@ package struct PhysicalPlanJSON {
             if stage.id.number != 0 {
                 members.append(("Partitioning", Self.string(PhysicalPlanPrinter.partitioning(stage))))
             }
+            let filters = PhysicalPlanPrinter.filters(stage)
+            if !filters.isEmpty {
+                members.append(("Runtime Filters", "[" + filters.map(Self.string).joined(separator: ", ") + "]"))
+            }
         }
         if options.costs, node.estimatedRowCount.isFinite {
             members.append(("Plan Rows", String(Int(min(1e18, max(0, node.estimatedRowCount)).rounded()))))

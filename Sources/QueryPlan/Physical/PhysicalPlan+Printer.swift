@@ -66,6 +66,16 @@ package struct PhysicalPlanPrinter {
         let (place, output) = (Self.place(stage), Self.partitioning(stage))
         lines.append(stage.id.number == 0 ? "Stage 0 \(place)" : "Stage \(stage.id) \(place), \(output)")
         print(stage.root, depth: 1)
+        for text in Self.filters(stage) { lines.append("  " + text) }
+    }
+
+    /// The runtime filters that the stage's scans get from joins of other stages.
+    static func filters(_ stage: PlanStage) -> [String] {
+        stage.receivedFilters.compactMap { filter -> String? in
+            guard let (node, scan) = stage.scanNode(filter.scan) else { return nil }
+            let column = node.output.fields[filter.column].name
+            return "Runtime filter on \(scan.table.table).\(column) from stage \(filter.publisher)"
+        }
     }
 
     static func place(_ stage: PlanStage) -> String {

@@ -317,11 +317,17 @@ package struct PlanStage: Hashable, Sendable {
     package var root: PhysicalNode
     package var placement: StagePlacement
     package var output: OutputPartitioning
-    package init(id: StageID, root: PhysicalNode, placement: StagePlacement, output: OutputPartitioning) {
+    /// Runtime filters that its joins give to other stages or that its scans get from them.
+    package var filters: [StageFilter]
+    package init(
+        id: StageID, root: PhysicalNode, placement: StagePlacement, output: OutputPartitioning,
+        filters: [StageFilter] = []
+    ) {
         self.id = id
         self.root = root
         self.placement = placement
         self.output = output
+        self.filters = filters
     }
 
     /// The stages that it reads.

@@ -22,6 +22,15 @@ extension ByteWriter {
         case .roundRobin: byte(3)
         case .copies: byte(4)
         }
+        try list(stage.filters) { (writer, filter) throws(QueryError) in
+            writer.int(filter.number)
+            writer.int(filter.publisher.number)
+            writer.int(filter.join)
+            writer.int(filter.key)
+            writer.int(filter.reader.number)
+            writer.int(filter.scan)
+            writer.int(filter.column)
+        }
     }
 
     package mutating func scanRequest(_ request: ScanRequest) throws(QueryError) {
@@ -62,7 +71,13 @@ extension ByteReader {
         case 4: output = .copies
         default: throw .corrupt("an unknown partitioning")
         }
-        return PlanStage(id: id, root: root, placement: placement, output: output)
+        let filters = try list { (reader) throws(QueryError) in
+            StageFilter(
+                number: try reader.int(), publisher: StageID(try reader.int()), join: try reader.int(),
+                key: try reader.position(), reader: StageID(try reader.int()), scan: try reader.int(),
+                column: try reader.position())
+        }
+        return PlanStage(id: id, root: root, placement: placement, output: output, filters: filters)
     }
 
     package mutating func scanRequest() throws(QueryError) -> ScanRequest {

@@ -14,6 +14,14 @@ package enum TaskCodec {
         writer.attempt(task.attempt)
         try writer.stage(task.stage)
         writer.int(task.outputPartitionCount)
+        try writer.list(task.filterRoutes.sorted { $0.key < $1.key }) { (writer, route) throws(QueryError) in
+            writer.int(route.key)
+            writer.int(route.value.firstPartition)
+            writer.int(route.value.readerCount)
+            try writer.list(route.value.publishers) { (writer, location) throws(QueryError) in
+                writer.location(location)
+            }
+        }
         try writer.list(task.sources.sorted { $0.key < $1.key }) { (writer, source) throws(QueryError) in
             writer.int(source.key.number)
             try writer.list(source.value) { (writer, location) throws(QueryError) in writer.location(location) }
@@ -42,6 +50,14 @@ package enum TaskCodec {
         let attempt = try reader.attempt()
         let stage = try reader.stage()
         let outputPartitionCount = try reader.position()
+        let filterRoutes = try reader.list { (reader) throws(QueryError) in
+            (
+                try reader.int(),
+                StageFilterRoute(
+                    firstPartition: try reader.position(), readerCount: try reader.position(),
+                    publishers: try reader.list { (reader) throws(QueryError) in try reader.location() })
+            )
+        }
         let sources = try reader.list { (reader) throws(QueryError) in
             (
                 StageID(try reader.int()),
@@ -69,6 +85,7 @@ package enum TaskCodec {
         try reader.finish()
         return TaskDescriptor(
             attempt: attempt, stage: stage, outputPartitionCount: outputPartitionCount,
+            filterRoutes: Dictionary(filterRoutes, uniquingKeysWith: { first, _ in first }),
             sources: Dictionary(sources, uniquingKeysWith: { first, _ in first }),
             splits: Dictionary(splits, uniquingKeysWith: { first, _ in first }), catalogs: catalogs,
             statementTimestamp: statementTimestamp, timeZone: timeZone, textStyle: textStyle,

@@ -12,6 +12,8 @@ package struct TaskDescriptor: Sendable {
     package var stage: PlanStage
     /// Tasks of the stage that reads this one's output.
     package var outputPartitionCount: Int
+    /// Where the messages of runtime filters between stages go and come from, by the filter's number.
+    package var filterRoutes: [Int: StageFilterRoute]
     /// For each stage that is read: its tasks, in order of their partitions.
     package var sources: [StageID: [TaskLocation]]
     /// This task's splits, by the scan's node id.
@@ -28,7 +30,8 @@ package struct TaskDescriptor: Sendable {
     package var variation: ExecutionVariation
 
     package init(
-        attempt: TaskAttemptID, stage: PlanStage, outputPartitionCount: Int, sources: [StageID: [TaskLocation]],
+        attempt: TaskAttemptID, stage: PlanStage, outputPartitionCount: Int,
+        filterRoutes: [Int: StageFilterRoute] = [:], sources: [StageID: [TaskLocation]],
         splits: [Int: [Split]], catalogs: [CatalogDescriptor], statementTimestamp: Int64, timeZone: String,
         textStyle: TextStyle = TextStyle(), memoryByteLimit: Int,
         variation: ExecutionVariation = ExecutionVariation()
@@ -36,6 +39,7 @@ package struct TaskDescriptor: Sendable {
         self.attempt = attempt
         self.stage = stage
         self.outputPartitionCount = outputPartitionCount
+        self.filterRoutes = filterRoutes
         self.sources = sources
         self.splits = splits
         self.catalogs = catalogs
@@ -44,6 +48,20 @@ package struct TaskDescriptor: Sendable {
         self.textStyle = textStyle
         self.memoryByteLimit = memoryByteLimit
         self.variation = variation
+    }
+}
+
+/// How a filter's messages travel: as further partitions of the publishing tasks' output, one for each reading task.
+package struct StageFilterRoute: Hashable, Sendable {
+    /// The first of those partitions.
+    package var firstPartition: Int
+    package var readerCount: Int
+    /// The publishing tasks; empty for these themselves.
+    package var publishers: [TaskLocation]
+    package init(firstPartition: Int, readerCount: Int, publishers: [TaskLocation]) {
+        self.firstPartition = firstPartition
+        self.readerCount = readerCount
+        self.publishers = publishers
     }
 }
 
@@ -72,5 +90,12 @@ package struct CatalogDescriptor: Hashable, Sendable {
         self.name = name
         self.type = type
         self.values = values
+    }
+}
+
+extension TaskDescriptor {
+    /// Partitions of the output that hold messages of runtime filters.
+    package var publishedHintCount: Int {
+        stage.publishedFilters.reduce(0) { $0 + (filterRoutes[$1.number]?.readerCount ?? 0) }
     }
 }

@@ -22,7 +22,9 @@ package final class OutputBuffer: TaskOutput, Sendable {
     }
 
     fileprivate struct State {
+        /// Those of the rows; behind them those of hints.
         var partitions: [Partition]
+        let partitionCount: Int
         var bufferedByteCount = 0
         /// What of it `memory` has been asked for.
         var reservedByteCount = 0
@@ -31,18 +33,24 @@ package final class OutputBuffer: TaskOutput, Sendable {
         var waitingProducers: [@Sendable () -> Void] = []
     }
 
+    /// Partitions of rows. Further ones may hold hints: small, of no concern to the end of the output, and not counted, so
+    /// that hints that nobody fetches stop nobody.
     package let partitionCount: Int
+    let hintCount: Int
     /// Bytes beyond which producers are asked to wait. A batch in hand is always taken.
     private let byteLimit: Int
     /// Pays for what is buffered; for buffers that never ask producers to wait.
     private let memory: MemoryPool?
     private let state: Mutex<State>
 
-    package init(partitionCount: Int, byteLimit: Int, memory: MemoryPool? = nil) {
+    package init(partitionCount: Int, hintCount: Int = 0, byteLimit: Int, memory: MemoryPool? = nil) {
         self.partitionCount = partitionCount
+        self.hintCount = hintCount
         self.byteLimit = byteLimit
         self.memory = memory
-        state = Mutex(State(partitions: (0..<partitionCount).map { _ in Partition() }))
+        state = Mutex(
+            State(
+                partitions: (0..<partitionCount + hintCount).map { _ in Partition() }, partitionCount: partitionCount))
     }
 
     // MARK: - The producing side
@@ -59,6 +67,19 @@ package final class OutputBuffer: TaskOutput, Sendable {
         }
         wake?()
         settle()
+    }
+
+    /// The same for a hint to one reader.
+    package func enqueueHint(_ batch: Batch, partition: Int) {
+        let own = Batch(columns: batch.columns, rowCount: batch.rowCount)
+        let wake = state.withLock { state -> (@Sendable () -> Void)? in
+            guard state.partitions.indices.contains(partition), partition >= partitionCount,
+                !state.partitions[partition].isClosed, state.failure == nil, !state.isFinished
+            else { return nil }
+            state.partitions[partition].batches.append(own)
+            return state.partitions[partition].takeWake()
+        }
+        wake?()
     }
 
     /// Brings the account of `memory` in line with what is buffered; without memory the task's readers get the error.
@@ -133,7 +154,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
                 state.partitions[partition].wake = wake
                 return (.pending, [])
             }
-            state.bufferedByteCount -= batch.estimatedByteCount
+            if partition < partitionCount { state.bufferedByteCount -= batch.estimatedByteCount }
             return (.batch(batch), state.takeProducersIfRoom(byteLimit: byteLimit))
         }
         settle()
@@ -146,7 +167,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
             guard !state.partitions[partition].isClosed else { return [] }
             state.partitions[partition].isClosed = true
             while let batch = state.partitions[partition].takeBatch() {
-                state.bufferedByteCount -= batch.estimatedByteCount
+                if partition < partitionCount { state.bufferedByteCount -= batch.estimatedByteCount }
             }
             state.partitions[partition].wake = nil
             return state.takeProducersIfRoom(byteLimit: byteLimit)
@@ -159,7 +180,8 @@ package final class OutputBuffer: TaskOutput, Sendable {
     package var isDrained: Bool {
         state.withLock { state in
             !state.hasOpenPartition
-                || (state.isFinished && state.partitions.allSatisfy { $0.next == $0.batches.count })
+                || (state.isFinished
+                    && state.partitions.prefix(partitionCount).allSatisfy { $0.next == $0.batches.count })
         }
     }
 
@@ -185,7 +207,7 @@ extension OutputBuffer.Partition {
 }
 
 extension OutputBuffer.State {
-    fileprivate var hasOpenPartition: Bool { partitions.contains { !$0.isClosed } }
+    fileprivate var hasOpenPartition: Bool { partitions.prefix(partitionCount).contains { !$0.isClosed } }
 
     fileprivate mutating func dropBatches() {
         for index in partitions.indices {

@@ -100,7 +100,7 @@ private final class BufferStream: ExchangeStream, ExchangeReader, Sendable {
             }
             return .pending
         }
-        guard channel.partition < found.partitionCount else {
+        guard channel.partition < found.partitionCount + found.hintCount else {
             throw QueryError(
                 .protocolViolation, "there is no partition \(channel.partition) in task \(channel.producer)")
         }

@@ -102,12 +102,12 @@ package final class Worker: WorkerService, Sendable {
         // the producer, or the readers would wait for each other.
         let isShared = descriptor.stage.output == .copies
         let buffer = OutputBuffer(
-            partitionCount: descriptor.outputPartitionCount,
+            partitionCount: descriptor.outputPartitionCount, hintCount: descriptor.publishedHintCount,
             byteLimit: isShared ? .max : options.outputBufferByteLimit, memory: isShared ? memory : nil)
         guard try admit(attempt, buffer: buffer, onEnd: onEnd) else { return }
         outputs.add(buffer, for: attempt)
         do {
-            let environment = try await makeEnvironment(descriptor)
+            let environment = try await makeEnvironment(descriptor, output: buffer)
             let execution = try TaskExecution(
                 root: descriptor.stage.root, partitioning: descriptor.stage.output, output: buffer,
                 environment: environment, pool: pool)
@@ -150,7 +150,9 @@ package final class Worker: WorkerService, Sendable {
         }
     }
 
-    private func makeEnvironment(_ descriptor: TaskDescriptor) async throws -> WorkerTaskEnvironment {
+    private func makeEnvironment(_ descriptor: TaskDescriptor, output: OutputBuffer) async throws
+        -> WorkerTaskEnvironment
+    {
         var backends: [String: any StorageBackend] = [:]
         for catalog in descriptor.catalogs { backends[catalog.name] = try catalogs.backend(catalog) }
         func provider(_ name: TableName) async throws -> any TableProvider {
@@ -174,7 +176,7 @@ package final class Worker: WorkerService, Sendable {
         }
         let queryPool = enterQuery(descriptor)
         return WorkerTaskEnvironment(
-            descriptor: descriptor, tables: tables, writers: PreparedWriters(writers),
+            descriptor: descriptor, output: output, tables: tables, writers: PreparedWriters(writers),
             catalogFacts: catalogs.catalogFacts(of: descriptor.attempt.query), registry: registry,
             memory: queryPool, threads: options.threads,
             spillStore: options.spillDirectory.map { TaskSpill(directory: $0) }

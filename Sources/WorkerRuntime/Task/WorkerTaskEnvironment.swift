@@ -19,10 +19,12 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
     private let descriptor: TaskDescriptor
     private let tables: [TableName: any TableProvider]
     private let writers: PreparedWriters
+    private let output: OutputBuffer
     private let openReader: @Sendable (TaskLocation, Int) throws -> any ExchangeReader
 
     init(
-        descriptor: TaskDescriptor, tables: [TableName: any TableProvider], writers: PreparedWriters,
+        descriptor: TaskDescriptor, output: OutputBuffer, tables: [TableName: any TableProvider],
+        writers: PreparedWriters,
         catalogFacts: (any CatalogFacts)?, registry: FunctionRegistry, memory: MemoryPool, threads: Int,
         spillStore: (any SpillStore)?,
         openReader: @escaping @Sendable (TaskLocation, Int) throws -> any ExchangeReader
@@ -34,6 +36,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         self.memory = memory
         self.threads = threads
         self.spillStore = spillStore
+        self.output = output
         self.openReader = openReader
         evaluationContext = EvaluationContext(
             statementTimestamp: descriptor.statementTimestamp, timeZone: descriptor.timeZone,
@@ -55,6 +58,28 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
             throw QueryError.internalError("the task was not told where stage \(stage) runs")
         }
         return try locations.map { try openReader($0, copy ?? descriptor.attempt.partition) }
+    }
+
+    var stageFilters: [(filter: StageFilter, isPublished: Bool)] {
+        descriptor.stage.filters.filter { descriptor.filterRoutes[$0.number] != nil }.map {
+            ($0, $0.publisher == descriptor.stage.id)
+        }
+    }
+
+    func readers(of filter: StageFilter) throws -> [any ExchangeReader] {
+        guard let route = descriptor.filterRoutes[filter.number] else { return [] }
+        return try route.publishers.map {
+            try openReader($0, route.firstPartition + descriptor.attempt.partition)
+        }
+    }
+
+    func readerCount(of filter: StageFilter) -> Int { descriptor.filterRoutes[filter.number]?.readerCount ?? 0 }
+
+    func publish(_ batches: [Batch], to filter: StageFilter) {
+        guard let route = descriptor.filterRoutes[filter.number] else { return }
+        for reader in 0..<route.readerCount {
+            for batch in batches { output.enqueueHint(batch, partition: route.firstPartition + reader) }
+        }
     }
 
     func writer(for target: WriteTarget) throws -> any TableWriter { try writers.take(target) }

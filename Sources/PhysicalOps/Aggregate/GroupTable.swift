@@ -345,6 +345,8 @@ final class GroupTable {
                 }
                 if slots[position &* 2] == key && entry &>> 48 == tag {
                     groups[row] = rowPointer(entry)
+                    // The states lie there; they are updated when all rows of the batch have their groups.
+                    if ahead > 0 { ck_prefetch(groups[row]) }
                     break
                 }
                 position = (position &+ 1) & mask
@@ -384,6 +386,7 @@ final class GroupTable {
                 }
                 if slot[0] == low && slot[1] == high && entry &>> 48 == tag {
                     groups[row] = rowPointer(entry)
+                    if ahead > 0 { ck_prefetch(groups[row]) }
                     break
                 }
                 position = (position &+ 1) & mask

@@ -144,8 +144,44 @@ class ClickHouse:
                 for row in arrow_rows(table)]
 
 
+class Spark:
+    """Spark as a cluster on this machine: two workers with that many threads each, and a driver."""
+
+    package = "pyspark"
+
+    @staticmethod
+    def variables(threads):
+        return {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
+
+    def __init__(self, data, threads):
+        import pyspark
+        from pyspark.sql import SparkSession
+        self.version = pyspark.__version__
+        self.session = (
+            SparkSession.builder.master(f"local-cluster[2,{threads},4096]").appName("bench")
+            .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+            .config("spark.executor.memory", "4g").config("spark.driver.memory", "4g")
+            .config("spark.ui.enabled", "false").config("spark.log.level", "ERROR")
+            .config("spark.sql.shuffle.partitions", str(4 * threads))
+            .config("spark.sql.execution.arrow.pyspark.enabled", "true").getOrCreate())
+        for name, path in tables(data):
+            self.session.read.parquet(path.removesuffix("*.parquet")).createOrReplaceTempView(name)
+
+    @staticmethod
+    def adapted(sql):
+        return sql.strip().removesuffix(";")
+
+    def execute(self, sql):
+        return self.session.sql(sql).toArrow()
+
+    def rows(self, result):
+        return arrow_rows(result)
+
+
 def arrow_rows(table):
     return list(zip(*(column.to_pylist() for column in table.columns))) if table.num_columns else []
 
 
-PEERS = {"duckdb": DuckDB, "polars": Polars, "datafusion": DataFusion, "chdb": ClickHouse}
+PEERS = {"duckdb": DuckDB, "polars": Polars, "datafusion": DataFusion, "chdb": ClickHouse, "spark": Spark}
+# Spark is a cluster and takes its time: it is measured when asked for.
+USUAL = [name for name in PEERS if name != "spark"]

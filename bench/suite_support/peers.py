@@ -154,6 +154,7 @@ class Spark:
         return {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
 
     def __init__(self, data, threads):
+        import atexit
         import pyspark
         from pyspark.sql import SparkSession
         self.version = pyspark.__version__
@@ -164,6 +165,8 @@ class Spark:
             .config("spark.ui.enabled", "false").config("spark.log.level", "ERROR")
             .config("spark.sql.shuffle.partitions", str(4 * threads))
             .config("spark.sql.execution.arrow.pyspark.enabled", "true").getOrCreate())
+        # Otherwise its processes complain of each other's end.
+        atexit.register(self.session.stop)
         for name, path in tables(data):
             self.session.read.parquet(path.removesuffix("*.parquet")).createOrReplaceTempView(name)
 

@@ -108,7 +108,7 @@ package final class Worker: WorkerService, Sendable {
         outputs.add(buffer, for: attempt)
         do {
             let environment = try await makeEnvironment(descriptor, output: buffer)
-            let execution = try TaskExecution(
+            let execution = TaskExecution(
                 root: descriptor.stage.root, partitioning: descriptor.stage.output, output: buffer,
                 environment: environment, pool: pool)
             let isCancelled = state.withLock { state in

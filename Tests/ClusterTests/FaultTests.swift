@@ -41,7 +41,16 @@ struct FaultTests {
     ) async throws -> Result<[[String?]], any Error> {
         let connection = try cluster.connect()
         let running = Task { try await connection.run(sql) }
-        try await cluster.waitForRunningTasks()
+        do {
+            try await cluster.waitForRunningTasks()
+        } catch {
+            // Where the query stands says more than that the fault did not happen.
+            let states = try? await cluster.connect().run(
+                "SELECT state, attempt_count, queued_reason, error_message FROM system.queries ORDER BY started_at")
+            let tasks = try? await cluster.connect().run("SELECT * FROM system.tasks")
+            Issue.record("queries: \(states ?? []), tasks: \(tasks ?? [])")
+            throw error
+        }
         try await body()
         return await running.result
     }

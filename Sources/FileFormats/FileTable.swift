@@ -27,7 +27,7 @@ package enum FileTable {
         name: String, format: FileFormat, files: [FileIdentity], options: [String: String] = [:]
     ) throws -> any TableProvider {
         switch format {
-        case .parquet: return try ParquetTableCache.shared.table(name: name, files: files)
+        case .parquet: return try ParquetTable(name: name, files: files)
         case .csv, .tsv, .tbl:
             return try CSVTable(name: name, files: files, options: CSVOptions(options, format: format))
         case .jsonl, .ndjson: return try JSONLinesTable(name: name, files: files)

@@ -4,7 +4,7 @@
 //   Driver/      DriverPool: the threads; Driver: a piece of work that runs in short quanta and parks instead of blocking
 //   Pipeline/    PushOperator, BatchSource, factories, and PipelineBuilder, which makes pipelines of a PhysicalNode tree
 //   Expressions/ expressions and orderings as operators use them
-//   RuntimeFilter/  what a join's build side tells the scans of its probe side
+//   RuntimeFilter/  what a join's build side tells the scans of its probe side, in its own stage and in others
 //   Aggregate/ Exchange/ Filter/ HashJoin/ …   one folder an operator
 //
 // A task's tree is cut into pipelines where an operator must see all of its input before it gives a row. A pipeline is a

@@ -36,23 +36,22 @@ struct ParquetStatistics: Sendable {
     var distinctCount: Int?
 }
 
-/// One column of one row group. An object, because readers hold it and a table of many small files has many: copying its
-/// parts costs more than reading them. Filled by the thread that parses the footer, then only read; hence unchecked.
-final class ParquetColumnChunk: @unchecked Sendable {
-    fileprivate(set) var physical = ParquetPhysicalType.boolean
-    fileprivate(set) var codec = CompressionCodec.uncompressed
-    fileprivate(set) var valueCount = 0
-    fileprivate(set) var compressedByteCount = 0
-    fileprivate(set) var uncompressedByteCount = 0
-    fileprivate(set) var dataPageOffset = 0
-    fileprivate(set) var dictionaryPageOffset: Int?
-    fileprivate(set) var statistics = ParquetStatistics()
+/// One column of one row group.
+struct ParquetColumnChunk: Sendable {
+    var physical = ParquetPhysicalType.boolean
+    var codec = CompressionCodec.uncompressed
+    var valueCount = 0
+    var compressedByteCount = 0
+    var uncompressedByteCount = 0
+    var dataPageOffset = 0
+    var dictionaryPageOffset: Int?
+    var statistics = ParquetStatistics()
     /// Every data page holds dictionary codes; `nil` if the file does not say.
-    fileprivate(set) var isFullyDictionary: Bool?
-    fileprivate(set) var offsetIndex: (offset: Int, byteCount: Int)?
-    fileprivate(set) var columnIndex: (offset: Int, byteCount: Int)?
+    var isFullyDictionary: Bool?
+    var offsetIndex: (offset: Int, byteCount: Int)?
+    var columnIndex: (offset: Int, byteCount: Int)?
     /// The reason why it cannot be read, if so.
-    fileprivate(set) var unsupported: String?
+    var unsupported: String?
 
     /// Where its pages begin. Some writers give a dictionary offset of 0, or one behind the data, for none.
     var offset: Int {
@@ -235,7 +234,7 @@ package final class ParquetMetadata: Sendable {
     }
 
     private static func chunk(_ reader: inout ThriftReader) throws -> ParquetColumnChunk {
-        let chunk = ParquetColumnChunk()
+        var chunk = ParquetColumnChunk()
         var hasMetadata = false
         var offsetIndex = (offset: 0, byteCount: 0)
         var columnIndex = (offset: 0, byteCount: 0)
@@ -246,7 +245,7 @@ package final class ParquetMetadata: Sendable {
                 chunk.unsupported = "a Parquet file whose columns lie in other files"
             case 3:
                 hasMetadata = true
-                try columnMetadata(&reader, kind, chunk)
+                try columnMetadata(&reader, kind, &chunk)
             case 4: offsetIndex.offset = Int(try reader.integerField(kind))
             case 5: offsetIndex.byteCount = try reader.int32Field(kind)
             case 6: columnIndex.offset = Int(try reader.integerField(kind))
@@ -266,8 +265,9 @@ package final class ParquetMetadata: Sendable {
     }
 
     private static func columnMetadata(
-        _ reader: inout ThriftReader, _ kind: UInt8, _ result: ParquetColumnChunk
+        _ reader: inout ThriftReader, _ kind: UInt8, _ chunk: inout ParquetColumnChunk
     ) throws {
+        var result = chunk
         try reader.structure(kind) { reader, identifier, kind in
             switch identifier {
             case 1:
@@ -292,6 +292,7 @@ package final class ParquetMetadata: Sendable {
             default: try reader.skip(kind)
             }
         }
+        chunk = result
     }
 
     private static func isFullyDictionary(_ reader: inout ThriftReader, _ kind: UInt8) throws -> Bool {

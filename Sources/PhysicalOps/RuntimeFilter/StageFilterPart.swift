@@ -7,7 +7,7 @@ import Columnar
 import Diagnostics
 
 /// Writes and reads messages.
-package enum StageFilterPart {
+enum StageFilterPart {
     private enum Kind {
         static let everything: Int64 = 0
         static let nothing: Int64 = 1

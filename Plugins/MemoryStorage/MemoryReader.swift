@@ -36,15 +36,8 @@ final class MemoryReader: BatchReader {
                 index += 1
                 continue
             }
-            let stored = batches[index].batch
-            let numbers = batches[index].numbers
-            // Own vectors and an own batch: batches are confined to a thread, vectors are not.
-            let columns = request.projection.map {
-                $0 == schemaCount ? numbers.vector : stored.columns[$0]
-            }
+            var batch = batches[index].batch(request.projection, schemaCount: schemaCount, rows: chosen)
             index += 1
-            var batch = Batch(columns: columns, rowCount: stored.physicalCount)
-            if let chosen { batch = batch.selecting(Selection(chosen)) }
             for filter in context.filters where !batch.isEmpty {
                 if let chosen = try filter.select(batch) { batch = batch.selecting(chosen) }
             }
@@ -54,6 +47,16 @@ final class MemoryReader: BatchReader {
             return batch
         }
         return nil
+    }
+}
+
+extension MemoryBatch {
+    /// Columns of a scan, of all rows or some (ascending). Own vectors and an own batch: batches are confined to a thread,
+    /// vectors are not.
+    func batch(_ projection: [Int], schemaCount: Int, rows: [Int]?) -> Batch {
+        let columns = projection.map { $0 == schemaCount ? numbers.vector : batch.columns[$0] }
+        let all = Batch(columns: columns, rowCount: batch.physicalCount)
+        return rows.map { all.selecting(Selection($0)) } ?? all
     }
 }
 

@@ -91,6 +91,14 @@ final class MemoryTable: TableProvider {
         }
     }
 
+    func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? {
+        if let parts = KeyLookup(self, request.projection, request.predicates).parts {
+            return parts.map { rows.batches[$0.batch].batch(request.projection, schemaCount: schema.count, rows: $0.rows) }
+        }
+        if rows.rowCount > rowLimit { return nil }
+        return rows.batches.map { $0.batch(request.projection, schemaCount: schema.count, rows: nil) }
+    }
+
     func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
         let part = try MemorySplit(payload: split.payload)
         guard part.table == number, part.start >= 0, part.start <= part.end, part.end <= rows.batches.count else {

@@ -117,7 +117,7 @@ package final class PostgresServer: Sendable {
             try await channel.executeThenClose { inbound, outbound in
                 let messages = MessageSource(inbound, messageByteCountMax: options.messageByteCountMax)
                 let connection = PostgresConnection(
-                    server: self, key: key, output: ChannelOutput(writer: outbound),
+                    server: self, key: key, output: ChannelOutput(channel: channel.channel, writer: outbound),
                     nextMessage: { try await messages.next() })
                 defer { connection.end() }
                 do {
@@ -167,9 +167,15 @@ private final class MessageSource {
 
 /// Writes to a channel; an error means that the client is gone.
 private struct ChannelOutput: ConnectionOutput {
+    let channel: any Channel
     let writer: NIOAsyncChannelOutboundWriter<ByteBuffer>
 
     func write(_ bytes: [UInt8]) async throws {
+        // While the client keeps up nothing waits in the writer, so this cannot overtake it. Elsewhere than on the loop the
+        // channel would learn too late that it is full. A client that has gone shows when its next message is read.
+        if channel.eventLoop.inEventLoop, channel.isWritable {
+            return channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+        }
         do { try await writer.write(ByteBuffer(bytes: bytes)) } catch { throw ClientGone() }
     }
 }

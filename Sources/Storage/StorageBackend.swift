@@ -92,6 +92,9 @@ package protocol TableProvider: AnyObject, Sendable {
     func splits(for request: ScanRequest) async throws -> [Split]
     /// A reader for one split; runs on a worker's driver thread and may block for local I/O.
     func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader
+    /// The rows that may fulfil the request's predicates, if they are in memory and found without a scan, or if the table has
+    /// no more than `rowLimit` rows; else `nil`. Columns are those of the projection; predicates and limit are not applied.
+    func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]?
     /// A writer that appends; rows become visible when it commits.
     func makeWriter() async throws -> any TableWriter
     /// A writer that also deletes rows.
@@ -102,6 +105,7 @@ extension TableProvider {
     package var definition: TableDefinition { TableDefinition(schema) }
     package var identifiesRows: Bool { false }
     package var allowsSampling: Bool { true }
+    package func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? { nil }
     package func makeModifier() async throws -> any TableModifier {
         throw QueryError.notSupported("changing rows of this table")
     }

@@ -17,6 +17,12 @@ package struct QueryRecord: Sendable {
     package var error: QueryError?
     /// How often it was tried; filled when the query has ended.
     package var attemptCount = 0
+
+    /// It has ended with an error.
+    mutating func fail(_ error: QueryError) {
+        self.error = error
+        state = error.state == .queryCanceled ? .cancelled : .failed
+    }
 }
 
 /// Thread-safe. Keeps the last `historyCountMax` ended queries in memory.
@@ -27,6 +33,12 @@ package final class QueryRegistry: Sendable {
         var ended: [QueryRecord] = []
         var startedCount = 0
         var failedCount = 0
+
+        mutating func noteEnd(_ record: QueryRecord) {
+            if record.error != nil { failedCount += 1 }
+            ended.append(record)
+            if ended.count > QueryRegistry.historyCountMax { ended.removeFirst(QueryRegistry.historyCountMax / 4) }
+        }
     }
     private let state = Mutex(State())
 
@@ -36,6 +48,14 @@ package final class QueryRegistry: Sendable {
         state.withLock { state in
             state.running[record.id] = (record, nil)
             state.startedCount += 1
+        }
+    }
+
+    /// A query that began and ended at once.
+    func add(_ record: QueryRecord) {
+        state.withLock { state in
+            state.startedCount += 1
+            state.noteEnd(record)
         }
     }
 
@@ -54,11 +74,9 @@ package final class QueryRegistry: Sendable {
             record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
             record.durationMicroseconds = now - record.startedAt
             record.rowCount = rowCount
-            record.error = error
-            record.state = error == nil ? .finished : error?.state == .queryCanceled ? .cancelled : .failed
-            if error != nil { state.failedCount += 1 }
-            state.ended.append(record)
-            if state.ended.count > Self.historyCountMax { state.ended.removeFirst(Self.historyCountMax / 4) }
+            record.state = .finished
+            if let error { record.fail(error) }
+            state.noteEnd(record)
         }
     }
 

@@ -6,6 +6,7 @@
 import Columnar
 import Diagnostics
 import LogicalPlanner
+import PhysicalOps
 import QueryPlan
 import SQLFunctions
 import SQLParser
@@ -16,6 +17,8 @@ import Synchronization
 final class KeptPlan: Sendable {
     struct Plan: Sendable {
         var prepared: PreparedPlan
+        /// The same, compiled, if it is so simple that the session's own thread runs it.
+        var direct: DirectPlan?
         var fields: [Field]
         var names: NameMeanings
         /// With which it was made: some are written into the plan, others say what names mean.
@@ -68,6 +71,9 @@ extension Session {
             try await self.planToKeep(syntax, types: statement.parameterTypes, settings)
         }
         guard let kept, kept.fields == statement.fields else { return nil }
+        if let direct = kept.direct, let batches = try await runDirect(direct, statement, parameters) {
+            return StatementResult(fields: kept.fields, batches: batches)
+        }
         let context = self.context(nil)
         var prepared = kept.prepared
         if !parameters.isEmpty {
@@ -76,6 +82,32 @@ extension Session {
         }
         let runner = StatementRunner(session: self, sql: statement.sql, context: context, ids: ColumnIDGenerator())
         return StatementResult(fields: kept.fields, execution: try await runner.start(prepared)) { "SELECT \($0)" }
+    }
+
+    /// Runs a plan of a few rows here and now; `nil` if they turn out to be more. It takes no place of admission: it is over
+    /// before another query could wait for it.
+    private func runDirect(
+        _ direct: DirectPlan, _ statement: PreparedStatement, _ parameters: [QueryPlan.Expression]
+    ) async throws -> [Batch]? {
+        let start = QueryEngine.now
+        let result: Result<[Batch], any Error>
+        do {
+            var table: (any TableProvider)?
+            if let scan = direct.scan { table = try await engine.catalog.table(scan.table) }
+            guard let batches = try direct.run(table, parameters) else { return nil }
+            result = .success(batches)
+        } catch {
+            result = .failure(error)
+        }
+        var record = QueryRecord(
+            id: .make(at: start), sql: statement.sql, user: user, state: .finished, startedAt: start,
+            durationMicroseconds: QueryEngine.now - start, rowCount: 0, error: nil, attemptCount: 1)
+        switch result {
+        case .success(let batches): record.rowCount = batches.reduce(0) { $0 + $1.rowCount }
+        case .failure(let error): record.fail(QueryError.wrapping(error))
+        }
+        engine.queries.add(record)
+        return try result.get()
     }
 
     /// A plan that does for all parameters, `nil` if one for each of them may be better.
@@ -92,8 +124,10 @@ extension Session {
             let prepared = try? await engine.planForCoordinator(
                 plan, ids: bound.columnIDs, context: context(nil), rowLimit: KeptPlan.rowLimit)
         else { return nil }
+        let direct = try DirectPlan(
+            prepared.physical, parameterTypes: types, registry: engine.registry, context: context(nil))
         return KeptPlan.Plan(
-            prepared: prepared, fields: StatementRunner.fields(columnNames, columnTypes, plan, bound.columnModifiers),
+            prepared: prepared, direct: direct, fields: StatementRunner.fields(columnNames, columnTypes, plan, bound.columnModifiers),
             names: names,
             settings: settings)
     }

@@ -195,17 +195,27 @@ struct PreparedPlan: Sendable {
 }
 
 extension QueryID {
-    /// A fresh id: time in front, so that ids sort by age (UUID version 7).
-    package static func make() -> QueryID {
-        let milliseconds = UInt64(QueryEngine.now / 1000)
-        let high = (milliseconds << 16) | 0x7000 | UInt64.random(in: 0..<0x1000)
-        let low = UInt64.random(in: .min ... .max) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        func hex(_ value: UInt64, _ digits: Int) -> String {
-            let text = String(value, radix: 16)
-            return String(repeating: "0", count: max(0, digits - text.count)) + text
-        }
+    /// A fresh id: time in front, so that ids sort by age (UUID version 7, RFC 9562). `now`: microseconds since 1970.
+    package static func make(at now: Int64 = QueryEngine.now) -> QueryID {
+        let milliseconds = UInt64(now / 1000)
+        var generator = SystemRandomNumberGenerator()
+        let random = generator.next()
+        let high = (milliseconds << 16) | 0x7000 | (random & 0xFFF)
+        let low = (random >> 12) & 0x000F_FFFF_FFFF_FFFF | (generator.next() << 52) & 0x3FFF_FFFF_FFFF_FFFF
+        let words = [high, low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000]
         return QueryID(
-            "\(hex(high >> 32, 8))-\(hex((high >> 16) & 0xFFFF, 4))-\(hex(high & 0xFFFF, 4))-\(hex(low >> 48, 4))-\(hex(low & 0xFFFF_FFFF_FFFF, 12))"
-        )
+            String(unsafeUninitializedCapacity: 36) { text in
+                var position = 0
+                for digit in 0..<32 {
+                    if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                        text[position] = UInt8(ascii: "-")
+                        position += 1
+                    }
+                    let value = UInt8(truncatingIfNeeded: words[digit / 16] >> UInt64((15 - digit % 16) * 4)) & 0xF
+                    text[position] = value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+                    position += 1
+                }
+                return position
+            })
     }
 }

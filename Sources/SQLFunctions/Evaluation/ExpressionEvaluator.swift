@@ -10,10 +10,13 @@ package final class ExpressionEvaluator: @unchecked Sendable {
     private let roots: [EvaluationNode]
     private let slotCount: Int
 
-    /// Expressions read the batch by `.input`. Errors: 42883 for unknown functions; columns by identity, parameters and
-    /// sub-queries are internal errors.
-    package init(_ expressions: [Expression], registry: FunctionRegistry, context: EvaluationContext) throws {
-        var compiler = EvaluationCompiler(registry: registry, context: context)
+    /// Expressions read the batch by `.input`. Errors: 42883 for unknown functions; columns by identity, parameters (unless
+    /// `parameters` gives their values) and sub-queries are internal errors.
+    package init(
+        _ expressions: [Expression], registry: FunctionRegistry, context: EvaluationContext,
+        parameters: ParameterValues? = nil
+    ) throws {
+        var compiler = EvaluationCompiler(registry: registry, context: context, parameters: parameters)
         roots = try expressions.map { try compiler.compile($0) }
         slotCount = compiler.slotCount
     }
@@ -146,16 +149,55 @@ final class LiteralNode: EvaluationNode {
     override func compute(in frame: EvaluationFrame) throws -> Vector { vector.constantCopy(count: frame.count) }
 }
 
+/// Values of parameters, to be set before each evaluation. Confined to the thread of the evaluators that read them.
+package final class ParameterValues {
+    private let types: [DataType]
+    private var vectors: [Vector] = []
+
+    package init(_ types: [DataType]) { self.types = types }
+
+    /// One value of its type for each parameter.
+    package func set(_ values: [ScalarValue]) {
+        vectors = zip(values, types).map { .constant($0, type: $1, count: 1) }
+    }
+
+    fileprivate func type(_ index: Int) -> DataType? { types.indices.contains(index) ? types[index] : nil }
+
+    fileprivate func vector(_ index: Int, count: Int) throws -> Vector {
+        guard vectors.indices.contains(index) else { throw Self.missing(index) }
+        return vectors[index].constantCopy(count: count)
+    }
+
+    fileprivate static func missing(_ index: Int) -> QueryError {
+        QueryError(.undefinedParameter, "there is no value for parameter $\(index + 1)")
+    }
+}
+
+/// The current value of a parameter. Volatile: what is computed from it must not be kept for the next one.
+private final class ParameterNode: EvaluationNode {
+    private let index: Int
+    private let values: ParameterValues
+
+    init(_ index: Int, _ type: DataType, _ values: ParameterValues) {
+        self.index = index
+        self.values = values
+        super.init(type: type, canFail: false, cost: 0, isVolatile: true)
+    }
+    override func compute(in frame: EvaluationFrame) throws -> Vector { try values.vector(index, count: frame.count) }
+}
+
 /// Makes the graph of nodes; equal expressions become one node.
 struct EvaluationCompiler {
     let registry: FunctionRegistry
     let context: EvaluationContext
+    let parameters: ParameterValues?
     private(set) var slotCount = 0
     private var made: [Expression: EvaluationNode] = [:]
 
-    init(registry: FunctionRegistry, context: EvaluationContext) {
+    init(registry: FunctionRegistry, context: EvaluationContext, parameters: ParameterValues? = nil) {
         self.registry = registry
         self.context = context
+        self.parameters = parameters
     }
 
     private mutating func slot() -> Int {
@@ -195,8 +237,9 @@ struct EvaluationCompiler {
         case .coalesce(let operands, let type):
             return CoalesceNode(try operands.map { converted(try compile($0), to: type) }, type: type)
         case .column(let id, _): throw QueryError.internalError("column \(id) in an expression that runs")
-        case .parameter(let index, _):
-            throw QueryError(.undefinedParameter, "there is no value for parameter $\(index + 1)")
+        case .parameter(let index, let type):
+            guard let parameters, let own = parameters.type(index) else { throw ParameterValues.missing(index) }
+            return converted(ParameterNode(index, own, parameters), to: type)
         case .subquery: throw QueryError.internalError("a sub-query in an expression that runs")
         }
     }

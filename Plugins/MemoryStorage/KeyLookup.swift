@@ -45,8 +45,8 @@ struct KeyLookup {
         return nil
     }
 
-    /// Every combination of the values of a key's columns.
-    private func keys(_ key: UniqueKey) -> Set<RowKey>? {
+    /// Every combination of the values of a key's columns, each once.
+    private func keys(_ key: UniqueKey) -> [RowKey]? {
         var combinations: [[ScalarValue]] = [[]]
         for ordinal in key.columns {
             guard let values = values[ordinal] else { return nil }
@@ -54,7 +54,8 @@ struct KeyLookup {
             combinations = combinations.flatMap { known in values.map { known + [$0] } }
         }
         let types = key.columns.map { table.schema.types[$0] }
-        return Set(combinations.map { RowKey($0, types: types) })
+        if combinations.count == 1 { return [RowKey(combinations[0], types: types)] }
+        return Array(Set(combinations.map { RowKey($0, types: types) }))
     }
 
     // MARK: - Predicates

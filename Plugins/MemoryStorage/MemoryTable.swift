@@ -93,7 +93,9 @@ final class MemoryTable: TableProvider {
 
     func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? {
         if let parts = KeyLookup(self, request.projection, request.predicates).parts {
-            return parts.map { rows.batches[$0.batch].batch(request.projection, schemaCount: schema.count, rows: $0.rows) }
+            return parts.map {
+                rows.batches[$0.batch].batch(request.projection, schemaCount: schema.count, rows: $0.rows)
+            }
         }
         if rows.rowCount > rowLimit { return nil }
         return rows.batches.map { $0.batch(request.projection, schemaCount: schema.count, rows: nil) }

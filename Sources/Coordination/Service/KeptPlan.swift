@@ -127,7 +127,8 @@ extension Session {
         let direct = try DirectPlan(
             prepared.physical, parameterTypes: types, registry: engine.registry, context: context(nil))
         return KeptPlan.Plan(
-            prepared: prepared, direct: direct, fields: StatementRunner.fields(columnNames, columnTypes, plan, bound.columnModifiers),
+            prepared: prepared, direct: direct,
+            fields: StatementRunner.fields(columnNames, columnTypes, plan, bound.columnModifiers),
             names: names,
             settings: settings)
     }

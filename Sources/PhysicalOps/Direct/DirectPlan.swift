@@ -27,6 +27,10 @@ package final class DirectPlan: Sendable {
     /// The table that is read, if one is.
     package let scan: ScanNode?
     private let parameterTypes: [DataType]
+    private let registry: FunctionRegistry
+    private let context: EvaluationContext
+    /// Whether parameters of the scan's predicates stand in casts: keys are found by plain literals.
+    private let mustFold: Bool
     private let program: Mutex<Program>
 
     /// Rows that a run may read when no key says which ones.
@@ -75,6 +79,9 @@ package final class DirectPlan: Sendable {
             }
         }
         self.scan = scan
+        self.registry = registry
+        self.context = context
+        mustFold = scan?.predicates.contains { $0.contains { $0.isCastParameter } } ?? false
         self.parameterTypes = parameterTypes
         program = Mutex(Program(steps: steps.reversed(), values: values))
     }
@@ -91,7 +98,10 @@ package final class DirectPlan: Sendable {
         }
         var input = [Batch(columns: [], rowCount: 1)]
         if let scan {
-            let predicates = parameters.isEmpty ? scan.predicates : scan.predicates.map { $0.filled(parameters) }
+            var predicates = parameters.isEmpty ? scan.predicates : scan.predicates.map { $0.filled(parameters) }
+            if mustFold {
+                predicates = try predicates.map { try ConstantFolder.fold($0, registry: registry, context: context) }
+            }
             let request = ScanRequest(projection: scan.projection, predicates: predicates, limit: scan.limit)
             guard let rows = try table?.rowsAtHand(for: request, rowLimit: Self.rowLimit) else { return nil }
             input = rows
@@ -141,6 +151,10 @@ extension Expression {
             }
         default: return false
         }
+    }
+
+    fileprivate var isCastParameter: Bool {
+        if case .cast(.parameter, _, _) = self { true } else { false }
     }
 
     /// With literals in the places of parameters.

@@ -65,6 +65,8 @@ package struct NodeConfiguration: Sendable {
     package var localRowLimit: Int
     /// Where operators write what they may not keep in memory; `nil`: nowhere.
     package var spillDirectory: String?
+    /// Bytes that are kept of files from query to query; `nil`: as before.
+    package var cacheByteLimit: Int?
     package var holdBackByteLimit = 32 << 20
     package var admission = AdmissionOptions()
     package var scheduler = SchedulerOptions()
@@ -109,6 +111,7 @@ package final class EngineNode: Sendable {
         _ configuration: NodeConfiguration, plugins: PluginRegistry, logger: Logger
     ) async throws -> EngineNode {
         MemoryAllocationSettings.apply()
+        if let limit = configuration.cacheByteLimit { StoreCache.byteLimit = limit }
         let registry = FunctionRegistry.builtIn
         for plugin in plugins.plugins { try plugin.registerFunctions(in: registry) }
         let catalog = try openCatalogs(configuration.catalogs, plugins: plugins)

@@ -28,6 +28,8 @@ package struct WorkerNodeConfiguration: Sendable {
     package var clusterID: String
     /// Where operators write what they may not keep in memory; `nil`: nowhere.
     package var spillDirectory: String?
+    /// Bytes that are kept of files from query to query; `nil`: as before.
+    package var cacheByteLimit: Int?
     package init(
         id: WorkerID, incarnation: Incarnation, threads: Int, memoryByteLimit: Int, coordinators: [String],
         controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
@@ -73,6 +75,7 @@ package final class WorkerNode: Sendable {
         _ configuration: WorkerNodeConfiguration, plugins: PluginRegistry, logger: Logger
     ) async throws -> WorkerNode {
         MemoryAllocationSettings.apply()
+        if let limit = configuration.cacheByteLimit { StoreCache.byteLimit = limit }
         let registry = FunctionRegistry.builtIn
         for plugin in plugins.plugins { try plugin.registerFunctions(in: registry) }
         let exchange = try plugins.exchangeTransport(

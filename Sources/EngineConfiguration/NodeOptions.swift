@@ -15,6 +15,8 @@ package struct NodeOptions: Sendable {
     package let threads: Int
     /// Bytes.
     package let memoryLimit: Int
+    /// Bytes that are kept of files from query to query.
+    package let cacheLimit: Int
     package let spillDirectory: String
     package let dataDirectory: String?
     package let clusterID: String
@@ -28,6 +30,8 @@ package struct NodeOptions: Sendable {
         self.threads = threads > 0 ? threads : Machine.coreCount
         let limit = configuration.byteCount("memory-limit")
         memoryLimit = limit > 0 ? limit : Machine.memoryByteCount / 10 * 8
+        let cache = configuration.byteCount("cache-limit")
+        cacheLimit = cache > 0 ? cache : min(memoryLimit / 16, max(16 << 20, memoryLimit / 256), 256 << 20)
         let spill = configuration["spill-directory"]
         spillDirectory = spill.isEmpty ? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" : spill
         let data = configuration["data"]

@@ -120,6 +120,7 @@
                     exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
                     advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
                 localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory)
+            nodeConfiguration.cacheByteLimit = options.cacheLimit
             nodeConfiguration.holdBackByteLimit = ports.holdBackByteLimit
             nodeConfiguration.admission.runningMax = ports.maxRunningQueries
             nodeConfiguration.admission.queuedMax = ports.maxQueuedQueries
@@ -198,17 +199,16 @@
             while true {
                 attemptsLeft -= 1
                 do {
-                    return try await WorkerNode.start(
-                        WorkerNodeConfiguration(
-                            id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"),
-                            incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
-                            threads: node.threads, memoryByteLimit: node.memoryLimit,
-                            coordinators: options.coordinators,
-                            controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
-                            control: Endpoint(host: node.host, port: port),
-                            exchange: Endpoint(host: node.host, port: options.exchangePort),
-                            advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory),
-                        plugins: LinkedPlugins.all, logger: logger)
+                    var configuration = WorkerNodeConfiguration(
+                        id: WorkerID(options.id ?? "\(HostName.own)-\(getpid())"),
+                        incarnation: Incarnation(UInt64(max(0, QueryEngine.now))),
+                        threads: node.threads, memoryByteLimit: node.memoryLimit, coordinators: options.coordinators,
+                        controlTransport: node.controlTransport, exchangeTransport: node.exchangeTransport,
+                        control: Endpoint(host: node.host, port: port),
+                        exchange: Endpoint(host: node.host, port: options.exchangePort),
+                        advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory)
+                    configuration.cacheByteLimit = node.cacheLimit
+                    return try await WorkerNode.start(configuration, plugins: LinkedPlugins.all, logger: logger)
                 } catch let error as QueryError where error.state == .connectionFailure && attemptsLeft > 0 {
                     // Another worker that starts at the same moment has taken the port, or was looking at it.
                     port = freePort(node.host, from: port + 1)

@@ -76,12 +76,12 @@ struct SQLCommand: AsyncParsableCommand {
         // A person at the shell wants results; warnings and worse are enough unless asked for more.
         logger.logLevel =
             configuration.isSet("log.level") ? Logger.Level(rawValue: configuration["log.level"]) ?? .warning : .error
+        var nodeConfiguration = NodeConfiguration(
+            threads: options.threads, memoryByteLimit: options.memoryLimit,
+            catalogs: try NodeConfiguration.catalogs(options), spillDirectory: options.spillDirectory)
+        nodeConfiguration.cacheByteLimit = options.cacheLimit
         let node = try await EngineNode.start(
-            NodeConfiguration(
-                threads: options.threads, memoryByteLimit: options.memoryLimit,
-                catalogs: try NodeConfiguration.catalogs(options), spillDirectory: options.spillDirectory),
-            plugins: PluginRegistry(LinkedPlugins.local),
-            logger: logger)
+            nodeConfiguration, plugins: PluginRegistry(LinkedPlugins.local), logger: logger)
         return (EmbeddedConnection(session: node.engine.makeSession(applicationName: "martlet sql")), node)
     }
 

@@ -6,7 +6,6 @@
 import Columnar
 import Diagnostics
 import LogicalPlanner
-import PhysicalOps
 import QueryPlan
 import SQLFunctions
 import SQLParser

@@ -39,6 +39,8 @@ final class ChunkInput {
     var pointer: UnsafeRawPointer { UnsafeRawPointer(buffer.base + start) }
     /// Bytes that can be read at `pointer`.
     var available: Int { filled &- start }
+    /// Where `pointer` lies in the file.
+    var offset: Int { fileOffset &- available }
     /// Bytes up to the end of the chunk.
     var remaining: Int { available &+ fileEnd &- fileOffset }
 

@@ -49,6 +49,8 @@ final class ParquetColumnReader {
     /// The page's byte arrays are text, and not all of it is ASCII.
     private var needsTextCheck = false
 
+    /// Where the dictionary is kept for other readers.
+    private let cacheKey: DictionaryCache.Key?
     /// The entries of the dictionary: one object as long as the reader lives.
     private(set) var dictionary: Vector?
     /// Fewer entries than rows by far, so that work per entry is less than work per row.
@@ -61,7 +63,14 @@ final class ParquetColumnReader {
 
     var bytesRead: Int { input.bytesRead }
 
-    init(_ column: ParquetColumn, _ chunk: ParquetColumnChunk, input: ChunkInput, scratch shared: ParquetScratch) {
+    /// - Parameters:
+    ///   - known: the chunk's dictionary, if it was decoded before; then `input` begins behind it.
+    ///   - cacheKey: where to keep the dictionary otherwise.
+    init(
+        _ column: ParquetColumn, _ chunk: ParquetColumnChunk, input: ChunkInput, scratch shared: ParquetScratch,
+        known: Vector? = nil, cacheKey: DictionaryCache.Key? = nil
+    ) {
+        self.cacheKey = cacheKey
         self.column = column
         self.chunk = chunk
         self.input = input
@@ -77,6 +86,7 @@ final class ParquetColumnReader {
         bytes = UnsafePointer(scratch.base.assumingMemoryBound(to: UInt8.self))
         bytesEnd = bytes
         codes = HybridDecoder(bytes, end: bytes, width: 0, scratch: held.base.assumingMemoryBound(to: UInt32.self))
+        if let known { use(known) }
     }
 
     // MARK: Rows
@@ -402,8 +412,17 @@ final class ParquetColumnReader {
             entries.pinned = [page]
             if isText && !isASCII(page, header.uncompressedByteCount) { try checkText(entries.views, count) }
         }
+        use(entries)
+        if let cacheKey {
+            DictionaryCache.shared.keep(
+                DictionaryCache.Entry(values: entries, end: input.offset), cacheKey,
+                page: entries.pinned.isEmpty ? nil : page)
+        }
+    }
+
+    private func use(_ entries: Vector) {
         dictionary = entries
-        isDictionaryUseful = count <= 1024 || count <= chunk.valueCount / 2
+        isDictionaryUseful = entries.count <= 1024 || entries.count <= chunk.valueCount / 2
     }
 
     private func loadPage() throws {

@@ -68,25 +68,28 @@ package final class ParquetRowGroupReader: BatchReader {
             ranges = try PageIndex.ranges(group, columns: columns, conditions: conditions, file: file)
         }
         let scratch = ParquetScratch.of(context)
-        let inputs = try ParquetRowGroupReader.inputs(file, columns.map { group.columns[$0.leaf] })
-        readers = zip(columns, inputs).map { column, input in
-            ParquetColumnReader(column, group.columns[column.leaf], input: input, scratch: scratch)
+        let sources = columns.map { ChunkSource(parquet.identity, $0, group.columns[$0.leaf]) }
+        let inputs = try ParquetRowGroupReader.inputs(file, sources.map(\.range))
+        readers = zip(columns.indices, inputs).map { index, input in
+            ParquetColumnReader(
+                columns[index], group.columns[columns[index].leaf], input: input, scratch: scratch,
+                known: sources[index].dictionary, cacheKey: sources[index].cacheKey)
         }
     }
 
     /// Column chunks that lie within so many bytes are read at once.
     private static let smallSpanMax = 256 << 10
 
-    private static func inputs(_ file: LocalFile, _ chunks: [ParquetColumnChunk]) throws -> [ChunkInput] {
-        let start = chunks.map(\.offset).min() ?? 0
-        let end = chunks.map { $0.offset + $0.compressedByteCount }.max() ?? 0
-        guard chunks.count > 1, end - start <= smallSpanMax else {
-            return chunks.map { ChunkInput(file, offset: $0.offset, byteCount: $0.compressedByteCount) }
+    private static func inputs(_ file: LocalFile, _ ranges: [Range<Int>]) throws -> [ChunkInput] {
+        let start = ranges.map(\.lowerBound).min() ?? 0
+        let end = ranges.map(\.upperBound).max() ?? 0
+        guard ranges.count > 1, end - start <= smallSpanMax else {
+            return ranges.map { ChunkInput(file, offset: $0.lowerBound, byteCount: $0.count) }
         }
         let buffer = Buffer(byteCount: end - start)
         try file.read(into: buffer.base, count: end - start, at: start)
-        return chunks.map {
-            ChunkInput(file, offset: $0.offset, byteCount: $0.compressedByteCount, in: buffer, at: $0.offset - start)
+        return ranges.map {
+            ChunkInput(file, offset: $0.lowerBound, byteCount: $0.count, in: buffer, at: $0.lowerBound - start)
         }
     }
 
@@ -175,5 +178,28 @@ package final class ParquetRowGroupReader: BatchReader {
         let total = readers.reduce(0) { $0 + $1.bytesRead }
         context.bytesRead += total - bytesReported
         bytesReported = total
+    }
+}
+
+/// What has to be read of a column chunk.
+private struct ChunkSource {
+    var range: Range<Int>
+    var dictionary: Vector?
+    var cacheKey: DictionaryCache.Key?
+
+    /// Chunks of fewer bytes have no dictionary that would be kept.
+    private static let cachedByteCountMin = 8 << 10
+
+    init(_ identity: FileIdentity, _ column: ParquetColumn, _ chunk: ParquetColumnChunk) {
+        range = chunk.offset..<chunk.offset + chunk.compressedByteCount
+        guard chunk.dictionaryPageOffset != nil, chunk.compressedByteCount >= ChunkSource.cachedByteCountMin else {
+            return
+        }
+        let key = DictionaryCache.Key(identity: identity, offset: chunk.offset, type: column.type)
+        cacheKey = key
+        if let known = DictionaryCache.shared.entry(key) {
+            dictionary = known.values
+            range = known.end..<range.upperBound
+        }
     }
 }

@@ -12,7 +12,7 @@ import Storage
 import Synchronization
 
 /// A compiled pipeline of scan or single row, filters, projections and a limit. Thread-safe: runs come one after the other.
-package final class DirectPlan: Sendable {
+final class DirectPlan: Sendable {
     private enum Step {
         case filter(ExpressionEvaluator)
         case project(ExpressionEvaluator)
@@ -25,7 +25,7 @@ package final class DirectPlan: Sendable {
     }
 
     /// The table that is read, if one is.
-    package let scan: ScanNode?
+    let scan: ScanNode?
     private let parameterTypes: [DataType]
     private let registry: FunctionRegistry
     private let context: EvaluationContext
@@ -38,7 +38,7 @@ package final class DirectPlan: Sendable {
 
     /// `nil` if the plan has another shape, or depends on more of the statement than its parameters. The time zone and the
     /// style of text are taken from `context`: who keeps the plan keeps to them.
-    package init?(
+    init?(
         _ plan: PhysicalPlan, parameterTypes: [DataType], registry: FunctionRegistry, context: EvaluationContext
     ) throws {
         guard plan.isSimple, context.variation == ExecutionVariation() else { return nil }
@@ -88,7 +88,7 @@ package final class DirectPlan: Sendable {
 
     /// The result, or `nil` if the rows to be read are not at hand or too many to be read here. `parameters` are literals
     /// of the parameters' types; `table` is the scan's.
-    package func run(_ table: (any TableProvider)?, _ parameters: [Expression]) throws -> [Batch]? {
+    func run(_ table: (any TableProvider)?, _ parameters: [Expression]) throws -> [Batch]? {
         guard parameters.count == parameterTypes.count else { return nil }
         var values: [ScalarValue] = []
         values.reserveCapacity(parameters.count)

@@ -21,6 +21,8 @@ package struct PlannerOptions: Sendable {
     package var coordinatorIsWorker: Bool
     /// A build side is sent to every worker only if it is expected to take no more than this.
     package var broadcastByteLimit: Double
+    /// A build side that is made of tables of no more rows together is made by every worker on its own.
+    package var replicationRowLimit: Double
     /// Groups up to this number are brought together in one task instead of being spread over the workers.
     package var singleTaskGroupLimit: Double
     /// Where set, joins between tasks go this way whatever it costs.
@@ -30,7 +32,8 @@ package struct PlannerOptions: Sendable {
 
     package init(
         workerCount: Int = 1, threadsPerWorker: Int = 1, coordinatorIsWorker: Bool = true,
-        broadcastByteLimit: Double = 256 * 1_048_576, singleTaskGroupLimit: Double = 10_000,
+        broadcastByteLimit: Double = 256 * 1_048_576, replicationRowLimit: Double = 20_000,
+        singleTaskGroupLimit: Double = 10_000,
         joinDistribution: ExecutionVariation.JoinDistribution? = nil, keepsParameters: Bool = false
     ) {
         self.keepsParameters = keepsParameters
@@ -38,6 +41,7 @@ package struct PlannerOptions: Sendable {
         self.threadsPerWorker = max(1, threadsPerWorker)
         self.coordinatorIsWorker = coordinatorIsWorker
         self.broadcastByteLimit = broadcastByteLimit
+        self.replicationRowLimit = replicationRowLimit
         self.singleTaskGroupLimit = singleTaskGroupLimit
         self.joinDistribution = joinDistribution
     }

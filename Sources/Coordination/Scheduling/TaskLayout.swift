@@ -139,10 +139,16 @@ package struct TaskLayoutBuilder: Sendable {
         return tasks[0]
     }
 
-    /// For each scan of the stage: the splits of each task, each to the least loaded one.
+    /// For each scan of the stage: the splits of each task, each to the least loaded one; all of them to every task if the
+    /// scan is replicated.
     private func assignSplits(of stage: PlanStage, taskCount: Int) -> [Int: [[Split]]] {
         var result: [Int: [[Split]]] = [:]
+        let replicated = Set(stage.scans.filter(\.scan.isReplicated).map(\.id))
         for (node, splits) in splits.splits[stage.id] ?? [:] {
+            if replicated.contains(node) {
+                result[node] = [[Split]](repeating: splits, count: taskCount)
+                continue
+            }
             var assigned = [[Split]](repeating: [], count: taskCount)
             var load = [Int](repeating: 0, count: taskCount)
             for split in splits {

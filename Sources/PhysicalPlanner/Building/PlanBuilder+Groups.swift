@@ -10,10 +10,34 @@ extension PlanBuilder {
         var needed = ColumnSet()
         for group in node.groups { group.collectColumns(into: &needed) }
         for call in node.aggregates { for expression in call.expressions { expression.collectColumns(into: &needed) } }
+        let outer = placementKeys
+        defer { placementKeys = outer }
+        let own = placementKeys
+        placementKeys = []
+        if case .aggregate(let inner) = node.input { placementKeys = placement(of: node, over: inner) }
         let input = try build(node.input, required: needed)
         let rowCount = estimator.rowCount(of: plan, inputs: [input.rowCount])
-        return try aggregate(node, input, columns: plan.columns, rowCount: rowCount)
+        return try aggregate(node, input, columns: plan.columns, rowCount: rowCount, placedBy: own)
     }
+
+    /// Which of the groups of an inner aggregation should say where its rows go, so that the outer one finds its groups
+    /// together without another exchange: those that the outer one has, if they are many enough to keep all tasks busy.
+    private func placement(of outer: LogicalAggregate, over inner: LogicalAggregate) -> [Int] {
+        guard outer.groupingSets.count == 1, inner.groupingSets.count == 1, !outer.groups.isEmpty,
+            outer.groups.count < inner.groups.count
+        else { return [] }
+        var places: [Int] = []
+        for group in outer.groups {
+            guard let id = group.asColumn, let place = inner.groupColumns.firstIndex(where: { $0.id == id }) else {
+                return []
+            }
+            places.append(place)
+        }
+        return places
+    }
+
+    /// Groups of one task at least for rows to be placed by some of the keys only.
+    private static let placedGroupCountMin = 1000.0
 
     /// DISTINCT over all columns.
     func build(_ node: LogicalDistinct, _ plan: LogicalPlan) throws -> Relation {
@@ -35,7 +59,7 @@ extension PlanBuilder {
     }
 
     private func aggregate(
-        _ node: LogicalAggregate, _ input: Relation, columns: [PlanColumn], rowCount: Double
+        _ node: LogicalAggregate, _ input: Relation, columns: [PlanColumn], rowCount: Double, placedBy: [Int] = []
     ) throws -> Relation {
         func single(_ input: Relation) throws -> Relation {
             let physical = AggregateNode(
@@ -70,7 +94,10 @@ extension PlanBuilder {
         let (complete, keys) = try materialize(node.groups, in: pruned)
         var rewritten = node
         rewritten.groups = zip(keys, node.groups).map { .column($0, $1.type) }
-        let hashedInput = hashed(complete, by: keys)
+        var places = placedBy
+        let placedCount = estimator.groupCount(places.map { node.groups[$0] }, rowCount: input.rowCount)
+        if placedCount < Self.placedGroupCountMin * Double(options.workerCount) { places = [] }
+        let hashedInput = hashed(complete, by: places.isEmpty ? keys : places.map { keys[$0] })
         return try aggregate(rewritten, hashedInput, columns: columns, rowCount: rowCount)
     }
 

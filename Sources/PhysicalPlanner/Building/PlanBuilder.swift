@@ -16,6 +16,8 @@ final class PlanBuilder {
     var stages: [PlanStage] = []
     /// Inside a recursive query everything runs in one task.
     var isInRecursion = false
+    /// Positions of the groups by which the aggregation that is built next should place its rows; empty: by all.
+    var placementKeys: [Int] = []
     /// Every table of the query lives in the coordinator only, so the query runs there.
     let isCoordinatorOnly: Bool
     /// Stages of shared definitions, by their number.

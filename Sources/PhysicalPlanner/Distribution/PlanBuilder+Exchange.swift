@@ -48,9 +48,54 @@ extension PlanBuilder {
         return exchange(relation, .hash(positions), to: .partitioned(hash: keys.map { [$0] }))
     }
 
-    /// Every row in each worker's task; only for inputs that another input of the same task is joined with.
+    /// Every row in each worker's task; only for inputs that another input of the same task is joined with. Rows of small
+    /// tables are read by every task itself: a stage costs more than that.
     func broadcast(_ relation: Relation) -> Relation {
-        exchange(relation, .broadcast, to: .partitioned(hash: nil))
+        var result = relation
+        var scannedCount = 0.0
+        if options.workerCount > 1, let node = replicated(relation.node, &scannedCount) {
+            result.node = node
+            result.distribution = .partitioned(hash: nil)
+            return result
+        }
+        return exchange(relation, .broadcast, to: .partitioned(hash: nil))
+    }
+
+    /// The tree with scans of whole tables, if every task comes to the same rows by it and it reads few; `nil` otherwise.
+    private func replicated(_ node: PhysicalNode, _ scannedCount: inout Double) -> PhysicalNode? {
+        var result = node
+        switch node.kind {
+        case .scan(var scan):
+            guard let count = estimator.snapshot.tables[scan.table]?.rowCount, scan.limit == nil,
+                !estimator.snapshot.coordinatorOnly.contains(scan.table), !scan.predicates.contains(where: \.isVolatile)
+            else { return nil }
+            scannedCount += count
+            guard scannedCount <= options.replicationRowLimit else { return nil }
+            scan.isReplicated = true
+            result.kind = .scan(scan)
+        case .filter(var filter):
+            guard !filter.predicate.isVolatile, let input = replicated(filter.input, &scannedCount) else { return nil }
+            filter.input = input
+            result.kind = .filter(filter)
+        case .project(var project):
+            guard !project.expressions.contains(where: \.isVolatile),
+                let input = replicated(project.input, &scannedCount)
+            else { return nil }
+            project.input = input
+            result.kind = .project(project)
+        case .hashJoin(var join):
+            let expressions = join.leftKeys + join.rightKeys + (join.residual.map { [$0] } ?? [])
+            guard !expressions.contains(where: \.isVolatile), let left = replicated(join.left, &scannedCount),
+                let right = replicated(join.right, &scannedCount)
+            else { return nil }
+            (join.left, join.right) = (left, right)
+            result.kind = .hashJoin(join)
+        case .exchangeSource(let source):
+            // What was sent to every task already.
+            guard stages[source.stage.number].output == .broadcast else { return nil }
+        default: return nil
+        }
+        return result
     }
 
     /// Rows of one task spread over the workers.

@@ -160,6 +160,7 @@ package struct PhysicalPlanPrinter {
             var result = "Scan \(scan.table) [\(output)]"
             if !scan.predicates.isEmpty { result += " where " + own.text(.conjunction(scan.predicates)) }
             if let limit = scan.limit { result += " limit \(limit)" }
+            if scan.isReplicated { result += " in every task" }
             return result
         case .values(let values):
             if values.rows.count > 10 { return "Values [\(output)] \(values.rows.count) rows" }

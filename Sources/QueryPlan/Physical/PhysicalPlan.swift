@@ -66,11 +66,17 @@ package struct ScanNode: Hashable, Sendable {
     package var predicates: [Expression]
     /// The scan may stop after this many rows a task.
     package var limit: Int?
-    package init(table: TableName, projection: [Int], predicates: [Expression] = [], limit: Int? = nil) {
+    /// Every task of the stage reads the whole table, instead of a part of it.
+    package var isReplicated: Bool
+    package init(
+        table: TableName, projection: [Int], predicates: [Expression] = [], limit: Int? = nil,
+        isReplicated: Bool = false
+    ) {
         self.table = table
         self.projection = projection
         self.predicates = predicates
         self.limit = limit
+        self.isReplicated = isReplicated
     }
 }
 

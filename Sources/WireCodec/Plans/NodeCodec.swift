@@ -22,6 +22,7 @@ extension ByteWriter {
             try positions(scan.projection)
             try expressions(scan.predicates)
             try optionalInt(scan.limit)
+            flag(scan.isReplicated)
         case .values(let values):
             byte(1)
             try list(values.rows) { (writer, row) throws(QueryError) in try writer.expressions(row) }
@@ -169,7 +170,7 @@ extension ByteReader {
             return .scan(
                 ScanNode(
                     table: try tableName(), projection: try positions(), predicates: try expressions(),
-                    limit: try optionalPosition()))
+                    limit: try optionalPosition(), isReplicated: try flag()))
         case 1:
             return .values(ValuesNode(rows: try list { (reader) throws(QueryError) in try reader.expressions() }))
         case 2: return .filter(FilterNode(predicate: try expression(), input: try node()))

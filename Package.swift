@@ -166,7 +166,7 @@ var targets: [Target] = [
     tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics"]),
     tests(
         "FileFormatsTests",
-        ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics"]),
+        ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "TestSupport"]),
     testLibrary("StorageConformance", ["Storage", "QueryPlan", "Columnar", "Diagnostics"]),
     tests(
         "LocalFileStorageTests",

@@ -124,6 +124,21 @@ package protocol TableWriter: AnyObject {
     func abort()
 }
 
+/// A writer that several threads may feed, each through a part of its own. Rows of one part keep their order; between parts
+/// there is none.
+package protocol PartitionedTableWriter: TableWriter {
+    /// Whether parts may be made for what is written.
+    var acceptsParts: Bool { get }
+    func makePart() throws -> any TableWriterPart
+}
+
+/// A thread's share of a writer's rows. A part that is not finished when its writer aborts is dropped.
+package protocol TableWriterPart: AnyObject {
+    func write(_ batch: Batch) throws
+    /// Called before the writer's `commit`, on the part's thread.
+    func finish() throws
+}
+
 /// Deletes rows and appends others: UPDATE is both. All or nothing, as `TableWriter`.
 package protocol TableModifier: TableWriter {
     /// Rows by the identifiers that scans of the same provider gave; each at most once.

@@ -6,9 +6,18 @@
 //                                order if the statement has ORDER BY and rowsort is not given
 //
 // NULL is written NULL, an empty text (empty). `#` begins a comment line. Records end with an empty line.
-// `$FIXTURES` in SQL stands for the directory of the fixtures. scripts/complete-slt.py fills expectations in.
+// `$FIXTURES` in SQL stands for the directory of the fixtures, `$SCRATCH` for an empty one that the script may write to; it
+// goes with the script. scripts/complete-slt.py fills expectations in.
 
 import Diagnostics
+import Foundation
+
+/// A directory that lives as long as its script.
+package final class ScriptScratch: Sendable {
+    package let path = NSTemporaryDirectory() + "martlet-script-" + UUID().uuidString
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
 
 package struct SQLScript: Sendable {
     package enum Expectation: Sendable, Hashable {
@@ -23,9 +32,11 @@ package struct SQLScript: Sendable {
     }
     package var name: String
     package var records: [Record]
+    private let scratch: ScriptScratch?
 
     package init(name: String, text: String) throws {
         self.name = name
+        scratch = text.contains("$SCRATCH") ? try ScriptScratch() : nil
         records = []
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         var position = 0
@@ -44,6 +55,7 @@ package struct SQLScript: Sendable {
                 position += 1
             }
             let text = sql.joined(separator: "\n").replacing("$FIXTURES", with: Fixtures.path("."))
+                .replacing("$SCRATCH", with: scratch?.path ?? "")
             switch header.first {
             case "statement" where header.count >= 2 && header[1] == "ok":
                 records.append(Record(line: start, sql: text, expectation: .success))

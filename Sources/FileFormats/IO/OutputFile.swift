@@ -3,8 +3,23 @@
 import Diagnostics
 import Glibc
 
-/// A new file. Until `commit` nobody sees it under its name. Confined to its writer.
-final class OutputFile {
+/// Where the bytes of a new file go, in a directory or in an object store. Confined to its writer.
+package protocol FileSink: AnyObject {
+    /// Bytes appended so far.
+    var byteCount: Int { get }
+    func append(_ bytes: UnsafeRawBufferPointer) throws
+    /// Puts the file in its place, durably; a file that was there is replaced.
+    func commit() throws
+    /// Leaves no trace.
+    func abort()
+}
+
+extension FileSink {
+    func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
+}
+
+/// A new file of the local file system. Until `commit` nobody sees it under its name.
+final class OutputFile: FileSink {
     private static let bufferByteCount = 256 << 10
 
     private let path: String
@@ -35,8 +50,6 @@ final class OutputFile {
         if buffer.count >= OutputFile.bufferByteCount { try flush() }
     }
 
-    func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
-
     private func flush() throws {
         if buffer.isEmpty { return }
         try buffer.withUnsafeBytes { try write($0) }
@@ -56,7 +69,6 @@ final class OutputFile {
         }
     }
 
-    /// Puts the file in its place; a file that was there is replaced.
     func commit() throws {
         try flush()
         guard fsync(descriptor) == 0, close(descriptor) == 0 else {
@@ -70,9 +82,21 @@ final class OutputFile {
             unlink(temporaryPath)
             throw error
         }
+        try OutputFile.synchronizeDirectory(of: path)
     }
 
-    /// Leaves no trace.
+    /// Makes names that were given or taken away in a path's directory durable.
+    static func synchronizeDirectory(of path: String) throws {
+        let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw LocalFile.error("could not open directory", parent) }
+        defer { close(directory) }
+        // Some file systems cannot do that for directories.
+        guard fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP else {
+            throw LocalFile.error("could not write directory", parent)
+        }
+    }
+
     func abort() {
         guard descriptor >= 0 else { return }
         close(descriptor)

@@ -9,33 +9,39 @@ import Synchronization
 extension PipelineBuilder {
     func compileWrite(_ node: PhysicalNode, _ write: WriteNode) throws -> OpenPipeline {
         let input = try compile(write.input)
-        let sink = WriteSinkFactory(node: node, target: write.target, task: task)
+        let sink = try WriteSinkFactory(node: node, target: write.target, task: task)
         let gate = close(input, with: sink)
         return OpenPipeline(source: WriteCountSourceFactory(node: node, sink: sink), after: [gate])
     }
 }
 
-/// Owns the writer: commits it in `finalize`, aborts it if the task fails before. One driver writes, in the order of the
-/// input; several pipelines (UNION ALL) take turns by the lock.
+/// Owns the writer: commits it in `finalize`, aborts it if the task fails before. As a rule one driver writes, in the order
+/// of the input, and several pipelines (UNION ALL) take turns by the lock. A writer that accepts parts gets one from each
+/// driver; an input that has an order has one driver.
 private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
     let node: PhysicalNode
     let target: WriteTarget
     let task: TaskContext
     private let lock = Mutex(())
     private var writer: (any TableWriter)?
+    private let acceptsParts: Bool
     private(set) var rowCount = 0
 
-    init(node: PhysicalNode, target: WriteTarget, task: TaskContext) {
+    init(node: PhysicalNode, target: WriteTarget, task: TaskContext) throws {
         self.node = node
         self.target = target
         self.task = task
+        let writer = try task.environment.writer(for: target)
+        acceptsParts = (writer as? any PartitionedTableWriter)?.acceptsParts ?? false
+        self.writer = writer
     }
 
-    var maximumDrivers: Int { 1 }
+    var maximumDrivers: Int { acceptsParts ? .max : 1 }
     var metricsNode: Int? { node.id }
 
     func makeSink(driver: DriverContext) throws -> PushOperator {
-        WriteSink(factory: self, node: node, driver: driver)
+        let part = acceptsParts ? try (writer as? any PartitionedTableWriter)?.makePart() : nil
+        return WriteSink(factory: self, part: part, node: node, driver: driver)
     }
 
     func write(_ batch: Batch) throws {
@@ -45,12 +51,12 @@ private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
         }
     }
 
+    func count(_ rows: Int) { lock.withLock { _ in rowCount += rows } }
+
     /// Under the lock.
     private func open() throws -> any TableWriter {
-        if let writer { return writer }
-        let made = try task.environment.writer(for: target)
-        writer = made
-        return made
+        guard let writer else { throw QueryError.internalError("a write after its end") }
+        return writer
     }
 
     func finalize(phase: Int) throws -> [FinalizeTask] {
@@ -72,13 +78,27 @@ private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
 
 private final class WriteSink: PushOperator {
     private let factory: WriteSinkFactory
+    private let part: (any TableWriterPart)?
+    private var rowCount = 0
 
-    init(factory: WriteSinkFactory, node: PhysicalNode, driver: DriverContext) {
+    init(factory: WriteSinkFactory, part: (any TableWriterPart)?, node: PhysicalNode, driver: DriverContext) {
         self.factory = factory
+        self.part = part
         super.init(node: node, downstream: nil, driver: driver)
     }
 
-    override func process(_ batch: Batch) throws { try factory.write(batch.densified()) }
+    override func process(_ batch: Batch) throws {
+        guard let part else { return try factory.write(batch.densified()) }
+        try part.write(batch.densified())
+        rowCount += batch.rowCount
+    }
+
+    override func finishInput() throws {
+        guard let part else { return }
+        try part.finish()
+        factory.count(rowCount)
+        rowCount = 0
+    }
 }
 
 private final class WriteCountSourceFactory: SourceFactory {

@@ -81,11 +81,22 @@ struct ThriftWriter {
         list(identifier, ThriftReader.Kind.int32, count: values.count)
         for value in values { zigzag(Int64(value)) }
     }
-    mutating func strings(_ identifier: Int, _ values: [String]) {
+    mutating func longIntegers(_ identifier: Int, _ values: [Int]) {
+        list(identifier, ThriftReader.Kind.int64, count: values.count)
+        for value in values { zigzag(Int64(value)) }
+    }
+    mutating func booleans(_ identifier: Int, _ values: [Bool]) {
+        list(identifier, ThriftReader.Kind.booleanTrue, count: values.count)
+        for value in values { bytes.append(value ? 1 : 2) }
+    }
+    mutating func binaries(_ identifier: Int, _ values: [[UInt8]]) {
         list(identifier, ThriftReader.Kind.binary, count: values.count)
         for value in values {
-            varint(UInt64(value.utf8.count))
-            bytes.append(contentsOf: value.utf8)
+            varint(UInt64(value.count))
+            bytes.append(contentsOf: value)
         }
+    }
+    mutating func strings(_ identifier: Int, _ values: [String]) {
+        binaries(identifier, values.map { Array($0.utf8) })
     }
 }

@@ -129,6 +129,8 @@ extension Hashing {
         }
     }
 
+    private static let prefetchRows = 12
+
     private static func hashFlat(_ vector: Vector, into hashes: UnsafeMutablePointer<UInt64>) {
         let count = vector.count
         switch vector.physical {
@@ -142,7 +144,10 @@ extension Hashing {
             let kind = ViewKind(vector.type)
             var row = 0
             if kind.isBytes {
+                // Rows that a join has put together lie anywhere: their bytes are fetched before they are needed.
+                let ahead = Self.prefetchRows
                 while row < count {
+                    if row &+ ahead < count, !views[row &+ ahead].isInline { ck_prefetch(views[row &+ ahead].pointer) }
                     hashes[row] = hash(views + row)
                     row &+= 1
                 }

@@ -135,6 +135,11 @@ private final class AggregateSink: PushOperator {
             canPartition && plan.sets.count == 1
             && expectedGroups > Double(AggregateSinkFactory.partitionedGroupCount)
             && expectedGroups > AggregateSinkFactory.distinctShareMax * expectedRows
+        if canPartition, !expectsDistinctRows, expectedGroups > Double(AggregateSinkFactory.partitionedGroupCount) {
+            for set in sets where factory.plan.derived.parent(of: set.index) == nil {
+                set.table?.reserve(AggregateSinkFactory.slotCountMax / 2)
+            }
+        }
         super.init(node: plan.node, downstream: nil, driver: driver)
     }
 

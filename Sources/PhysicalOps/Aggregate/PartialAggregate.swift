@@ -92,6 +92,8 @@ private final class PartialAggregate: PushOperator {
         try derive(from: set)
         giving.append(set)
         sets[index] = GroupSet(plan: plan, index: index)
+        // It will be as large again; growing to that size by doubling moves every group several times.
+        if !passes[index] { sets[index].table?.reserve(PartialAggregate.groupCountMax + GroupTable.chunkRows) }
         hasPendingOutput = true
     }
 

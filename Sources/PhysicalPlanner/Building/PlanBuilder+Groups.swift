@@ -36,6 +36,19 @@ extension PlanBuilder {
         return places
     }
 
+    private func placesWell(_ groups: [Expression], _ rowCount: Double) -> Bool {
+        !groups.isEmpty
+            && estimator.groupCount(groups, rowCount: rowCount)
+                >= Self.placedGroupCountMin * Double(options.workerCount)
+    }
+
+    /// Positions of the numbers among the groups, if they tell enough groups apart for the texts not to be hashed.
+    private func cheapPlaces(_ groups: [Expression], _ rowCount: Double) -> [Int] {
+        let numbers = groups.indices.filter { groups[$0].type.physical != .view }
+        guard numbers.count < groups.count, placesWell(numbers.map { groups[$0] }, rowCount) else { return [] }
+        return numbers
+    }
+
     /// Groups of one task at least for rows to be placed by some of the keys only.
     private static let placedGroupCountMin = 1000.0
 
@@ -95,8 +108,9 @@ extension PlanBuilder {
         var rewritten = node
         rewritten.groups = zip(keys, node.groups).map { .column($0, $1.type) }
         var places = placedBy
-        let placedCount = estimator.groupCount(places.map { node.groups[$0] }, rowCount: input.rowCount)
-        if placedCount < Self.placedGroupCountMin * Double(options.workerCount) { places = [] }
+        if !placesWell(places.map { node.groups[$0] }, input.rowCount) {
+            places = cheapPlaces(node.groups, input.rowCount)
+        }
         let hashedInput = hashed(complete, by: places.isEmpty ? keys : places.map { keys[$0] })
         return try aggregate(rewritten, hashedInput, columns: columns, rowCount: rowCount)
     }
@@ -121,7 +135,8 @@ extension PlanBuilder {
         if rowCount <= options.singleTaskGroupLimit || node.groupingSets.contains([]) {
             relation = gathered(relation)
         } else {
-            relation = hashed(relation, by: heads.map(\.id))
+            let places = node.groupingSets.count == 1 ? cheapPlaces(node.groups, input.rowCount) : []
+            relation = hashed(relation, by: places.isEmpty ? heads.map(\.id) : places.map { heads[$0].id })
         }
         let final = AggregateNode(
             mode: .final, groups: node.groups.indices.map { .input($0, node.groups[$0].type) },

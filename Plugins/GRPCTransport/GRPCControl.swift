@@ -144,17 +144,23 @@ final class GRPCWorkerConnection: WorkerConnection {
     }
 
     func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws {
+        try await startTasks([(attempt, descriptor)])
+    }
+
+    func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws {
         try await call {
             _ = try await client.startTask(options: .failingFast(timeout: options.callDeadline)) { writer in
-                var start = 0
-                repeat {
-                    let end = min(start + Self.chunkByteCount, descriptor.count)
-                    var chunk = Martlet_V1_StartTaskChunk()
-                    if start == 0 { chunk.attempt = Martlet_V1_TaskAttempt(attempt) }
-                    chunk.descriptor = Data(descriptor[start..<end])
-                    try await writer.write(chunk)
-                    start = end
-                } while start < descriptor.count
+                for (attempt, descriptor) in tasks {
+                    var start = 0
+                    repeat {
+                        let end = min(start + Self.chunkByteCount, descriptor.count)
+                        var chunk = Martlet_V1_StartTaskChunk()
+                        if start == 0 { chunk.attempt = Martlet_V1_TaskAttempt(attempt) }
+                        chunk.descriptor = Data(descriptor[start..<end])
+                        try await writer.write(chunk)
+                        start = end
+                    } while start < descriptor.count
+                }
             }
         }
     }

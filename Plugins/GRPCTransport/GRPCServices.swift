@@ -47,19 +47,25 @@ struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
     ) async throws -> Martlet_V1_StartTaskReply {
         var attempt: TaskAttemptID?
         var descriptor: [UInt8] = []
-        for try await chunk in request {
-            if attempt == nil, chunk.hasAttempt { attempt = chunk.attempt.value }
-            guard descriptor.count + chunk.descriptor.count <= Self.descriptorByteLimit else {
-                throw GRPCErrors.rpcError(
-                    QueryError(.programLimitExceeded, "a task's descriptor exceeds \(Self.descriptorByteLimit) bytes"))
-            }
-            descriptor.append(contentsOf: chunk.descriptor)
-        }
-        guard let attempt else {
-            throw GRPCErrors.rpcError(QueryError(.protocolViolation, "a task without attempt"))
+        func start() async throws {
+            guard let attempt else { throw QueryError(.protocolViolation, "a task without attempt") }
+            try await service.startTask(attempt, descriptor: descriptor)
         }
         do {
-            try await service.startTask(attempt, descriptor: descriptor)
+            for try await chunk in request {
+                if chunk.hasAttempt {
+                    // The task before it is complete.
+                    if attempt != nil { try await start() }
+                    attempt = chunk.attempt.value
+                    descriptor = []
+                }
+                guard descriptor.count + chunk.descriptor.count <= Self.descriptorByteLimit else {
+                    throw QueryError(
+                        .programLimitExceeded, "a task's descriptor exceeds \(Self.descriptorByteLimit) bytes")
+                }
+                descriptor.append(contentsOf: chunk.descriptor)
+            }
+            try await start()
         } catch {
             throw GRPCErrors.rpcError(error)
         }

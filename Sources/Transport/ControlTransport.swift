@@ -56,6 +56,9 @@ package protocol WorkerConnection: AnyObject, Sendable {
     /// Hands over a task, coded by `WireCodec.TaskCodec` (chunked by the transport: no size limit). Returns when the worker
     /// has accepted it; throws its refusal.
     func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws
+    /// The same for several tasks, in one message where the transport can. Throws the first refusal; tasks behind it were not
+    /// offered. What was accepted before may be handed over again.
+    func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws
     /// Stops the attempts. Unknown ones are ignored. Returns when the worker has heard it.
     func cancelTasks(_ attempts: [TaskAttemptID]) async throws
     /// States of a query's tasks as they change; ends when the connection does.
@@ -63,6 +66,12 @@ package protocol WorkerConnection: AnyObject, Sendable {
     /// Round trip for health checks.
     func ping() async throws
     func close() async
+}
+
+extension WorkerConnection {
+    package func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws {
+        for task in tasks { try await startTask(task.attempt, descriptor: task.descriptor) }
+    }
 }
 
 /// What a worker does for its coordinator; WorkerRuntime implements it, control transports call it.

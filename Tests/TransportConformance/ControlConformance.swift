@@ -152,6 +152,13 @@ package struct ControlConformance: Sendable {
                 try await connection.startTask(Self.attempt(number), descriptor: descriptor)
                 try require(worker.descriptor(Self.attempt(number)) == descriptor, "descriptor \(number) differs")
             }
+            let together = (10..<14).map { number in
+                (attempt: Self.attempt(number), descriptor: [UInt8](repeating: UInt8(number), count: number * 200_000))
+            }
+            try await connection.startTasks(together)
+            for task in together {
+                try require(worker.descriptor(task.attempt) == task.descriptor, "descriptor \(task.attempt) differs")
+            }
             try await connection.cancelTasks([Self.attempt(0), Self.attempt(5)])
             try require(worker.cancelled == [Self.attempt(0), Self.attempt(5)], "other tasks were cancelled")
             try await connection.ping()
@@ -159,7 +166,17 @@ package struct ControlConformance: Sendable {
     }
 
     private func carriesRefusals() async throws {
-        try await withWorker { _, connection, _ in
+        try await withWorker { worker, connection, _ in
+            do {
+                try await connection.startTasks([
+                    (Self.attempt(1), [1]), (Self.attempt(0, query: "refused"), [1]), (Self.attempt(2), [1]),
+                ])
+                throw ConformanceFailure("the refusal among several is missing")
+            } catch let error as QueryError {
+                try require(error.state == RecordingWorker.refusal.state, "\(error)")
+                try require(worker.descriptor(Self.attempt(1)) != nil, "the first task was not handed over")
+                try require(worker.descriptor(Self.attempt(2)) == nil, "a task behind a refusal was handed over")
+            }
             do {
                 try await connection.startTask(Self.attempt(0, query: "refused"), descriptor: [1])
                 throw ConformanceFailure("the refusal is missing")

@@ -13,15 +13,17 @@ extension QueryExecution {
         let layout = state.withLock { $0.layout }
         _ = state.withLock { $0.scheduler.handle(.start, now: now) }
         let directives = adopt(layout, queryAttempt: 0)
+        var others: [SchedulerDirective] = []
         for directive in directives {
             if case .startTask(let assignment) = directive,
                 let local = layout.workers[assignment.attempt]?.local
             {
                 await startTask(assignment, on: local, isSimple: isSimple)
             } else {
-                carryOut(directive)
+                others.append(directive)
             }
         }
+        carryOut(others)
     }
 
     /// Listens for workers that go, and gets ready to place further attempts.
@@ -56,7 +58,7 @@ extension QueryExecution {
                 do {
                     let layout = try setting.builder.build(queryAttempt: request.queryAttempt, workers: chosen)
                     let directives = adopt(layout, queryAttempt: request.queryAttempt)
-                    for directive in directives { carryOut(directive) }
+                    carryOut(directives)
                 } catch {
                     feed(.placementFailed(queryAttempt: request.queryAttempt, QueryError.wrapping(error)))
                 }
@@ -102,6 +104,27 @@ extension QueryExecution {
             try await local.start(descriptor, isSimple) { [weak self] status in self?.feed(.status(status)) }
         } catch {
             feed(.refused(assignment.attempt, QueryError.wrapping(error)))
+        }
+    }
+
+    /// Hands all tasks of one remote worker over in one call. If that fails each is offered by itself, so that each gets its
+    /// own answer: calls are idempotent.
+    func startTasks(_ assignments: [TaskAssignment], on worker: WorkerID) {
+        let (handle, descriptors) = state.withLock { state in
+            (state.workers[worker], assignments.compactMap { state.descriptors[$0.attempt] })
+        }
+        guard assignments.count > 1, let connection = handle?.connection, descriptors.count == assignments.count else {
+            for assignment in assignments { startTask(assignment) }
+            return
+        }
+        inBackground { [weak self] in
+            do {
+                let tasks = try descriptors.map { (attempt: $0.attempt, descriptor: try TaskCodec.encode($0)) }
+                try await Self.reaching { try await connection.startTasks(tasks) }
+                for assignment in assignments { self?.feed(.accepted(assignment.attempt)) }
+            } catch {
+                for assignment in assignments { self?.startTask(assignment) }
+            }
         }
     }
 

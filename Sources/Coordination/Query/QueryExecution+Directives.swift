@@ -5,6 +5,25 @@ import Logging
 import Transport
 
 extension QueryExecution {
+    /// In their order; tasks that start on the same remote worker travel together, behind the rest.
+    func carryOut(_ directives: [SchedulerDirective]) {
+        var starting: [(worker: WorkerID, assignments: [TaskAssignment])] = []
+        for directive in directives {
+            guard case .startTask(let assignment) = directive,
+                state.withLock({ $0.workers[assignment.worker].map { $0.local == nil } ?? false })
+            else {
+                carryOut(directive)
+                continue
+            }
+            if let index = starting.firstIndex(where: { $0.worker == assignment.worker }) {
+                starting[index].assignments.append(assignment)
+            } else {
+                starting.append((assignment.worker, [assignment]))
+            }
+        }
+        for (worker, assignments) in starting { startTasks(assignments, on: worker) }
+    }
+
     func carryOut(_ directive: SchedulerDirective) {
         switch directive {
         case .place(let queryAttempt, let avoiding):

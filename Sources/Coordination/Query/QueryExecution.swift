@@ -128,8 +128,7 @@ package final class QueryExecution: Sendable {
     }
 
     func feed(_ event: SchedulerEvent) {
-        let directives = state.withLock { $0.scheduler.handle(event, now: now) }
-        for directive in directives { carryOut(directive) }
+        carryOut(state.withLock { $0.scheduler.handle(event, now: now) })
         if isRemote { armTimer() }
     }
 

@@ -105,9 +105,12 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
     private let transport: (any ControlTransport)?
     private let logger: Logger
     private let start = ContinuousClock.now
+    /// Finished tasks that workers are to be told of.
+    let releases: TaskReleases
 
     package init(membership: MembershipInstance, transport: (any ControlTransport)?, logger: Logger) {
         state = Mutex(State(membership: membership))
+        releases = TaskReleases(logger: logger)
         self.transport = transport
         self.logger = logger
     }

@@ -23,6 +23,7 @@ enum ConnectionErrors {
                 if isCode, part.utf8.contains(where: { $0 <= 0x39 }), part != "FATAL" { state = SQLState(String(part)) }
             }
         }
+        if let known = state, known.isShutdown { state = nil }
         return QueryError(
             state ?? unableToConnect, "could not connect to the server of catalog \"\(catalog)\"",
             detail: lines.first.map { line($0) }, object: catalog)
@@ -36,6 +37,8 @@ enum ConnectionErrors {
         guard let code = field(martlet_diagnostic_state) else {
             return lost(String(cString: PQerrorMessage(connection)), catalog: catalog)
         }
+        // That the server goes is no news of this engine's own processes.
+        if SQLState(code).isShutdown { return lost(field(martlet_diagnostic_message) ?? "", catalog: catalog) }
         return QueryError(
             SQLState(code), field(martlet_diagnostic_message) ?? "the server reports an error",
             detail: field(martlet_diagnostic_detail), hint: field(martlet_diagnostic_hint),
@@ -51,4 +54,9 @@ enum ConnectionErrors {
     static func malformed(_ catalog: String, _ what: String) -> QueryError {
         QueryError(.protocolViolation, "the server of catalog \"\(catalog)\" sent \(what)", object: catalog)
     }
+}
+
+extension SQLState {
+    /// The states of a server that ends or begins.
+    fileprivate var isShutdown: Bool { self == .adminShutdown || self == .crashShutdown || self == .cannotConnectNow }
 }

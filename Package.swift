@@ -66,6 +66,7 @@ var targets: [Target] = [
     system("CXXHash", "libxxhash", "libxxhash-dev"),
     system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
     system("CEdit", "libedit", "libedit-dev"),
+    system("CLibPQ", "libpq", "libpq-dev"),
 
     // Foundations.
     library("Diagnostics", []),
@@ -109,6 +110,9 @@ var targets: [Target] = [
     plugin(
         "TPCHStorage",
         ["TPCHData", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+    plugin(
+        "PostgresStorage",
+        ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "CLibPQ"]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
     // Coordination and workers.
@@ -181,6 +185,12 @@ var targets: [Target] = [
             "EngineConfiguration", "PluginHost",
         ]),
     tests(
+        "PostgresStorageTests",
+        [
+            "PostgresStorage", "StorageConformance", "EngineTestSupport", "Storage", "QueryPlan", "Columnar",
+            "Diagnostics", "EngineConfiguration",
+        ]),
+    tests(
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
     tests(
@@ -231,7 +241,7 @@ var dependencies: [Package.Dependency] = [
 /// What the program links in every build.
 var programDependencies: [Target.Dependency] = [
     "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
-    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "InProcessTransport", log,
+    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "InProcessTransport", log,
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 var programSettings = swiftSettings

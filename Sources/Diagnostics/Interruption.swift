@@ -65,6 +65,12 @@ package final class Interruption: Sendable {
 
     // MARK: - Waiting
 
+    /// Runs work that keeps its thread waiting for something outside of the process, with another thread in its place
+    /// where threads are few. The work itself looks at `isRequested` now and then.
+    package static func whileBlocked(_ body: () -> Void) {
+        if let interruption = current { interruption.whileBlocked(body) } else { body() }
+    }
+
     /// Between two looks of a waiting thread.
     private static let pause: Duration = .milliseconds(5)
 

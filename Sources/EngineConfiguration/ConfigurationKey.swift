@@ -96,6 +96,8 @@ package enum ConfigurationOrigin: Sendable, Hashable, CustomStringConvertible {
     case file(String)
     case environment(String)
     case flag(String)
+    /// A catalogue that was opened with values.
+    case section(String)
 
     package var description: String {
         switch self {
@@ -103,6 +105,7 @@ package enum ConfigurationOrigin: Sendable, Hashable, CustomStringConvertible {
         case .file(let path): "file \(path)"
         case .environment(let name): "environment \(name)"
         case .flag(let name): "flag \(name)"
+        case .section(let name): "catalog \(name)"
         }
     }
 }

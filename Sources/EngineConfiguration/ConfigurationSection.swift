@@ -29,6 +29,17 @@ package struct ConfigurationSection: Hashable, Sendable {
         return value
     }
 
+    /// The values of the given keys, defaults where a key is not set. Other keys and values of other types are refused.
+    package func values(of keys: [ConfigurationKey]) throws -> [String: String] {
+        try checkKeys(keys.map(\.name) + ["type"])
+        var result: [String: String] = [:]
+        for key in keys {
+            if let value = values[key.name] { try key.check(value, origin: .section(name)) }
+            result[key.name] = values[key.name] ?? key.defaultValue
+        }
+        return result
+    }
+
     /// Refuses keys that are not in `known`.
     package func checkKeys(_ known: [String]) throws {
         for key in values.keys.sorted() where !known.contains(key) {

@@ -12,6 +12,8 @@ package protocol EnginePlugin: Sendable {
     var name: String { get }
     /// Opens a catalogue of this kind (`catalogs.NAME.type = name`); `nil` if the plug-in has no storage.
     func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)?
+    /// The keys of such a catalogue's section, for `martlet config` and the reference.
+    var storageKeys: [ConfigurationKey] { get }
     func makeExchangeTransport(_ section: ConfigurationSection) throws -> (any ExchangeTransport)?
     func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)?
     /// Adds functions; built-in ones are there already.
@@ -19,6 +21,7 @@ package protocol EnginePlugin: Sendable {
 }
 
 extension EnginePlugin {
+    package var storageKeys: [ConfigurationKey] { [] }
     package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? { nil }
     package func makeExchangeTransport(_ section: ConfigurationSection) throws -> (any ExchangeTransport)? { nil }
     package func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)? { nil }

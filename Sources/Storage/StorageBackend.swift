@@ -84,6 +84,8 @@ package protocol TableProvider: AnyObject, Sendable {
     /// Whether scans give row identifiers (int64) under the ordinal `schema.count`, for UPDATE and DELETE. They are valid for
     /// this object.
     var identifiesRows: Bool { get }
+    /// Whether rows are stored just as they are written: what RETURNING gives is what the statement wrote.
+    var keepsRowsAsWritten: Bool { get }
     /// What is known without reading the data; asked once a plan.
     func statistics() async throws -> TableStatistics
     /// Whether the planner may read a few rows to estimate by. Not where rows are made when they are asked for.
@@ -104,6 +106,7 @@ package protocol TableProvider: AnyObject, Sendable {
 extension TableProvider {
     package var definition: TableDefinition { TableDefinition(schema) }
     package var identifiesRows: Bool { false }
+    package var keepsRowsAsWritten: Bool { true }
     package var allowsSampling: Bool { true }
     package func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? { nil }
     package func makeModifier() async throws -> any TableModifier {
@@ -121,7 +124,18 @@ package protocol TableWriter: AnyObject {
     func write(_ batch: Batch) throws
     /// Makes the rows visible, all or nothing.
     func commit() throws
+    /// Takes the rows back without waiting for that.
     func abort()
+    /// Waits until the store has room for more. Writers of stores behind a network do their waiting here and in `finish`
+    /// for callers that must not keep their thread; for others `write` and `commit` wait.
+    func drain() async throws
+    /// `commit` for callers that must not keep their thread.
+    func finish() async throws
+}
+
+extension TableWriter {
+    package func drain() async throws {}
+    package func finish() async throws { try commit() }
 }
 
 /// A writer that several threads may feed, each through a part of its own. Rows of one part keep their order; between parts
@@ -139,10 +153,20 @@ package protocol TableWriterPart: AnyObject {
     func finish() throws
 }
 
-/// Deletes rows and appends others: UPDATE is both. All or nothing, as `TableWriter`.
+/// Deletes rows, changes them and appends others. All or nothing, as `TableWriter`.
 package protocol TableModifier: TableWriter {
-    /// Rows by the identifiers that scans of the same provider gave; each at most once.
+    /// Rows by the identifiers that scans of the same provider gave; each at most once over all calls.
     func delete(_ identifiers: [Int64]) throws
+    /// Rows in place of others: one for each identifier, in order.
+    func update(_ identifiers: [Int64], with rows: Batch) throws
+}
+
+extension TableModifier {
+    /// For stores to which an update is a deletion and a new row.
+    package func update(_ identifiers: [Int64], with rows: Batch) throws {
+        try delete(identifiers)
+        try write(rows)
+    }
 }
 
 /// What a scan wants from a table.

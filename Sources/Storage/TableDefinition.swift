@@ -44,6 +44,17 @@ package struct TableColumn: Hashable, Sendable {
         case generated(String)
         /// GENERATED … AS IDENTITY: the next value of a sequence; `always` refuses values that a statement gives.
         case identity(always: Bool, sequence: TableName)
+        /// What only the store can compute; the text is its own.
+        case store(String, StoreValue)
+    }
+    /// Who gives the values of a column whose source is the store.
+    package enum StoreValue: Hashable, Sendable {
+        /// A statement must give one: the store's default is out of reach.
+        case wanted
+        /// As `wanted`, and only OVERRIDING lets a statement give one, as for identity columns.
+        case refused
+        /// The store computes it from the row, whatever is written.
+        case computed
     }
     package var field: Field
     package var source: Source

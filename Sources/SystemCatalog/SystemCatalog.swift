@@ -142,7 +142,8 @@ package final class SystemCatalog: StorageBackend {
     private func schemaNamesOfAll() async throws -> [String] {
         var names: [String] = []
         for catalogName in catalog.catalogNames {
-            for schema in try await catalog.backend(catalogName)?.schemaNames() ?? [] where !names.contains(schema) {
+            // A store that cannot be asked now hides nothing of the others.
+            for schema in (try? await catalog.backend(catalogName)?.schemaNames()) ?? [] where !names.contains(schema) {
                 names.append(schema)
             }
         }

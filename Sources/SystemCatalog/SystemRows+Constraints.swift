@@ -80,7 +80,7 @@ extension SystemRows {
     /// The text behind DEFAULT or GENERATED.
     static func defaultText(_ column: TableColumn) -> String? {
         switch column.source {
-        case .defaultExpression(let text), .generated(let text): text
+        case .defaultExpression(let text), .generated(let text), .store(let text, _): text
         case .given, .identity: nil
         }
     }

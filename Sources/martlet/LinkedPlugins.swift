@@ -4,6 +4,7 @@ import InProcessTransport
 import LocalFileStorage
 import MemoryStorage
 import PluginHost
+import PostgresStorage
 import TPCHStorage
 
 #if MARTLET_NETWORK
@@ -14,7 +15,8 @@ import TPCHStorage
 enum LinkedPlugins {
     /// What queries inside one process need.
     static let local: [any EnginePlugin] = [
-        MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), InProcessPlugin(),
+        MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), PostgresStoragePlugin(),
+        InProcessPlugin(),
     ]
 
     #if MARTLET_NETWORK

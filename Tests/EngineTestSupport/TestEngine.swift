@@ -39,7 +39,9 @@ package final class TestEngine: Sendable {
 
     package static func start(
         workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil,
-        spillDirectory: String? = nil, localRowLimit: Int = 0
+        spillDirectory: String? = nil, localRowLimit: Int = 0,
+        catalogs more: [(name: String, type: String, values: [String: String])] = [],
+        plugins others: [any EnginePlugin] = []
     ) async throws -> TestEngine {
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let dataDirectory {
@@ -47,6 +49,10 @@ package final class TestEngine: Sendable {
         }
         catalogs.append(CatalogConfiguration(name: "files", type: "file"))
         catalogs.append(CatalogConfiguration(name: "tpch", type: "tpch"))
+        for other in more {
+            catalogs.append(CatalogConfiguration(name: other.name, type: other.type, values: other.values))
+        }
+        let plugins = PluginRegistry(plugins.plugins + others)
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let configuration = NodeConfiguration(

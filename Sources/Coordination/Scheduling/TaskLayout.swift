@@ -20,6 +20,8 @@ package struct TaskLayout: Sendable {
 package struct QuerySplits: Sendable {
     /// By stage and the scan's node.
     fileprivate var splits: [StageID: [Int: [Split]]] = [:]
+    /// What back ends keep for the statement: splits may be ranges of a snapshot that lasts no longer.
+    private let snapshot = StorageScope.current?.snapshot
 
     package static func find(_ plan: PhysicalPlan, in catalog: Catalog) async throws -> QuerySplits {
         var result = QuerySplits()

@@ -54,7 +54,7 @@ extension StatementRunner {
 
     /// Takes the rows that are to change from other transactions, then changes the tables.
     private func commit(_ changes: StatementChanges) async throws {
-        guard let transaction = StorageScope.current?.transaction else { return try changes.commit() }
+        guard let transaction = StorageScope.current?.transaction else { return try await changes.commit() }
         let locks = session.engine.catalog.locks
         for (table, rows) in changes.rows {
             let hasWaited = try await session.waitForLock {
@@ -65,7 +65,7 @@ extension StatementRunner {
             if hasWaited { throw StatementOutdated(reason: nil) }
         }
         let checkpoint = transaction.checkpoint()
-        do { try changes.commit() } catch let error as QueryError where error.state == .serializationFailure {
+        do { try await changes.commit() } catch let error as QueryError where error.state == .serializationFailure {
             transaction.restore(checkpoint)
             throw StatementOutdated(reason: error)
         }
@@ -89,7 +89,10 @@ extension StatementRunner {
         let rows = RowChanges(modification, try await changes.change(of: modification.table))
         let execution = try await start(modification.plan)
         do {
-            while let batch = try await execution.rows.next() { try rows.take(batch) }
+            while let batch = try await execution.rows.next() {
+                try rows.take(batch)
+                try await rows.drain()
+            }
             await execution.waitForEnd()
         } catch {
             execution.cancel()
@@ -151,6 +154,8 @@ private final class StatementChanges {
     private let catalog: Catalog
     /// Tables of which rows are deleted or updated.
     private var modified: Set<TableName> = []
+    /// Tables of which a part of the statement gives written rows back.
+    private var isReturning: Set<TableName> = []
     private var changes: [TableName: TableChange] = [:]
 
     init(catalog: Catalog, _ steps: [BoundStep], _ main: BoundStatement) {
@@ -160,11 +165,18 @@ private final class StatementChanges {
         }
         if case .modify(let modification) = main { modifications.append(modification) }
         for modification in modifications where modification.hasIdentifier { modified.insert(modification.table) }
+        for modification in modifications where modification.returnsRows && modification.kind != .delete {
+            isReturning.insert(modification.table)
+        }
     }
 
     func change(of name: TableName) async throws -> TableChange {
         if let known = changes[name] { return known }
         let table = try await catalog.table(name)
+        if isReturning.contains(name), !table.keepsRowsAsWritten {
+            throw QueryError.notSupported(
+                "RETURNING from table \"\(name.table)\", whose store changes rows as it takes them")
+        }
         let change = TableChange(
             writer: modified.contains(name) ? try await table.makeModifier() : try await table.makeWriter())
         changes[name] = change
@@ -177,8 +189,10 @@ private final class StatementChanges {
             .sorted { $0.0.description < $1.0.description }
     }
 
-    func commit() throws {
-        for name in changes.keys.sorted(by: { $0.description < $1.description }) { try changes[name]?.writer.commit() }
+    func commit() async throws {
+        for name in changes.keys.sorted(by: { $0.description < $1.description }) {
+            try await changes[name]?.writer.finish()
+        }
     }
 
     func abort() { for change in changes.values { change.writer.abort() } }
@@ -225,9 +239,11 @@ private final class RowChanges {
         if chosen.isEmpty { return }
         let identifiers = modification.hasIdentifier ? all.column(0) : nil
         let batch = chosen.count == all.rowCount ? all : all.selecting(Selection(chosen)).densified()
-        if let identifiers { try delete(chosen.compactMap { Self.identifier(identifiers, $0) }) }
-        if modification.kind != .delete {
-            try write(batch)
+        let replaced = identifiers.map { column in chosen.map { Self.identifier(column, $0) } }
+        if modification.kind == .delete {
+            try delete((replaced ?? []).compactMap { $0 })
+        } else {
+            try write(batch, replacing: replaced)
         }
         rowCount += batch.rowCount
         if modification.returnsRows {
@@ -241,40 +257,61 @@ private final class RowChanges {
     private func delete(_ identifiers: [Int64]) throws {
         guard !identifiers.isEmpty, let modifier = change.writer as? any TableModifier else { return }
         try modifier.delete(identifiers)
-        if modification.kind == .delete { hasDeletions = true } else { hasUpdates = true }
+        hasDeletions = true
     }
 
-    private func write(_ batch: Batch) throws {
+    /// Waits for the store, outside of everything that must not wait.
+    func drain() async throws { try await change.writer.drain() }
+
+    /// Rows of the batch that stand for others, which are in `replacing`, and new ones.
+    private func write(_ batch: Batch, replacing: [Int64?]? = nil) throws {
         let start = (modification.hasIdentifier ? 1 : 0) + (modification.hasCondition ? 1 : 0)
         let row = Batch(
             columns: (start..<(start + modification.fieldCount)).map { batch.column($0) },
             rowCount: batch.rowCount)
         try check(row, batch)
-        try change.writer.write(row)
+        guard let replacing, let modifier = change.writer as? any TableModifier else {
+            return try change.writer.write(row)
+        }
+        let changed = replacing.indices.filter { replacing[$0] != nil }
+        if !changed.isEmpty {
+            hasUpdates = true
+            let rows = changed.count == row.rowCount ? row : row.selecting(Selection(changed)).densified()
+            try modifier.update(changed.compactMap { replacing[$0] }, with: rows)
+        }
+        if changed.count == row.rowCount { return }
+        let added = replacing.indices.filter { replacing[$0] == nil }
+        try modifier.write(changed.isEmpty ? row : row.selecting(Selection(added)).densified())
     }
 
     /// The rows of MERGE: each says what becomes of it.
     private func merge(_ batch: Batch) throws {
         var written: [Int] = []
-        var replaced: [Int64] = []
+        var replaced: [Int64?] = []
+        var deleted: [Int64] = []
         for row in 0..<batch.rowCount {
             guard case .integer(let number) = batch.column(1).value(at: row),
                 let action = MergeAction(rawValue: Int(number)), action != .nothing
             else { continue }
             rowCount += 1
-            if action != .delete { written.append(row) }
-            if action == .delete { hasDeletions = true }
-            guard action != .insert, let identifier = Self.identifier(batch.column(0), row) else { continue }
+            let known = action == .insert ? nil : Self.identifier(batch.column(0), row)
+            if action != .delete {
+                written.append(row)
+                replaced.append(known)
+            }
+            guard let identifier = known else { continue }
             guard change.changed.insert(identifier).inserted else {
                 throw QueryError(
                     .cardinalityViolation, "MERGE command cannot affect row a second time",
                     hint: "Ensure that not more than one source row matches any one target row.")
             }
-            replaced.append(identifier)
+            if action == .delete { deleted.append(identifier) }
         }
-        try delete(replaced)
+        try delete(deleted)
         if written.isEmpty { return }
-        try write(written.count == batch.rowCount ? batch : batch.selecting(Selection(written)).densified())
+        try write(
+            written.count == batch.rowCount ? batch : batch.selecting(Selection(written)).densified(),
+            replacing: replaced)
     }
 
     private static func identifier(_ column: Vector, _ row: Int) -> Int64? {

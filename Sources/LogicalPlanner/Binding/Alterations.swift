@@ -155,7 +155,7 @@ extension StatementBinder {
         case .dropDefault(let column):
             let ordinal = try ordinal(column, altered)
             switch altered.builder.definition.columns[ordinal].source {
-            case .generated, .identity:
+            case .generated, .identity, .store:
                 throw QueryError(
                     .syntaxError, "column \"\(column)\" of relation \"\(target.table.table)\" has no plain default",
                     at: column.position)

@@ -225,12 +225,12 @@ extension StatementBinder {
     /// A value for a column that makes its own is an error, unless OVERRIDING says what to do with it.
     func refuseGiven(_ overriding: String?, _ column: TableColumn, at position: SourcePosition) throws {
         switch column.source {
-        case .identity(always: true, _) where overriding == nil:
+        case .identity(always: true, _) where overriding == nil, .store(_, .refused) where overriding == nil:
             throw QueryError(
                 SQLState("428C9"), "cannot insert a non-DEFAULT value into column \"\(column.field.name)\"",
                 detail: "Column \"\(column.field.name)\" is an identity column defined as GENERATED ALWAYS.",
                 hint: "Use OVERRIDING SYSTEM VALUE to override.", at: position, object: column.field.name)
-        case .generated:
+        case .generated, .store(_, .computed):
             throw QueryError(
                 SQLState("428C9"), "cannot insert a non-DEFAULT value into column \"\(column.field.name)\"",
                 detail: "Column \"\(column.field.name)\" is a generated column.", at: position,
@@ -285,5 +285,10 @@ struct InsertedColumn {
 }
 
 extension TableColumn {
-    var isGenerated: Bool { if case .generated = source { true } else { false } }
+    var isGenerated: Bool {
+        switch source {
+        case .generated, .store(_, .computed): true
+        default: false
+        }
+    }
 }

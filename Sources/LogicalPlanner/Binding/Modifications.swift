@@ -257,8 +257,8 @@ extension StatementBinder {
     func refuseComputed(_ column: TableColumn, _ verb: String, at position: SourcePosition) throws {
         let kind: String
         switch column.source {
-        case .generated: kind = "a generated column"
-        case .identity(always: true, _): kind = "an identity column defined as GENERATED ALWAYS"
+        case .generated, .store(_, .computed): kind = "a generated column"
+        case .identity(always: true, _), .store(_, .refused): kind = "an identity column defined as GENERATED ALWAYS"
         default: return
         }
         throw QueryError(
@@ -377,6 +377,12 @@ extension StatementBinder {
                 error.position = nil
                 throw error
             }
+        case .store(_, .computed): return .null(column.field.type)
+        case .store(let text, _):
+            throw QueryError(
+                .featureNotSupported,
+                "leaving the value of column \"\(column.field.name)\" to its store is not supported",
+                detail: "The store computes \(text).", hint: "Give a value.", object: column.field.name)
         case .identity(_, let sequence):
             let name = [sequence.catalog, sequence.schema, sequence.table].map { SyntaxPrinter.identifier($0) }
             let next = try callScalar(

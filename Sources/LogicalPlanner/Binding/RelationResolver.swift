@@ -43,7 +43,7 @@ struct ResolvedRelations {
         for column in definition.columns {
             switch column.source {
             case .defaultExpression(let text), .generated(let text): texts.append(text)
-            case .given, .identity: break
+            case .given, .identity, .store: break
             }
         }
         var collector = RelationCollector()
@@ -99,7 +99,10 @@ struct RelationResolver {
     }
 
     private func lookUp(_ name: ObjectName, _ found: inout ResolvedRelations) async throws -> ResolvedRelation? {
-        for candidate in candidates(name.parts) {
+        let candidates = candidates(name.parts)
+        // A store that cannot be asked hides nothing that others have.
+        var unreachable: QueryError?
+        for candidate in candidates {
             let backend = catalog.backend(candidate.catalog)
             let own = backend?.view(schema: candidate.schema, name: candidate.table)
             let known = catalog.view(candidate) ?? own
@@ -116,7 +119,14 @@ struct RelationResolver {
                 }
             }
             guard let backend else { continue }
-            if let table = try await backend.table(schema: candidate.schema, name: candidate.table) {
+            let asked: (any TableProvider)?
+            do { asked = try await backend.table(schema: candidate.schema, name: candidate.table) } catch let error
+                as QueryError where error.kind != .user && error.state != .queryCanceled && candidates.count > 1
+            {
+                unreachable = unreachable ?? error
+                continue
+            }
+            if let table = asked {
                 let definition = table.definition
                 found.definitions[candidate] = definition
                 found.noteExpressions(of: definition)
@@ -126,8 +136,9 @@ struct RelationResolver {
         }
         // A quoted identifier that looks like a path is one.
         if name.parts.count == 1, name.parts[0].contains("/") || name.parts[0].contains(".") {
-            return try? await lookUpFile(name.parts[0])
+            if let file = try? await lookUpFile(name.parts[0]) { return file }
         }
+        if let unreachable { throw unreachable }
         return nil
     }
 

@@ -216,6 +216,7 @@ extension StatementBinder {
         for var column in original.columns {
             switch column.source {
             case .given: break
+            case .store: column.source = .given
             case .defaultExpression: if !included.contains("defaults") { column.source = .given }
             case .generated: if !included.contains("generated") { column.source = .given }
             case .identity(let always, _):
@@ -417,7 +418,7 @@ extension StatementBinder {
             let position = builder.positions[column.field.name]
             do {
                 switch column.source {
-                case .given, .identity: break
+                case .given, .identity, .store: break
                 case .defaultExpression: try checkDefault(column)
                 case .generated(let text):
                     let value = try storedExpression(text, target, row, clause: .generated)

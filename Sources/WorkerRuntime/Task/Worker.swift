@@ -225,7 +225,9 @@ package final class Worker: WorkerService, Sendable {
         switch result {
         case .success(let metrics): status.metrics = metrics.map(Transport.OperatorMetrics.init)
         case .failure(let error):
-            status.state = error.state == .queryCanceled ? .cancelled : .failed
+            // A store that cancels a statement of its own, for its time limit, makes the task fail.
+            let isReleased = state.withLock { $0.tasks.isReleased(attempt) }
+            status.state = error.state == .queryCanceled && isReleased ? .cancelled : .failed
             status.error = error
         }
         let onEnd = state.withLock { state in

@@ -1,0 +1,72 @@
+// Definitions of tables: the server's as the engine sees them, and the engine's as CREATE TABLE.
+
+import Columnar
+import Diagnostics
+import Storage
+
+enum DefinitionText {
+    static func definition(_ table: TableDescription) -> TableDefinition {
+        TableDefinition(
+            columns: zip(table.columns, table.fields).map { column, field in
+                var source = TableColumn.Source.given
+                if column.isGenerated {
+                    // The server computes it, whatever is given.
+                    source = .store("it from other columns", .computed)
+                } else if !column.identity.isEmpty {
+                    source = .store(
+                        "the next value of its identity", column.identity == "a" ? .refused : .wanted)
+                } else if let text = column.defaultText {
+                    source = isCommon(text) ? .defaultExpression(text) : .store(text, .wanted)
+                }
+                return TableColumn(field: field, source: source)
+            }, keys: table.keys)
+    }
+
+    /// Whether a default means the same here: a constant, or a moment.
+    private static func isCommon(_ text: String) -> Bool {
+        let moments: Set<String> = ["now()", "CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP"]
+        if moments.contains(text) || text == "true" || text == "false" { return true }
+        if Double(text) != nil, text.utf8.allSatisfy({ $0 < 0x3A && $0 != 0x2F }) { return true }
+        // 'text'::type
+        guard text.hasPrefix("'") else { return false }
+        let body = text.dropFirst()
+        guard let end = body.lastIndex(of: "'"), !body[..<end].contains("'") else { return false }
+        let names: Set<String> = [
+            "text", "character varying", "bpchar", "integer", "bigint", "smallint", "numeric", "real",
+            "double precision", "boolean", "date", "uuid", "jsonb", "json", "bytea",
+        ]
+        let rest = body[body.index(after: end)...]
+        return rest.hasPrefix("::") && names.contains(String(rest.dropFirst(2)))
+    }
+
+    static func createTable(schema: String, name: String, _ definition: TableDefinition) throws -> String {
+        var parts: [String] = []
+        for column in definition.columns {
+            guard column.source == .given, column.userType == nil else {
+                throw QueryError.notSupported(
+                    "a default or a type of its own for a column of a table of this catalogue")
+            }
+            guard let type = PostgresType.name(column.field) else {
+                throw QueryError(
+                    .featureNotSupported,
+                    "type \(column.field.typeName) of column \"\(column.field.name)\" is not supported in this catalogue",
+                    object: column.field.name)
+            }
+            parts.append(
+                SQLText.name(column.field.name) + " " + type + (column.field.isNullable ? "" : " NOT NULL"))
+        }
+        guard definition.checks.isEmpty, definition.foreignKeys.isEmpty else {
+            throw QueryError.notSupported("checks and foreign keys of tables of this catalogue")
+        }
+        for key in definition.keys {
+            let columns = key.columns.map { SQLText.name(definition.columns[$0].field.name) }
+            guard key.kind != .index, !key.nullsAreEqual else {
+                throw QueryError.notSupported("an index of this kind in this catalogue")
+            }
+            parts.append(
+                "CONSTRAINT \(SQLText.name(key.name)) \(key.kind == .primary ? "PRIMARY KEY" : "UNIQUE") "
+                    + "(\(columns.joined(separator: ", ")))")
+        }
+        return "CREATE TABLE \(SQLText.name(schema, name)) (\(parts.joined(separator: ", ")))"
+    }
+}

@@ -1,0 +1,151 @@
+// What the server's catalogue says of a table, read in one statement.
+
+import Columnar
+import Diagnostics
+import QueryPlan
+import Storage
+
+/// A table, view or foreign table with its columns.
+struct TableDescription: Sendable {
+    enum Kind: String, Sendable {
+        case table = "r"
+        case partitioned = "p"
+        case view = "v"
+        case materializedView = "m"
+        case foreign = "f"
+
+        /// Whether rows have places on pages that a condition on ctid can choose.
+        var hasPages: Bool { self == .table || self == .materializedView }
+        var dropName: String {
+            switch self {
+            case .table, .partitioned: "TABLE"
+            case .view: "VIEW"
+            case .materializedView: "MATERIALIZED VIEW"
+            case .foreign: "FOREIGN TABLE"
+            }
+        }
+    }
+
+    struct Column: Sendable {
+        var name: String
+        var isNullable: Bool
+        /// The type's number and modifier in results, below all domains.
+        var typeIdentifier: UInt32
+        var typeModifier: Int32
+        var typeName: String
+        /// `nil` for types that the engine has not: the column cannot be read.
+        var type: PostgresType?
+        var defaultText: String?
+        var isGenerated: Bool
+        /// "a" or "d" for identity columns.
+        var identity: String
+        /// Whether equal means equal bytes, and whether the order is that of the bytes.
+        var isDeterministic: Bool
+        var isByteOrdered: Bool
+    }
+
+    var schema: String
+    var name: String
+    var identifier: UInt32
+    var kind: Kind
+    var columns: [Column]
+    /// Primary key and unique constraints.
+    var keys: [UniqueKey]
+    var rowEstimate: Double
+    var pageEstimate: Double
+    /// Whether other tables inherit from it: then their rows are its rows too.
+    var hasChildren: Bool
+    /// Whether triggers or rules may store other rows than those that are written.
+    var changesRows: Bool
+    /// Whether text has the engine's bytes.
+    var isUTF8: Bool
+    var hasUncheckedText: Bool
+    var serverVersion: Int32
+
+    static func load(_ connection: PostgresConnection, schema: String, name: String) throws -> TableDescription? {
+        let rows = try connection.rows(
+            """
+            WITH RECURSIVE relation AS (
+                SELECT c.oid, c.relkind, c.reltuples, c.relpages, c.relhassubclass FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            ), resolved AS (
+                SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier
+                FROM relation r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid
+                WHERE a.attnum > 0 AND NOT a.attisdropped
+                UNION ALL
+                SELECT s.attnum, t.typbasetype, t.typtypmod
+                FROM resolved s JOIN pg_catalog.pg_type t ON t.oid = s.type WHERE t.typtype = 'd'
+            )
+            SELECT r.oid, r.relkind, r.reltuples, r.relpages, r.relhassubclass, a.attname, a.attnotnull, s.type,
+                s.modifier, pg_catalog.format_type(a.atttypid, a.atttypmod),
+                CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END,
+                pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity,
+                o.oid IS NULL OR o.collisdeterministic,
+                o.oid IS NULL OR o.collname IN ('C', 'POSIX') AND o.collprovider = 'c',
+                a.attnum,
+                EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = r.oid AND NOT g.tgisinternal)
+                    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = r.oid)
+            FROM relation r
+            LEFT JOIN (pg_catalog.pg_attribute a
+                JOIN resolved s ON s.attnum = a.attnum
+                JOIN pg_catalog.pg_type t ON t.oid = s.type AND t.typtype <> 'd'
+                LEFT JOIN pg_catalog.pg_collation o ON o.oid = a.attcollation
+                LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum)
+                ON a.attrelid = r.oid
+            ORDER BY a.attnum
+            """, [schema, name])
+        guard let first = rows.first, let identifier = first[0].flatMap({ UInt32($0) }),
+            let kind = first[1].flatMap(Kind.init)
+        else { return nil }
+        var columns: [Column] = []
+        var ordinals: [String: Int] = [:]
+        for row in rows {
+            // A table without columns has one row here, and nothing in it.
+            guard let columnName = row[5], let type = row[7].flatMap({ UInt32($0) }),
+                let modifier = row[8].flatMap({ Int32($0) })
+            else { continue }
+            let element = row[10].flatMap { UInt32($0) } ?? 0
+            ordinals[row[16] ?? ""] = columns.count
+            columns.append(
+                Column(
+                    name: columnName, isNullable: row[6] != "t", typeIdentifier: type, typeModifier: modifier,
+                    typeName: row[9] ?? "",
+                    type: PostgresType(identifier: type, modifier: modifier, element: element), defaultText: row[11],
+                    isGenerated: row[12] == "s", identity: row[13] ?? "", isDeterministic: row[14] == "t",
+                    isByteOrdered: row[15] == "t"))
+        }
+        let keys = try connection.rows(
+            """
+            SELECT conname, contype, array_to_string(conkey, ' ') FROM pg_catalog.pg_constraint
+            WHERE conrelid = $1::oid AND contype IN ('p', 'u') AND NOT condeferred ORDER BY contype, conname
+            """, ["\(identifier)"]
+        ).compactMap { row -> UniqueKey? in
+            let places = (row[2] ?? "").split(separator: " ").map { ordinals[String($0)] }
+            guard let keyName = row[0], !places.contains(nil) else { return nil }
+            return UniqueKey(name: keyName, kind: row[1] == "p" ? .primary : .unique, columns: places.compactMap { $0 })
+        }
+        return TableDescription(
+            schema: schema, name: name, identifier: identifier, kind: kind, columns: columns, keys: keys,
+            rowEstimate: first[2].flatMap(Double.init) ?? -1, pageEstimate: first[3].flatMap(Double.init) ?? 0,
+            hasChildren: first[4] == "t",
+            changesRows: first[17] == "t" || columns.contains { $0.isGenerated }, isUTF8: connection.isUTF8,
+            hasUncheckedText: connection.hasUncheckedText,
+            serverVersion: connection.serverVersion)
+    }
+
+    var fields: [Field] {
+        columns.map {
+            Field(name: $0.name, type: $0.type?.type ?? .text, isNullable: $0.isNullable, modifier: $0.type?.modifier)
+        }
+    }
+
+    /// 0A000 for a column whose type the engine has not.
+    func readable(_ ordinal: Int) throws -> PostgresType {
+        if let type = columns[ordinal].type { return type }
+        throw QueryError(
+            .featureNotSupported,
+            "column \"\(columns[ordinal].name)\" of table \"\(schema).\(name)\" has type \(columns[ordinal].typeName), "
+                + "which is not supported", object: columns[ordinal].name)
+    }
+}

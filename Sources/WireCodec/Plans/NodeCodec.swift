@@ -24,7 +24,6 @@ extension ByteWriter {
             try optionalInt(scan.limit)
             flag(scan.isReplicated)
             if let query = scan.storeQuery { try storeQuery(query) }
-            flag(scan.isReplicated)
         case .values(let values):
             byte(1)
             try list(values.rows) { (writer, row) throws(QueryError) in try writer.expressions(row) }

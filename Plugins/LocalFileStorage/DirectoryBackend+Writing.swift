@@ -174,7 +174,7 @@ extension DirectoryBackend {
         if parents.count == 1, let parent = parents.first, parent != directory {
             let hidden = "\(directory)/.\(name).dropped-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
             guard rename(parent, hidden) == 0 else { throw LocalFile.error("could not remove directory", parent) }
-            DirectoryRemoval.remove(hidden)
+            StagedDirectory.remove(hidden)
             return
         }
         guard source.paths.count == 1, let path = source.paths.first else {
@@ -197,23 +197,5 @@ extension DirectoryBackend {
         } turnOff: { [self] in
             StatementTables.current(self)?.turnOff()
         }
-    }
-}
-
-enum DirectoryRemoval {
-    /// The files of a directory, and it.
-    static func remove(_ path: String) {
-        if let directory = opendir(path) {
-            var names: [String] = []
-            while let entry = readdir(directory) {
-                names.append(
-                    withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                    })
-            }
-            closedir(directory)
-            for name in names where name != "." && name != ".." { unlink(path + "/" + name) }
-        }
-        rmdir(path)
     }
 }

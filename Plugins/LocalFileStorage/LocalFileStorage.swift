@@ -204,7 +204,7 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
     package func openFile(path: String) throws -> any FileStream {
         let full = try DirectoryListing.absolute(path)
         try roots.checkRead(full)
-        return LocalFileStream(try LocalFile(path: full))
+        return try SequentialFile(LocalFile(path: full))
     }
 
     private static func format(_ path: String) throws -> FileFormat {
@@ -227,23 +227,5 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
         }
         _ = try FileIdentity(path: path)
         return [path]
-    }
-}
-
-/// Reads a file from its beginning to its end.
-private final class LocalFileStream: FileStream {
-    private let file: LocalFile
-    private var offset = 0
-    private static let pieceByteCount = 1 << 20
-
-    init(_ file: LocalFile) { self.file = file }
-
-    func next() throws -> [UInt8]? {
-        let bytes = try [UInt8](unsafeUninitializedCapacity: Self.pieceByteCount) { buffer, count in
-            guard let base = buffer.baseAddress else { return }
-            count = try file.readSome(into: base, count: Self.pieceByteCount, at: offset)
-        }
-        offset += bytes.count
-        return bytes.isEmpty ? nil : bytes
     }
 }

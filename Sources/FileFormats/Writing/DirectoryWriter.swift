@@ -7,7 +7,7 @@ import Storage
 import Synchronization
 
 /// Files that are written beside their place and come into it by one rename, so that readers see all or none.
-final class StagedDirectory: Sendable {
+package final class StagedDirectory: Sendable {
     let path: String
     /// Hidden from listings.
     let stagingPath: String
@@ -73,7 +73,7 @@ final class StagedDirectory: Sendable {
     }
 
     /// A directory of files, and it.
-    static func remove(_ path: String) {
+    package static func remove(_ path: String) {
         for name in (try? entries(path)) ?? [] { unlink(path + "/" + name) }
         rmdir(path)
     }

@@ -8,18 +8,20 @@ import PluginHost
 import Storage
 import Synchronization
 
-/// The plug-in "file". Keys: `directory` (or `path`), `format` to leave out other formats, and the options of CSV. Without
-/// a directory the catalogue resolves paths in FROM.
+/// The plug-in "file". Keys: `directory` (or `path`), `format` to leave out other formats, `writable`, `roots` (where files
+/// may be written, on servers), and the options of CSV. Without a directory the catalogue resolves paths in FROM.
 package struct LocalFileStoragePlugin: EnginePlugin {
     package let name = "file"
     package init() {}
 
-    private static let ownKeys = ["type", "directory", "path", "format"]
+    private static let ownKeys = ["type", "directory", "path", "format", "writable", "roots"]
 
     package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? {
         try section.checkKeys(LocalFileStoragePlugin.ownKeys + CSVOptions.keys)
         // Without a directory it is the catalogue of files that queries name by their paths.
-        guard let directory = section["path"] ?? section["directory"] else { return PathBackend() }
+        guard let directory = section["path"] ?? section["directory"] else {
+            return PathBackend(roots: try FileRoots(section["roots"]))
+        }
         var format: FileFormat?
         if let name = section["format"] {
             guard let known = FileFormat(rawValue: name.lowercased()) else {
@@ -31,8 +33,15 @@ package struct LocalFileStoragePlugin: EnginePlugin {
         }
         let options = section.values.filter { CSVOptions.keys.contains($0.key) }
         _ = try CSVOptions(options, format: format ?? .csv)
-        return DirectoryBackend(
-            directory: try DirectoryListing.absolute(directory), format: format, options: options)
+        let path = try DirectoryListing.absolute(directory)
+        var isWritable = section["roots"] == nil ? false : try FileRoots(section["roots"]).allowsWriting(path)
+        if let value = section["writable"] {
+            guard let flag = ConfigurationValue.boolean(value) else {
+                throw QueryError(.configurationFileError, "\(section.name): writable must be true or false")
+            }
+            isWritable = flag
+        }
+        return DirectoryBackend(directory: path, format: format, options: options, isWritable: isWritable)
     }
 }
 
@@ -60,21 +69,24 @@ final class OpenTables: Sendable {
 
 /// A directory whose files and sub-directories are the tables of the schema "public".
 package final class DirectoryBackend: StorageBackend {
-    private static let schema = "public"
+    static let schema = "public"
 
-    private let directory: String
+    let directory: String
+    let isWritable: Bool
     private let format: FileFormat?
     private let options: [String: String]
     private let tables = OpenTables()
+    let prepared = PreparedTables()
 
-    init(directory: String, format: FileFormat?, options: [String: String]) {
+    init(directory: String, format: FileFormat?, options: [String: String], isWritable: Bool = false) {
         self.directory = directory
         self.format = format
         self.options = options
+        self.isWritable = isWritable
     }
 
     /// The files of one table.
-    private struct Source {
+    struct Source {
         var format: FileFormat
         var paths: [String]
     }
@@ -88,17 +100,20 @@ package final class DirectoryBackend: StorageBackend {
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
         let known = StatementTables.current(self)
         if schema == DirectoryBackend.schema, let table = known?[name] { return table }
-        guard schema == DirectoryBackend.schema, let source = try sources(of: name)[name] else { return nil }
+        guard schema == DirectoryBackend.schema else { return nil }
+        if let table = prepared[name], table.isVisible { return table }
+        guard let source = try sources(of: name)[name] else { return nil }
         let files = try DirectoryListing.identities(source.paths)
         let table = try tables.table(name, files: files) {
-            try FileTable.open(name: name, format: source.format, files: files, options: options)
+            appendable(
+                try FileTable.open(name: name, format: source.format, files: files, options: options), name, source)
         }
         known?.keep(table, name)
         return table
     }
 
     /// The files of all tables, or of the wanted one: then sub-directories of others, which may be large, are not read.
-    private func sources(of wanted: String? = nil) throws -> [String: Source] {
+    func sources(of wanted: String? = nil) throws -> [String: Source] {
         var result: [String: Source] = [:]
         func isWanted(_ name: String) -> Bool { wanted == nil || wanted == name }
         func add(_ name: String, _ format: FileFormat, _ path: String) throws {
@@ -136,15 +151,19 @@ package final class DirectoryBackend: StorageBackend {
 package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileReadingBackend {
     private static let schema = "path"
     private let tables = OpenTables()
+    private let roots: FileRoots
 
-    package init() {}
+    init(roots: FileRoots) { self.roots = roots }
+    package convenience init() { self.init(roots: .unlimited) }
 
     package func schemaNames() async throws -> [String] { [PathBackend.schema] }
     package func tableNames(schema: String) async throws -> [String] { [] }
 
     package func resolve(path: String) async throws -> (schema: String, name: String) {
         let full = try DirectoryListing.absolute(path)
-        guard !(try files(full)).isEmpty else {
+        let found = try files(full)
+        for file in found { try roots.checkRead(file) }
+        guard !found.isEmpty else {
             throw QueryError(.undefinedFile, "no files match \"\(path)\"", object: path)
         }
         return (PathBackend.schema, full)
@@ -155,6 +174,7 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
         let known = StatementTables.current(self)
         if let table = known?[name] { return table }
         let paths = try files(name)
+        for path in paths { try roots.checkRead(path) }
         guard let first = paths.first else {
             throw QueryError(.undefinedFile, "no files match \"\(name)\"", object: name)
         }
@@ -176,12 +196,15 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
         -> any TableWriter
     {
         StatementTables.current(self)?.turnOff()
-        return try FileTable.makeWriter(
-            path: try DirectoryListing.absolute(path), format: format, options: options, columns: columns)
+        let full = try DirectoryListing.absolute(path)
+        try roots.checkWrite(full)
+        return try FileTable.makeWriter(path: full, format: format, options: options, columns: columns)
     }
 
     package func openFile(path: String) throws -> any FileStream {
-        LocalFileStream(try LocalFile(path: try DirectoryListing.absolute(path)))
+        let full = try DirectoryListing.absolute(path)
+        try roots.checkRead(full)
+        return try SequentialFile(LocalFile(path: full))
     }
 
     private static func format(_ path: String) throws -> FileFormat {
@@ -204,23 +227,5 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
         }
         _ = try FileIdentity(path: path)
         return [path]
-    }
-}
-
-/// Reads a file from its beginning to its end.
-private final class LocalFileStream: FileStream {
-    private let file: LocalFile
-    private var offset = 0
-    private static let pieceByteCount = 1 << 20
-
-    init(_ file: LocalFile) { self.file = file }
-
-    func next() throws -> [UInt8]? {
-        let bytes = try [UInt8](unsafeUninitializedCapacity: Self.pieceByteCount) { buffer, count in
-            guard let base = buffer.baseAddress else { return }
-            count = try file.readSome(into: base, count: Self.pieceByteCount, at: offset)
-        }
-        offset += bytes.count
-        return bytes.isEmpty ? nil : bytes
     }
 }

@@ -78,6 +78,11 @@ package enum ConfigurationRegistry {
             "server.max-message-size", .byteCount, "64MiB", "Longest message taken from a PostgreSQL client."),
 
         ConfigurationKey(
+            "server.file-roots", .list, "",
+            "Directories below which a server's statements read and write files by their paths, with commas between them; "
+                + "empty: files are read anywhere and written nowhere."),
+
+        ConfigurationKey(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
             "Least severity of log lines."),
         ConfigurationKey("log.format", .choice(["text", "json"]), "text", "Form of log lines."),

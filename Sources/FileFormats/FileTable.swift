@@ -9,6 +9,8 @@ package enum FileFormat: String, Sendable, CaseIterable {
     case parquet, csv, tsv, tbl
     /// JSON lines.
     case jsonl, ndjson
+    /// Arrow IPC files.
+    case arrow
 
     /// The format that a file's name tells, and the name without its endings.
     package static func of(fileName: String) -> (format: FileFormat, baseName: String)? {
@@ -16,7 +18,7 @@ package enum FileFormat: String, Sendable, CaseIterable {
         if name.hasSuffix(".gz") { name = name.dropLast(3) }
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
         guard let format = FileFormat(rawValue: name[name.index(after: dot)...].lowercased()) else { return nil }
-        if format == .parquet && name.endIndex != fileName.endIndex { return nil }
+        if (format == .parquet || format == .arrow) && name.endIndex != fileName.endIndex { return nil }
         return (format, String(name[..<dot]))
     }
 }
@@ -31,17 +33,33 @@ package enum FileTable {
         case .csv, .tsv, .tbl:
             return try CSVTable(name: name, files: files, options: CSVOptions(options, format: format))
         case .jsonl, .ndjson: return try JSONLinesTable(name: name, files: files)
+        case .arrow: return try ArrowTable(name: name, files: files)
         }
     }
 
-    /// A writer for one file, which appears when the writer commits. Formats as COPY names them.
+    /// A writer for one file, which appears when the writer commits, or with the option `per_thread_output` for a directory
+    /// of them. Formats as COPY names them.
     package static func makeWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
         -> any TableWriter
     {
+        if let value = options["per_thread_output"] {
+            var options = options
+            options["per_thread_output"] = nil
+            switch value.lowercased() {
+            case "true", "on", "1", "":
+                return try DirectoryWriter(path: path, format: format, options: options, columns: columns)
+            case "false", "off", "0":
+                return try makeWriter(path: path, format: format, options: options, columns: columns)
+            default:
+                throw QueryError(
+                    .syntaxError, "per_thread_output requires a Boolean value", object: "per_thread_output")
+            }
+        }
         switch format {
         case "csv", "text": return try CSVWriter(path: path, format: format, options: options, columns: columns)
         case "json": return try JSONLinesWriter(path: path, options: options, columns: columns)
         case "parquet": return try ParquetWriter(path: path, options: options, columns: columns)
+        case "arrow": return try ArrowWriter(path: path, options: options, columns: columns)
         default: throw QueryError.notSupported("COPY TO in the format \"\(format)\"")
         }
     }

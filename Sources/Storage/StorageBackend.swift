@@ -30,6 +30,9 @@ package protocol StorageBackend: AnyObject, Sendable {
     func createTable(schema: String, name: String, columns: [Field]) async throws
     /// A table with defaults, keys and checks. A back end that only has columns refuses the rest.
     func createTable(schema: String, name: String, definition: TableDefinition) async throws
+    /// A table for CREATE TABLE AS: rows follow by a writer. Where nothing can be rolled back, others see it when that writer
+    /// commits, and `dropTable` forgets it before.
+    func prepareTable(schema: String, name: String, definition: TableDefinition) async throws
     func dropTable(schema: String, name: String) async throws
     /// A writer whose commit gives the table another definition and just the rows that were written: ALTER TABLE and
     /// TRUNCATE.
@@ -52,6 +55,9 @@ extension StorageBackend {
             throw QueryError.notSupported("defaults and constraints of tables in this catalogue")
         }
         try await createTable(schema: schema, name: name, columns: definition.schema.fields)
+    }
+    package func prepareTable(schema: String, name: String, definition: TableDefinition) async throws {
+        try await createTable(schema: schema, name: name, definition: definition)
     }
     package func makeReplacement(schema: String, name: String, definition: TableDefinition) async throws
         -> any TableWriter

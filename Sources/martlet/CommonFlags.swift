@@ -71,17 +71,21 @@ func complain(_ error: QueryError) {
 }
 
 extension NodeConfiguration {
-    /// The node's catalogues: those that are always there, then the configured ones.
-    static func catalogs(_ options: NodeOptions) throws -> [CatalogConfiguration] {
+    /// The node's catalogues: those that are always there, then the configured ones. `fileRoots`: directories that a server
+    /// lets its clients write to; `nil` in the shell, which may do what its user may do.
+    static func catalogs(_ options: NodeOptions, fileRoots: [String]? = nil) throws -> [CatalogConfiguration] {
+        let roots = fileRoots.map { ["roots": $0.joined(separator: ",")] } ?? [:]
+        let data = fileRoots == nil ? ["writable": "true"] : roots
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let directory = options.dataDirectory {
             var status = stat()
             guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
                 throw QueryError(.undefinedFile, "data: \"\(directory)\" is not a directory", object: directory)
             }
-            catalogs.append(CatalogConfiguration(name: "data", type: "file", values: ["directory": directory]))
+            catalogs.append(
+                CatalogConfiguration(name: "data", type: "file", values: data.merging(["directory": directory]) { $1 }))
         }
-        catalogs.append(CatalogConfiguration(name: "files", type: "file"))
+        catalogs.append(CatalogConfiguration(name: "files", type: "file", values: roots))
         catalogs.append(CatalogConfiguration(name: "tpch", type: "tpch"))
         for section in options.catalogs {
             let catalog = CatalogConfiguration(

@@ -115,7 +115,7 @@
             let ports = CoordinatorOptions(configuration)
             var nodeConfiguration = NodeConfiguration(
                 threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
-                catalogs: try NodeConfiguration.catalogs(options),
+                catalogs: try NodeConfiguration.catalogs(options, fileRoots: configuration.list("server.file-roots")),
                 cluster: ClusterConfiguration(
                     controlTransport: options.controlTransport, exchangeTransport: options.exchangeTransport,
                     control: Endpoint(host: options.host, port: ports.grpcPort),

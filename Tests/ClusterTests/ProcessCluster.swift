@@ -39,7 +39,8 @@ final class ServerProcess: @unchecked Sendable {
             process.executableURL = program
             process.arguments = arguments
         }
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["MARTLET_SERVER_FILE_ROOTS": "/"]) { $1 }.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError =

@@ -204,4 +204,120 @@ import Testing
         #expect(throws: QueryError.self) { try open(["directory": "/tmp", "delimeter": ","]) }
         #expect(throws: Never.self) { try open(["path": "/tmp", "delimiter": ";", "header": "true"]) }
     }
+
+    // MARK: Writing
+
+    private let columns = [Field(name: "a", type: .int64), Field(name: "b", type: .text)]
+
+    private func fill(_ table: any TableProvider, _ range: Range<Int>) async throws -> any TableWriter {
+        let writer = try await table.makeWriter()
+        try writer.write(Batch.rows(range.map { [.integer(Int64($0)), .string("b\($0)")] }, types: [.int64, .text]))
+        return writer
+    }
+
+    /// Names in the directory, hidden ones too.
+    private func names(_ path: String = "") throws -> [String] {
+        try manager.contentsOfDirectory(atPath: directory + path).sorted()
+    }
+
+    @Test func tablesAreMadeFilledAndDropped() async throws {
+        let backend = try backend(["writable": "true"])
+        try await backend.createTable(schema: "public", name: "t", columns: columns)
+        #expect(try await ids(backend, "public", "t").isEmpty)
+        let table = try #require(try await backend.table(schema: "public", name: "t"))
+        let writer = try await fill(table, 0..<10)
+        #expect(try await ids(backend, "public", "t").isEmpty)
+        try writer.commit()
+        #expect(try await ids(backend, "public", "t").count == 10)
+        let other = try await fill(table, 10..<20)
+        other.abort()
+        #expect(try await ids(backend, "public", "t").count == 10)
+        #expect(try names("/t").count == 2)
+        await #expect(throws: QueryError.self) {
+            try await backend.createTable(schema: "public", name: "t", columns: columns)
+        }
+        try await backend.dropTable(schema: "public", name: "t")
+        #expect(try names().isEmpty)
+    }
+
+    @Test func aPreparedTableAppearsWithItsRows() async throws {
+        let backend = try backend(["writable": "true"])
+        let definition = TableDefinition(Schema(columns))
+        try await backend.prepareTable(schema: "public", name: "t", definition: definition)
+        await #expect(throws: QueryError.self) {
+            try await backend.prepareTable(schema: "public", name: "t", definition: definition)
+        }
+        #expect(try await backend.tableNames(schema: "public").isEmpty)
+        let table = try #require(try await backend.table(schema: "public", name: "t"))
+        let writer = try await fill(table, 0..<3)
+        #expect(try await backend.tableNames(schema: "public").isEmpty)
+        try writer.commit()
+        #expect(try await ids(backend, "public", "t").count == 3)
+        // Given up: nothing is left.
+        try await backend.prepareTable(schema: "public", name: "u", definition: definition)
+        let given = try #require(try await backend.table(schema: "public", name: "u"))
+        try await fill(given, 0..<3).abort()
+        try await backend.dropTable(schema: "public", name: "u")
+        #expect(try names() == ["t"])
+    }
+
+    @Test func filesOfTheDirectoryItselfGetCompany() async throws {
+        let backend = try backend(["writable": "true"])
+        try await backend.createTable(schema: "public", name: "t", columns: columns)
+        try manager.moveItem(atPath: directory + "/t/data-0.parquet", toPath: directory + "/single.parquet")
+        let table = try #require(try await backend.table(schema: "public", name: "single"))
+        try await fill(table, 0..<5).commit()
+        #expect(try await ids(backend, "public", "single").count == 5)
+    }
+
+    @Test func writingIsRefused() async throws {
+        let reading = try backend()
+        await #expect(throws: QueryError.self) {
+            try await reading.createTable(schema: "public", name: "t", columns: columns)
+        }
+        let backend = try backend(["writable": "true"])
+        for name in ["A", "a/b", ".a", "_a", ""] {
+            await #expect(throws: QueryError.self) {
+                try await backend.createTable(schema: "public", name: name, columns: columns)
+            }
+        }
+        await #expect(throws: QueryError.self) {
+            try await backend.createTable(
+                schema: "public", name: "t", columns: [Field(name: "a", type: .bit(length: 3))])
+        }
+        try write("c.csv", "a\n1\n")
+        let csv = try #require(try await backend.table(schema: "public", name: "c"))
+        await #expect(throws: QueryError.self) { _ = try await csv.makeWriter() }
+        #expect(try names() == ["c.csv"])
+    }
+
+    @Test func rootsLimitPaths() async throws {
+        try write("in/a.csv", "a\n1\n")
+        try write("out/b.csv", "a\n1\n")
+        try manager.createSymbolicLink(atPath: directory + "/in/link", withDestinationPath: directory + "/out")
+        let section = ConfigurationSection(name: "files", values: ["roots": directory + "/in"])
+        let made = try LocalFileStoragePlugin().makeStorageBackend(section)
+        let files = try #require(made as? any PathResolvingBackend & FileWritingBackend & FileReadingBackend)
+        _ = try await files.resolve(path: directory + "/in/a.csv")
+        _ = try files.openFile(path: directory + "/in/a.csv")
+        for path in ["/out/b.csv", "/in/../out/b.csv", "/in/link/b.csv"] {
+            await #expect(throws: QueryError.self) { _ = try await files.resolve(path: directory + path) }
+            #expect(throws: QueryError.self) { _ = try files.openFile(path: directory + path) }
+        }
+        func copy(_ path: String) throws {
+            try files.makeFileWriter(path: directory + path, format: "csv", options: [:], columns: columns).abort()
+        }
+        try copy("/in/new.csv")
+        for path in ["/new.csv", "/in/../new.csv", "/in/link/new.csv", "/inside.csv"] {
+            #expect(throws: QueryError.self) { try copy(path) }
+        }
+        // Without any root nothing is written, and everything read.
+        let none = try LocalFileStoragePlugin().makeStorageBackend(
+            ConfigurationSection(name: "files", values: ["roots": ""]))
+        let reader = try #require(none as? any PathResolvingBackend & FileWritingBackend)
+        _ = try await reader.resolve(path: directory + "/out/b.csv")
+        #expect(throws: QueryError.self) {
+            _ = try reader.makeFileWriter(path: directory + "/new.csv", format: "csv", options: [:], columns: columns)
+        }
+    }
 }

@@ -40,7 +40,7 @@ extension StatementRunner {
         let names = columns.map { SyntaxPrinter.identifier($0.name) }.joined(separator: ", ")
         let into = Self.name(table) + (columns.isEmpty ? "" : " (\(names))")
         let filter = condition.map { " WHERE \($0)" } ?? ""
-        if case .file(let path) = target, options.format == "parquet" || options.format == "json" {
+        if case .file(let path) = target, ["parquet", "json", "arrow"].contains(options.format) {
             let source = SyntaxPrinter.stringLiteral(path)
             // Members of JSON have names and no order.
             let values = options.format == "json" && !columns.isEmpty ? names : "*"

@@ -95,9 +95,12 @@ extension StatementRunner {
     ) async throws -> StatementResult {
         let target = try backend(name.catalog)
         // The query reads what is there before: the table is not among it.
-        try await target.createTable(
-            schema: name.schema, name: name.table, definition: TableDefinition(columns: columns))
-        guard withData else { return StatementResult(tag: "CREATE TABLE AS") }
+        let definition = TableDefinition(columns: columns)
+        guard withData else {
+            try await target.createTable(schema: name.schema, name: name.table, definition: definition)
+            return StatementResult(tag: "CREATE TABLE AS")
+        }
+        try await target.prepareTable(schema: name.schema, name: name.table, definition: definition)
         let count = PlanColumn(id: ids.next(), name: "count", type: .int64, isNullable: false)
         let write = LogicalPlan.write(LogicalWrite(target: .insert(name), countColumn: count, input: plan))
         do {

@@ -30,7 +30,7 @@ package struct CSVOptions: Sendable, Hashable {
             delimiter = UInt8(ascii: "|")
             hasTrailingDelimiter = true
             header = false
-        case .csv, .parquet, .jsonl, .ndjson: break
+        case .csv, .parquet, .jsonl, .ndjson, .arrow: break
         }
         for (key, value) in values {
             switch key {

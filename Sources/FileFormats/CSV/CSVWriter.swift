@@ -29,7 +29,7 @@ package final class CSVWriter: TableWriter {
                 case "header": hasHeader = try Options.boolean(key, value)
                 case "delimiter", "delim", "sep": delimiter = try Options.byte(key, value)
                 case "null", "nullstr": null = Array(value.utf8)
-                case "quote", "format", "encoding": break
+                case "quote", "format", "encoding", "compression": break
                 case "escape": escape = try Options.byte(key, value)
                 case "force_quote": isQuoteForced = true
                 default: throw QueryError(.syntaxError, "option \"\(key)\" not recognized", object: key)
@@ -55,7 +55,7 @@ package final class CSVWriter: TableWriter {
         }
     }
 
-    private let file: OutputFile
+    private let file: any FileSink
     private let fields: [Field]
     private let options: Options
     private let settings: TextSettings
@@ -70,7 +70,7 @@ package final class CSVWriter: TableWriter {
         fields = columns
         self.settings = settings
         self.options = try Options(options, isText: format == "text")
-        file = try OutputFile(path: path)
+        file = try GzipSink.sink(path: path, compression: options["compression"]) { try OutputFile(path: path) }
         if self.options.hasHeader {
             for (index, field) in fields.enumerated() {
                 if index > 0 { line.append(self.options.delimiter) }

@@ -23,14 +23,14 @@ package final class JSONLinesWriter: TableWriter {
     }
     private static let flushByteCount = 64 << 10
 
-    private let file: OutputFile
+    private let file: any FileSink
     private let columns: [Column]
     private let settings = TextSettings()
     private var line: [UInt8] = []
     private var value: [UInt8] = []
 
     package init(path: String, options: [String: String], columns: [Field]) throws {
-        for key in options.keys where key != "format" && key != "encoding" {
+        for key in options.keys where !["format", "encoding", "compression"].contains(key) {
             throw QueryError(.syntaxError, "option \"\(key)\" not recognized", object: key)
         }
         self.columns = try columns.map { field in
@@ -38,7 +38,7 @@ package final class JSONLinesWriter: TableWriter {
             JSONText.appendQuoted(Array(field.name.utf8), into: &label)
             return Column(label: label + [UInt8(ascii: ":")], form: try JSONLinesWriter.form(field))
         }
-        file = try OutputFile(path: path)
+        file = try GzipSink.sink(path: path, compression: options["compression"]) { try OutputFile(path: path) }
     }
 
     private static func form(_ field: Field) throws -> Form {

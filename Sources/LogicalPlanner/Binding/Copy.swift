@@ -94,8 +94,13 @@ extension StatementBinder {
     private func copyOptions(_ copy: Copy) -> CopyOptions {
         var options = CopyOptions()
         if case .file(let path) = copy.endpoint {
-            let formats = ["parquet": "parquet", "csv": "csv", "json": "json", "ndjson": "json"]
-            for (ending, format) in formats where path.lowercased().contains("." + ending) { options.format = format }
+            let name = path.lowercased()
+            let plain = name.hasSuffix(".gz") ? name.dropLast(3) : name[...]
+            let ending = plain.lastIndex(of: ".").map { String(plain[plain.index(after: $0)...]) }
+            let formats = [
+                "parquet": "parquet", "csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "arrow": "arrow",
+            ]
+            if let format = ending.flatMap({ formats[$0] }) { options.format = format }
         }
         for option in copy.options {
             let text: String

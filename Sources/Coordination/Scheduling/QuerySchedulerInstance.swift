@@ -38,8 +38,11 @@ package struct QuerySchedulerInstance: Sendable {
     var hasSettled = false
     /// What the current attempt learnt about workers; the next one keeps away from them.
     var avoided: [WorkerID] = []
-    /// Workers that named this query when they died.
-    private var blamedBy: [WorkerID] = []
+    /// Lives of workers that named this query as they ended.
+    private var blamedBy: [WorkerLife] = []
+    /// Workers that the query has lost and that have not come back, and until when they may.
+    private var missing: [(worker: WorkerID, until: MonotonicInstant)] = []
+    private var lossCount = 0
     private var random: SchedulerRandom
     /// The one deadline of the current state.
     private var stateDeadline: MonotonicInstant?
@@ -94,8 +97,10 @@ package struct QuerySchedulerInstance: Sendable {
             if isDone { releases.removeAll { $0.worker == worker } } else { lose(worker, now, &directives) }
         case .workerLeaves(let worker):
             moveAway(from: worker, now, &directives)
-        case .blamed(let worker):
-            blame(worker, now, &directives)
+        case .blamed(let worker, let incarnation):
+            blame(WorkerLife(worker: worker, incarnation: incarnation), now, &directives)
+        case .workerReturned(let worker):
+            notice(returned: worker, now)
         case .rowsReleased(let number):
             if isCurrent(number) { isReleased = true }
         case .resultFinished(let number):
@@ -186,17 +191,32 @@ package struct QuerySchedulerInstance: Sendable {
         releases.removeAll { $0.worker == worker }
         if state == .retrying, attempts.contains(where: { $0.assignment.worker == worker }) {
             // What the pause was to wait for has come.
-            stateDeadline = now
+            stateDeadline = max(now, postMortemEnd)
         }
         // Output that a finished task has not handed over is lost too, unless the result is complete already.
         guard state == .starting || state == .running, holdsTasks(worker) else { return }
         loseAttempts(of: worker)
+        lossCount += 1
+        missing.append((worker, now + options.postMortemLimit))
         recover(
             QueryError(
                 .workerLost, "worker \"\(worker)\" was lost while it worked on the query",
                 hint: "The query can be run again on the workers that are left."),
             at: worker, now, &directives)
-        if state == .retrying { stateDeadline = now }
+        if state == .retrying { stateDeadline = max(now, postMortemEnd) }
+    }
+
+    /// Until when the next attempt waits for lost workers to say what they died of: the first loss costs no time, and a query
+    /// that brings its workers down is known as such before it gets a third one.
+    private var postMortemEnd: MonotonicInstant {
+        guard lossCount >= options.poisonLimit else { return .zero }
+        return missing.map(\.until).max() ?? .zero
+    }
+
+    private mutating func notice(returned worker: WorkerID, _ now: MonotonicInstant) {
+        missing.removeAll { $0.worker == worker }
+        guard state == .retrying, lossCount >= options.poisonLimit, missing.isEmpty else { return }
+        stateDeadline = now
     }
 
     private mutating func moveAway(
@@ -208,15 +228,17 @@ package struct QuerySchedulerInstance: Sendable {
         if state == .retrying { stateDeadline = now }
     }
 
-    private mutating func blame(_ worker: WorkerID, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]) {
-        guard !state.isTerminal, state != .finishing, !blamedBy.contains(worker) else { return }
-        blamedBy.append(worker)
+    private mutating func blame(
+        _ life: WorkerLife, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]
+    ) {
+        guard !state.isTerminal, state != .finishing, !blamedBy.contains(life) else { return }
+        blamedBy.append(life)
         guard blamedBy.count >= options.poisonLimit else { return }
-        let names = blamedBy.map { "\"\($0)\"" }.joined(separator: ", ")
+        let names = blamedBy.map { "\"\($0.worker)\"" }.joined(separator: ", ")
         fail(
             QueryError(
                 .poisonQuery, "the query has brought down \(blamedBy.count) workers and is not tried again",
-                detail: "Workers that named it as they died: \(names)."), now, &directives)
+                detail: "Workers that crashed while they ran it: \(names)."), now, &directives)
     }
 
     // MARK: - Trying again

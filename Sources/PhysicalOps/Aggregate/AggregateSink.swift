@@ -186,7 +186,7 @@ private final class AggregateSink: PushOperator {
             try target.write(table) { try driver.checkCancellation() }
             lookUpStart[position] = (set.rowsSeen, 0)
         }
-        try reservation.resize(to: sets.reduce(0) { $0 + $1.byteCount })
+        reservation.shrink(to: sets.reduce(0) { $0 + $1.byteCount })
     }
 
     /// A table has outgrown the cache: partitions it, and stops looking for equal rows if hardly any are found.

@@ -207,6 +207,16 @@ package final class MemoryReservation {
         if revocable != held { setRevocable(held) }
     }
 
+    /// Gives back everything beyond `count` bytes: what was written to disk is wanted elsewhere.
+    package func shrink(to count: Int) {
+        let step = MemoryReservation.firstStep
+        let wanted = (count + step - 1) / step * step
+        guard wanted < held else { return }
+        memory.release(held - wanted)
+        held = wanted
+        if revocable > wanted { setRevocable(wanted) }
+    }
+
     /// From now on the structure is needed as it is.
     package func keep() { if revocable > 0 { setRevocable(0) } }
 

@@ -57,6 +57,9 @@ package enum ConfigurationRegistry {
             "coordinator.worker-timeout", .duration, "60s",
             "Longest time that a query which has lost every worker waits for another one."),
         ConfigurationKey(
+            "coordinator.crash-report-timeout", .duration, "5s",
+            "Longest time that a query which has lost a second worker waits for both to say why they died."),
+        ConfigurationKey(
             "coordinator.worker-quarantine", .duration, "60s",
             "Time without work for a worker that fails often; twice as long each time, up to 30 minutes."),
 

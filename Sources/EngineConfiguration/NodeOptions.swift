@@ -61,6 +61,7 @@ package struct CoordinatorOptions: Sendable {
     package let queueMilliseconds: Int
     package let workerTimeoutMilliseconds: Int
     package let quarantineMilliseconds: Int
+    package let crashReportMilliseconds: Int
     package let maxConnections: Int
     package let maxMessageByteCount: Int
 
@@ -82,6 +83,7 @@ package struct CoordinatorOptions: Sendable {
         queueMilliseconds = configuration.milliseconds("coordinator.queue-timeout")
         workerTimeoutMilliseconds = configuration.milliseconds("coordinator.worker-timeout")
         quarantineMilliseconds = configuration.milliseconds("coordinator.worker-quarantine")
+        crashReportMilliseconds = configuration.milliseconds("coordinator.crash-report-timeout")
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
     }

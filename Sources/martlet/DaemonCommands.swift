@@ -132,6 +132,7 @@
             nodeConfiguration.admission.memoryByteMax = ports.maxReservedMemory
             nodeConfiguration.admission.queueLimit = .milliseconds(ports.queueMilliseconds)
             nodeConfiguration.scheduler.noWorkersLimit = .milliseconds(ports.workerTimeoutMilliseconds)
+            nodeConfiguration.scheduler.postMortemLimit = .milliseconds(ports.crashReportMilliseconds)
             let quarantine = Duration.milliseconds(max(1, ports.quarantineMilliseconds))
             nodeConfiguration.membership.quarantineInitial = quarantine
             nodeConfiguration.membership.probation = quarantine

@@ -140,7 +140,8 @@ extension FaultTests {
             ])
         defer { cluster.shutdown() }
         try await cluster.waitForWorkers(1)
-        let sleeping = "SELECT count(*) FROM tpch.tiny.orders WHERE o_orderkey % 20000 <> 7 OR pg_sleep(900) IS NOT NULL"
+        let sleeping =
+            "SELECT count(*) FROM tpch.tiny.orders WHERE o_orderkey % 20000 <> 7 OR pg_sleep(900) IS NOT NULL"
         // One runs and four wait, until they are cancelled by the end of the cluster.
         let waiting = try (0..<5).map { _ in try ClientProcess(cluster.coordinator, sleeping) }
         let connection = try cluster.connect()

@@ -91,6 +91,7 @@ package struct QuerySchedulerInstance: Sendable {
         case .workerLost(let worker):
             lose(worker, now, &directives)
         case .workerLeft(let worker):
+            notice(returned: worker, now)
             let isDone = attempts.allSatisfy {
                 $0.assignment.worker != worker || ($0.state != .offered && $0.state != .running)
             }
@@ -189,6 +190,7 @@ package struct QuerySchedulerInstance: Sendable {
 
     private mutating func lose(_ worker: WorkerID, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]) {
         releases.removeAll { $0.worker == worker }
+        if holdsTasks(worker) { noteLoss(worker, now) }
         if state == .retrying, attempts.contains(where: { $0.assignment.worker == worker }) {
             // What the pause was to wait for has come.
             stateDeadline = max(now, postMortemEnd)
@@ -196,8 +198,6 @@ package struct QuerySchedulerInstance: Sendable {
         // Output that a finished task has not handed over is lost too, unless the result is complete already.
         guard state == .starting || state == .running, holdsTasks(worker) else { return }
         loseAttempts(of: worker)
-        lossCount += 1
-        missing.append((worker, now + options.postMortemLimit))
         recover(
             QueryError(
                 .workerLost, "worker \"\(worker)\" was lost while it worked on the query",
@@ -211,6 +211,13 @@ package struct QuerySchedulerInstance: Sendable {
     private var postMortemEnd: MonotonicInstant {
         guard lossCount >= options.poisonLimit else { return .zero }
         return missing.map(\.until).max() ?? .zero
+    }
+
+    /// The worker is gone, or others take it for gone: connections break before membership has made up its mind.
+    private mutating func noteLoss(_ worker: WorkerID, _ now: MonotonicInstant) {
+        guard !missing.contains(where: { $0.worker == worker }) else { return }
+        lossCount += 1
+        missing.append((worker, now + options.postMortemLimit))
     }
 
     private mutating func notice(returned worker: WorkerID, _ now: MonotonicInstant) {
@@ -250,7 +257,7 @@ package struct QuerySchedulerInstance: Sendable {
     ) {
         guard state == .starting || state == .running else { return }
         let cause = RetryClass(error)
-        note(cause, error, at: worker, &directives)
+        note(cause, error, at: worker, now, &directives)
         guard cause != .never, isRepeatable, !isReleased else { return fail(final(error, cause), now, &directives) }
         guard budget.spend(cause) else {
             var last = error
@@ -265,7 +272,7 @@ package struct QuerySchedulerInstance: Sendable {
         after pause: Duration, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]
     ) {
         transition(to: .retrying)
-        stateDeadline = now + pause
+        stateDeadline = max(now + pause, postMortemEnd)
         directives.append(.dropResult(queryAttempt: queryAttempt))
         giveUpAttempt(as: .rollingBack, now, &directives)
     }
@@ -285,12 +292,14 @@ package struct QuerySchedulerInstance: Sendable {
 
     /// Remembers which worker the next attempt should do without, and tells membership.
     private mutating func note(
-        _ cause: RetryClass, _ error: QueryError, at worker: WorkerID?, _ directives: inout [SchedulerDirective]
+        _ cause: RetryClass, _ error: QueryError, at worker: WorkerID?, _ now: MonotonicInstant,
+        _ directives: inout [SchedulerDirective]
     ) {
         switch cause {
         case .fetchFailed:
             guard let address = error.object, let producer = workersByAddress[address] else { break }
             avoid(producer)
+            noteLoss(producer, now)
             if let worker, worker != producer {
                 directives.append(.reportFailedFetch(reporter: worker, worker: producer))
             }

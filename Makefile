@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage simulate chaos dashboard test-dashboard
+.PHONY: help run test check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage simulate chaos dashboard test-dashboard reliability load
 
 MARTLET := .build/debug/martlet
 
@@ -36,6 +36,12 @@ simulate: deps ## SEEDS runs of a whole cluster under virtual time, each with ot
 	@MARTLET_TEST_SEEDS=$(SEEDS) MARTLET_TEST_SCALE=1 swift test --skip-build --disable-xctest --filter ClusterSimulationTests
 
 MINUTES ?= 5
+reliability: release ## figures: how soon the loss of a worker is noticed, what it costs, how many queries outlive it
+	@scripts/reliability --martlet .build/release/martlet --minutes $(MINUTES)
+
+load: release ## 64 clients with small and large queries for MINUTES; limits, waits and memory are checked
+	@scripts/load --martlet .build/release/martlet --minutes $(MINUTES)
+
 chaos: release ## TPC-H for MINUTES while a random worker of three is killed and started again every 10 seconds
 	@scripts/chaos --martlet .build/release/martlet --minutes $(MINUTES)
 

@@ -151,13 +151,15 @@ var targets: [Target] = [
             "EmbeddedCluster", "Coordination", "PluginHost", "MemoryStorage", "LocalFileStorage", "TPCHStorage",
             "InProcessTransport", "Columnar", "QueryPlan", "Diagnostics", log,
         ]),
-    tests("SQLScriptTests", ["EngineTestSupport"]),
+    tests("SQLScriptTests", ["EngineTestSupport", "TestSupport", "Diagnostics"]),
     tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
     tests("CoordinationTests", ["Coordination", "ClusterMembership", "Transport", "Diagnostics"]),
     tests(
         "ClusterSimulationTests",
         ["Coordination", "WorkerRuntime", "ClusterMembership", "Transport", "Diagnostics"]),
-    tests("WorkerRuntimeTests", ["WorkerRuntime", "Transport", "Columnar", "Diagnostics"]),
+    tests(
+        "WorkerRuntimeTests",
+        ["WorkerRuntime", "PhysicalOps", "ClusterMembership", "Transport", "Columnar", "TestSupport", "Diagnostics"]),
     tests("ArchitectureTests", ["TestSupport"]),
     testLibrary("TransportConformance", ["Transport", "ClusterMembership", "Columnar", "Diagnostics"]),
     tests(

@@ -88,6 +88,12 @@ extension Martlet_V1_Register {
         memoryBytes = description.memoryBytes
         slots = UInt32(clamping: description.slots)
         diskBytes = description.diskBytes
+        crashes = description.crashes.map { crash in
+            var message = Martlet_V1_Crash()
+            message.incarnation = crash.incarnation.value
+            message.query = crash.query
+            return message
+        }
     }
 
     var value: WorkerDescription {
@@ -96,7 +102,8 @@ extension Martlet_V1_Register {
             controlAddress: controlAddress, exchangeAddress: exchangeAddress, protocolMinimum: Int(protocolMinimum),
             protocolMaximum: Int(protocolMaximum), build: build, zone: zone,
             labels: labels.map { WorkerDescription.Label(name: $0.name, value: $0.value) }, memoryBytes: memoryBytes,
-            slots: Int(slots), diskBytes: diskBytes)
+            slots: Int(slots), diskBytes: diskBytes,
+            crashes: crashes.map { WorkerCrash(incarnation: Incarnation($0.incarnation), query: $0.query) })
     }
 }
 

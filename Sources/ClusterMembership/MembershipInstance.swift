@@ -133,6 +133,7 @@ package struct MembershipInstance: Sendable {
             records.insert(fresh(description, session, now), at: insertionPoint(of: description.worker))
         }
         workersBySession[session] = description.worker
+        for crash in description.crashes { directives.append(.blame(description.worker, crash)) }
         directives.append(
             .stateChanged(
                 WorkerTransition(
@@ -396,7 +397,9 @@ package struct MembershipInstance: Sendable {
         recentSilences.append(now)
         let live = records.reduce(into: 0) { $0 += $1.state.isLive ? 1 : 0 }
         let limit = max(Double(options.massSuspicionMinimum), options.massSuspicionShare * Double(live))
-        if Double(recentSilences.count) > limit { freeze(for: options.maximumFreeze, now) }
+        // All of a few at once are no coincidence either.
+        let isEverybody = live >= 2 && recentSilences.count >= live
+        if isEverybody || Double(recentSilences.count) > limit { freeze(for: options.maximumFreeze, now) }
     }
 
     /// A freeze may grow while it lasts, but never beyond its maximum from where it began.

@@ -32,6 +32,8 @@ package enum MembershipDirective: Sendable, Hashable {
     case probe(WorkerID, Incarnation, address: String)
     /// The worker's state has changed; the scheduler wants to know.
     case stateChanged(WorkerTransition)
+    /// An earlier life of this worker crashed while it ran something. Comes before the worker gets work again.
+    case blame(WorkerID, WorkerCrash)
     /// The drain's end is near: start the remaining attempts of this worker elsewhere.
     case evacuate(WorkerID, Incarnation)
 }

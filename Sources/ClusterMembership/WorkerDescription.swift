@@ -25,6 +25,8 @@ package struct WorkerDescription: Sendable, Hashable {
     /// How many tasks the worker runs at once.
     package var slots: Int
     package var diskBytes: Int64
+    /// Earlier lives of the worker that ended by a crash, as far as no coordinator was told of them yet.
+    package var crashes: [WorkerCrash]
 
     /// One label of a worker.
     package struct Label: Sendable, Hashable {
@@ -39,7 +41,8 @@ package struct WorkerDescription: Sendable, Hashable {
     package init(
         worker: WorkerID, incarnation: Incarnation, clusterID: String, controlAddress: String,
         exchangeAddress: String, protocolMinimum: Int = 1, protocolMaximum: Int = 1, build: String = "",
-        zone: String = "", labels: [Label] = [], memoryBytes: Int64 = 0, slots: Int = 1, diskBytes: Int64 = 0
+        zone: String = "", labels: [Label] = [], memoryBytes: Int64 = 0, slots: Int = 1, diskBytes: Int64 = 0,
+        crashes: [WorkerCrash] = []
     ) {
         self.worker = worker
         self.incarnation = incarnation
@@ -54,6 +57,18 @@ package struct WorkerDescription: Sendable, Hashable {
         self.memoryBytes = memoryBytes
         self.slots = slots
         self.diskBytes = diskBytes
+        self.crashes = crashes
+    }
+}
+
+/// A life of a worker that ended by a trap or a bad access, and the query that the failing thread was running.
+package struct WorkerCrash: Sendable, Hashable {
+    package var incarnation: Incarnation
+    /// The text of the query's identifier.
+    package var query: String
+    package init(incarnation: Incarnation, query: String) {
+        self.incarnation = incarnation
+        self.query = query
     }
 }
 

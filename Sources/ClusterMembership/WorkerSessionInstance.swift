@@ -185,6 +185,8 @@ package struct WorkerSessionInstance: Sendable {
         }
         phase = .joined(session)
         failures = 0
+        // Told once: a later life of this process has no part in them.
+        description.crashes = []
         self.registration = registration
         unacknowledged = []
         leaseUntil = registerSentAt + registration.lease

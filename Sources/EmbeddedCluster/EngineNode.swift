@@ -70,6 +70,7 @@ package struct NodeConfiguration: Sendable {
     package var holdBackByteLimit = 32 << 20
     package var admission = AdmissionOptions()
     package var scheduler = SchedulerOptions()
+    package var membership = MembershipOptions()
     package init(
         threads: Int, memoryByteLimit: Int, localWorkers: Int = 1, catalogs: [CatalogConfiguration] = [],
         cluster: ClusterConfiguration? = nil, localRowLimit: Int = 0, spillDirectory: String? = nil
@@ -130,7 +131,8 @@ package final class EngineNode: Sendable {
             controlTransport = try plugins.controlTransport(
                 type: cluster.controlTransport, section: ConfigurationSection(name: cluster.controlTransport))
         }
-        let membership = MembershipInstance(clusterID: configuration.cluster?.clusterID ?? "local")
+        let membership = MembershipInstance(
+            options: configuration.membership, clusterID: configuration.cluster?.clusterID ?? "local")
         let directory = WorkerDirectory(membership: membership, transport: controlTransport, logger: logger)
 
         var parts = LocalWorkers(
@@ -160,6 +162,11 @@ package final class EngineNode: Sendable {
         return EngineNode(
             engine: engine, workers: parts.workers, transports: Array(transports.values), control: controlTransport,
             controlEndpoint: controlEndpoint, background: background)
+    }
+
+    /// The account of every worker of this process.
+    package var workerMemory: [(reservedByteCount: Int, peakByteCount: Int)] {
+        workers.map { ($0.memory.reservedByteCount, $0.memory.peakByteCount) }
     }
 
     private static func openCatalogs(_ configurations: [CatalogConfiguration], plugins: PluginRegistry) throws

@@ -25,6 +25,10 @@ package struct WorkerNodeConfiguration: Sendable {
     package var exchange: Endpoint
     /// The host that other nodes reach this one by.
     package var advertisedHost: String
+    /// The port that other nodes reach its output by, if that is another one.
+    package var advertisedExchangePort: Int?
+    /// What stays the same over the lives of this worker; `nil`: its crashes are not noted.
+    package var crashIdentity: [String]?
     package var clusterID: String
     /// Where operators write what they may not keep in memory; `nil`: nowhere.
     package var spillDirectory: String?
@@ -82,6 +86,13 @@ package final class WorkerNode: Sendable {
             type: configuration.exchangeTransport, section: ConfigurationSection(name: configuration.exchangeTransport))
         let control = try plugins.controlTransport(
             type: configuration.controlTransport, section: ConfigurationSection(name: configuration.controlTransport))
+        var crashes: [WorkerCrash] = []
+        if let directory = configuration.spillDirectory, let identity = configuration.crashIdentity {
+            // Before the worker's threads start.
+            let notes = CrashNotes(directory: directory, identity: identity)
+            crashes = notes.take()
+            notes.install(incarnation: configuration.incarnation)
+        }
         let worker = Worker(
             id: configuration.id,
             options: WorkerOptions(
@@ -97,11 +108,13 @@ package final class WorkerNode: Sendable {
         func advertised(_ endpoint: Endpoint) -> Endpoint {
             Endpoint(host: configuration.advertisedHost, port: endpoint.port)
         }
+        var exchangeAddress = advertised(exchangeEndpoint)
+        if let port = configuration.advertisedExchangePort { exchangeAddress.port = port }
         let description = WorkerDescription(
             worker: configuration.id, incarnation: configuration.incarnation, clusterID: configuration.clusterID,
             controlAddress: advertised(controlEndpoint).description,
-            exchangeAddress: "\(configuration.exchangeTransport)://\(advertised(exchangeEndpoint))",
-            memoryBytes: Int64(configuration.memoryByteLimit), slots: configuration.threads)
+            exchangeAddress: "\(configuration.exchangeTransport)://\(exchangeAddress)",
+            memoryBytes: Int64(configuration.memoryByteLimit), slots: configuration.threads, crashes: crashes)
         let instance = try WorkerSessionInstance(description: description, coordinators: configuration.coordinators)
         let session = WorkerSession(
             worker: worker, instance: instance, transport: control, logger: logger)

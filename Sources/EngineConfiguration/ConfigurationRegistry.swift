@@ -53,6 +53,15 @@ package enum ConfigurationRegistry {
             "Memory that running queries reserve on one worker together; 0 is the coordinator's memory-limit."),
         ConfigurationKey(
             "coordinator.queue-timeout", .duration, "5min", "Longest time that a query waits for its place."),
+        ConfigurationKey(
+            "coordinator.worker-timeout", .duration, "60s",
+            "Longest time that a query which has lost every worker waits for another one."),
+        ConfigurationKey(
+            "coordinator.crash-report-timeout", .duration, "5s",
+            "Longest time that a query which has lost a second worker waits for both to say why they died."),
+        ConfigurationKey(
+            "coordinator.worker-quarantine", .duration, "60s",
+            "Time without work for a worker that fails often; twice as long each time, up to 30 minutes."),
 
         ConfigurationKey("worker.join", .list, "", "Coordinators to join, HOST:PORT each with commas between them."),
         ConfigurationKey("worker.id", .text, "", "Name of the worker; empty is one made of host and port."),
@@ -63,6 +72,9 @@ package enum ConfigurationRegistry {
         ConfigurationKey("worker.exchange-port", .port, "0", "Port on which a worker serves rows; 0 is any free one."),
         ConfigurationKey(
             "worker.advertised-host", .text, "", "Address that other nodes reach the worker by; empty is host."),
+        ConfigurationKey(
+            "worker.advertised-exchange-port", .port, "0",
+            "Port that other nodes reach the worker's rows by; 0 is the one on which it serves them."),
         ConfigurationKey(
             "worker.drain-timeout", .duration, "30s", "Time for running tasks to end when a worker is stopped."),
 

@@ -59,6 +59,9 @@ package struct CoordinatorOptions: Sendable {
     /// 0: as much as the node has.
     package let maxReservedMemory: Int
     package let queueMilliseconds: Int
+    package let workerTimeoutMilliseconds: Int
+    package let quarantineMilliseconds: Int
+    package let crashReportMilliseconds: Int
     package let maxConnections: Int
     package let maxMessageByteCount: Int
 
@@ -78,6 +81,9 @@ package struct CoordinatorOptions: Sendable {
         maxQueuedQueries = configuration.integer("coordinator.max-queued-queries")
         maxReservedMemory = configuration.byteCount("coordinator.max-reserved-memory")
         queueMilliseconds = configuration.milliseconds("coordinator.queue-timeout")
+        workerTimeoutMilliseconds = configuration.milliseconds("coordinator.worker-timeout")
+        quarantineMilliseconds = configuration.milliseconds("coordinator.worker-quarantine")
+        crashReportMilliseconds = configuration.milliseconds("coordinator.crash-report-timeout")
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
     }
@@ -91,6 +97,8 @@ package struct WorkerProcessOptions: Sendable {
     package let isGRPCPortFixed: Bool
     package let exchangePort: Int
     package let advertisedHost: String?
+    /// 0: the port on which rows are served.
+    package let advertisedExchangePort: Int
     package let drainMilliseconds: Int
 
     package init(_ configuration: EngineConfiguration) throws {
@@ -107,6 +115,7 @@ package struct WorkerProcessOptions: Sendable {
         exchangePort = configuration.integer("worker.exchange-port")
         let advertised = configuration["worker.advertised-host"]
         advertisedHost = advertised.isEmpty ? nil : advertised
+        advertisedExchangePort = configuration.integer("worker.advertised-exchange-port")
         drainMilliseconds = configuration.milliseconds("worker.drain-timeout")
     }
 }

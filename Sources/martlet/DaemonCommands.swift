@@ -81,6 +81,8 @@
         var exchangePort: String?
         @Option(help: ArgumentHelp("Address that other nodes reach this one by.", valueName: "HOST"))
         var advertisedHost: String?
+        @Option(help: ArgumentHelp("Port that other nodes reach the worker's rows by.", valueName: "PORT"))
+        var advertisedExchangePort: String?
         @OptionGroup var common: CommonFlags
 
         func run() async throws {
@@ -90,6 +92,7 @@
                     ("worker.grpc-port", grpcPort, "--grpc-port"),
                     ("worker.exchange-port", exchangePort, "--exchange-port"),
                     ("worker.advertised-host", advertisedHost, "--advertised-host"),
+                    ("worker.advertised-exchange-port", advertisedExchangePort, "--advertised-exchange-port"),
                 ])
             }
             do { try await WorkerDaemon.run(configuration) } catch {
@@ -128,6 +131,13 @@
             nodeConfiguration.admission.queuedMax = ports.maxQueuedQueries
             nodeConfiguration.admission.memoryByteMax = ports.maxReservedMemory
             nodeConfiguration.admission.queueLimit = .milliseconds(ports.queueMilliseconds)
+            nodeConfiguration.scheduler.noWorkersLimit = .milliseconds(ports.workerTimeoutMilliseconds)
+            nodeConfiguration.scheduler.postMortemLimit = .milliseconds(ports.crashReportMilliseconds)
+            let quarantine = Duration.milliseconds(max(1, ports.quarantineMilliseconds))
+            nodeConfiguration.membership.quarantineInitial = quarantine
+            nodeConfiguration.membership.probation = quarantine
+            nodeConfiguration.membership.quarantineMaximum = max(
+                quarantine, nodeConfiguration.membership.quarantineMaximum)
             let node = try await EngineNode.start(nodeConfiguration, plugins: LinkedPlugins.all, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
             let (postgres, postgresEndpoint) = try await PostgresServer.start(
@@ -213,6 +223,10 @@
                         exchange: Endpoint(host: node.host, port: options.exchangePort),
                         advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory)
                     configuration.cacheByteLimit = node.cacheLimit
+                    if options.advertisedExchangePort > 0 {
+                        configuration.advertisedExchangePort = options.advertisedExchangePort
+                    }
+                    configuration.crashIdentity = [node.clusterID, options.id ?? ""] + options.coordinators
                     return try await WorkerNode.start(configuration, plugins: LinkedPlugins.all, logger: logger)
                 } catch let error as QueryError where error.state == .connectionFailure && attemptsLeft > 0 {
                     // Another worker that starts at the same moment has taken the port, or was looking at it.

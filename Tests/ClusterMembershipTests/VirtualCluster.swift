@@ -50,6 +50,7 @@ final class VirtualCluster {
     var nodes: [Node] = []
     var transitions: [(time: MonotonicInstant, change: WorkerTransition)] = []
     var evacuations: [WorkerID] = []
+    private(set) var blames: [(worker: WorkerID, crash: WorkerCrash)] = []
     var refusals: [RegistrationRefusal] = []
     var delay: ClosedRange<Int64> = 200_000...2_000_000
     var lossRate = 0.0
@@ -183,6 +184,8 @@ final class VirtualCluster {
                 for byte in "\(now.nanoseconds) \(change)".utf8 {
                     digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3
                 }
+            case .blame(let worker, let crash):
+                blames.append((worker, crash))
             case .evacuate(let worker, _):
                 evacuations.append(worker)
             }

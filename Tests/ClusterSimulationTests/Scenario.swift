@@ -44,6 +44,7 @@ struct Scenario {
     var flippedBits = 0.002
     var shortenedEnds = 0.0
     var cancels = 0.15
+    /// Queries that bring down the worker that reads a certain split of theirs.
     var poison = 0.0
     var mutation: Mutation?
 
@@ -69,6 +70,7 @@ struct Scenario {
         sometimes(&scenario.slowCalls)
         sometimes(&scenario.flippedBits)
         sometimes(&scenario.cancels)
+        scenario.poison = random.chance(0.3) ? 0.2 * random.fraction() : 0
         return scenario
     }
 }
@@ -83,6 +85,8 @@ struct SimulatedPlan {
     /// The time that a task takes for one piece of its rows.
     var pieceMilliseconds: Int64
     var fails = false
+    /// The split that no worker survives.
+    var poisonedSplit: Int?
     /// The rows of one split, as they leave the scan.
     func rows(split: Int) -> [UInt64] {
         (0..<rowsPerSplit).map { SimulationRandom.mix(seed &+ UInt64(split) &* 1009 &+ UInt64($0)) }

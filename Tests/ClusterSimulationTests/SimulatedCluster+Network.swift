@@ -202,7 +202,10 @@ extension SimulatedCluster {
         worker.streams = [:]
         // Incarnations are times of start: far above what a worker that fenced itself counts up to.
         let incarnation = UInt64(worker.life) * 1000
-        do { worker.session = try SimulatedWorker.session(worker.index, incarnation) } catch {
+        do {
+            worker.session = try SimulatedWorker.session(worker.index, incarnation, crashes: worker.crashNotes)
+            worker.crashNotes = []
+        } catch {
             return violate("harness", "\(error)")
         }
         kernel.note("\(worker.id) starts, life \(worker.life)")

@@ -87,11 +87,22 @@ extension SimulatedCluster {
             self.onWorker(worker, life) {
                 guard !task.isStopped else { return }
                 guard task.nextSplit < task.splits.count else { return self.complete(task, worker) }
+                if task.splits[task.nextSplit] == task.plan.poisonedSplit { return self.poison(task, worker) }
                 self.emit(task, worker, task.plan.rows(split: task.splits[task.nextSplit]))
                 task.nextSplit += 1
                 self.step(task, worker, life)
             }
         }
+    }
+
+    /// The task ends its process, which leaves a note and is started again.
+    private func poison(_ task: SimulatedTask, _ worker: SimulatedWorker) {
+        fired("poison")
+        worker.crashNotes.append(
+            WorkerCrash(incarnation: worker.session.description.incarnation, query: task.attempt.query.text))
+        queries.first { $0.id == task.attempt.query }?.deaths += 1
+        crash(worker)
+        kernel.after(.milliseconds(500 + faults.below(3500))) { if !worker.isAlive { self.restart(worker) } }
     }
 
     private func emit(_ task: SimulatedTask, _ worker: SimulatedWorker, _ rows: [UInt64]) {

@@ -109,7 +109,7 @@ final class SimulatedCluster {
     private func scheduleQueries() {
         var random = SimulationRandom(seed: network.next(), stream: 9)
         for number in 0..<scenario.queries {
-            let plan = SimulatedPlan(
+            var plan = SimulatedPlan(
                 stageCount: 1 + random.below(4), splitCount: 1 + random.below(12), rowsPerSplit: random.below(9),
                 seed: random.next(), pieceMilliseconds: random.between(1, 400))
             let start = Duration.milliseconds(2000 + random.below(scenario.seconds * 700))
@@ -117,7 +117,10 @@ final class SimulatedCluster {
             let cancelAfter = Duration.milliseconds(random.below(4000))
             let isSmall = random.chance(0.3)
             let seed = random.next()
-            kernel.after(start) {
+            if scenario.poison > 0, random.chance(scenario.poison) {
+                plan.poisonedSplit = random.below(plan.splitCount)
+            }
+            kernel.after(start) { [plan] in
                 let query = SimulatedQuery(number: number, plan: plan, cluster: self, isSmall: isSmall, seed: seed)
                 self.queries.append(query)
                 query.begin()
@@ -157,6 +160,10 @@ final class SimulatedCluster {
                 self.feedMembership(.probed(worker, incarnation, alive: answers && isSame))
             }
         case .stateChanged(let transition): changed(transition)
+        case .blame(let worker, let crash):
+            for query in queries where query.id.text == crash.query {
+                query.feed(.blamed(worker, crash.incarnation))
+            }
         case .evacuate(let worker, _): for query in queries { query.feed(.workerLeaves(worker)) }
         }
     }
@@ -164,6 +171,7 @@ final class SimulatedCluster {
     private func changed(_ transition: WorkerTransition) {
         kernel.note("\(transition.worker) \(transition.from?.rawValue ?? "-")→\(transition.to) \(transition.cause)")
         switch transition.to {
+        case .joining: for query in queries { query.feed(.workerReturned(transition.worker)) }
         case .lost:
             if let killed = killedAt.removeValue(forKey: transition.worker) {
                 detectionTimes.append(kernel.now.since(killed))

@@ -32,6 +32,8 @@ final class SimulatedQuery {
     private(set) var isComplete = false
     private(set) var endedAt: MonotonicInstant?
     private var isRefused = false
+    /// Workers that it has brought down.
+    var deaths = 0
     private var lastVersions: [TaskAttemptID: Int] = [:]
 
     init(number: Int, plan: SimulatedPlan, cluster: SimulatedCluster, isSmall: Bool, seed: UInt64) {
@@ -302,6 +304,9 @@ final class SimulatedQuery {
         endedAt = cluster.kernel.now
         resultReader?.isOver = true
         for (worker, key) in keys { cluster.unwatch(worker, id, key) }
+        if plan.poisonedSplit != nil, scheduler.state == .finished {
+            cluster.violate("I2", "\(id) finished although no worker can read all of it")
+        }
         if scheduler.state == .finished, !isComplete {
             cluster.violate("I2", "\(id) finished without its rows")
         }

@@ -105,17 +105,21 @@ final class SimulatedWorker {
     /// Streams of task states: query → what to call with a state.
     var watchers: [QueryID: [Int: (TaskStatus) -> Void]] = [:]
     var nextTick: MonotonicInstant?
+    /// On its disk: what its last lives died of.
+    var crashNotes: [WorkerCrash] = []
 
     init(index: Int, incarnation: UInt64) throws {
         self.index = index
         session = try Self.session(index, incarnation)
     }
 
-    static func session(_ index: Int, _ incarnation: UInt64) throws -> WorkerSessionInstance {
+    static func session(_ index: Int, _ incarnation: UInt64, crashes: [WorkerCrash] = []) throws
+        -> WorkerSessionInstance
+    {
         try WorkerSessionInstance(
             description: WorkerDescription(
                 worker: WorkerID("w\(index)"), incarnation: Incarnation(incarnation), clusterID: "test",
-                controlAddress: "w\(index):1", exchangeAddress: "w\(index):2"),
+                controlAddress: "w\(index):1", exchangeAddress: "w\(index):2", crashes: crashes),
             coordinators: ["c0"])
     }
 }

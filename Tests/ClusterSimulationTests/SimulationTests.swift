@@ -95,6 +95,31 @@ struct SimulationTests {
         }
     }
 
+    @Test("a query that brings its workers down gets no third one; the others do not suffer for it")
+    func poison() throws {
+        var scenario = Scenario()
+        (scenario.crashes, scenario.pauses, scenario.partitions, scenario.resets) = (0, 0, 0, 0)
+        (scenario.drains, scenario.pairPartitions, scenario.cancels, scenario.flippedBits) = (0, 0, 0, 0)
+        (scenario.lostCalls, scenario.lostReplies, scenario.repeatedCalls, scenario.slowCalls) = (0, 0, 0, 0)
+        scenario.poison = 0.15
+        var poisoned = 0
+        for seed in 1...30 as ClosedRange<UInt64> {
+            let cluster = try SimulatedCluster(seed: seed, scenario: scenario)
+            cluster.run()
+            report(seed, cluster)
+            for query in cluster.queries {
+                guard query.plan.poisonedSplit != nil else {
+                    #expect(query.scheduler.state == .finished, "seed \(seed): \(query.id) is \(query.scheduler.state)")
+                    continue
+                }
+                poisoned += 1
+                #expect(query.scheduler.failure?.state == .poisonQuery, "seed \(seed): \(query.id)")
+                #expect(query.deaths == 2, "seed \(seed): \(query.id) brought down \(query.deaths) workers")
+            }
+        }
+        #expect(poisoned > 10)
+    }
+
     /// Faults that make the mutation matter.
     private func provoking(_ mutation: Mutation) -> Scenario {
         var scenario = Scenario()

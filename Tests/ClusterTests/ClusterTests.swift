@@ -149,12 +149,12 @@ struct ClusterTests {
     }
 
     /// A file system of one mebibyte that only the server's process sees; needs a kernel that gives users namespaces.
-    private static func smallDisk(at directory: String) -> [String] {
+    static func smallDisk(at directory: String) -> [String] {
         let mount = "mount -t tmpfs -o size=1m tmpfs '\(directory)' && exec \"$@\""
         return ["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", mount, "sh"]
     }
 
-    private static let canMount: Bool = {
+    static let canMount: Bool = {
         let process = Process()
         let wrapper = smallDisk(at: FileManager.default.temporaryDirectory.path)
         process.executableURL = URL(fileURLWithPath: wrapper[0])

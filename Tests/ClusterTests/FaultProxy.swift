@@ -14,6 +14,7 @@ final class FaultProxy: @unchecked Sendable {
     private var isOver = false
     private var descriptors: [Int32] = []
     private var heldReads = 0
+    private var resets = 0
 
     init(to address: String) throws {
         let parts = address.split(separator: ":")
@@ -25,11 +26,7 @@ final class FaultProxy: @unchecked Sendable {
         self.listener = listener
         var own = Self.socketAddress("127.0.0.1", 0)
         let isBound = Self.withAddress(&own) { bind(listener, $0, $1) == 0 } && listen(listener, 16) == 0
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafeMutablePointer(to: &own) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &length) }
-        }
-        self.address = "127.0.0.1:\(UInt16(bigEndian: own.sin_port))"
+        self.address = "127.0.0.1:\(Self.boundPort(listener))"
         guard isBound else { throw QueryError(.connectionFailure, "the proxy finds no port") }
         Thread.detachNewThread { [self] in acceptConnections() }
     }
@@ -39,6 +36,37 @@ final class FaultProxy: @unchecked Sendable {
 
     /// How often bytes or connections came that were not passed on.
     var heldCount: Int { lock.withLock { heldReads } }
+
+    /// Ends every connection that is open; new ones are taken.
+    func reset() {
+        let open = lock.withLock { () -> [Int32] in
+            defer { descriptors = [] }
+            return descriptors
+        }
+        for descriptor in open { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+        lock.withLock { resets += open.count / 2 }
+    }
+
+    /// Connections that `reset` has ended.
+    var resetCount: Int { lock.withLock { resets } }
+
+    /// A port of this machine that nobody listens on.
+    static func freePort() -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var own = socketAddress("127.0.0.1", 0)
+        _ = withAddress(&own) { bind(descriptor, $0, $1) }
+        return boundPort(descriptor)
+    }
+
+    private static func boundPort(_ descriptor: Int32) -> Int {
+        var own = socketAddress("127.0.0.1", 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &own) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        return Int(UInt16(bigEndian: own.sin_port))
+    }
 
     func shutdown() {
         let open = lock.withLock { () -> [Int32] in

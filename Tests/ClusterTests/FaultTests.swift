@@ -10,20 +10,20 @@ import Testing
 struct FaultTests {
     /// Reads and joins, and sleeps for about twelve seconds in all, so that it can be interrupted however fast the build is.
     /// It sleeps behind WHERE, whose parts are tried in the order that pays.
-    private static let query =
+    static let query =
         """
         SELECT o_orderpriority, count(*), sum(o_totalprice)
             FILTER (WHERE o_orderkey % 20000 <> 7 OR pg_sleep(0.4) IS NOT NULL)
         FROM tpch.sf1.orders, tpch.sf1.customer WHERE o_custkey = c_custkey AND o_comment LIKE '%x%y%' GROUP BY 1 ORDER BY 1
         """
     /// True for all orders; for 75 of scale 1 only after some time: both workers are seen at work, whoever gets more of them.
-    private static let slow = "(o_orderkey % 80000 <> 7 OR pg_sleep(0.4) IS NOT NULL)"
+    static let slow = "(o_orderkey % 80000 <> 7 OR pg_sleep(0.4) IS NOT NULL)"
     /// The same on little data.
-    private static let smallQuery = query.replacing("sf1", with: "tiny")
+    static let smallQuery = query.replacing("sf1", with: "tiny")
 
     /// What one process says, found out once.
-    private static let oracle = Oracle()
-    private actor Oracle {
+    static let oracle = Oracle()
+    actor Oracle {
         private var known: [String: [[String?]]] = [:]
         func rows(_ sql: String) async throws -> [[String?]] {
             if let rows = known[sql] { return rows }
@@ -36,7 +36,7 @@ struct FaultTests {
     }
 
     /// Runs `body` while a query runs on all workers, and gives the query's outcome.
-    private func duringQuery(
+    func duringQuery(
         _ cluster: ProcessCluster, _ sql: String = query, _ body: () async throws -> Void
     ) async throws -> Result<[[String?]], any Error> {
         let connection = try cluster.connect()
@@ -56,7 +56,7 @@ struct FaultTests {
     }
 
     /// How often the last query of this text was tried.
-    private func attempts(_ cluster: ProcessCluster, _ marker: String) async throws -> Int {
+    func attempts(_ cluster: ProcessCluster, _ marker: String) async throws -> Int {
         let rows = try await cluster.connect().run(
             """
             SELECT attempt_count FROM system.queries WHERE query LIKE '%\(marker)%' AND query NOT LIKE '%attempt_count%'

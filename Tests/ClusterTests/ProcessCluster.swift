@@ -76,6 +76,17 @@ final class ServerProcess: @unchecked Sendable {
     }
 
     var isRunning: Bool { process.isRunning }
+    /// Memory that the process has in use.
+    var residentByteCount: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/statm", encoding: .utf8)) ?? ""
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+    /// The name that a worker was given.
+    var name: String? {
+        let arguments = process.arguments ?? []
+        return arguments.firstIndex(of: "--id").map { arguments[$0 + 1] }
+    }
 
     /// Ends the process at once, as a crash would.
     func kill() {
@@ -109,12 +120,14 @@ final class ProcessCluster: @unchecked Sendable {
     // Used by one test at a time.
     let coordinator: ServerProcess
     private(set) var workers: [ServerProcess] = []
-    private var nextWorker = 1
+    private let workerEnvironment: [String: String]
 
     /// Small queries go to the workers too unless `localRowLimit` says otherwise: scripts read few rows.
     init(
-        workers count: Int, dataDirectory: String? = nil, localRowLimit: Int = 0, environment: [String: String] = [:]
+        workers count: Int, dataDirectory: String? = nil, localRowLimit: Int = 0, environment: [String: String] = [:],
+        workerEnvironment: [String: String] = [:]
     ) throws {
+        self.workerEnvironment = workerEnvironment
         var arguments = ["coordinator", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0", "--threads", "2"]
         if let dataDirectory { arguments += ["--data", dataDirectory] }
         coordinator = try ServerProcess(
@@ -124,19 +137,17 @@ final class ProcessCluster: @unchecked Sendable {
     }
 
     @discardableResult
-    func addWorker(id: String? = nil, through proxy: FaultProxy? = nil) throws -> ServerProcess {
+    func addWorker(
+        id: String? = nil, through proxy: FaultProxy? = nil, wrapper: [String] = [], arguments: [String] = []
+    ) throws -> ServerProcess {
         guard let join = proxy?.address ?? coordinator.addresses["grpc"] else {
             throw QueryError(.cannotConnectNow, "the coordinator did not say where workers join")
         }
-        let worker = try startWorker(joining: join, id: id)
+        var all = ["worker", "--join", join, "--grpc-port", "0", "--threads", "2"]
+        if let id { all += ["--id", id] }
+        let worker = try ServerProcess(all + arguments, wrapper: wrapper, environment: workerEnvironment)
         workers.append(worker)
         return worker
-    }
-
-    private func startWorker(joining join: String, id: String? = nil) throws -> ServerProcess {
-        var arguments = ["worker", "--join", join, "--grpc-port", "0", "--threads", "2"]
-        if let id { arguments += ["--id", id] }
-        return try ServerProcess(arguments)
     }
 
     func removeWorker(at index: Int) { workers.remove(at: index) }

@@ -182,6 +182,7 @@ struct QuerySchedulerInstanceTests {
         var scheduler = running()
         for number in 0..<20 {
             _ = scheduler.handle(.workerLost(WorkerID("b")), now: at(Int64(number)))
+            _ = scheduler.handle(.workerReturned(WorkerID("b")), now: at(Int64(number)))
             _ = scheduler.handle(.tick(clientWaits: true), now: at(Int64(number)))
             _ = scheduler.handle(.placed(queryAttempt: number + 1, placement(number + 1)), now: at(Int64(number)))
         }
@@ -220,12 +221,29 @@ struct QuerySchedulerInstanceTests {
     @Test("a query that two dying workers name is not offered a third time")
     func poison() {
         var scheduler = running()
-        _ = scheduler.handle(.blamed(WorkerID("b")), now: at(4))
-        _ = scheduler.handle(.blamed(WorkerID("b")), now: at(4))
+        _ = scheduler.handle(.blamed(WorkerID("b"), Incarnation(1)), now: at(4))
+        _ = scheduler.handle(.blamed(WorkerID("b"), Incarnation(1)), now: at(4))
         _ = scheduler.handle(.workerLost(WorkerID("b")), now: at(5))
         #expect(scheduler.state == .retrying)
-        let outcome = Outcome(scheduler.handle(.blamed(WorkerID("a")), now: at(6)))
+        let outcome = Outcome(scheduler.handle(.blamed(WorkerID("b"), Incarnation(2)), now: at(6)))
         #expect(outcome.errors == [.poisonQuery] && outcome.isFinished)
+    }
+
+    @Test("a query that loses a second worker waits for what both have to say before it gets a third")
+    func postMortem() {
+        var scheduler = running()
+        let first = Outcome(scheduler.handle(.workerLost(WorkerID("b")), now: at(5)))
+        #expect(first.errors.isEmpty && scheduler.nextDeadline == at(5))
+        _ = scheduler.handle(.tick(clientWaits: true), now: at(5))
+        _ = scheduler.handle(.placed(queryAttempt: 1, placement(1, ["a"])), now: at(6))
+        _ = scheduler.handle(.workerLost(WorkerID("a")), now: at(7))
+        #expect(scheduler.state == .retrying)
+        #expect(Outcome(scheduler.handle(.tick(clientWaits: true), now: at(8))).placed.isEmpty)
+        _ = scheduler.handle(.workerReturned(WorkerID("b")), now: at(9))
+        #expect(Outcome(scheduler.handle(.tick(clientWaits: true), now: at(9))).placed.isEmpty)
+        // Nobody blames the query, so it goes on as soon as both are back.
+        _ = scheduler.handle(.workerReturned(WorkerID("a")), now: at(10))
+        #expect(Outcome(scheduler.handle(.tick(clientWaits: true), now: at(10))).placed == [2])
     }
 
     @Test("a query without progress is tried once more, then fails; a client that pauses does not count")

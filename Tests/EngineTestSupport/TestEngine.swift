@@ -61,6 +61,10 @@ package final class TestEngine: Sendable {
         return TestEngine(node: try await EngineNode.start(configuration, plugins: plugins, logger: logger))
     }
 
+    /// What is reserved on all workers now, and the most that was reserved on one of them.
+    package var reservedByteCount: Int { node.workerMemory.reduce(0) { $0 + $1.reservedByteCount } }
+    package var peakByteCount: Int { node.workerMemory.map(\.peakByteCount).max() ?? 0 }
+
     package func makeConnection() -> any ScriptConnection { EngineConnection(node.engine.makeSession()) }
     package func shutdown() async { await node.shutdown() }
 

@@ -2,6 +2,8 @@
 
 import Columnar
 import Diagnostics
+import Foundation
+import PhysicalOps
 import Synchronization
 import Testing
 import Transport
@@ -24,6 +26,37 @@ struct OutputBufferTests {
         private let count = Atomic<Int>(0)
         var calls: Int { count.load(ordering: .relaxed) }
         func wake() { count.wrappingAdd(1, ordering: .relaxed) }
+    }
+
+    @Test("an elastic buffer never parks anybody: what finds no room goes to disk, and comes back in order")
+    func elastic() throws {
+        let memory = MemoryPool(name: "test", limit: 64 << 10)
+        let buffer = OutputBuffer(
+            partitionCount: 2, byteLimit: 1 << 20, memory: memory,
+            spill: TaskSpill(directory: FileManager.default.temporaryDirectory.path))
+        // Partition 1 is read beside the writing, partition 0 only afterwards.
+        var next: Int64 = 1
+        for value in 1...1000 as ClosedRange<Int64> {
+            buffer.enqueue(batch(value, rows: 100), partition: 0)
+            buffer.enqueue(batch(value, rows: 100), partition: 1)
+            let isFull = buffer.isFull(wake: {})
+            #expect(!isFull)
+            if value % 3 == 0 {
+                #expect(self.value(try buffer.poll(partition: 1, wake: {})) == next)
+                next += 1
+            }
+        }
+        #expect(memory.peakByteCount <= 64 << 10)
+        buffer.finish()
+        while let value = value(try buffer.poll(partition: 1, wake: {})) {
+            // Frames on disk may hold the rows of several batches.
+            #expect(value >= next && value <= 1000)
+            next = value
+        }
+        var rows = 0
+        while case .batch(let batch) = try buffer.poll(partition: 0, wake: {}) { rows += batch.rowCount }
+        #expect(rows == 100_000)
+        #expect(buffer.isDrained && memory.reservedByteCount == 0)
     }
 
     @Test("batches of a partition come in order, then the end")

@@ -148,6 +148,23 @@ nonisolated struct Martlet_V1_Register: Sendable {
 
   var diskBytes: Int64 = 0
 
+  var crashes: [Martlet_V1_Crash] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// An earlier life of the worker that a query has brought down.
+nonisolated struct Martlet_V1_Crash: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var incarnation: UInt64 = 0
+
+  var query: String = String()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -542,7 +559,7 @@ nonisolated extension Martlet_V1_CoordinatorMessage: SwiftProtobuf.Message, Swif
 
 nonisolated extension Martlet_V1_Register: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Register"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0\u{3}cluster_id\0\u{3}control_address\0\u{3}exchange_address\0\u{3}protocol_minimum\0\u{3}protocol_maximum\0\u{1}build\0\u{1}zone\0\u{1}labels\0\u{3}memory_bytes\0\u{1}slots\0\u{3}disk_bytes\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0\u{3}cluster_id\0\u{3}control_address\0\u{3}exchange_address\0\u{3}protocol_minimum\0\u{3}protocol_maximum\0\u{1}build\0\u{1}zone\0\u{1}labels\0\u{3}memory_bytes\0\u{1}slots\0\u{3}disk_bytes\0\u{1}crashes\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -563,6 +580,7 @@ nonisolated extension Martlet_V1_Register: SwiftProtobuf.Message, SwiftProtobuf.
       case 11: try { try decoder.decodeSingularInt64Field(value: &self.memoryBytes) }()
       case 12: try { try decoder.decodeSingularUInt32Field(value: &self.slots) }()
       case 13: try { try decoder.decodeSingularInt64Field(value: &self.diskBytes) }()
+      case 14: try { try decoder.decodeRepeatedMessageField(value: &self.crashes) }()
       default: break
       }
     }
@@ -608,6 +626,9 @@ nonisolated extension Martlet_V1_Register: SwiftProtobuf.Message, SwiftProtobuf.
     if self.diskBytes != 0 {
       try visitor.visitSingularInt64Field(value: self.diskBytes, fieldNumber: 13)
     }
+    if !self.crashes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.crashes, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -625,6 +646,42 @@ nonisolated extension Martlet_V1_Register: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.memoryBytes != rhs.memoryBytes {return false}
     if lhs.slots != rhs.slots {return false}
     if lhs.diskBytes != rhs.diskBytes {return false}
+    if lhs.crashes != rhs.crashes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Martlet_V1_Crash: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Crash"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}incarnation\0\u{1}query\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.incarnation) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.query) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.incarnation, fieldNumber: 1)
+    }
+    if !self.query.isEmpty {
+      try visitor.visitSingularStringField(value: self.query, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Martlet_V1_Crash, rhs: Martlet_V1_Crash) -> Bool {
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.query != rhs.query {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "ck_crash.h"
 #include "ck_csv.h"
 #include "ck_memory.h"
 #include "ck_text.h"

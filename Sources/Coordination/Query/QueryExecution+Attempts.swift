@@ -33,7 +33,9 @@ extension QueryExecution {
             case .lost(let worker): self?.feed(.workerLost(worker))
             case .left(let worker): self?.feed(.workerLeft(worker))
             case .leaves(let worker): self?.feed(.workerLeaves(worker))
-            case .blames(let worker, let query): if query == self?.query { self?.feed(.blamed(worker)) }
+            case .blames(let worker, let incarnation, let query):
+                if query == self?.query { self?.feed(.blamed(worker, incarnation)) }
+            case .returned(let worker): self?.feed(.workerReturned(worker))
             }
         }
         let (requests, continuation) = AsyncStream<PlacementRequest>.makeStream()

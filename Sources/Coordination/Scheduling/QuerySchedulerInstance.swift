@@ -38,8 +38,11 @@ package struct QuerySchedulerInstance: Sendable {
     var hasSettled = false
     /// What the current attempt learnt about workers; the next one keeps away from them.
     var avoided: [WorkerID] = []
-    /// Workers that named this query when they died.
-    private var blamedBy: [WorkerID] = []
+    /// Lives of workers that named this query as they ended.
+    private var blamedBy: [WorkerLife] = []
+    /// Workers that the query has lost and that have not come back, and until when they may.
+    private var missing: [(worker: WorkerID, until: MonotonicInstant)] = []
+    private var lossCount = 0
     private var random: SchedulerRandom
     /// The one deadline of the current state.
     private var stateDeadline: MonotonicInstant?
@@ -88,14 +91,17 @@ package struct QuerySchedulerInstance: Sendable {
         case .workerLost(let worker):
             lose(worker, now, &directives)
         case .workerLeft(let worker):
+            notice(returned: worker, now)
             let isDone = attempts.allSatisfy {
                 $0.assignment.worker != worker || ($0.state != .offered && $0.state != .running)
             }
             if isDone { releases.removeAll { $0.worker == worker } } else { lose(worker, now, &directives) }
         case .workerLeaves(let worker):
             moveAway(from: worker, now, &directives)
-        case .blamed(let worker):
-            blame(worker, now, &directives)
+        case .blamed(let worker, let incarnation):
+            blame(WorkerLife(worker: worker, incarnation: incarnation), now, &directives)
+        case .workerReturned(let worker):
+            notice(returned: worker, now)
         case .rowsReleased(let number):
             if isCurrent(number) { isReleased = true }
         case .resultFinished(let number):
@@ -184,9 +190,10 @@ package struct QuerySchedulerInstance: Sendable {
 
     private mutating func lose(_ worker: WorkerID, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]) {
         releases.removeAll { $0.worker == worker }
+        if holdsTasks(worker) { noteLoss(worker, now) }
         if state == .retrying, attempts.contains(where: { $0.assignment.worker == worker }) {
             // What the pause was to wait for has come.
-            stateDeadline = now
+            stateDeadline = max(now, postMortemEnd)
         }
         // Output that a finished task has not handed over is lost too, unless the result is complete already.
         guard state == .starting || state == .running, holdsTasks(worker) else { return }
@@ -196,7 +203,27 @@ package struct QuerySchedulerInstance: Sendable {
                 .workerLost, "worker \"\(worker)\" was lost while it worked on the query",
                 hint: "The query can be run again on the workers that are left."),
             at: worker, now, &directives)
-        if state == .retrying { stateDeadline = now }
+        if state == .retrying { stateDeadline = max(now, postMortemEnd) }
+    }
+
+    /// Until when the next attempt waits for lost workers to say what they died of: the first loss costs no time, and a query
+    /// that brings its workers down is known as such before it gets a third one.
+    private var postMortemEnd: MonotonicInstant {
+        guard lossCount >= options.poisonLimit else { return .zero }
+        return missing.map(\.until).max() ?? .zero
+    }
+
+    /// The worker is gone, or others take it for gone: connections break before membership has made up its mind.
+    private mutating func noteLoss(_ worker: WorkerID, _ now: MonotonicInstant) {
+        guard !missing.contains(where: { $0.worker == worker }) else { return }
+        lossCount += 1
+        missing.append((worker, now + options.postMortemLimit))
+    }
+
+    private mutating func notice(returned worker: WorkerID, _ now: MonotonicInstant) {
+        missing.removeAll { $0.worker == worker }
+        guard state == .retrying, lossCount >= options.poisonLimit, missing.isEmpty else { return }
+        stateDeadline = now
     }
 
     private mutating func moveAway(
@@ -208,15 +235,17 @@ package struct QuerySchedulerInstance: Sendable {
         if state == .retrying { stateDeadline = now }
     }
 
-    private mutating func blame(_ worker: WorkerID, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]) {
-        guard !state.isTerminal, state != .finishing, !blamedBy.contains(worker) else { return }
-        blamedBy.append(worker)
+    private mutating func blame(
+        _ life: WorkerLife, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]
+    ) {
+        guard !state.isTerminal, state != .finishing, !blamedBy.contains(life) else { return }
+        blamedBy.append(life)
         guard blamedBy.count >= options.poisonLimit else { return }
-        let names = blamedBy.map { "\"\($0)\"" }.joined(separator: ", ")
+        let names = blamedBy.map { "\"\($0.worker)\"" }.joined(separator: ", ")
         fail(
             QueryError(
                 .poisonQuery, "the query has brought down \(blamedBy.count) workers and is not tried again",
-                detail: "Workers that named it as they died: \(names)."), now, &directives)
+                detail: "Workers that crashed while they ran it: \(names)."), now, &directives)
     }
 
     // MARK: - Trying again
@@ -228,7 +257,7 @@ package struct QuerySchedulerInstance: Sendable {
     ) {
         guard state == .starting || state == .running else { return }
         let cause = RetryClass(error)
-        note(cause, error, at: worker, &directives)
+        note(cause, error, at: worker, now, &directives)
         guard cause != .never, isRepeatable, !isReleased else { return fail(final(error, cause), now, &directives) }
         guard budget.spend(cause) else {
             var last = error
@@ -243,7 +272,7 @@ package struct QuerySchedulerInstance: Sendable {
         after pause: Duration, _ now: MonotonicInstant, _ directives: inout [SchedulerDirective]
     ) {
         transition(to: .retrying)
-        stateDeadline = now + pause
+        stateDeadline = max(now + pause, postMortemEnd)
         directives.append(.dropResult(queryAttempt: queryAttempt))
         giveUpAttempt(as: .rollingBack, now, &directives)
     }
@@ -263,12 +292,14 @@ package struct QuerySchedulerInstance: Sendable {
 
     /// Remembers which worker the next attempt should do without, and tells membership.
     private mutating func note(
-        _ cause: RetryClass, _ error: QueryError, at worker: WorkerID?, _ directives: inout [SchedulerDirective]
+        _ cause: RetryClass, _ error: QueryError, at worker: WorkerID?, _ now: MonotonicInstant,
+        _ directives: inout [SchedulerDirective]
     ) {
         switch cause {
         case .fetchFailed:
             guard let address = error.object, let producer = workersByAddress[address] else { break }
             avoid(producer)
+            noteLoss(producer, now)
             if let worker, worker != producer {
                 directives.append(.reportFailedFetch(reporter: worker, worker: producer))
             }

@@ -71,13 +71,16 @@ package struct SchedulerOptions: Sendable, Hashable {
     package var totalAttemptLimit = 100
     /// Deaths of workers that name the query as their cause before it is never offered again.
     package var poisonLimit = 2
+    /// How long a query that has lost so many workers waits for them to come back and say why they died, before it is given to
+    /// further ones.
+    package var postMortemLimit: Duration = .seconds(5)
 
     package init() {}
 
     package func validate() throws(QueryError) {
         guard attemptLimit >= 1, totalAttemptLimit >= attemptLimit, poisonLimit >= 1, cancelRepeatLimit >= 0,
             retryPauseInitial > .zero, retryPauseMaximum >= retryPauseInitial, offerLimit > .zero,
-            finishLimit > .zero, cancelLimit > .zero, progressLimit > offerLimit
+            finishLimit > .zero, cancelLimit > .zero, postMortemLimit >= .zero, progressLimit > offerLimit
         else { throw QueryError(.configurationFileError, "the figures of the scheduler contradict each other") }
     }
 }

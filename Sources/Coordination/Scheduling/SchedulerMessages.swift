@@ -14,6 +14,12 @@ package struct TaskAssignment: Hashable, Sendable {
     }
 }
 
+/// One life of a worker.
+struct WorkerLife: Hashable, Sendable {
+    var worker: WorkerID
+    var incarnation: Incarnation
+}
+
 /// Where an attempt of a query runs: its tasks in the order of launch, a stage before those that read it.
 package struct QueryPlacement: Sendable {
     package var assignments: [TaskAssignment]
@@ -41,8 +47,10 @@ package enum SchedulerEvent: Sendable {
     case workerLeft(WorkerID)
     /// The worker leaves soon: what it holds is better moved while that is invisible.
     case workerLeaves(WorkerID)
-    /// A worker died and said, dying, that this query made it crash.
-    case blamed(WorkerID)
+    /// A life of the worker ended by a crash of a thread that was running this query.
+    case blamed(WorkerID, Incarnation)
+    /// A new life of the worker is there; what its last one had to say has been told before.
+    case workerReturned(WorkerID)
     /// The client is about to get its first row of this attempt.
     case rowsReleased(queryAttempt: Int)
     /// The result was read to its end.

@@ -81,8 +81,10 @@ package enum WorkerNotice: Sendable {
     case left(WorkerID)
     /// Its drain ends soon.
     case leaves(WorkerID)
-    /// It died and named this query as the cause.
-    case blames(WorkerID, QueryID)
+    /// A life of it crashed while it ran this query.
+    case blames(WorkerID, Incarnation, QueryID)
+    /// A new life of it has registered.
+    case returned(WorkerID)
 }
 
 /// What is shown of a worker.
@@ -284,6 +286,9 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         case .closeSession(let session): closeSession(session)
         case .probe(let worker, let incarnation, let address): probe(worker, incarnation, address)
         case .stateChanged(let transition): await apply(transition)
+        case .blame(let worker, let crash):
+            logger.error("a query crashed the worker", metadata: ["worker": "\(worker)", "query": "\(crash.query)"])
+            notify(.blames(worker, crash.incarnation, QueryID(crash.query)))
         case .evacuate(let worker, _):
             logger.warning("the worker's drain ends soon", metadata: ["worker": "\(worker)"])
             notify(.leaves(worker))
@@ -320,7 +325,9 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
                 "to": "\(transition.to.rawValue)", "cause": "\(transition.cause.rawValue)",
             ])
         switch transition.to {
-        case .joining: await connect(transition.worker)
+        case .joining:
+            await connect(transition.worker)
+            notify(.returned(transition.worker))
         case .active:
             if state.withLock({ $0.connections[transition.worker] == nil }) { await connect(transition.worker) }
         case .lost: await disconnect(transition.worker, .lost(transition.worker))

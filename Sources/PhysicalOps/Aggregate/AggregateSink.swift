@@ -161,6 +161,13 @@ private final class AggregateSink: PushOperator {
         }
     }
 
+    override func revoke() throws {
+        guard canSpill, budget.isWorthSpilling(sets.reduce(0, { $0 + $1.byteCount })) else { return }
+        _ = reservation.takeRevocation()
+        try derive()
+        try spill()
+    }
+
     /// Gives the groups so far to the sets that follow from others.
     private func derive() throws {
         for position in factory.plan.derived.order {
@@ -179,7 +186,7 @@ private final class AggregateSink: PushOperator {
             try target.write(table) { try driver.checkCancellation() }
             lookUpStart[position] = (set.rowsSeen, 0)
         }
-        try reservation.resize(to: sets.reduce(0) { $0 + $1.byteCount })
+        reservation.shrink(to: sets.reduce(0) { $0 + $1.byteCount })
     }
 
     /// A table has outgrown the cache: partitions it, and stops looking for equal rows if hardly any are found.
@@ -219,6 +226,7 @@ private final class AggregateSink: PushOperator {
         // What is left goes the same way: the memory is for reading the partitions again.
         if spilled.contains(where: { $0 != nil }) { try spill() }
         for groups in spilled { counters.metrics.spilledBytes += try groups?.seal() ?? 0 }
+        reservation.keep()
         factory.add(sets, spilled: spilled, reservation: reservation)
     }
 }

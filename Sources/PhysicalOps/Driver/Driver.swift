@@ -1,5 +1,6 @@
 // A driver: a piece of work that the pool runs in quanta, and the state machine that parks and wakes it.
 
+import CKernels
 import Synchronization
 
 /// Work for a `DriverPool`. `run` is called by one thread at a time; between calls the driver is queued, or parked until
@@ -70,7 +71,10 @@ package class Driver: @unchecked Sendable {
     /// One quantum; called by the pool, or by the thread that starts the driver.
     final func runQuantum(until deadline: UInt64) {
         state.store(State.running, ordering: .releasing)
-        switch run(until: deadline) {
+        ck_crash_note_subject(group.crashSubject)
+        let outcome = run(until: deadline)
+        ck_crash_note_subject(nil)
+        switch outcome {
         case .finished:
             state.store(State.finished, ordering: .releasing)
             didFinish()

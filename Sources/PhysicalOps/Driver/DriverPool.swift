@@ -1,5 +1,6 @@
 // The threads that run drivers.
 
+import CKernels
 import Synchronization
 
 #if canImport(Glibc)
@@ -17,7 +18,20 @@ package final class DriverGroup: @unchecked Sendable {
     fileprivate let begunTurns = Atomic<Int>(0)
     fileprivate let endedTurns = Atomic<Int>(0)
 
-    package init(pool: DriverPool) { self.pool = pool }
+    /// For whom its drivers work, as a crash would tell it (`CrashNotes`); lives as long as the group.
+    let crashSubject: UnsafeMutablePointer<CChar>?
+
+    package init(pool: DriverPool, crashSubject: String? = nil) {
+        self.pool = pool
+        self.crashSubject = crashSubject.map { text in
+            let bytes = text.utf8CString
+            let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+            for (index, byte) in bytes.enumerated() { copy[index] = byte }
+            return copy
+        }
+    }
+
+    deinit { crashSubject?.deallocate() }
 
     /// How many turns its drivers have had, and whether one has its turn now.
     package var turns: (count: Int, isRunning: Bool) {
@@ -155,6 +169,8 @@ package final class DriverPool: @unchecked Sendable {
     }
 
     private func runThread(isSubstitute: Bool) {
+        ck_crash_note_enter_thread()
+        defer { ck_crash_note_leave_thread() }
         while let driver = nextDriver(isSubstitute: isSubstitute) {
             let group = driver.group
             group.begunTurns.wrappingAdd(1, ordering: .relaxed)

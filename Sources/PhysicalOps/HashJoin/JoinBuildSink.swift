@@ -167,12 +167,23 @@ private final class JoinBuildOperator: PushOperator {
         if let spilled {
             try spilled.append(columns, keys: shared.spill.buildKeys(columns), count: count)
         } else if try part.append(columns, count: count, within: shared.spill.budget) {
-            shared.spill.build.activate()
-            let partitions = shared.spill.makeBuildPartitions()
-            try partitions.append(part, task: driver.task, keys: shared.spill.buildKeys)
-            spilled = partitions
-            part = RowPart(memory: shared.memory)
+            try spill()
         }
+    }
+
+    override func revoke() throws {
+        guard shared.spill.isPossible, spilled == nil, shared.spill.budget.isWorthSpilling(part.byteCount) else {
+            return
+        }
+        try spill()
+    }
+
+    private func spill() throws {
+        shared.spill.build.activate()
+        let partitions = shared.spill.makeBuildPartitions()
+        try partitions.append(part, task: driver.task, keys: shared.spill.buildKeys)
+        spilled = partitions
+        part = RowPart(memory: shared.memory)
     }
 
     override func finishInput() throws {
@@ -180,6 +191,7 @@ private final class JoinBuildOperator: PushOperator {
             counters.metrics.spilledBytes += try spilled.seal()
             shared.spill.build.add(spilled)
         }
+        part.keep()
         handOver(part)
     }
 }

@@ -19,6 +19,8 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     /// When it last told what it has done. Often enough for people who watch, and too seldom to cost anything.
     private var toldAt: UInt64 = 0
     private static let tellingPause: UInt64 = 250_000_000
+    /// How often memory had been asked for when the sink was last told.
+    private var answeredRevocations = 0
 
     init(execution: TaskExecution, pipeline: Pipeline, index: Int) {
         self.execution = execution
@@ -33,6 +35,11 @@ final class PipelineDriver: Driver, @unchecked Sendable {
             if execution.task.isCancelled { return end() }
             let outcome = try Interruption.$current.withValue(execution.task.interruption) {
                 if source == nil { try setUp() }
+                let revocations = execution.task.environment.memory.revocationCount
+                if revocations != answeredRevocations {
+                    answeredRevocations = revocations
+                    try chain.last?.revoke()
+                }
                 return try runLoop(until: deadline)
             }
             if outcome != .finished { tellProgress() }
@@ -64,6 +71,7 @@ final class PipelineDriver: Driver, @unchecked Sendable {
         }
         chain = operators.reversed()
         source = try pipeline.source.makeSource(driver: context)
+        answeredRevocations = execution.task.environment.memory.revocationCount
         variation = BatchVariation(execution.task.environment.evaluationContext.variation)
     }
 

@@ -88,6 +88,10 @@ package class PushOperator {
     /// Gives more rows of the last batch; only called while `hasPendingOutput`.
     package func resume() throws { hasPendingOutput = false }
 
+    /// Others need memory: gives back what is worth it, by writing it to disk. Called between batches, while the driver may be
+    /// waiting for rows.
+    package func revoke() throws {}
+
     /// For the last operator of a chain: whether it wants a pause. It then has kept `wake`, which is called once.
     package func isFull(wake: @escaping @Sendable () -> Void) -> Bool { false }
 

@@ -60,6 +60,9 @@ package final class RowPart: @unchecked Sendable {
         return try budget.isExceeded(reservation, byteCount: byteCount)
     }
 
+    /// The rows stay in memory from now on.
+    func keep() { reservation.keep() }
+
     /// The rows as they were added, in pieces. The part is of no use afterwards.
     func drain(_ body: ([Vector], Int) throws -> Void) throws {
         while let columns = chunks.popLast() {

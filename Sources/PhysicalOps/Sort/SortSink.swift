@@ -211,6 +211,10 @@ private final class SortCollector: PushOperator {
         if gathered.rowCount >= pruneRowCount { prune(gathered) }
     }
 
+    override func revoke() throws {
+        if gathered == nil, budget.isWorthSpilling(part.byteCount) { try spill() }
+    }
+
     private func spill() throws {
         counters.metrics.spilledBytes += try shared.spill(part, budget: budget)
         part = RowPart(memory: memory)
@@ -250,6 +254,7 @@ private final class SortCollector: PushOperator {
             let batch = gathered.take()
             try part.append(batch.columns, count: batch.rowCount)
         }
+        part.keep()
         handOver(part)
     }
 }

@@ -29,7 +29,7 @@ package protocol SpillFile: AnyObject {
 }
 
 /// When one driver of an operator writes what it has: at its share of half of the task's budget, which all operators that
-/// keep rows and their drivers divide, or when the budget is used up by others. The rest is for what operators need beside
+/// keep rows and their drivers divide, when the budget is used up, or when others need memory. The rest is for what operators need beside
 /// their rows: tables over them, partitions that are read again.
 struct SpillBudget {
     /// Bytes that one driver keeps; `.max` without a place to spill to.
@@ -58,11 +58,19 @@ struct SpillBudget {
     /// Keeps an account in step with `byteCount` bytes and says whether it is time to spill. Throws 53200 only without a place
     /// to spill to.
     func isExceeded(_ reservation: MemoryReservation, byteCount: Int) throws -> Bool {
-        do {
+        guard canSpill else {
             try reservation.resize(to: byteCount)
-        } catch let error as QueryError where error.state == .outOfMemory && canSpill {
-            return byteCount >= SpillBudget.keptByteCountMin
+            return byteCount > keptByteCountMax
+        }
+        if reservation.takeRevocation(), isWorthSpilling(byteCount) { return true }
+        do {
+            try reservation.resize(revocableTo: byteCount)
+        } catch let error as QueryError where error.state == .outOfMemory {
+            return isWorthSpilling(byteCount)
         }
         return byteCount > keptByteCountMax
     }
+
+    /// Whether a file is worth it.
+    func isWorthSpilling(_ byteCount: Int) -> Bool { canSpill && byteCount >= SpillBudget.keptByteCountMin }
 }

@@ -63,16 +63,17 @@ package final class TaskExecution: @unchecked Sendable {
     /// Until then threads that start drivers run them themselves.
     private var helpDeadline: UInt64 = 0
 
-    /// `partitioning` says how the rows of `root` are spread over the output's partitions.
+    /// `partitioning` says how the rows of `root` are spread over the output's partitions. `crashSubject`: what a crash of the
+    /// task's drivers is put down to.
     package init(
         root: PhysicalNode, partitioning: OutputPartitioning = .single, output: any TaskOutput,
-        environment: any TaskEnvironment, pool: DriverPool
+        environment: any TaskEnvironment, pool: DriverPool, crashSubject: String? = nil
     ) {
         self.root = root
         self.partitioning = partitioning
         self.output = output
         task = TaskContext(environment: environment, pool: pool, keeperCount: root.keeperCount)
-        group = DriverGroup(pool: pool)
+        group = DriverGroup(pool: pool, crashSubject: crashSubject)
     }
 
     /// Compiles the tree and starts its first pipelines. `completion` may be called before this returns, if the tree
@@ -109,6 +110,12 @@ package final class TaskExecution: @unchecked Sendable {
 
     /// Ends the task with `error`, unless it has ended already.
     package func cancel(_ error: QueryError) { fail(error) }
+
+    /// Lets every driver look whether memory is asked for.
+    package func wakeDrivers() {
+        let drivers = lock.withLock { _ in Array(active.values) }
+        for driver in drivers { driver.wake() }
+    }
 
     /// How many turns its drivers have had, and whether one has its turn now: what changes while the task moves.
     package var turns: (count: Int, isRunning: Bool) { group.turns }

@@ -174,12 +174,21 @@ private final class WindowCollector: PushOperator {
         if let spilled {
             try spilled.append(columns, keys: shared.partitionKeys(columns), count: batch.rowCount)
         } else if try part.append(columns, count: batch.rowCount, within: shared.budget) {
-            shared.spilled.activate()
-            let partitions = shared.makePartitions(level: 0)
-            try partitions.append(part, task: shared.task, keys: shared.partitionKeys)
-            spilled = partitions
-            part = RowPart(memory: memory)
+            try spill()
         }
+    }
+
+    override func revoke() throws {
+        guard shared.canSpill, spilled == nil, shared.budget.isWorthSpilling(part.byteCount) else { return }
+        try spill()
+    }
+
+    private func spill() throws {
+        shared.spilled.activate()
+        let partitions = shared.makePartitions(level: 0)
+        try partitions.append(part, task: shared.task, keys: shared.partitionKeys)
+        spilled = partitions
+        part = RowPart(memory: memory)
     }
 
     override func finishInput() throws {
@@ -187,6 +196,7 @@ private final class WindowCollector: PushOperator {
             counters.metrics.spilledBytes += try spilled.seal()
             shared.spilled.add(spilled)
         }
+        part.keep()
         handOver(part)
     }
 }

@@ -12,6 +12,7 @@ extension FunctionRegistry {
     package convenience init(builtIns: Void) {
         self.init()
         ComparisonFunctions.register(in: self)
+        FaultFunctions.register(in: self)
         IntegerArithmetic.register(in: self)
         FloatArithmetic.register(in: self)
         DecimalArithmetic.register(in: self)

@@ -3,7 +3,8 @@
 //   ExchangeBuffers/   output of tasks by partition, and the streams that serve it
 //   Task/              task attempts: their life, their environment, their states
 //
-// A buffer is bounded in bytes: a full one parks the drivers that fill it, taking a batch wakes them.
+// A buffer is bounded in bytes: a full one parks the drivers that fill it, taking a batch wakes them. An elastic one never
+// parks anybody: what goes beyond its bound, or finds no memory, goes to disk.
 
 import Columnar
 import Diagnostics
@@ -17,8 +18,12 @@ package final class OutputBuffer: TaskOutput, Sendable {
         var batches: [Batch] = []
         /// Index of the next batch in `batches`; the array is compacted when it empties.
         var next = 0
+        /// What came after the batches, on disk.
+        var overflow: OutputOverflow?
         var isClosed = false
         var wake: (@Sendable () -> Void)?
+
+        var isEmpty: Bool { next == batches.count && overflow == nil }
     }
 
     fileprivate struct State {
@@ -37,13 +42,20 @@ package final class OutputBuffer: TaskOutput, Sendable {
     /// that hints that nobody fetches stop nobody.
     package let partitionCount: Int
     let hintCount: Int
-    /// Bytes beyond which producers are asked to wait. A batch in hand is always taken.
+    /// Bytes beyond which producers are asked to wait, or an elastic buffer goes to disk. A batch in hand is always taken.
     private let byteLimit: Int
-    /// Pays for what is buffered; for buffers that never ask producers to wait.
+    /// Pays for what is buffered; for elastic buffers.
     private let memory: MemoryPool?
+    /// Where an elastic buffer puts what finds no room; without it its readers get error 53200.
+    private let spill: (any SpillStore)?
     private let state: Mutex<State>
 
-    package init(partitionCount: Int, hintCount: Int = 0, byteLimit: Int, memory: MemoryPool? = nil) {
+    /// With `memory` the buffer is elastic.
+    package init(
+        partitionCount: Int, hintCount: Int = 0, byteLimit: Int, memory: MemoryPool? = nil,
+        spill: (any SpillStore)? = nil
+    ) {
+        self.spill = spill
         self.partitionCount = partitionCount
         self.hintCount = hintCount
         self.byteLimit = byteLimit
@@ -59,14 +71,41 @@ package final class OutputBuffer: TaskOutput, Sendable {
         // Readers may be on other threads: each gets a batch object of its own over the shared vectors.
         let dense = batch.densified()
         let own = Batch(columns: dense.columns, rowCount: dense.rowCount)
-        let wake = state.withLock { state -> (@Sendable () -> Void)? in
-            if state.partitions[partition].isClosed || state.failure != nil { return nil }
-            state.partitions[partition].batches.append(own)
-            state.bufferedByteCount += own.estimatedByteCount
-            return state.partitions[partition].takeWake()
+        let (wake, failure) = state.withLock { state -> ((@Sendable () -> Void)?, QueryError?) in
+            if state.partitions[partition].isClosed || state.failure != nil { return (nil, nil) }
+            do { try put(own, partition, &state) } catch { return (nil, QueryError.wrapping(error)) }
+            return (state.partitions[partition].takeWake(), nil)
         }
+        if let failure { fail(failure) }
         wake?()
-        settle()
+    }
+
+    private func put(_ batch: Batch, _ partition: Int, _ state: inout State) throws {
+        let size = batch.estimatedByteCount
+        if let memory {
+            // Once rows of a partition are on disk, those that follow go there too: they are read in their order.
+            let fits = state.partitions[partition].overflow == nil && state.bufferedByteCount + size <= byteLimit
+            if try !(fits || spill == nil) || !reserve(size, memory) {
+                guard let spill else { return }
+                var overflow = state.partitions[partition].overflow ?? OutputOverflow(store: spill)
+                try overflow.append(batch)
+                state.partitions[partition].overflow = overflow
+                return
+            }
+            state.reservedByteCount += size
+        }
+        state.partitions[partition].batches.append(batch)
+        state.bufferedByteCount += size
+    }
+
+    /// `false`: there is no memory, but a disk.
+    private func reserve(_ size: Int, _ memory: MemoryPool) throws -> Bool {
+        do {
+            try memory.reserve(size, for: "the rows that several parts of the query read")
+            return true
+        } catch let error as QueryError where error.state == .outOfMemory && spill != nil {
+            return false
+        }
     }
 
     /// The same for a hint to one reader.
@@ -82,21 +121,15 @@ package final class OutputBuffer: TaskOutput, Sendable {
         wake?()
     }
 
-    /// Brings the account of `memory` in line with what is buffered; without memory the task's readers get the error.
+    /// Gives back what is no longer buffered.
     private func settle() {
         guard let memory else { return }
-        let failure = state.withLock { state -> QueryError? in
-            let change = state.bufferedByteCount - state.reservedByteCount
-            do {
-                if change > 0 { try memory.reserve(change, for: "the rows that several parts of the query read") }
-            } catch {
-                return QueryError.wrapping(error)
-            }
-            if change < 0 { memory.release(-change) }
-            state.reservedByteCount += change
-            return nil
+        state.withLock { state in
+            let change = state.reservedByteCount - state.bufferedByteCount
+            guard change > 0 else { return }
+            memory.release(change)
+            state.reservedByteCount -= change
         }
-        if let failure { fail(failure) }
     }
 
     deinit {
@@ -105,7 +138,8 @@ package final class OutputBuffer: TaskOutput, Sendable {
 
     package func isFull(wake: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { state in
-            guard state.bufferedByteCount >= byteLimit, state.failure == nil, state.hasOpenPartition else {
+            guard memory == nil, state.bufferedByteCount >= byteLimit, state.failure == nil, state.hasOpenPartition
+            else {
                 return false
             }
             state.waitingProducers.append(wake)
@@ -150,6 +184,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
         let (event, producers) = try state.withLock { state -> (ExchangeEvent, [@Sendable () -> Void]) in
             if let failure = state.failure { throw failure }
             guard let batch = state.partitions[partition].takeBatch() else {
+                if let batch = try state.partitions[partition].takeOverflow() { return (.batch(batch), []) }
                 if state.isFinished || state.partitions[partition].isClosed { return (.finished, []) }
                 state.partitions[partition].wake = wake
                 return (.pending, [])
@@ -169,6 +204,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
             while let batch = state.partitions[partition].takeBatch() {
                 if partition < partitionCount { state.bufferedByteCount -= batch.estimatedByteCount }
             }
+            state.partitions[partition].overflow = nil
             state.partitions[partition].wake = nil
             return state.takeProducersIfRoom(byteLimit: byteLimit)
         }
@@ -180,8 +216,7 @@ package final class OutputBuffer: TaskOutput, Sendable {
     package var isDrained: Bool {
         state.withLock { state in
             !state.hasOpenPartition
-                || (state.isFinished
-                    && state.partitions.prefix(partitionCount).allSatisfy { $0.next == $0.batches.count })
+                || (state.isFinished && state.partitions.prefix(partitionCount).allSatisfy(\.isEmpty))
         }
     }
 
@@ -206,6 +241,16 @@ extension OutputBuffer.Partition {
     }
 }
 
+extension OutputBuffer.Partition {
+    fileprivate mutating func takeOverflow() throws -> Batch? {
+        guard let batch = try overflow?.next() else {
+            overflow = nil
+            return nil
+        }
+        return batch
+    }
+}
+
 extension OutputBuffer.State {
     fileprivate var hasOpenPartition: Bool { partitions.prefix(partitionCount).contains { !$0.isClosed } }
 
@@ -213,6 +258,7 @@ extension OutputBuffer.State {
         for index in partitions.indices {
             partitions[index].batches = []
             partitions[index].next = 0
+            partitions[index].overflow = nil
         }
         bufferedByteCount = 0
     }

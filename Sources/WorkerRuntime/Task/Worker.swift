@@ -55,6 +55,7 @@ package final class Worker: WorkerService, Sendable {
     package let id: WorkerID
     package let outputs = OutputRegistry()
     package let memory: MemoryPool
+    private let arbiter: MemoryArbiter
     private let options: WorkerOptions
     private let pool: DriverPool
     private let registry: FunctionRegistry
@@ -78,8 +79,22 @@ package final class Worker: WorkerService, Sendable {
         self.fileWriters = fileWriters
         self.logger = logger
         state = Mutex(State(tasks: WorkerTasksInstance(options: options.tasks)))
-        memory = MemoryPool(name: "worker \(id)", limit: options.memoryByteLimit)
+        arbiter = MemoryArbiter(name: "worker \(id)", limit: options.memoryByteLimit)
+        memory = MemoryPool(name: "worker \(id)", limit: options.memoryByteLimit, arbitration: arbiter)
         pool = DriverPool(threadCount: options.threads)
+        arbiter.connect(
+            memory, wake: { [weak self] query in self?.executions(of: query).forEach { $0.wakeDrivers() } },
+            end: { [weak self] query, error in self?.end(query, error) })
+    }
+
+    private func executions(of query: QueryID) -> [TaskExecution] {
+        state.withLock { $0.parts.filter { $0.key.query == query }.compactMap(\.value.execution) }
+    }
+
+    /// Others need the query's memory.
+    private func end(_ query: QueryID, _ error: QueryError) {
+        logger.warning("a query is ended for its memory", metadata: ["query": "\(query)", "error": "\(error)"])
+        for execution in executions(of: query) { execution.cancel(error) }
     }
 
     // MARK: - Tasks
@@ -99,18 +114,19 @@ package final class Worker: WorkerService, Sendable {
     ) async throws {
         let attempt = descriptor.attempt
         // Readers of a shared stage take its rows at different times: what one of them has not asked for yet must not stop
-        // the producer, or the readers would wait for each other.
+        // the producer, or the readers would wait for each other. It goes to disk.
         let isShared = descriptor.stage.output == .copies
+        let spill = options.spillDirectory.map { TaskSpill(directory: $0) }
         let buffer = OutputBuffer(
             partitionCount: descriptor.outputPartitionCount, hintCount: descriptor.publishedHintCount,
-            byteLimit: isShared ? .max : options.outputBufferByteLimit, memory: isShared ? memory : nil)
+            byteLimit: options.outputBufferByteLimit, memory: isShared ? memory : nil, spill: spill)
         guard try admit(attempt, buffer: buffer, onEnd: onEnd) else { return }
         outputs.add(buffer, for: attempt)
         do {
-            let environment = try await makeEnvironment(descriptor, output: buffer)
+            let environment = try await makeEnvironment(descriptor, output: buffer, spill: spill)
             let execution = TaskExecution(
                 root: descriptor.stage.root, partitioning: descriptor.stage.output, output: buffer,
-                environment: environment, pool: pool)
+                environment: environment, pool: pool, crashSubject: attempt.query.text)
             let isCancelled = state.withLock { state in
                 state.parts[attempt]?.execution = execution
                 return state.tasks.isReleased(attempt)
@@ -150,9 +166,9 @@ package final class Worker: WorkerService, Sendable {
         }
     }
 
-    private func makeEnvironment(_ descriptor: TaskDescriptor, output: OutputBuffer) async throws
-        -> WorkerTaskEnvironment
-    {
+    private func makeEnvironment(
+        _ descriptor: TaskDescriptor, output: OutputBuffer, spill: TaskSpill?
+    ) async throws -> WorkerTaskEnvironment {
         var backends: [String: any StorageBackend] = [:]
         for catalog in descriptor.catalogs { backends[catalog.name] = try catalogs.backend(catalog) }
         func provider(_ name: TableName) async throws -> any TableProvider {
@@ -179,7 +195,7 @@ package final class Worker: WorkerService, Sendable {
             descriptor: descriptor, output: output, tables: tables, writers: PreparedWriters(writers),
             catalogFacts: catalogs.catalogFacts(of: descriptor.attempt.query), registry: registry,
             memory: queryPool, threads: options.threads,
-            spillStore: options.spillDirectory.map { TaskSpill(directory: $0) }
+            spillStore: spill
         ) { [weak self] location, partition in
             guard let self else { throw Self.cancelled }
             return try self.openReader(location, partition: partition)
@@ -208,6 +224,7 @@ package final class Worker: WorkerService, Sendable {
             }
             let pool = MemoryPool(name: "the query", limit: descriptor.memoryByteLimit, parent: memory)
             state.queryPools[query] = (pool, 1)
+            arbiter.add(query, pool)
             return pool
         }
     }
@@ -216,6 +233,7 @@ package final class Worker: WorkerService, Sendable {
         state.withLock { state in
             guard let entry = state.queryPools[query] else { return }
             state.queryPools[query] = entry.tasks > 1 ? (entry.pool, entry.tasks - 1) : nil
+            if entry.tasks == 1 { arbiter.remove(query) }
         }
     }
 

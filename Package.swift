@@ -65,7 +65,6 @@ var targets: [Target] = [
     system("CBrotli", "libbrotlidec", "libbrotli-dev"),
     system("CXXHash", "libxxhash", "libxxhash-dev"),
     system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
-    system("CEdit", "libedit", "libedit-dev"),
     system("CLibPQ", "libpq", "libpq-dev"),
 
     // Foundations.
@@ -141,7 +140,7 @@ var targets: [Target] = [
         ]),
 
     // What people and clients meet.
-    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", "CEdit", log]),
+    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", log]),
 
     // Tests and what they share.
     testLibrary("TestSupport", []),
@@ -276,6 +275,7 @@ if !engineOnly {
                 "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics", "EngineConfiguration",
                 "PluginHost", log,
             ] + grpc, exclude: ["Protos"]),
+        tests("ShellTests", []),
         tests("ClusterTests", ["EngineTestSupport", "Frontends", "Columnar", "Diagnostics"]),
         // Servers for clients.
         library("PostgresFrontend", ["Coordination", "Transport", "Columnar", "Diagnostics", nioCore, nioPosix, log]),

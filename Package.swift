@@ -166,7 +166,7 @@ var targets: [Target] = [
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
     tests("EngineConfigurationTests", ["EngineConfiguration", "Diagnostics"]),
-    tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics"]),
+    tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics", "TestSupport"]),
     tests(
         "FileFormatsTests",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "TestSupport"]),

@@ -17,6 +17,8 @@ package struct QueryRecord: Sendable {
     package var error: QueryError?
     /// How often it was tried; filled when the query has ended.
     package var attemptCount = 0
+    /// The number of its session, as `pg_backend_pid()` gives it.
+    package var session = 0
 
     /// It has ended with an error.
     mutating func fail(_ error: QueryError) {
@@ -104,6 +106,15 @@ package final class QueryRegistry: Sendable {
         guard let entry = state.withLock({ $0.running[id] }) else { return false }
         entry.execution?.cancel()
         return true
+    }
+
+    /// Cancels what a session runs; `false` if that is nothing.
+    package func cancel(session number: Int) -> Bool {
+        let found = state.withLock { state in
+            state.running.values.filter { $0.record.session == number && $0.execution != nil }.compactMap(\.execution)
+        }
+        for execution in found { execution.cancel() }
+        return !found.isEmpty
     }
 
     package func cancelAll(_ error: QueryError) {

@@ -39,6 +39,7 @@ final class EngineTables: SystemTableSource {
             Field(name: "row_count", type: .int64), Field(name: "error_code", type: .text),
             Field(name: "error_message", type: .text), Field(name: "attempt_count", type: .int32, isNullable: false),
             Field(name: "queued_reason", type: .text), Field(name: "queue_position", type: .int32),
+            Field(name: "session_id", type: .int32, isNullable: false),
         ],
         "admission": [
             Field(name: "running_count", type: .int32, isNullable: false), Field(name: "running_max", type: .int32),
@@ -120,7 +121,7 @@ final class EngineTables: SystemTableSource {
         let queued = record.state == .queued ? admission.reason(record.id) : nil
         return Self.row(record) + [
             .integer(Int64(record.attemptCount)), Self.text(queued?.reason.rawValue),
-            queued.map { .integer(Int64($0.position)) } ?? .null,
+            queued.map { .integer(Int64($0.position)) } ?? .null, .integer(Int64(record.session)),
         ]
     }
 

@@ -78,13 +78,15 @@ final class ProgressMonitor: Sendable {
         guard connection.isMartlet, let observer = try? await connection.observer() else { return nil }
         let rows = try? await observer.texts(
             """
-            SELECT progress, rows_read, bytes_read, stage_count, ended_stage_count, state, queued_reason
-            FROM system.queries WHERE session_id = \(connection.sessionNumber) AND duration IS NULL
+            SELECT (SELECT count(*) FROM system.stages s WHERE s.query_id = q.query_id),
+                (SELECT count(*) FROM system.stages s WHERE s.query_id = q.query_id AND running_task_count = 0),
+                state, queued_reason
+            FROM system.queries q WHERE session_id = \(connection.sessionNumber) AND duration IS NULL
             """)
         return rows?.first.map { row in
             QueryProgress(
-                share: Double(row[0]), rows: Int64(row[1]) ?? 0, bytes: Int64(row[2]) ?? 0, stages: Int(row[3]) ?? 0,
-                endedStages: Int(row[4]) ?? 0, isQueued: row[5] == "queued", queuedReason: row[6])
+                stages: Int(row[0]) ?? 0, endedStages: Int(row[1]) ?? 0, isQueued: row[2] == "queued",
+                queuedReason: row[3])
         }
     }
 

@@ -38,8 +38,8 @@ extension Shell {
         return await show(
             """
             SELECT query_id, state, user_name AS user, coalesce(duration, statement_timestamp() - started_at) AS time,
-                row_count AS rows, error_code AS error, query
-            FROM system.queries WHERE \(condition) AND query NOT LIKE '%FROM system.queries WHERE%'
+                row_count AS rows, error_code AS error, left(regexp_replace(query, '\\s+', ' ', 'g'), 120) AS query
+            FROM system.queries WHERE \(condition) AND (duration IS NOT NULL OR session_id <> pg_catalog.pg_backend_pid())
             ORDER BY started_at DESC LIMIT 100
             """)
     }
@@ -55,7 +55,7 @@ extension Shell {
             let found = try await connection.texts(
                 """
                 SELECT query_id FROM system.queries WHERE state IN ('queued', 'running')
-                AND starts_with(query_id, \(Shell.literal(start.lowercased()))) AND query NOT LIKE '%FROM system.queries%'
+                AND starts_with(query_id, \(Shell.literal(start.lowercased()))) AND session_id <> pg_catalog.pg_backend_pid()
                 """)
             guard found.count == 1 else {
                 let count = found.isEmpty ? "no query" : "more than one query"

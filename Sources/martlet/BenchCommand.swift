@@ -122,7 +122,7 @@ struct BenchTPCHCommand: AsyncParsableCommand {
         commandName: "tpch", abstract: "The 22 queries of TPC-H, with their answers compared.",
         discussion: """
             Without --schema the tables are made of the generator's rows, in memory; on a server that is not Martlet they \
-            have to be in the search path. Answers are known for the scales 0.01 and 1.
+            have to be in the search path. Answers are known at scale 0.01.
             """)
 
     @Option(name: [.customShort("s"), .long], help: "Scale factor of the data: 0.01, 0.1, 1, 10 or 100 are generated.")

@@ -11,7 +11,7 @@ package struct LatencyHistogram: Sendable, Hashable {
     package private(set) var count: Int64 = 0
     package private(set) var minimum: Int64 = 0
     package private(set) var maximum: Int64 = 0
-    private var sum: Int64 = 0
+    private var sum = 0.0
     private var counts = [UInt32](repeating: 0, count: bucketCount)
 
     package init() {}
@@ -22,7 +22,7 @@ package struct LatencyHistogram: Sendable, Hashable {
         minimum = count == 0 ? value : min(minimum, value)
         maximum = max(maximum, value)
         count += Int64(times)
-        sum += value * Int64(times)
+        sum += Double(value) * Double(times)
     }
 
     package mutating func add(_ other: LatencyHistogram) {
@@ -34,7 +34,7 @@ package struct LatencyHistogram: Sendable, Hashable {
         sum += other.sum
     }
 
-    package var mean: Double { count == 0 ? 0 : Double(sum) / Double(count) }
+    package var mean: Double { count == 0 ? 0 : sum / Double(count) }
 
     /// The value that this share of all does not exceed.
     package func quantile(_ share: Double) -> Int64 {

@@ -37,7 +37,8 @@ package struct ResultDigest: Sendable, Hashable {
         digits += [UInt8](repeating: 0x30, count: max(0, 2 - fraction.count))
         if let third = fraction.dropFirst(2).first, third >= UInt8(ascii: "5") { increment(&digits) }
         let isZero = digits.allSatisfy { $0 == 0x30 }
-        return (text.first == UInt8(ascii: "-") && !isZero ? [UInt8(ascii: "-")] : []) + digits
+        let sign = text.first == UInt8(ascii: "-") && !isZero ? [UInt8(ascii: "-")] : []
+        return sign + digits.dropLast(2) + [UInt8(ascii: ".")] + digits.suffix(2)
     }
 
     private static func isNumber(_ text: [UInt8]) -> Bool {

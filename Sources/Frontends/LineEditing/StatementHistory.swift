@@ -32,7 +32,9 @@ package final class StatementHistory {
         guard let first = statement.first, first != " " else { return }
         let entry = Self.trimmedEnd(statement)
         guard !entry.isEmpty, entry != entries.last, entry.utf8.count <= Self.entryByteCountMax else { return }
-        entries = Self.compacted(entries + [entry])
+        if let earlier = entries.firstIndex(of: entry) { entries.remove(at: earlier) }
+        entries.append(entry)
+        if entries.count > Self.entryCountMax { entries.removeFirst() }
         if let path { append(entry, path) }
     }
 

@@ -72,7 +72,9 @@ package final class Terminal: Sendable {
         let bytes = Array(text.utf8)
         var start = 0
         while start < bytes.count {
-            let count = bytes.withUnsafeBytes { posixWrite(output, $0.baseAddress! + start, $0.count - start) }
+            let count = bytes.withUnsafeBytes {
+                posixWrite(output, $0.baseAddress.map { $0 + start }, bytes.count - start)
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             start += count

@@ -36,6 +36,8 @@ final class ProgressMonitor: Sendable {
         let task = Task { [self] in
             do {
                 try await Task.sleep(for: Self.patience)
+                // The first question may take a while: it looks the catalogue over.
+                draw(nil, since: started)
                 while !Task.isCancelled {
                     let progress = await ask()
                     draw(progress, since: started)

@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage simulate chaos
+.PHONY: help run test test-clients check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage simulate chaos dashboard test-dashboard
 
 MARTLET := .build/debug/martlet
 
@@ -60,6 +60,15 @@ metamorphic: deps ## every SQL script with other batch sizes, encodings, workers
 
 coverage: deps ## lines of parser, planner, functions and operators that the tests reach
 	@scripts/coverage
+
+dashboard: ## bundle the dashboard with esbuild, TypeScript and React from Debian's packages
+	@scripts/install-dependencies --dashboard
+	@scripts/dashboard
+
+test-dashboard: ## the dashboard in a browser, beside a cluster of two workers (pip install playwright)
+	@scripts/dashboard --if-possible
+	@test -x $(MARTLET) || scripts/build --product martlet
+	@Tests/DashboardTests/dashboard_test.py --martlet $(MARTLET)
 
 bench: release ## TPC-H side by side with DuckDB, Polars, DataFusion, ClickHouse (see bench/README.md)
 	@bench/compare --martlet .build/release/martlet

@@ -282,8 +282,15 @@ if !engineOnly {
         library(
             "HTTPFrontend",
             [
-                "Coordination", "Frontends", "Transport", "Diagnostics", nioCore, nioPosix,
-                .product(name: "NIOHTTP1", package: "swift-nio"), log,
+                "Coordination", "Frontends", "Transport", "Columnar", "Diagnostics", "CZlib", nioCore, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"), log,
+            ], exclude: ["Dashboard"]),
+        tests(
+            "HTTPFrontendTests",
+            [
+                "HTTPFrontend", "EngineTestSupport", "EmbeddedCluster", "Coordination", "Transport", "Diagnostics",
+                nioCore, nioPosix, log,
             ]),
         tests("PostgresFrontendTests", ["PostgresFrontend", "Columnar", "Diagnostics", nioCore]),
         tests(

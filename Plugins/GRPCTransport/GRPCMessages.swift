@@ -38,6 +38,8 @@ extension Martlet_V1_WorkerMessage {
             heartbeat.memoryFreeBytes = load.memoryFreeBytes
             heartbeat.diskFreeBytes = load.diskFreeBytes
             heartbeat.attemptsDigest = load.attemptsDigest
+            heartbeat.processorNs = load.processorNanoseconds
+            heartbeat.residentBytes = load.residentBytes
             self.heartbeat = heartbeat
         case .drain(let within):
             var drain = Martlet_V1_Drain()
@@ -56,7 +58,8 @@ extension Martlet_V1_WorkerMessage {
                 sequence: heartbeat.sequence,
                 HeartbeatLoad(
                     runningTasks: Int(heartbeat.runningTasks), memoryFreeBytes: heartbeat.memoryFreeBytes,
-                    diskFreeBytes: heartbeat.diskFreeBytes, attemptsDigest: heartbeat.attemptsDigest))
+                    diskFreeBytes: heartbeat.diskFreeBytes, attemptsDigest: heartbeat.attemptsDigest,
+                    processorNanoseconds: heartbeat.processorNs, residentBytes: heartbeat.residentBytes))
         case .drain(let drain): return .drain(within: Duration(wire: drain.withinNs))
         case .goodbye: return .goodbye
         case nil: return nil

@@ -64,10 +64,17 @@ package struct HeartbeatLoad: Sendable, Hashable {
     package var diskFreeBytes: Int64
     /// A digest of the attempts that the worker holds; the coordinator compares it with its own list.
     package var attemptsDigest: UInt64
+    /// Processor time of the worker's process since it began; 0 from workers that do not say.
+    package var processorNanoseconds: UInt64
+    /// Memory of the worker's process, operators' and all other; 0 from workers that do not say.
+    package var residentBytes: Int64
 
     package init(
-        runningTasks: Int = 0, memoryFreeBytes: Int64 = 0, diskFreeBytes: Int64 = 0, attemptsDigest: UInt64 = 0
+        runningTasks: Int = 0, memoryFreeBytes: Int64 = 0, diskFreeBytes: Int64 = 0, attemptsDigest: UInt64 = 0,
+        processorNanoseconds: UInt64 = 0, residentBytes: Int64 = 0
     ) {
+        self.processorNanoseconds = processorNanoseconds
+        self.residentBytes = residentBytes
         self.runningTasks = runningTasks
         self.memoryFreeBytes = memoryFreeBytes
         self.diskFreeBytes = diskFreeBytes

@@ -228,7 +228,11 @@ private struct LocalWorkers {
                 id: worker.id, incarnation: Incarnation(1), exchange: endpoint, exchangeTransport: transportName,
                 connection: LocalWorkerConnection(worker),
                 local: LocalTasks(
-                    start: { try await worker.startTask($0, isSimple: $1, onEnd: $2) }, release: worker.releaseTasks))
+                    start: { try await worker.startTask($0, isSimple: $1, onEnd: $2) }, release: worker.releaseTasks,
+                    progress: { worker.progress(of: $0) },
+                    capacity: LocalCapacity(
+                        slots: configuration.threads, memoryBytes: Int64(configuration.memoryByteLimit),
+                        load: { worker.load })))
             if index == 0 {
                 coordinatorWorker = worker
                 directory.setCoordinatorWorker(handle)

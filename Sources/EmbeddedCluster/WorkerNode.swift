@@ -104,8 +104,7 @@ package final class WorkerNode: Sendable {
             memoryBytes: Int64(configuration.memoryByteLimit), slots: configuration.threads)
         let instance = try WorkerSessionInstance(description: description, coordinators: configuration.coordinators)
         let session = WorkerSession(
-            worker: worker, instance: instance, transport: control, memoryByteLimit: configuration.memoryByteLimit,
-            logger: logger)
+            worker: worker, instance: instance, transport: control, logger: logger)
         return WorkerNode(
             worker: worker, session: session, control: control, exchange: exchange,
             controlEndpoint: advertised(controlEndpoint), exchangeEndpoint: advertised(exchangeEndpoint))

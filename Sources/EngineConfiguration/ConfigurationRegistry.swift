@@ -23,7 +23,14 @@ package enum ConfigurationRegistry {
         ConfigurationKey("coordinator.pg-port", .port, "5433", "Port of the PostgreSQL protocol; 0 is any free one."),
         ConfigurationKey("coordinator.grpc-port", .port, "50051", "Port on which workers register; 0 is any free one."),
         ConfigurationKey(
-            "coordinator.http-port", .port, "8080", "Port of health, metrics and the HTTP API; 0 is any free one."),
+            "coordinator.http-port", .port, "8080",
+            "Port of the dashboard, the HTTP API and metrics; 0 is any free one."),
+        ConfigurationKey(
+            "coordinator.http-origins", .list, "",
+            "Origins of web pages, besides the coordinator's own, that may use its HTTP API, with commas between them."),
+        ConfigurationKey(
+            "coordinator.dashboard", .path, "",
+            "Directory of the dashboard's files; empty is one near the program."),
         ConfigurationKey(
             "coordinator.advertised-host", .text, "",
             "Address that workers fetch the coordinator's rows from; empty is host."),

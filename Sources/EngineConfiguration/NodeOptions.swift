@@ -48,6 +48,8 @@ package struct CoordinatorOptions: Sendable {
     package let postgresPort: Int
     package let grpcPort: Int
     package let httpPort: Int
+    package let httpOrigins: [String]
+    package let dashboardDirectory: String?
     package let exchangePort: Int
     package let advertisedHost: String?
     package let localRowLimit: Int
@@ -64,6 +66,9 @@ package struct CoordinatorOptions: Sendable {
         postgresPort = configuration.integer("coordinator.pg-port")
         grpcPort = configuration.integer("coordinator.grpc-port")
         httpPort = configuration.integer("coordinator.http-port")
+        httpOrigins = configuration.list("coordinator.http-origins")
+        let dashboard = configuration["coordinator.dashboard"]
+        dashboardDirectory = dashboard.isEmpty ? nil : dashboard
         exchangePort = configuration.integer("coordinator.exchange-port")
         let advertised = configuration["coordinator.advertised-host"]
         advertisedHost = advertised.isEmpty ? nil : advertised

@@ -1,11 +1,12 @@
-// HTTPFrontend: health, metrics, and what workers and queries there are, over HTTP/1.1.
+// HTTPFrontend serves HTTP/1.1: statements and their rows, what the cluster does, live events, and the dashboard.
 //
-//   GET /healthz      200 while the process lives
-//   GET /readyz       200 when a query would find a worker, else 503
-//   GET /metrics      Prometheus text
-//   GET /v1/workers   JSON array
-//   GET /v1/queries   JSON array, running ones first
-//   GET /v1/version   JSON object
+//   HTTPServer   the listener and what its connections share
+//   Connection/  requests and responses of one connection, limits, compression, origins
+//   Routing/     the table of routes, and its description as OpenAPI
+//   Routes/      what is answered
+//   Events/      live events over WebSocket
+//   JSON/        documents in and out
+//   Dashboard/   the web page, in TypeScript; `make dashboard` bundles it
 
 import Coordination
 import Diagnostics
@@ -13,171 +14,180 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOWebSocket
 import Synchronization
 import Transport
 
-package final class HTTPServer: Sendable {
-    private let engine: QueryEngine
-    private let connectionCount: @Sendable () -> Int
-    private let start = ContinuousClock.now
-    private let listener = Mutex<(any Channel)?>(nil)
+package struct HTTPServerOptions: Sendable {
+    package var limits = HTTPLimits()
+    /// Origins of web pages, besides the server's own, that may speak to it.
+    package var origins: [String] = []
+    /// Where the dashboard's files are; `nil`: near the program.
+    package var dashboardDirectory: String?
+    package init() {}
+}
 
-    private init(engine: QueryEngine, connectionCount: @escaping @Sendable () -> Int) {
-        self.engine = engine
-        self.connectionCount = connectionCount
+package final class HTTPServer: Sendable {
+    private enum Negotiated: Sendable {
+        case http(NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>)
+        case viewer(ViewerConnection.Channel)
+    }
+    private struct State {
+        var listener: (any Channel)?
+        var connections: [ObjectIdentifier: Task<Void, Never>] = [:]
+        var background: [Task<Void, Never>] = []
+        var isShutDown = false
     }
 
-    /// Listens. Port 0 is any free one; the endpoint says which. `connectionCount` gives the clients connected now.
+    private let limits: HTTPLimits
+    private let origins: OriginPolicy
+    private let hub: EventHub
+    private let jobs: QueryJobs
+    private let connection: HTTPConnection
+    private let count: ConnectionCount
+    private let state = Mutex(State())
+    private let logger: Logger
+
+    private init(
+        engine: QueryEngine, host: String, options: HTTPServerOptions, logger: Logger,
+        connectionCount: @escaping @Sendable () -> Int
+    ) {
+        self.logger = logger
+        limits = options.limits
+        origins = OriginPolicy(host: host, allowed: options.origins)
+        let hub = EventHub(engine: engine, limits: options.limits, connectionCount: connectionCount)
+        let jobs = QueryJobs(engine: engine)
+        let count = ConnectionCount()
+        self.hub = hub
+        self.jobs = jobs
+        self.count = count
+        let metrics = MetricsText(
+            engine: engine, connectionCount: connectionCount, httpConnectionCount: { count.value },
+            viewerCount: { hub.viewerCount })
+        let router = APIRoutes(engine: engine, jobs: jobs, metrics: metrics).router(
+            files: DashboardFiles(directory: options.dashboardDirectory))
+        connection = HTTPConnection(router: router, origins: origins, limits: options.limits, logger: logger)
+    }
+
+    /// Listens. Port 0 is any free one; the endpoint says which. `connectionCount` gives the PostgreSQL clients that are
+    /// connected now.
     package static func start(
-        engine: QueryEngine, on endpoint: Endpoint, group: any EventLoopGroup,
-        connectionCount: @escaping @Sendable () -> Int = { 0 }
+        engine: QueryEngine, on endpoint: Endpoint, options: HTTPServerOptions = HTTPServerOptions(),
+        group: any EventLoopGroup, logger: Logger, connectionCount: @escaping @Sendable () -> Int = { 0 }
     ) async throws -> (server: HTTPServer, endpoint: Endpoint) {
-        let server = HTTPServer(engine: engine, connectionCount: connectionCount)
+        let server = HTTPServer(
+            engine: engine, host: endpoint.host, options: options, logger: logger, connectionCount: connectionCount)
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(ChannelOptions.backlog, value: 128)
+            .serverChannelOption(ChannelOptions.backlog, value: 256)
             .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-                    try channel.pipeline.syncOperations.addHandler(RequestHandler(server: server))
-                }
+                channel.eventLoop.makeCompletedFuture { try server.accept(channel) }
             }
         let channel: any Channel
         do { channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get() } catch {
             throw QueryError(
                 .connectionFailure, "could not listen for HTTP clients on \(endpoint): \(error)", cause: error)
         }
-        server.listener.withLock { $0 = channel }
+        server.state.withLock { state in
+            state.listener = channel
+            state.background = [Task { await server.jobs.run() }, Task { await engine.monitor.run() }]
+        }
         return (server, Endpoint(host: endpoint.host, port: channel.localAddress?.port ?? endpoint.port))
     }
 
-    package func shutdown() async { try? await listener.withLock { $0 }?.close() }
-
-    // MARK: - Answers
-
-    struct Answer {
-        var status = HTTPResponseStatus.ok
-        var contentType = "application/json"
-        var body: String
+    package func shutdown() async {
+        let (listener, tasks) = state.withLock { state in
+            state.isShutDown = true
+            return (state.listener, state.background + Array(state.connections.values))
+        }
+        try? await listener?.close()
+        hub.shutdown()
+        jobs.shutdown()
+        for task in tasks { task.cancel() }
     }
 
-    func answer(_ method: HTTPMethod, _ uri: String) -> Answer {
-        let path = uri.prefix { $0 != "?" }
-        guard method == .GET || method == .HEAD else {
-            return Answer(status: .methodNotAllowed, body: #"{"error":"only GET is answered"}"# + "\n")
+    // MARK: - Connections
+
+    /// On the connection's event loop: HTTP, or a WebSocket for the one path that has one.
+    private func accept(_ channel: any Channel) throws {
+        guard count.enter(limits.connectionCountMax) else {
+            channel.close(promise: nil)
+            return
         }
-        switch path {
-        case "/healthz": return Answer(contentType: "text/plain", body: "ok\n")
-        case "/readyz":
-            let isReady = !engine.directory.available.isEmpty
-            return Answer(
-                status: isReady ? .ok : .serviceUnavailable, contentType: "text/plain",
-                body: isReady ? "ready\n" : "no workers\n")
-        case "/metrics": return Answer(contentType: "text/plain; version=0.0.4", body: metrics())
-        case "/v1/workers": return Answer(body: workers())
-        case "/v1/queries": return Answer(body: queries())
-        case "/v1/version": return Answer(body: "{\"version\":\(JSON.string(EngineVersion.version))}\n")
-        default: return Answer(status: .notFound, body: #"{"error":"there is nothing at this path"}"# + "\n")
+        channel.closeFuture.whenComplete { [count] _ in count.leave() }
+        // Until the first request's head is there nothing else looks at the time.
+        let hurry = channel.eventLoop.scheduleTask(in: limits.idle) { channel.close(promise: nil) }
+        let upgrader = NIOTypedWebSocketServerUpgrader<Negotiated>(
+            maxFrameSize: ViewerConnection.frameByteCountMax,
+            shouldUpgrade: { [origins] channel, head in
+                let isTaken =
+                    head.uri.prefix { $0 != "?" } == "/v1/events"
+                    && origins.accepts(
+                        host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin"))
+                return channel.eventLoop.makeSucceededFuture(isTaken ? HTTPHeaders() : nil)
+            },
+            upgradePipelineHandler: { channel, _ in
+                channel.eventLoop.makeCompletedFuture {
+                    .viewer(try ViewerConnection.Channel(wrappingChannelSynchronously: channel))
+                }
+            })
+        let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+            configuration: .init(
+                upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
+                    upgraders: [upgrader],
+                    notUpgradingCompletionHandler: { [limits] channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            try channel.pipeline.syncOperations.addHandler(ConnectionGuard(limits: limits))
+                            return .http(
+                                try NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>(
+                                    wrappingChannelSynchronously: channel))
+                        }
+                    })))
+        negotiated.whenComplete { result in
+            hurry.cancel()
+            switch result {
+            case .success(let connection): self.serve(connection, channel)
+            case .failure: channel.close(promise: nil)
+            }
         }
     }
 
-    private func workers() -> String {
-        let items = engine.directory.summaries().map { worker in
-            "{\"id\":\(JSON.string(worker.id.text)),\"incarnation\":\(worker.incarnation.value),"
-                + "\"state\":\(JSON.string(worker.state)),\"control\":\(JSON.string(worker.controlAddress)),"
-                + "\"exchange\":\(JSON.string(worker.exchangeAddress)),\"running_tasks\":\(worker.runningTasks),"
-                + "\"slots\":\(worker.slots),\"memory_bytes\":\(worker.memoryBytes)}"
+    private func serve(_ negotiated: Negotiated, _ channel: any Channel) {
+        let task = Task {
+            switch negotiated {
+            case .http(let channel): await connection.run(channel)
+            case .viewer(let channel):
+                do { try await ViewerConnection(hub: hub).run(channel) } catch {
+                    logger.debug("a viewer of events has gone", metadata: ["error": "\(error)"])
+                }
+            }
         }
-        return "[" + items.joined(separator: ",\n ") + "]\n"
-    }
-
-    private func queries() -> String {
-        let items = engine.queries.records().map { query in
-            "{\"id\":\(JSON.string(query.id.text)),\"state\":\(JSON.string(query.state.rawValue)),"
-                + "\"user\":\(JSON.string(query.user)),\"sql\":\(JSON.string(query.sql)),"
-                + "\"started_at_us\":\(query.startedAt),"
-                + "\"duration_us\":\(query.durationMicroseconds.map(String.init) ?? "null"),"
-                + "\"error\":\(query.error.map { JSON.string("\($0.state): \($0.message)") } ?? "null")}"
+        let key = ObjectIdentifier(channel)
+        let isShutDown = state.withLock { state in
+            state.connections[key] = task
+            return state.isShutDown
         }
-        return "[" + items.joined(separator: ",\n ") + "]\n"
-    }
-
-    private func metrics() -> String {
-        let counts = engine.queries.counts
-        let uptime = (ContinuousClock.now - start).components.seconds
-        let summaries = engine.directory.summaries()
-        var text = ""
-        func metric(_ name: String, _ kind: String, _ help: String, _ lines: [(labels: String, value: Int)]) {
-            text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
-            for line in lines { text += "\(name)\(line.labels) \(line.value)\n" }
+        if isShutDown { task.cancel() }
+        // A client that goes while its query runs ends the query.
+        channel.closeFuture.whenComplete { _ in
+            task.cancel()
+            _ = self.state.withLock { $0.connections.removeValue(forKey: key) }
         }
-        metric("martlet_uptime_seconds", "gauge", "Seconds since the start.", [("", Int(uptime))])
-        metric("martlet_queries_running", "gauge", "Queries that run.", [("", counts.running)])
-        metric("martlet_queries_started_total", "counter", "Queries started.", [("", counts.started)])
-        metric("martlet_queries_failed_total", "counter", "Queries that ended with an error.", [("", counts.failed)])
-        metric("martlet_connections", "gauge", "PostgreSQL clients connected.", [("", connectionCount())])
-        let states = Dictionary(grouping: summaries, by: \.state).mapValues(\.count).sorted { $0.key < $1.key }
-        metric(
-            "martlet_workers", "gauge", "Workers by state.", states.map { ("{state=\"\($0.key)\"}", $0.value) })
-        metric(
-            "martlet_worker_running_tasks", "gauge", "Tasks that run, by worker.",
-            summaries.map { ("{worker=\(JSON.string($0.id.text))}", $0.runningTasks) })
-        return text
     }
 }
 
-/// Texts in JSON.
-private enum JSON {
-    static func string(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case "\r": result += "\\r"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
-}
+/// Thread-safe.
+private final class ConnectionCount: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
 
-/// Answers the requests of one connection; used on its event loop only.
-private final class RequestHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
-
-    private let server: HTTPServer
-    private var head: HTTPRequestHead?
-
-    init(server: HTTPServer) { self.server = server }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): self.head = head
-        case .body: break
-        case .end:
-            guard let head else { return }
-            self.head = nil
-            let answer = server.answer(head.method, head.uri)
-            var headers = HTTPHeaders()
-            headers.add(name: "content-type", value: answer.contentType)
-            headers.add(name: "content-length", value: String(answer.body.utf8.count))
-            context.write(
-                wrapOutboundOut(
-                    .head(HTTPResponseHead(version: head.version, status: answer.status, headers: headers))),
-                promise: nil)
-            if head.method != .HEAD {
-                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
-            }
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-            if !head.isKeepAlive { context.close(promise: nil) }
-        }
+    /// `false`: there are so many already. Then `leave` is not to be called.
+    func enter(_ limit: Int) -> Bool {
+        if count.wrappingAdd(1, ordering: .relaxed).newValue <= limit { return true }
+        leave()
+        return false
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func leave() { count.wrappingSubtract(1, ordering: .relaxed) }
 }

@@ -24,17 +24,14 @@ package final class WorkerSession: Sendable {
     private let worker: Worker
     private let transport: any ControlTransport
     private let logger: Logger
-    private let memoryByteLimit: Int
     private let state: Mutex<State>
     private let start = ContinuousClock.now
 
     package init(
-        worker: Worker, instance: WorkerSessionInstance, transport: any ControlTransport, memoryByteLimit: Int,
-        logger: Logger
+        worker: Worker, instance: WorkerSessionInstance, transport: any ControlTransport, logger: Logger
     ) {
         self.worker = worker
         self.transport = transport
-        self.memoryByteLimit = memoryByteLimit
         self.logger = logger
         state = Mutex(State(instance: instance))
     }
@@ -80,10 +77,7 @@ package final class WorkerSession: Sendable {
         case .dial(let session, let address): dial(session, address)
         case .register(let session, let description): send(.register(description), session)
         case .heartbeat(let session, let sequence):
-            let load = HeartbeatLoad(
-                runningTasks: worker.runningTaskCount,
-                memoryFreeBytes: Int64(max(0, memoryByteLimit - worker.memory.reservedByteCount)))
-            send(.heartbeat(sequence: sequence, load), session)
+            send(.heartbeat(sequence: sequence, worker.load), session)
         case .announceDrain(let session, let within): send(.drain(within: within), session)
         case .goodbye(let session): send(.goodbye, session)
         case .close(let session): close(session)

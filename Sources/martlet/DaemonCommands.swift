@@ -28,7 +28,9 @@
         var pgPort: String?
         @Option(help: ArgumentHelp("Port on which workers register; 0 is any free one.", valueName: "PORT"))
         var grpcPort: String?
-        @Option(help: ArgumentHelp("Port of health, metrics and the HTTP API; 0 is any free one.", valueName: "PORT"))
+        @Option(
+            help: ArgumentHelp("Port of the dashboard, the HTTP API and metrics; 0 is any free one.", valueName: "PORT")
+        )
         var httpPort: String?
         @OptionGroup var common: CommonFlags
 
@@ -133,9 +135,12 @@
                 options: PostgresServerOptions(
                     connectionCountMax: ports.maxConnections, messageByteCountMax: ports.maxMessageByteCount),
                 group: group, logger: logger)
+            var httpOptions = HTTPServerOptions()
+            httpOptions.origins = ports.httpOrigins
+            httpOptions.dashboardDirectory = ports.dashboardDirectory
             let (http, httpEndpoint) = try await HTTPServer.start(
-                engine: node.engine, on: Endpoint(host: options.host, port: ports.httpPort), group: group,
-                connectionCount: { postgres.connectionCount })
+                engine: node.engine, on: Endpoint(host: options.host, port: ports.httpPort), options: httpOptions,
+                group: group, logger: logger, connectionCount: { postgres.connectionCount })
             let grpc = node.controlEndpoint ?? Endpoint(host: options.host, port: ports.grpcPort)
             announce("ready postgres=\(postgresEndpoint) grpc=\(grpc) http=\(httpEndpoint)")
             logger.info(

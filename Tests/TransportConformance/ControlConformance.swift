@@ -267,7 +267,9 @@ package struct ControlConformance: Sendable {
         let worker = makeTransport()
         let (outgoing, continuation) = AsyncStream<WorkerMessage>.makeStream()
         let answers = Mutex<[CoordinatorMessage]>([])
-        let load = HeartbeatLoad(runningTasks: 3, memoryFreeBytes: 4, diskFreeBytes: 5, attemptsDigest: .max)
+        let load = HeartbeatLoad(
+            runningTasks: 3, memoryFreeBytes: 4, diskFreeBytes: 5, attemptsDigest: .max, processorNanoseconds: 6,
+            residentBytes: 7)
         let sent: [WorkerMessage] = [
             .register(Self.description()), .heartbeat(sequence: 1, load), .heartbeat(sequence: 2, load),
             .drain(within: .milliseconds(25_001)), .goodbye,

@@ -295,6 +295,12 @@ nonisolated struct Martlet_V1_Heartbeat: Sendable {
 
   var attemptsDigest: UInt64 = 0
 
+  /// Processor time of the worker's process since it began.
+  var processorNs: UInt64 = 0
+
+  /// Resident memory of the worker's process.
+  var residentBytes: Int64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -764,7 +770,7 @@ nonisolated extension Martlet_V1_Refused.Reason: SwiftProtobuf._ProtoNameProvidi
 
 nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}running_tasks\0\u{3}memory_free_bytes\0\u{3}disk_free_bytes\0\u{3}attempts_digest\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}running_tasks\0\u{3}memory_free_bytes\0\u{3}disk_free_bytes\0\u{3}attempts_digest\0\u{3}processor_ns\0\u{3}resident_bytes\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -777,6 +783,8 @@ nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.memoryFreeBytes) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.diskFreeBytes) }()
       case 5: try { try decoder.decodeSingularFixed64Field(value: &self.attemptsDigest) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.processorNs) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.residentBytes) }()
       default: break
       }
     }
@@ -798,6 +806,12 @@ nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf
     if self.attemptsDigest != 0 {
       try visitor.visitSingularFixed64Field(value: self.attemptsDigest, fieldNumber: 5)
     }
+    if self.processorNs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.processorNs, fieldNumber: 6)
+    }
+    if self.residentBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.residentBytes, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -807,6 +821,8 @@ nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.memoryFreeBytes != rhs.memoryFreeBytes {return false}
     if lhs.diskFreeBytes != rhs.diskFreeBytes {return false}
     if lhs.attemptsDigest != rhs.attemptsDigest {return false}
+    if lhs.processorNs != rhs.processorNs {return false}
+    if lhs.residentBytes != rhs.residentBytes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

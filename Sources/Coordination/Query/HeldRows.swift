@@ -37,6 +37,8 @@ struct HeldRows {
     private var batches: [Batch] = []
     private var isReversed = false
     private var byteCount = 0
+    /// Rows that are held.
+    private(set) var rowCount = 0
     private let room: HoldBackRoom
 
     init(room: HoldBackRoom) { self.room = room }
@@ -44,6 +46,7 @@ struct HeldRows {
     /// Keeps the batch. `false`: that was more than may be held.
     mutating func append(_ batch: Batch) -> Bool {
         batches.append(batch)
+        rowCount += batch.rowCount
         let size = batch.estimatedByteCount
         guard byteCount + size <= room.queryByteLimit, room.reserve(size) else { return false }
         byteCount += size
@@ -57,12 +60,14 @@ struct HeldRows {
             batches.reverse()
         }
         let batch = batches.popLast()
+        rowCount -= batch?.rowCount ?? 0
         if batches.isEmpty { giveBackRoom() }
         return batch
     }
 
     mutating func drop() {
         batches = []
+        rowCount = 0
         giveBackRoom()
     }
 

@@ -11,7 +11,7 @@ extension QueryExecution {
         if isRemote { watchWorkers() }
         // The first attempt was placed by planning; its tasks of this process are started by this thread.
         let layout = state.withLock { $0.layout }
-        _ = state.withLock { $0.scheduler.handle(.start, now: now) }
+        _ = state.withLock { $0.handle(.start, now: now) }
         let directives = adopt(layout, queryAttempt: 0)
         var others: [SchedulerDirective] = []
         for directive in directives {
@@ -87,7 +87,7 @@ extension QueryExecution {
             let unfollowed = workers.values.filter { $0.local == nil && state.followed.insert($0.id).inserted }
             let placement = QueryPlacement(assignments: assignments, workersByAddress: addresses)
             return (
-                state.scheduler.handle(.placed(queryAttempt: queryAttempt, placement), now: now), Array(unfollowed)
+                state.handle(.placed(queryAttempt: queryAttempt, placement), now: now), Array(unfollowed)
             )
         }
         for handle in unfollowed { inBackground { [weak self] in await self?.followStatuses(handle) } }

@@ -64,6 +64,12 @@ extension QueryExecution {
             local.release(attempts)
             return feed(.cancelConfirmed(worker, queryAttempt: queryAttempt))
         }
+        if state.withLock({ $0.scheduler.state == .finished && $0.scheduler.queryAttempt == queryAttempt }) {
+            // All its tasks have ended.
+            return setting.directory.releases.add(attempts, on: handle) {
+                self.feed(.cancelConfirmed(worker, queryAttempt: queryAttempt))
+            }
+        }
         // Not in the background list: it must go out although the query is over.
         Task {
             do {

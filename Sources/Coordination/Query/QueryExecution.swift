@@ -29,7 +29,8 @@ struct QueryExecutionSetting: Sendable {
 /// One query while it runs. It ends by itself when the result has been read; `cancel` ends it before.
 package final class QueryExecution: Sendable {
     struct State {
-        var scheduler: QuerySchedulerInstance
+        private(set) var scheduler: QuerySchedulerInstance
+        private(set) var chronicle = QueryChronicle()
         /// Of the current attempt.
         var layout: TaskLayout
         var workers: [WorkerID: WorkerHandle] = [:]
@@ -46,6 +47,17 @@ package final class QueryExecution: Sendable {
         var armedFor: MonotonicInstant?
         /// Attempts that the shell places, for the task that does it.
         var placements: AsyncStream<QueryExecution.PlacementRequest>.Continuation?
+
+        init(scheduler: QuerySchedulerInstance, layout: TaskLayout) {
+            self.scheduler = scheduler
+            self.layout = layout
+        }
+
+        mutating func handle(_ event: SchedulerEvent, now: MonotonicInstant) -> [SchedulerDirective] {
+            let directives = scheduler.handle(event, now: now)
+            chronicle.note(event, scheduler, at: QueryEngine.now)
+            return directives
+        }
     }
 
     struct PlacementRequest: Sendable {
@@ -119,6 +131,19 @@ package final class QueryExecution: Sendable {
         state.withLock { ($0.scheduler.state, $0.scheduler.queryAttempt) }
     }
 
+    /// The plan and what has happened so far.
+    var course: (plan: PhysicalPlan, chronicle: QueryChronicle) {
+        (setting.builder.plan, state.withLock { $0.chronicle })
+    }
+
+    /// As `course`, with what the operators of running tasks have done, as far as their workers have told.
+    var liveCourse: (plan: PhysicalPlan, chronicle: QueryChronicle) {
+        var (chronicle, scheduler, workers) = state.withLock { ($0.chronicle, $0.scheduler, $0.workers) }
+        chronicle.takeStates(scheduler)
+        for worker in workers.values { if let local = worker.local { chronicle.take(progress: local.progress(query)) } }
+        return (setting.builder.plan, chronicle)
+    }
+
     package var metrics: [OperatorMetrics] { state.withLock { $0.scheduler.metrics } }
 
     // MARK: - Events
@@ -128,14 +153,14 @@ package final class QueryExecution: Sendable {
     }
 
     func feed(_ event: SchedulerEvent) {
-        carryOut(state.withLock { $0.scheduler.handle(event, now: now) })
+        carryOut(state.withLock { $0.handle(event, now: now) })
         if isRemote { armTimer() }
     }
 
     private func release(_ queryAttempt: Int) -> Bool {
         state.withLock { state in
             guard state.scheduler.isCurrent(queryAttempt) else { return false }
-            _ = state.scheduler.handle(.rowsReleased(queryAttempt: queryAttempt), now: now)
+            _ = state.handle(.rowsReleased(queryAttempt: queryAttempt), now: now)
             return true
         }
     }
@@ -143,7 +168,7 @@ package final class QueryExecution: Sendable {
     private func finishResult(_ queryAttempt: Int) -> Bool {
         let (isCurrent, directives) = state.withLock { state -> (Bool, [SchedulerDirective]) in
             guard state.scheduler.isCurrent(queryAttempt) else { return (false, []) }
-            return (true, state.scheduler.handle(.resultFinished(queryAttempt: queryAttempt), now: now))
+            return (true, state.handle(.resultFinished(queryAttempt: queryAttempt), now: now))
         }
         for directive in directives { carryOut(directive) }
         if isRemote { armTimer() }

@@ -1,10 +1,12 @@
 // Which queries run and which have ended lately: what system tables, the HTTP API and the dashboard show.
 
 import Diagnostics
+import QueryPlan
 import Synchronization
+import Transport
 
 package struct QueryRecord: Sendable {
-    package enum State: String, Sendable { case queued, running, finished, failed, cancelled }
+    package enum State: String, Sendable, CaseIterable { case queued, running, finished, failed, cancelled }
     package var id: QueryID
     package var sql: String
     package var user: String
@@ -19,6 +21,8 @@ package struct QueryRecord: Sendable {
     package var attemptCount = 0
     /// The number of its session, as `pg_backend_pid()` gives it.
     package var session = 0
+    /// Sums over its operators; filled when the query has ended.
+    package var usage = QueryUsage()
 
     /// It has ended with an error.
     mutating func fail(_ error: QueryError) {
@@ -27,38 +31,75 @@ package struct QueryRecord: Sendable {
     }
 }
 
-/// Thread-safe. Keeps the last `historyCountMax` ended queries in memory.
+/// What a query used, over all of its tasks.
+package struct QueryUsage: Sendable, Hashable {
+    package var processorNanoseconds = 0
+    /// The sum of what its operators held at most, on all workers.
+    package var memoryBytesPeak = 0
+    package var spilledBytes = 0
+    package var bytesRead = 0
+
+    package init() {}
+    package init(_ metrics: [OperatorMetrics]) {
+        for metric in metrics {
+            processorNanoseconds += metric.nanoseconds
+            memoryBytesPeak += metric.memoryBytesPeak
+            spilledBytes += metric.spilledBytes
+            bytesRead += metric.bytesRead
+        }
+    }
+}
+
+/// Thread-safe. Keeps the last `historyCountMax` ended queries in memory, the youngest of them with their plans.
 package final class QueryRegistry: Sendable {
     package static let historyCountMax = 1000
-    private struct State {
-        var running: [QueryID: (record: QueryRecord, execution: QueryExecution?)] = [:]
-        var ended: [QueryRecord] = []
+    /// Ended queries whose plan and tasks are kept.
+    package static let profileCountMax = 256
+    /// Of a statement's text so much is kept behind its end.
+    fileprivate static let textByteCountMax = 64 << 10
+
+    fileprivate struct Running {
+        var record: QueryRecord
+        var execution: QueryExecution?
+        var interruption: Interruption?
+    }
+    fileprivate struct Ended {
+        var record: QueryRecord
+        /// Counts the ends of queries, from 1.
+        var number: UInt64
+        var course: (plan: PhysicalPlan, chronicle: QueryChronicle)?
+    }
+    fileprivate struct State {
+        var running: [QueryID: Running] = [:]
+        var ended: [Ended] = []
+        /// Below it entries of `ended` have lost their courses.
+        var firstCourse = 0
         var startedCount = 0
         var failedCount = 0
-
-        mutating func noteEnd(_ record: QueryRecord) {
-            if record.error != nil { failedCount += 1 }
-            ended.append(record)
-            if ended.count > QueryRegistry.historyCountMax { ended.removeFirst(QueryRegistry.historyCountMax / 4) }
-        }
+        var endedCount: UInt64 = 0
+        var activity = ActivityHistory()
     }
     private let state = Mutex(State())
 
     package init() {}
 
     func begin(_ record: QueryRecord) {
+        let interruption = Interruption.current
         state.withLock { state in
-            state.running[record.id] = (record, nil)
+            state.running[record.id] = Running(record: record, interruption: interruption)
             state.startedCount += 1
+            state.activity.noteStart()
         }
     }
 
     /// A query that began and ended at once.
     func add(_ record: QueryRecord) {
-        state.withLock { state in
+        let dropped = state.withLock { state in
             state.startedCount += 1
-            state.noteEnd(record)
+            state.activity.noteStart()
+            return state.noteEnd(record, course: nil)
         }
+        _ = dropped
     }
 
     /// The query has got its place and is about to run.
@@ -70,28 +111,64 @@ package final class QueryRegistry: Sendable {
     }
 
     func end(_ id: QueryID, at now: Int64, rowCount: Int, error: QueryError?) {
-        state.withLock { state in
-            guard let entry = state.running.removeValue(forKey: id) else { return }
+        // What it drops is freed outside of the lock.
+        let dropped = state.withLock { state -> [Ended] in
+            guard let entry = state.running.removeValue(forKey: id) else { return [] }
             var record = entry.record
             record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
+            record.usage = QueryUsage(entry.execution?.metrics ?? [])
             record.durationMicroseconds = now - record.startedAt
             record.rowCount = rowCount
             record.state = .finished
             if let error { record.fail(error) }
-            state.noteEnd(record)
+            return state.noteEnd(record, course: entry.execution?.course)
         }
+        _ = dropped
     }
 
     /// Running ones first, then the ended ones, newest first.
     package func records() -> [QueryRecord] {
         state.withLock { state in
-            let running = state.running.values.map { entry in
-                var record = entry.record
-                record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
-                return record
-            }
-            return running.sorted { $0.startedAt > $1.startedAt } + state.ended.reversed()
+            let running = state.running.values.map(Self.record)
+            return running.sorted { $0.startedAt > $1.startedAt } + state.ended.reversed().map(\.record)
         }
+    }
+
+    /// Those that run, newest first, and those that ended after the given number of ends, newest first; with the number
+    /// to ask with the next time.
+    package func changes(
+        after number: UInt64, limit: Int
+    ) -> (running: [QueryRecord], ended: [QueryRecord], number: UInt64) {
+        state.withLock { state in
+            let running = state.running.values.map(Self.record).sorted { $0.startedAt > $1.startedAt }
+            var ended: [QueryRecord] = []
+            for entry in state.ended.reversed() {
+                guard entry.number > number, ended.count < limit else { break }
+                ended.append(entry.record)
+            }
+            return (running, ended, state.endedCount)
+        }
+    }
+
+    private static func record(_ entry: Running) -> QueryRecord {
+        var record = entry.record
+        record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
+        return record
+    }
+
+    /// Everything about one query, running or ended; `nil` if none of that id is known.
+    package func profile(_ id: QueryID) -> QueryProfile? {
+        let (running, ended) = state.withLock { state in
+            (state.running[id], state.ended.last { $0.record.id == id })
+        }
+        if let running {
+            let course = running.execution?.liveCourse
+            return QueryProfile(
+                record: Self.record(running), plan: course?.plan, chronicle: course?.chronicle ?? QueryChronicle())
+        }
+        guard let ended else { return nil }
+        return QueryProfile(
+            record: ended.record, plan: ended.course?.plan, chronicle: ended.course?.chronicle ?? QueryChronicle())
     }
 
     /// The executions of running queries.
@@ -101,9 +178,26 @@ package final class QueryRegistry: Sendable {
         state.withLock { ($0.running.count, $0.startedCount, $0.failedCount) }
     }
 
-    /// Cancels a running query; `false` if there is none of that id.
+    // MARK: - Activity
+
+    /// What was done second by second, oldest first.
+    package func activity(after second: Int64 = .min) -> [ActivitySample] {
+        state.withLock { $0.activity.samples(after: second) }
+    }
+
+    func closeSecond(_ second: Int64) {
+        state.withLock { state in
+            let queued = state.running.values.count { $0.record.state == .queued }
+            state.activity.close(second: second, running: state.running.count - queued, queued: queued)
+        }
+    }
+
+    // MARK: - Cancelling
+
+    /// Cancels a query that waits or runs; `false` if there is none of that id.
     package func cancel(_ id: QueryID) -> Bool {
         guard let entry = state.withLock({ $0.running[id] }) else { return false }
+        entry.interruption?.request(QueryError(.queryCanceled, "canceling statement due to user request"))
         entry.execution?.cancel()
         return true
     }
@@ -119,5 +213,40 @@ package final class QueryRegistry: Sendable {
 
     package func cancelAll(_ error: QueryError) {
         for execution in state.withLock({ $0.running.values.compactMap(\.execution) }) { execution.cancel(error) }
+    }
+}
+
+extension QueryRegistry.State {
+    /// Gives what is beyond the limits, to be freed.
+    fileprivate mutating func noteEnd(
+        _ record: QueryRecord, course: (plan: PhysicalPlan, chronicle: QueryChronicle)?
+    ) -> [QueryRegistry.Ended] {
+        var record = record
+        if record.error != nil { failedCount += 1 }
+        activity.noteEnd(microseconds: record.durationMicroseconds ?? 0, failed: record.error != nil)
+        let isLong = record.sql.utf8.count > QueryRegistry.textByteCountMax
+        if isLong {
+            record.sql = String(decoding: record.sql.utf8.prefix(QueryRegistry.textByteCountMax), as: UTF8.self)
+        }
+        endedCount += 1
+        ended.append(QueryRegistry.Ended(record: record, number: endedCount, course: isLong ? nil : course))
+        return dropOldest()
+    }
+
+    /// Takes away what is beyond the limits, and gives it to be freed.
+    fileprivate mutating func dropOldest() -> [QueryRegistry.Ended] {
+        var dropped: [QueryRegistry.Ended] = []
+        while ended.count - firstCourse > QueryRegistry.profileCountMax {
+            dropped.append(ended[firstCourse])
+            ended[firstCourse].course = nil
+            firstCourse += 1
+        }
+        if ended.count > QueryRegistry.historyCountMax {
+            let count = QueryRegistry.historyCountMax / 4
+            dropped += ended.prefix(count)
+            ended.removeFirst(count)
+            firstCourse = max(0, firstCourse - count)
+        }
+        return dropped
     }
 }

@@ -52,8 +52,8 @@ package final class ResultStream: AsyncSequence, Sendable {
         state = Mutex(State(held: HeldRows(room: room ?? .none), isReleased: room == nil))
     }
 
-    /// Rows that were given so far.
-    var rowCount: Int { state.withLock { $0.rowCount } }
+    /// Rows that were given so far; all of them once the result is complete, though some may still be held.
+    var rowCount: Int { state.withLock { $0.rowCount + ($0.isComplete ? $0.held.rowCount : 0) } }
     /// Whether the client waits for rows at the moment.
     var isAsked: Bool { state.withLock { $0.isAsked } }
 

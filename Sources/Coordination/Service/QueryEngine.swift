@@ -55,6 +55,7 @@ package final class QueryEngine: Sendable {
     private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
     private let holdBackRoom: HoldBackRoom
     package let admission: QueryAdmission
+    package let monitor: ClusterMonitor
     let systemCatalog: SystemCatalog
     let logger: Logger
 
@@ -74,6 +75,7 @@ package final class QueryEngine: Sendable {
             byteLimit: max(options.holdBackByteLimit, options.queryMemoryByteLimit / 8),
             queryByteLimit: options.holdBackByteLimit)
         admission = QueryAdmission(options: options.admission)
+        monitor = ClusterMonitor(directory: directory, queries: queries)
         let source = EngineTables(
             catalog: catalog, registry: registry, queries: queries, directory: directory, admission: admission)
         systemCatalog = SystemCatalog(catalog: catalog, registry: registry, source: source)
@@ -85,6 +87,16 @@ package final class QueryEngine: Sendable {
         -> Session
     {
         Session(engine: self, user: user, database: database, applicationName: applicationName)
+    }
+
+    /// Everything about one query, running or ended; `nil` if none of that id is known.
+    package func profile(_ query: QueryID) -> QueryProfile? {
+        guard var profile = queries.profile(query) else { return nil }
+        if profile.record.state == .queued, let queued = admission.reason(query) {
+            profile.queuedReason = queued.reason.rawValue
+            profile.queuePosition = queued.position
+        }
+        return profile
     }
 
     /// Microseconds since 1970 UTC.
@@ -137,7 +149,7 @@ package final class QueryEngine: Sendable {
         _ plan: PreparedPlan, sql: String, user: String, session: Int, context: EvaluationContext,
         collectMetrics: (@Sendable ([OperatorMetrics]) -> Void)? = nil
     ) async throws -> QueryExecution {
-        let query = QueryID.make()
+        let query = QueryIDWish.current?.take() ?? QueryID.make()
         catalog.lend(context.catalogFacts, to: query)
         var record = QueryRecord(
             id: query, sql: sql, user: user, state: .queued, startedAt: Self.now, durationMicroseconds: nil,
@@ -181,6 +193,22 @@ package final class QueryEngine: Sendable {
             admission.leave(query)
             queries.end(query, at: Self.now, rowCount: 0, error: wrapped)
             throw wrapped
+        }
+    }
+}
+
+/// The id that the next query of a statement is to have, for front ends that name queries before they run.
+package final class QueryIDWish: Sendable {
+    @TaskLocal package static var current: QueryIDWish?
+    private let id: Mutex<QueryID?>
+
+    package init(_ id: QueryID) { self.id = Mutex(id) }
+
+    /// A statement may run several queries; the first one gets the id.
+    func take() -> QueryID? {
+        id.withLock { id in
+            defer { id = nil }
+            return id
         }
     }
 }

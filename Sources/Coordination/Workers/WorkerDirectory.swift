@@ -46,12 +46,31 @@ package struct LocalTasks: Sendable {
     package var start: Start
     /// Stops the attempts and forgets their output.
     package var release: @Sendable ([TaskAttemptID]) -> Void
+    /// The running tasks of a query with what their operators have done so far.
+    package var progress: @Sendable (QueryID) -> [TaskStatus]
+    package var capacity: LocalCapacity
 
     package init(
-        start: @escaping Start, release: @escaping @Sendable ([TaskAttemptID]) -> Void
+        start: @escaping Start, release: @escaping @Sendable ([TaskAttemptID]) -> Void,
+        progress: @escaping @Sendable (QueryID) -> [TaskStatus] = { _ in [] },
+        capacity: LocalCapacity = LocalCapacity(slots: 0, memoryBytes: 0, load: { HeartbeatLoad() })
     ) {
         self.start = start
         self.release = release
+        self.progress = progress
+        self.capacity = capacity
+    }
+}
+
+/// What a worker of this process has and uses; others say so when they register and with their heartbeats.
+package struct LocalCapacity: Sendable {
+    package var slots: Int
+    package var memoryBytes: Int64
+    package var load: @Sendable () -> HeartbeatLoad
+    package init(slots: Int, memoryBytes: Int64, load: @escaping @Sendable () -> HeartbeatLoad) {
+        self.slots = slots
+        self.memoryBytes = memoryBytes
+        self.load = load
     }
 }
 
@@ -76,6 +95,10 @@ package struct WorkerSummary: Sendable {
     package var runningTasks: Int
     package var slots: Int
     package var memoryBytes: Int64
+    package var load: HeartbeatLoad
+    /// How long it has been in its state, and without a heartbeat; `nil` for workers of this process.
+    package var stateAge: Duration?
+    package var silence: Duration?
 }
 
 /// Drives `MembershipInstance`: feeds it with sessions and time, carries out what it says, and keeps a connection to every
@@ -105,9 +128,12 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
     private let transport: (any ControlTransport)?
     private let logger: Logger
     private let start = ContinuousClock.now
+    /// Finished tasks that workers are to be told of.
+    let releases: TaskReleases
 
     package init(membership: MembershipInstance, transport: (any ControlTransport)?, logger: Logger) {
         state = Mutex(State(membership: membership))
+        releases = TaskReleases(logger: logger)
         self.transport = transport
         self.logger = logger
     }
@@ -141,17 +167,22 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
 
     package func summaries() -> [WorkerSummary] {
         state.withLock { state in
-            let local = state.local.map {
-                WorkerSummary(
-                    id: $0.id, incarnation: $0.incarnation, state: "active", controlAddress: "local",
-                    exchangeAddress: $0.exchange.description, runningTasks: 0, slots: 0, memoryBytes: 0)
+            let local = state.local.map { worker in
+                let capacity = worker.local?.capacity
+                let load = capacity?.load() ?? HeartbeatLoad()
+                return WorkerSummary(
+                    id: worker.id, incarnation: worker.incarnation, state: "active", controlAddress: "local",
+                    exchangeAddress: worker.exchange.description, runningTasks: load.runningTasks,
+                    slots: capacity?.slots ?? 0, memoryBytes: capacity?.memoryBytes ?? 0, load: load)
             }
+            let now = self.now
             let registered = state.membership.workers.map {
                 WorkerSummary(
                     id: $0.worker, incarnation: $0.incarnation, state: $0.state.rawValue,
                     controlAddress: $0.description.controlAddress, exchangeAddress: $0.description.exchangeAddress,
                     runningTasks: $0.load.runningTasks, slots: $0.description.slots,
-                    memoryBytes: $0.description.memoryBytes)
+                    memoryBytes: $0.description.memoryBytes, load: $0.load, stateAge: now.since($0.stateSince),
+                    silence: now.since($0.lastHeartbeat))
             }
             return local + registered
         }

@@ -16,6 +16,9 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     /// Set when the session asks for other batches; what is left of the last one, in reverse.
     private var variation: BatchVariation?
     private var parts: [Batch] = []
+    /// When it last told what it has done. Often enough for people who watch, and too seldom to cost anything.
+    private var toldAt: UInt64 = 0
+    private static let tellingPause: UInt64 = 250_000_000
 
     init(execution: TaskExecution, pipeline: Pipeline, index: Int) {
         self.execution = execution
@@ -28,10 +31,12 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     override func run(until deadline: UInt64) -> Outcome {
         do {
             if execution.task.isCancelled { return end() }
-            return try Interruption.$current.withValue(execution.task.interruption) {
+            let outcome = try Interruption.$current.withValue(execution.task.interruption) {
                 if source == nil { try setUp() }
                 return try runLoop(until: deadline)
             }
+            if outcome != .finished { tellProgress() }
+            return outcome
         } catch {
             execution.fail(QueryError.wrapping(error))
             return end()
@@ -39,6 +44,14 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     }
 
     override func didFinish() { execution.driverFinished(self) }
+
+    private func tellProgress() {
+        let now = monotonicNanoseconds()
+        if toldAt == 0 { toldAt = now }
+        guard now &- toldAt >= Self.tellingPause else { return }
+        toldAt = now
+        execution.driverPaused(self)
+    }
 
     private func setUp() throws {
         let context = DriverContext(task: execution.task, index: index, wake: { [weak self] in self?.wake() })

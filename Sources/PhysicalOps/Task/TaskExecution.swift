@@ -56,7 +56,10 @@ package final class TaskExecution: @unchecked Sendable {
     private var busyThreads = 0
     private var isComplete = false
     private var hasEnded = false
+    /// Of drivers that have ended.
     private var metrics: [Int: OperatorMetrics] = [:]
+    /// What drivers that go on had done when they last told.
+    private var toldMetrics: [ObjectIdentifier: [OperatorMetrics]] = [:]
     /// Until then threads that start drivers run them themselves.
     private var helpDeadline: UInt64 = 0
 
@@ -111,7 +114,20 @@ package final class TaskExecution: @unchecked Sendable {
     package var turns: (count: Int, isRunning: Bool) { group.turns }
 
     /// What the operators have done so far, by node; complete only in `completion`.
-    package var metricsSoFar: [OperatorMetrics] { lock.withLock { _ in sortedMetrics() } }
+    package var metricsSoFar: [OperatorMetrics] {
+        lock.withLock { _ in
+            var sums = metrics
+            for told in toldMetrics.values {
+                for counters in told { sums[counters.node]?.add(counters) }
+            }
+            return sums.values.sorted { $0.node < $1.node }
+        }
+    }
+
+    /// A driver's turn has ended and it goes on later.
+    func driverPaused(_ driver: PipelineDriver) {
+        lock.withLock { _ in toldMetrics[ObjectIdentifier(driver)] = driver.context?.counters.map(\.metrics) }
+    }
 
     // MARK: Running
 
@@ -205,6 +221,7 @@ package final class TaskExecution: @unchecked Sendable {
         let isSinkReady = lock.withLock { _ in
             active[ObjectIdentifier(driver)] = nil
             busyThreads += 1
+            toldMetrics[ObjectIdentifier(driver)] = nil
             for counters in driver.context?.counters ?? [] { add(counters.metrics) }
             pipeline.activeDrivers -= 1
             guard pipeline.activeDrivers == 0, !task.isCancelled else { return false }

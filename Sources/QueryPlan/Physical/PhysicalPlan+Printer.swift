@@ -70,7 +70,7 @@ package struct PhysicalPlanPrinter {
     }
 
     /// The runtime filters that the stage's scans get from joins of other stages.
-    static func filters(_ stage: PlanStage) -> [String] {
+    package static func filters(_ stage: PlanStage) -> [String] {
         stage.receivedFilters.compactMap { filter -> String? in
             guard let (node, scan) = stage.scanNode(filter.scan) else { return nil }
             let column = node.output.fields[filter.column].name
@@ -78,7 +78,7 @@ package struct PhysicalPlanPrinter {
         }
     }
 
-    static func place(_ stage: PlanStage) -> String {
+    package static func place(_ stage: PlanStage) -> String {
         switch stage.placement {
         case .workers: "on every worker"
         case .anyWorker: "on one worker"
@@ -86,7 +86,7 @@ package struct PhysicalPlanPrinter {
         }
     }
 
-    static func partitioning(_ stage: PlanStage) -> String {
+    package static func partitioning(_ stage: PlanStage) -> String {
         let names = stage.root.output.fields.map(\.name)
         switch stage.output {
         case .single: return "to one task"
@@ -146,7 +146,7 @@ package struct PhysicalPlanPrinter {
 
     // MARK: Nodes
 
-    static func description(_ node: PhysicalNode) -> String {
+    package static func description(_ node: PhysicalNode) -> String {
         PhysicalPlanPrinter(metrics: nil, options: Options()).describe(node)
     }
 

@@ -297,6 +297,29 @@ package final class Worker: WorkerService, Sendable {
         return stream
     }
 
+    /// What the worker tells of itself with every heartbeat.
+    package var load: HeartbeatLoad {
+        let usage = ProcessUsage.current
+        return HeartbeatLoad(
+            runningTasks: runningTaskCount,
+            memoryFreeBytes: Int64(max(0, options.memoryByteLimit - memory.reservedByteCount)),
+            processorNanoseconds: usage.processorNanoseconds, residentBytes: usage.residentBytes)
+    }
+
+    /// States of a query's running tasks with what their operators have done so far.
+    package func progress(of query: QueryID) -> [TaskStatus] {
+        let running = state.withLock { state in
+            state.parts.compactMap { attempt, parts in
+                attempt.query == query ? parts.execution.map { (attempt, $0) } : nil
+            }
+        }
+        return running.map { attempt, execution in
+            TaskStatus(
+                attempt: attempt, version: 0, state: .running,
+                metrics: execution.metricsSoFar.map(Transport.OperatorMetrics.init))
+        }
+    }
+
     package var runningTaskCount: Int { state.withLock { $0.tasks.runningCount } }
     /// Attempts that are known here, ended ones with output included.
     package var heldTaskCount: Int { state.withLock { $0.tasks.heldCount } }
@@ -318,32 +341,34 @@ package final class Worker: WorkerService, Sendable {
 
     /// Runs until cancelled: wakes readers whose producers never came, ends tasks that nobody wants, tells of progress.
     package func run() async {
-        var round = 0
         while !Task.isCancelled {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
             outputs.wakeWaitingReaders()
             feed(.tick)
-            round += 1
-            if round % 10 == 0 { tellProgress() }
+            tellProgress()
         }
     }
 
-    /// Tells those who follow which tasks have moved since the last time.
+    /// Tells those who follow which tasks have moved since the last time, and what their operators have done.
     private func tellProgress() {
         // A driver that waits for a lock or a time is where it should be.
         let isWaiting = pool.hasWaitingDrivers
-        let statuses = state.withLock { state -> [TaskStatus] in
-            var statuses: [TaskStatus] = []
+        let moved = state.withLock { state -> [(status: TaskStatus, execution: TaskExecution)] in
+            var moved: [(TaskStatus, TaskExecution)] = []
             for (attempt, parts) in state.parts {
-                guard let execution = parts.execution else { continue }
+                guard let execution = parts.execution, state.subscribers[attempt.query] != nil else { continue }
                 let (turns, isRunning) = execution.turns
                 guard isRunning || isWaiting || turns != parts.turnCount else { continue }
                 state.parts[attempt]?.turnCount = turns
-                if let status = state.tasks.progressed(attempt) { statuses.append(status) }
+                if let status = state.tasks.progressed(attempt) { moved.append((status, execution)) }
             }
-            return statuses
+            return moved
         }
-        for status in statuses { tell(status) }
+        for (status, execution) in moved {
+            var status = status
+            status.metrics = execution.metricsSoFar.map(Transport.OperatorMetrics.init)
+            tell(status)
+        }
     }
 
     package func shutdown() {

@@ -1,0 +1,69 @@
+// Counters and gauges in the text format of Prometheus.
+
+import Coordination
+import Diagnostics
+import Transport
+
+struct MetricsText: Sendable {
+    let engine: QueryEngine
+    /// PostgreSQL clients connected now.
+    let connectionCount: @Sendable () -> Int
+    let httpConnectionCount: @Sendable () -> Int
+    let viewerCount: @Sendable () -> Int
+    let start = ContinuousClock.now
+
+    func document() -> [UInt8] {
+        let counts = engine.queries.counts
+        let admission = engine.admission.counts
+        let workers = engine.directory.summaries()
+        let usage = ProcessUsage.current
+        var text = ""
+        func metric(_ name: String, _ kind: String, _ help: String, _ lines: [(labels: String, value: String)]) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+            for line in lines { text += "\(name)\(line.labels) \(line.value)\n" }
+        }
+        func single(_ name: String, _ kind: String, _ help: String, _ value: some BinaryInteger) {
+            metric(name, kind, help, [("", String(value))])
+        }
+        single(
+            "martlet_uptime_seconds", "gauge", "Seconds since the start.",
+            (ContinuousClock.now - start).components.seconds)
+        metric(
+            "martlet_process_cpu_seconds_total", "counter", "Processor time of the coordinator's process.",
+            [("", String(Double(usage.processorNanoseconds) / 1e9))])
+        single(
+            "martlet_process_resident_bytes", "gauge", "Resident memory of the coordinator's process.",
+            usage.residentBytes)
+        single("martlet_queries_running", "gauge", "Queries that wait or run.", counts.running)
+        single("martlet_queries_queued", "gauge", "Queries that wait for admission.", admission.queued)
+        single("martlet_queries_started_total", "counter", "Queries started.", counts.started)
+        single("martlet_queries_failed_total", "counter", "Queries that ended with an error.", counts.failed)
+        single(
+            "martlet_memory_admitted_bytes", "gauge", "Memory reserved by admitted queries on each worker.",
+            admission.memoryByteCount)
+        single("martlet_connections", "gauge", "PostgreSQL clients connected.", connectionCount())
+        single("martlet_http_connections", "gauge", "HTTP clients connected.", httpConnectionCount())
+        single("martlet_event_viewers", "gauge", "Viewers of live events.", viewerCount())
+        let states = Dictionary(grouping: workers, by: \.state).mapValues(\.count).sorted { $0.key < $1.key }
+        metric(
+            "martlet_workers", "gauge", "Workers by state.", states.map { ("{state=\"\($0.key)\"}", "\($0.value)") })
+        func perWorker(_ name: String, _ help: String, _ value: (WorkerSummary) -> String) {
+            metric(name, "gauge", help, workers.map { ("{worker=\"\(Self.escaped($0.id.text))\"}", value($0)) })
+        }
+        perWorker("martlet_worker_running_tasks", "Tasks that run, by worker.") { "\($0.runningTasks)" }
+        perWorker("martlet_worker_memory_used_bytes", "Memory reserved by queries, by worker.") {
+            "\(max(0, $0.memoryBytes - $0.load.memoryFreeBytes))"
+        }
+        perWorker("martlet_worker_resident_bytes", "Resident memory of the worker's process.") {
+            "\($0.load.residentBytes)"
+        }
+        perWorker("martlet_worker_cpu_seconds", "Processor time of the worker's process.") {
+            String(Double($0.load.processorNanoseconds) / 1e9)
+        }
+        return Array(text.utf8)
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.map { $0 == "\\" ? "\\\\" : $0 == "\"" ? "\\\"" : $0 == "\n" ? "\\n" : String($0) }.joined()
+    }
+}

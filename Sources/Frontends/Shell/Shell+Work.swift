@@ -121,8 +121,7 @@ extension Shell {
         guard connection.isMartlet, let observer = try? await connection.observer(),
             let query = try? await observer.texts(
                 """
-                SELECT query_id, attempt_count, extract(epoch FROM plan_time) * 1000000,
-                    extract(epoch FROM queue_time) * 1000000, extract(epoch FROM run_time) * 1000000,
+                SELECT query_id, attempt_count, extract(epoch FROM duration) * 1000000,
                     extract(epoch FROM processor_time) * 1000000, bytes_read, memory_bytes, spilled_bytes
                 FROM system.queries WHERE session_id = \(connection.sessionNumber) AND duration IS NOT NULL
                 ORDER BY started_at DESC LIMIT 1
@@ -130,25 +129,23 @@ extension Shell {
             ).first
         else { return }
         func time(_ text: String) -> String {
-            text.isEmpty ? "-" : ShellText.milliseconds(microseconds: Int64(Double(text) ?? 0)) + " ms"
+            ShellText.milliseconds(microseconds: Int64(Double(text) ?? 0)) + " ms"
         }
         func bytes(_ text: String) -> String { ShellText.bytes(Int64(text) ?? 0) }
         var lines = [
-            "Plan \(time(query[2])), queue \(time(query[3])), run \(time(query[4])), processors \(time(query[5]))",
-            "Read \(bytes(query[6])), memory \(bytes(query[7])), spilled \(bytes(query[8]))"
-                + (query[1] == "1" ? "" : ", \(query[1]) attempts"),
+            "Ran \(time(query[2])), processors \(time(query[3])), read \(bytes(query[4])), memory \(bytes(query[5])), "
+                + "spilled \(bytes(query[6]))" + (query[1] == "1" ? "" : ", \(query[1]) attempts")
         ]
         let stages = try? await observer.texts(
             """
-            SELECT stage, task_count, row_count, extract(epoch FROM processor_time) * 1000000, bytes_read, memory_bytes,
-                spilled_bytes
-            FROM system.stages WHERE query_id = \(Shell.literal(query[0])) ORDER BY stage
+            SELECT stage, count(*), extract(epoch FROM sum(processor_time)) * 1000000, sum(bytes_read),
+                sum(memory_bytes), sum(spilled_bytes)
+            FROM system.operators WHERE query_id = \(Shell.literal(query[0])) GROUP BY stage ORDER BY stage
             """)
         for stage in stages ?? [] {
             lines.append(
-                "  stage \(stage[0]): \(stage[1]) tasks, \(ShellText.count(Int64(stage[2]) ?? 0)) rows, "
-                    + "processors \(time(stage[3])), read \(bytes(stage[4])), memory \(bytes(stage[5])), "
-                    + "spilled \(bytes(stage[6]))")
+                "  stage \(stage[0]): \(stage[1]) operators, processors \(time(stage[2])), read \(bytes(stage[3])), "
+                    + "memory \(bytes(stage[4])), spilled \(bytes(stage[5]))")
         }
         let target = isInteractive ? standardOutput : errors
         target.write(lines.joined(separator: "\n") + "\n")

@@ -84,12 +84,14 @@ final class ProgressMonitor: Sendable {
                 (SELECT count(*) FROM system.stages s WHERE s.query_id = q.query_id AND running_task_count = 0),
                 state, queued_reason,
                 (SELECT sum(row_count) FROM system.operators o WHERE o.query_id = q.query_id AND o.name LIKE '%can%'),
-                (SELECT sum(bytes_read) FROM system.operators o WHERE o.query_id = q.query_id)
+                (SELECT sum(bytes_read) FROM system.operators o WHERE o.query_id = q.query_id),
+                (SELECT sum(row_count) / nullif(sum(estimated_row_count), 0) FROM system.operators o
+                    WHERE o.query_id = q.query_id AND o.name LIKE '%can%')
             FROM system.queries q WHERE session_id = \(connection.sessionNumber) AND duration IS NULL
             """)
         return rows?.first.map { row in
             QueryProgress(
-                rows: Int64(row[4]) ?? 0, bytes: Int64(row[5]) ?? 0, stages: Int(row[0]) ?? 0,
+                share: Double(row[6]).map { min($0, 0.99) }, rows: Int64(row[4]) ?? 0, bytes: Int64(row[5]) ?? 0, stages: Int(row[0]) ?? 0,
                 endedStages: Int(row[1]) ?? 0, isQueued: row[2] == "queued",
                 queuedReason: row[3])
         }

@@ -155,9 +155,10 @@ class Server(Martlet):
 
     ready_line = re.compile(r"^ready (.*)$", re.MULTILINE)
 
-    def __init__(self, binary, data, threads, timeout, memory_limit=None, workers=0):
+    def __init__(self, binary, data, threads, timeout, memory_limit=None, workers=0, environment=None):
         super().__init__(binary, data, threads, timeout, memory_limit)
         self.worker_count = workers
+        self.environment = environment or {}
         self.start()
 
     def start(self):
@@ -180,7 +181,8 @@ class Server(Martlet):
     def spawn(self, arguments):
         log = tempfile.NamedTemporaryFile("w+", suffix=".log")
         command = [self.binary, *arguments, *self.options, "--log-level", "error"]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | self.environment)
         self.processes.append(process)
         self.logs.append(log)
         deadline = time.monotonic() + 60

@@ -4,7 +4,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic coverage simulate chaos dashboard test-dashboard reliability load
+.PHONY: help run test test-clients check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic \
+	coverage simulate chaos dashboard test-dashboard reliability load
 
 MARTLET := .build/debug/martlet
 
@@ -16,9 +17,15 @@ run: deps ## build, make a small data set, answer three queries, open the shell
 
 test: deps ## run all tests of the default tier
 	@scripts/build --build-tests
-	@swift test --skip-build --disable-xctest --skip 'SQLScriptTests|ClusterTests|PerformanceTests'
+	@swift test --skip-build --disable-xctest --skip 'SQLScriptTests|ClusterTests|PerformanceTests|ShellTests'
 	@swift test --skip-build --disable-xctest --filter SQLScriptTests
+	@swift test --skip-build --disable-xctest --filter '^ShellTests'
 	@swift test --skip-build --disable-xctest --filter '^ClusterTests'
+
+CLIENTS_PYTHON ?= python3
+test-clients: deps ## drivers and tools of PostgreSQL against a server and a cluster; CLIENTS_PYTHON has them
+	@test -x $(MARTLET) || scripts/build --product martlet
+	@Tests/Clients/run.py --martlet $(MARTLET) --python $(CLIENTS_PYTHON)
 
 check: ## everything a change must pass: format, layering, build, documents, tests
 	@scripts/check

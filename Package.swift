@@ -65,7 +65,6 @@ var targets: [Target] = [
     system("CBrotli", "libbrotlidec", "libbrotli-dev"),
     system("CXXHash", "libxxhash", "libxxhash-dev"),
     system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
-    system("CEdit", "libedit", "libedit-dev"),
     system("CLibPQ", "libpq", "libpq-dev"),
 
     // Foundations.
@@ -141,7 +140,7 @@ var targets: [Target] = [
         ]),
 
     // What people and clients meet.
-    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", "CEdit", log]),
+    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", log]),
 
     // Tests and what they share.
     testLibrary("TestSupport", []),
@@ -169,7 +168,7 @@ var targets: [Target] = [
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
     tests("EngineConfigurationTests", ["EngineConfiguration", "Diagnostics"]),
-    tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics"]),
+    tests("FrontendsTests", ["Frontends", "Columnar", "Diagnostics", "TestSupport"]),
     tests(
         "FileFormatsTests",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "TestSupport"]),
@@ -278,6 +277,7 @@ if !engineOnly {
                 "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics", "EngineConfiguration",
                 "PluginHost", log,
             ] + grpc, exclude: ["Protos"]),
+        tests("ShellTests", []),
         tests("ClusterTests", ["EngineTestSupport", "Frontends", "Columnar", "Diagnostics"]),
         // Servers for clients.
         library("PostgresFrontend", ["Coordination", "Transport", "Columnar", "Diagnostics", nioCore, nioPosix, log]),

@@ -100,11 +100,11 @@ package enum ConfigurationRegistry {
         ConfigurationKey("log.format", .choice(["text", "json"]), "text", "Form of log lines."),
 
         ConfigurationKey(
-            "shell.history-file", .path, "", "Where the shell keeps its history; empty is below ~/.local/share."),
+            "shell.history-file", .path, "", "Where the shell keeps its history; empty is below ~/.local/state."),
         ConfigurationKey("shell.format", .choice(shellFormats), "table", "Form in which the shell prints rows."),
     ]
 
-    package static let shellFormats = ["table", "expanded", "csv", "tsv", "json", "jsonl", "markdown"]
+    package static let shellFormats = ["table", "expanded", "csv", "tsv", "json", "jsonl", "markdown", "html"]
 
     private static let byName = Dictionary(keys.map { ($0.name, $0) }) { first, _ in first }
     package static func key(_ name: String) -> ConfigurationKey? { byName[name] }

@@ -68,7 +68,17 @@ struct PostgresType: Sendable, Hashable {
         case 1016: .array(.int64)
         case 1021: .array(.float32)
         case 1022: .array(.float64)
-        case 1009, 1015: .array(.text)
+        case 1009, 1014, 1015: .array(.text)
+        case 1001: .array(.bytea)
+        case 1115: .array(.timestamp)
+        case 1182: .array(.date)
+        case 1183: .array(.time)
+        case 1185: .array(.timestampTZ)
+        case 1187: .array(.interval)
+        case 1231: .array(.anyNumeric)
+        case 199: .array(.json)
+        case 2951: .array(.uuid)
+        case 3807: .array(.jsonb)
         default: throw QueryError(.undefinedObject, "type with OID \(oid) is not supported for parameters")
         }
     }
@@ -140,7 +150,8 @@ struct PostgresType: Sendable, Hashable {
         case .decimal(let precision, let scale): return try decimal(binary, precision: precision, scale: scale)
         case .record: throw QueryError.notSupported("a record as a binary parameter")
         case .numeric: return try numeric(binary)
-        case .array, .indexVector: throw QueryError.notSupported("an array as a binary parameter")
+        case .array(let element): return .bytes(try array(binary, of: element))
+        case .indexVector: throw QueryError.notSupported("a vector of indexes as a binary parameter")
         }
     }
 
@@ -204,6 +215,7 @@ struct PostgresType: Sendable, Hashable {
     /// Whether values of the type can be sent in binary.
     static func hasBinaryForm(_ type: DataType) -> Bool {
         if case .range = type { return false }
+        if case .array(let element) = type { return hasBinaryForm(element) }
         return type.elementType == nil && type.recordFields == nil
     }
 
@@ -275,6 +287,7 @@ struct PostgresType: Sendable, Hashable {
         case .bytes(let value) where source.type.isNumericBlob: appendNumeric(NumericBlob.value(value), into: &bytes)
         case .bytes(let value):
             switch source.type {
+            case .array(let element): appendArray(value, of: element, into: &bytes)
             case .jsonb:
                 bytes.append(1)
                 value.withUnsafeBufferPointer { JSONText.append(JSONNode($0), into: &bytes) }

@@ -15,11 +15,16 @@ package final class StatementCatalog: CatalogFacts {
     private let database: String
     private let settings: @Sendable (String) -> String?
     private let change: @Sendable (String, String) throws -> String
+    private let cancelSession: @Sendable (Int64) -> Bool
+    private let cancelQuery: @Sendable (String) -> Bool
 
-    /// `settings` gives a setting of the session, `change` changes a setting of the session and gives its new value.
+    /// `settings` gives a setting of the session, `change` changes a setting of the session and gives its new value;
+    /// `cancelSession` and `cancelQuery` stop what runs.
     package init(
         snapshot: CatalogSnapshot, searchPath: [String], user: String, database: String,
-        settings: @escaping @Sendable (String) -> String?, change: @escaping @Sendable (String, String) throws -> String
+        settings: @escaping @Sendable (String) -> String?,
+        change: @escaping @Sendable (String, String) throws -> String,
+        cancelSession: @escaping @Sendable (Int64) -> Bool, cancelQuery: @escaping @Sendable (String) -> Bool
     ) {
         self.snapshot = snapshot
         self.searchPath = searchPath.contains("pg_catalog") ? searchPath : ["pg_catalog"] + searchPath
@@ -27,7 +32,16 @@ package final class StatementCatalog: CatalogFacts {
         self.database = database
         self.settings = settings
         self.change = change
+        self.cancelSession = cancelSession
+        self.cancelQuery = cancelQuery
     }
+
+    package var temporarySchema: Int64 {
+        guard let name = searchPath.first(where: { $0.hasPrefix("pg_temp_") }) else { return 0 }
+        return snapshot.schemas.first { $0.name == name }?.identifier ?? 0
+    }
+    package func cancel(session number: Int64) -> Bool { cancelSession(number) }
+    package func cancel(query identifier: String) -> Bool { cancelQuery(identifier) }
 
     // MARK: - Names
 

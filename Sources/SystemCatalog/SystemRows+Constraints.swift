@@ -131,5 +131,21 @@ extension SystemRows {
                 "deptype": text(kind),
             ])
         }
+        for entry in snapshot.relations {
+            guard let view = entry.view else { continue }
+            // The rule of a view, which has the view's number, belongs to the view and needs what the view reads.
+            rule(of: entry, needs: entry.identifier, kind: "i", sink)
+            for reference in Set(view.references.map { [$0.schema, $0.table] }) {
+                guard let needed = snapshot.relation(schema: reference[0], name: reference[1]) else { continue }
+                rule(of: entry, needs: needed.identifier, kind: "n", sink)
+            }
+        }
+    }
+
+    private static func rule(of view: RelationEntry, needs identifier: Int64, kind: String, _ sink: RowSink) {
+        sink.append([
+            "classid": number(2618), "objid": number(view.identifier), "objsubid": number(0),
+            "refclassid": number(1259), "refobjid": number(identifier), "refobjsubid": number(0), "deptype": text(kind),
+        ])
     }
 }

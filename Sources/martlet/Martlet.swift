@@ -7,12 +7,12 @@ import Coordination
 struct Martlet: AsyncParsableCommand {
     #if MARTLET_NETWORK
         private static let subcommands: [any ParsableCommand.Type] = [
-            SQLCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self, ConfigCommand.self,
+            SQLCommand.self, BenchCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self, ConfigCommand.self,
             GenerateCommand.self, VersionCommand.self,
         ]
     #else
         private static let subcommands: [any ParsableCommand.Type] = [
-            SQLCommand.self, ConfigCommand.self, GenerateCommand.self, VersionCommand.self,
+            SQLCommand.self, BenchCommand.self, ConfigCommand.self, GenerateCommand.self, VersionCommand.self,
         ]
     #endif
 

@@ -277,7 +277,7 @@ final class WireConnection: ScriptConnection {
             throw QueryError(.cannotConnectNow, "the server did not say where clients connect")
         }
         connection = try ServerConnection(
-            host: String(parts[0]), port: port, user: "test", database: "martlet", password: nil)
+            ServerAddress(host: String(parts[0]), port: port, user: "test", database: "martlet"))
     }
 
     func run(_ sql: String) async throws -> [[String?]] {
@@ -298,7 +298,7 @@ final class WireConnection: ScriptConnection {
                             return String(decoding: text, as: UTF8.self)
                         })
                 }
-            case .notice: break
+            case .notice, .copyData: break
             case .done:
                 // A statement without columns has no rows.
                 if columnCount == 0 { rows = [] }

@@ -19,6 +19,8 @@ package struct QueryRecord: Sendable {
     package var error: QueryError?
     /// How often it was tried; filled when the query has ended.
     package var attemptCount = 0
+    /// The number of its session, as `pg_backend_pid()` gives it.
+    package var session = 0
     /// Sums over its operators; filled when the query has ended.
     package var usage = QueryUsage()
 
@@ -198,6 +200,15 @@ package final class QueryRegistry: Sendable {
         entry.interruption?.request(QueryError(.queryCanceled, "canceling statement due to user request"))
         entry.execution?.cancel()
         return true
+    }
+
+    /// Cancels what a session runs; `false` if that is nothing.
+    package func cancel(session number: Int) -> Bool {
+        let found = state.withLock { state in
+            state.running.values.filter { $0.record.session == number && $0.execution != nil }.compactMap(\.execution)
+        }
+        for execution in found { execution.cancel() }
+        return !found.isEmpty
     }
 
     package func cancelAll(_ error: QueryError) {

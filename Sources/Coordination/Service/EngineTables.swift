@@ -39,6 +39,9 @@ final class EngineTables: SystemTableSource {
             Field(name: "row_count", type: .int64), Field(name: "error_code", type: .text),
             Field(name: "error_message", type: .text), Field(name: "attempt_count", type: .int32, isNullable: false),
             Field(name: "queued_reason", type: .text), Field(name: "queue_position", type: .int32),
+            Field(name: "session_id", type: .int32, isNullable: false), Field(name: "processor_time", type: .interval),
+            Field(name: "bytes_read", type: .int64), Field(name: "memory_bytes", type: .int64),
+            Field(name: "spilled_bytes", type: .int64),
         ],
         "admission": [
             Field(name: "running_count", type: .int32, isNullable: false), Field(name: "running_max", type: .int32),
@@ -51,6 +54,17 @@ final class EngineTables: SystemTableSource {
             Field(name: "stage", type: .int32, isNullable: false),
             Field(name: "task_count", type: .int32, isNullable: false),
             Field(name: "running_task_count", type: .int32, isNullable: false),
+        ],
+        "operators": [
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "stage", type: .int32, isNullable: false),
+            Field(name: "node", type: .int32, isNullable: false), Field(name: "name", type: .text, isNullable: false),
+            Field(name: "estimated_row_count", type: .float64),
+            Field(name: "row_count", type: .int64, isNullable: false),
+            Field(name: "processor_time", type: .interval, isNullable: false),
+            Field(name: "bytes_read", type: .int64, isNullable: false),
+            Field(name: "memory_bytes", type: .int64, isNullable: false),
+            Field(name: "spilled_bytes", type: .int64, isNullable: false),
         ],
         "tasks": [
             Field(name: "query_id", type: .text, isNullable: false),
@@ -92,6 +106,7 @@ final class EngineTables: SystemTableSource {
         case "queries": queries.records().map(row)
         case "admission": [admissionRow()]
         case "stages": stages()
+        case "operators": queries.records().flatMap { operators(of: $0.id) }
         case "tasks":
             tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
         case "workers": directory.summaries().map(Self.row)
@@ -120,8 +135,8 @@ final class EngineTables: SystemTableSource {
         let queued = record.state == .queued ? admission.reason(record.id) : nil
         return Self.row(record) + [
             .integer(Int64(record.attemptCount)), Self.text(queued?.reason.rawValue),
-            queued.map { .integer(Int64($0.position)) } ?? .null,
-        ]
+            queued.map { .integer(Int64($0.position)) } ?? .null, .integer(Int64(record.session)),
+        ] + Self.usage(record)
     }
 
     private static func row(_ record: QueryRecord) -> [ScalarValue] {
@@ -132,6 +147,32 @@ final class EngineTables: SystemTableSource {
             record.durationMicroseconds == nil ? .null : .integer(Int64(record.rowCount)),
             text(record.error?.state.description), text(record.error?.message),
         ]
+    }
+
+    /// What a query used, once it has ended.
+    private static func usage(_ record: QueryRecord) -> [ScalarValue] {
+        guard record.durationMicroseconds != nil else { return [.null, .null, .null, .null] }
+        return [
+            time(nanoseconds: record.usage.processorNanoseconds), .integer(Int64(record.usage.bytesRead)),
+            .integer(Int64(record.usage.memoryBytesPeak)), .integer(Int64(record.usage.spilledBytes)),
+        ]
+    }
+
+    private static func time(nanoseconds: Int) -> ScalarValue {
+        .interval(IntervalValue(microseconds: Int64(nanoseconds / 1000)))
+    }
+
+    /// Of a query that runs or has ended lately.
+    private func operators(of query: QueryID) -> [[ScalarValue]] {
+        guard let profile = queries.profile(query) else { return [] }
+        return profile.operators.map { entry in
+            [
+                Self.text(query.text), .integer(Int64(entry.stage)), .integer(Int64(entry.node)), Self.text(entry.name),
+                entry.estimatedRowCount.map { .float($0) } ?? .null, .integer(Int64(entry.rowsOut)),
+                Self.time(nanoseconds: entry.nanoseconds), .integer(Int64(entry.bytesRead)),
+                .integer(Int64(entry.memoryBytesPeak)), .integer(Int64(entry.spilledBytes)),
+            ]
+        }
     }
 
     private struct TaskRow {

@@ -152,10 +152,11 @@ package final class QueryEngine: Sendable {
     ) async throws -> QueryExecution {
         let query = QueryIDWish.current?.take() ?? QueryID.make()
         catalog.lend(context.catalogFacts, to: query)
-        queries.begin(
-            QueryRecord(
-                id: query, sql: sql, user: user, state: .queued, startedAt: Self.now, durationMicroseconds: nil,
-                rowCount: 0, error: nil))
+        var record = QueryRecord(
+            id: query, sql: sql, user: user, state: .queued, startedAt: Self.now, durationMicroseconds: nil,
+            rowCount: 0, error: nil)
+        record.session = session
+        queries.begin(record)
         do {
             try await admission.enter(
                 AdmissionRequest(

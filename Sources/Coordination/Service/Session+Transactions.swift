@@ -420,7 +420,7 @@ extension BoundStatement {
             return StatementChange(command: "CREATE MATERIALIZED VIEW", tables: [name])
         case .refresh(let name, _): return StatementChange(command: "REFRESH MATERIALIZED VIEW", tables: [name])
         case .createSchema: return StatementChange(command: "CREATE SCHEMA", tables: [])
-        case .drop(let kind, let names, _, _):
+        case .drop(let kind, let names, _, _, _):
             return StatementChange(command: "DROP \(kind.rawValue.uppercased())", tables: names)
         case .copyFrom(let table, _, _, _, _):
             return StatementChange(command: "COPY FROM", tables: [table], changesOnlyRows: true)

@@ -296,7 +296,9 @@ package final class Session: Sendable {
                 guard let self else { return value }
                 try self.changeSetting(name, to: value)
                 return try self.settings.value(name)
-            })
+            },
+            cancelSession: { [engine] number in engine.queries.cancel(session: Int(truncatingIfNeeded: number)) },
+            cancelQuery: { [engine] identifier in engine.queries.cancel(QueryID(identifier)) })
     }
 
     var interruption: Interruption { state.withLock { $0.interruption } }

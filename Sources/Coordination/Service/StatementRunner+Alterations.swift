@@ -227,9 +227,11 @@ extension StatementRunner {
     // MARK: - DROP
 
     func drop(
-        _ kind: DropKind, _ names: [TableName], ifExists: Bool, cascade: Bool
+        _ kind: DropKind, _ names: [TableName], missing: [String], ifExists: Bool, cascade: Bool
     ) async throws -> StatementResult {
-        var notices: [QueryError] = []
+        var notices = missing.map { name in
+            QueryError(.undefinedTable, "\(kind.rawValue) \"\(name)\" does not exist, skipping", object: name)
+        }
         for name in names {
             switch kind {
             case .table: try await dropTable(name, cascade: cascade, together: names)

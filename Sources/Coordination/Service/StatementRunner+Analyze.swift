@@ -26,6 +26,15 @@ extension StatementRunner {
         return StatementResult(tag: "ANALYZE")
     }
 
+    /// Rows that were deleted are gone as soon as no transaction sees them, so that only statistics are left to be done.
+    func vacuum(_ tables: [TableName], analyzes: Bool) async throws -> StatementResult {
+        if session.transactionStatus != .idle {
+            throw QueryError(.activeSQLTransaction, "VACUUM cannot run inside a transaction block")
+        }
+        if analyzes { _ = try await analyze(tables) }
+        return StatementResult(tag: "VACUUM")
+    }
+
     /// One aggregation over all columns that can be counted.
     private func analyze(_ name: TableName) async throws {
         let table = try await session.engine.catalog.table(name)

@@ -24,8 +24,8 @@ extension StatementRunner {
         case .refresh(let name, let withData): return try await refresh(name, withData: withData)
         case .createSchema(let catalog, let schema, let ifNotExists):
             return try await createSchema(catalog, schema, ifNotExists: ifNotExists)
-        case .drop(let kind, let names, let ifExists, let cascade):
-            return try await drop(kind, names, ifExists: ifExists, cascade: cascade)
+        case .drop(let kind, let names, let missing, let ifExists, let cascade):
+            return try await drop(kind, names, missing: missing, ifExists: ifExists, cascade: cascade)
         case .truncate(let tables, let restarts, let cascade):
             return try await truncate(tables, restartsIdentity: restarts, cascade: cascade)
         case .alterTable(let alteration): return try await alterTable(alteration)

@@ -242,7 +242,9 @@ extension Fetch {
     /// Rows to take when the direction is forward; `.max` is all.
     fileprivate var forwardCount: Int? {
         switch direction {
-        case .forward(let count): count.map { Int(max(0, $0)) } ?? .max
+        // No rows forward is the current row again.
+        case .forward(let count?): count > 0 ? Int(count) : nil
+        case .forward(nil): .max
         case .relative(1): 1
         case .backward, .absolute, .relative: nil
         }

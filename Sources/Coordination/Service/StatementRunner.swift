@@ -44,6 +44,7 @@ struct StatementRunner {
         case .deallocate(let name): return try deallocate(name)
         case .transaction(let transaction): return try session.runTransaction(transaction)
         case .analyze(let tables): return try await analyze(tables)
+        case .vacuum(let tables, let analyzes): return try await vacuum(tables, analyzes: analyzes)
         case .declareCursor(let name, let plan, let names, let types, let syntax):
             return try await declareCursor(name, plan, fields(names, types, plan), syntax)
         case .fetch(let fetch): return try await self.fetch(fetch)

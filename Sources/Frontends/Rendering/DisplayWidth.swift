@@ -10,11 +10,22 @@ package enum DisplayWidth {
         }
         if isASCII { return bytes.count }
         var width = 0
-        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars { width += columns(scalar) }
+        for character in String(decoding: bytes, as: UTF8.self) { width += columns(character) }
         return width
     }
 
     package static func columns(_ text: String) -> Int { columns(Array(text.utf8)[...]) }
+
+    /// A character of several parts (an emoji with a joiner or a variation, a flag) is as wide as one.
+    package static func columns(_ character: Character) -> Int {
+        let scalars = character.unicodeScalars
+        guard let first = scalars.first else { return 0 }
+        if scalars.count == 1 { return columns(first) }
+        let isEmoji = scalars.contains { $0.value == 0xFE0F || $0.value == 0x200D || isRegional($0.value) }
+        return isEmoji ? 2 : min(2, scalars.reduce(0) { $0 + columns($1) })
+    }
+
+    private static func isRegional(_ value: UInt32) -> Bool { (0x1F1E6...0x1F1FF).contains(value) }
 
     private static func columns(_ scalar: Unicode.Scalar) -> Int {
         if scalar.value < 0x300 { return 1 }

@@ -3,19 +3,20 @@
 import Diagnostics
 
 package enum OutputFormat: String, Sendable, CaseIterable {
-    case table, expanded, csv, tsv, json, jsonl, markdown
+    case table, expanded, csv, tsv, json, jsonl, markdown, html
 
     /// Whether statements without rows, and counts of rows, are printed: only in the forms for people.
     package var isForPeople: Bool { self == .table || self == .expanded || self == .markdown }
 
     /// A renderer for one result.
-    package func makeRenderer(_ columns: [ResultColumn], output: TextOutput, nullText: String = "")
-        -> any ResultRenderer
-    {
+    package func makeRenderer(
+        _ columns: [ResultColumn], output: TextOutput, style: TableStyle = TableStyle()
+    ) -> any ResultRenderer {
         switch self {
-        case .table: TableRenderer(columns, output, style: .lines, nullText: nullText)
-        case .markdown: TableRenderer(columns, output, style: .markdown, nullText: nullText)
-        case .expanded: ExpandedRenderer(columns, output, nullText: nullText)
+        case .table: TableRenderer(columns, output, isMarkdown: false, style: style)
+        case .markdown: TableRenderer(columns, output, isMarkdown: true, style: style)
+        case .expanded: ExpandedRenderer(columns, output, style: style)
+        case .html: HTMLRenderer(columns, output, style: style)
         case .csv: SeparatedRenderer(columns, output, style: .csv)
         case .tsv: SeparatedRenderer(columns, output, style: .tsv)
         case .json: JSONRenderer(columns, output, isLines: false)

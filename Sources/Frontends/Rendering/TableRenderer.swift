@@ -1,39 +1,52 @@
-// Rows in columns for people, as psql prints them or as Markdown, and one value a line.
+// Rows in columns for people: as psql prints them, or as Markdown.
 
-/// Columns as wide as their widest value. The first rows decide on the widths; later ones that are wider stick out.
+/// Columns as wide as their widest value, or as the terminal has room for. The first rows decide on the widths; later ones
+/// that are wider stick out, or are cut where values are cut.
 final class TableRenderer: ResultRenderer {
-    enum Style { case lines, markdown }
     private static let measuredRowCount = 10_000
 
     private let columns: [ResultColumn]
     private let output: TextOutput
-    private let style: Style
+    private let isMarkdown: Bool
+    private let style: TableStyle
     private let nullText: [UInt8]
     private var widths: [Int]
+    /// Columns that have a place, from the left.
+    private var shownCount: Int
+    private var isCut = false
     /// Rows that wait until the widths are known: texts of all values, one after the other, and where each ends.
     private var texts: [UInt8] = []
     private var ends: [Int] = []
     private var waitingRowCount = 0
     private var rowCount = 0
     private var hasHeader = false
+    /// Takes over when rows are too wide for a table and are wanted whole.
+    private var expanded: ExpandedRenderer?
+    private var waitingRows: [ResultRows] = []
 
-    init(_ columns: [ResultColumn], _ output: TextOutput, style: Style, nullText: String) {
+    init(_ columns: [ResultColumn], _ output: TextOutput, isMarkdown: Bool, style: TableStyle) {
         self.columns = columns
         self.output = output
+        self.isMarkdown = isMarkdown
         self.style = style
-        self.nullText = Array(nullText.utf8)
-        widths = columns.map { max(style == .markdown ? 3 : 0, DisplayWidth.columns($0.name)) }
+        nullText = Array(style.nullText.utf8)
+        widths = columns.map { max(isMarkdown ? 3 : 0, DisplayWidth.columns($0.name)) }
+        shownCount = columns.count
     }
 
     func append(_ rows: ResultRows) throws {
+        if let expanded { return try expanded.append(rows) }
+        if style.expandsWideRows, !hasHeader { waitingRows.append(rows) }
         for row in 0..<rows.rowCount {
+            rowCount += 1
+            if let rowsMax = style.rowsMax, rowCount > rowsMax { continue }
             for column in columns.indices {
                 let start = texts.count
                 if rows.isNull(row, column) {
                     texts.append(contentsOf: nullText)
                 } else {
                     rows.append(row, column, into: &texts)
-                    if style == .markdown { escapeForMarkdown(from: start) }
+                    if isMarkdown { escapeForMarkdown(from: start) }
                 }
                 if !hasHeader {
                     for line in texts[start...].split(separator: 0x0A, omittingEmptySubsequences: false) {
@@ -43,16 +56,31 @@ final class TableRenderer: ResultRenderer {
                 ends.append(texts.count)
             }
             waitingRowCount += 1
-            rowCount += 1
             if waitingRowCount >= TableRenderer.measuredRowCount || (hasHeader && waitingRowCount >= 256) {
                 try printWaiting()
+                // What was printed expanded holds the rest of these rows too.
+                if expanded != nil { return }
             }
         }
     }
 
     func finish() throws {
-        try printWaiting()
-        if style == .lines { output.write(rowCount == 1 ? "(1 row)\n\n" : "(\(rowCount) rows)\n\n") }
+        if expanded == nil { try printWaiting() }
+        if let expanded { return try expanded.finish() }
+        guard !isMarkdown else { return try output.flushIfLarge() }
+        if let footer = style.footer {
+            output.write(footer.isEmpty ? "\n" : footer + "\n\n")
+        } else {
+            var note = rowCount == 1 ? "1 row" : "\(rowCount) rows"
+            if let rowsMax = style.rowsMax, rowCount > rowsMax { note += ", \(rowsMax) shown" }
+            output.write("(\(note))\n")
+            if shownCount < columns.count {
+                output.write("(\(shownCount) of \(columns.count) columns shown; \\x shows them all)\n")
+            } else if isCut {
+                output.write("(long values are cut; \\x shows them whole)\n")
+            }
+            output.write("\n")
+        }
         try output.flushIfLarge()
     }
 
@@ -73,6 +101,18 @@ final class TableRenderer: ResultRenderer {
     private func printWaiting() throws {
         if !hasHeader {
             hasHeader = true
+            if !isMarkdown {
+                let fitted = style.fitted(widths, isCuttable: columns.map { !$0.isRightAligned })
+                if style.expandsWideRows, fitted.isCut || fitted.shown < columns.count {
+                    let renderer = ExpandedRenderer(columns, output, style: style)
+                    expanded = renderer
+                    for rows in waitingRows { try renderer.append(rows) }
+                    waitingRows = []
+                    return
+                }
+                (widths, shownCount, isCut) = fitted
+            }
+            waitingRows = []
             printHeader()
         }
         var start = 0
@@ -80,8 +120,8 @@ final class TableRenderer: ResultRenderer {
         for _ in 0..<waitingRowCount {
             var cells: [ArraySlice<UInt8>] = []
             cells.reserveCapacity(columns.count)
-            for _ in columns.indices {
-                cells.append(texts[start..<ends[at]])
+            for column in columns.indices {
+                if column < shownCount { cells.append(texts[start..<ends[at]]) }
                 start = ends[at]
                 at += 1
             }
@@ -93,8 +133,15 @@ final class TableRenderer: ResultRenderer {
         waitingRowCount = 0
     }
 
+    // MARK: - Lines
+
+    private var isUnicode: Bool { style.border == .unicode }
+    private var bar: String { isUnicode ? "│" : "|" }
+    /// Stands for columns that have no place.
+    private var moreMark: String { shownCount < columns.count ? (isUnicode ? " …" : " ..") : "" }
+
     private func printHeader() {
-        if style == .markdown {
+        if isMarkdown {
             output.write("|")
             for (column, width) in zip(columns, widths) {
                 output.write(" \(column.name)")
@@ -109,23 +156,26 @@ final class TableRenderer: ResultRenderer {
             output.write("\n")
             return
         }
-        for (index, column) in columns.enumerated() {
-            if index > 0 { output.write("|") }
-            let room = widths[index] - DisplayWidth.columns(column.name)
+        if let title = style.title { output.write(title + "\n") }
+        for index in 0..<shownCount {
+            if index > 0 { output.write(bar) }
+            let name = cut(ArraySlice(columns[index].name.utf8), to: widths[index])
+            let room = widths[index] - DisplayWidth.columns(name)
             blanks(1 + room / 2)
-            output.write(column.name)
+            output.bytes.append(contentsOf: name)
             blanks(1 + room - room / 2)
         }
+        if !moreMark.isEmpty { output.write(bar + moreMark) }
         output.write("\n")
-        for index in columns.indices {
-            if index > 0 { output.write("+") }
-            output.bytes.append(contentsOf: repeatElement(UInt8(ascii: "-"), count: widths[index] + 2))
+        for index in 0..<shownCount {
+            if index > 0 { output.write(isUnicode ? "┼" : "+") }
+            output.write(String(repeating: isUnicode ? "─" : "-", count: widths[index] + 2))
         }
         output.write("\n")
     }
 
     private func printRow(_ cells: [ArraySlice<UInt8>]) {
-        if style == .markdown {
+        if isMarkdown {
             output.write("|")
             for (index, cell) in cells.enumerated() {
                 output.write(" ")
@@ -139,17 +189,34 @@ final class TableRenderer: ResultRenderer {
         let height = lines.reduce(1) { max($0, $1.count) }
         for line in 0..<height {
             for index in cells.indices {
-                if index > 0 { output.write("|") }
+                if index > 0 { output.write(bar) }
                 output.write(" ")
-                let isLastColumn = index == cells.count - 1
+                let isLastColumn = index == cells.count - 1 && moreMark.isEmpty
                 let continues = line + 1 < lines[index].count
+                let text = line < lines[index].count ? lines[index][line] : []
                 printAligned(
-                    line < lines[index].count ? lines[index][line] : [], index, padsEnd: !isLastColumn || continues)
-                // A plus says that the value goes on in the next line.
-                if continues { output.write("+") } else if !isLastColumn { output.write(" ") }
+                    isCut ? cut(text, to: widths[index]) : text, index, padsEnd: !isLastColumn || continues)
+                // A mark says that the value goes on in the next line.
+                if continues { output.write(isUnicode ? "↵" : "+") } else if !isLastColumn { output.write(" ") }
             }
+            if !moreMark.isEmpty { output.write(bar + moreMark) }
             output.write("\n")
         }
+    }
+
+    /// What has room, with dots in place of the rest.
+    private func cut(_ text: ArraySlice<UInt8>, to width: Int) -> ArraySlice<UInt8> {
+        guard text.count > width, DisplayWidth.columns(text) > width else { return text }
+        let mark = isUnicode ? "…" : ".."
+        let room = width - DisplayWidth.columns(mark)
+        var used = 0
+        var result = ""
+        for character in String(decoding: text, as: UTF8.self) {
+            used += DisplayWidth.columns(character)
+            guard used <= room else { break }
+            result.append(character)
+        }
+        return Array((result + mark).utf8)[...]
     }
 
     private func printAligned(_ text: ArraySlice<UInt8>, _ column: Int, padsEnd: Bool) {
@@ -157,53 +224,5 @@ final class TableRenderer: ResultRenderer {
         if columns[column].isRightAligned { blanks(room) }
         output.bytes.append(contentsOf: text)
         if !columns[column].isRightAligned, padsEnd { blanks(room) }
-    }
-}
-
-/// Every value on a line of its own, under a line that counts the rows.
-final class ExpandedRenderer: ResultRenderer {
-    private let columns: [ResultColumn]
-    private let output: TextOutput
-    private let nullText: String
-    private let nameWidth: Int
-    private var rowCount = 0
-    private var value: [UInt8] = []
-
-    init(_ columns: [ResultColumn], _ output: TextOutput, nullText: String) {
-        self.columns = columns
-        self.output = output
-        self.nullText = nullText
-        nameWidth = columns.reduce(0) { max($0, DisplayWidth.columns($1.name)) }
-    }
-
-    func append(_ rows: ResultRows) throws {
-        for row in 0..<rows.rowCount {
-            rowCount += 1
-            let title = "-[ RECORD \(rowCount) ]"
-            output.write(title + String(repeating: "-", count: max(1, nameWidth + 12 - title.utf8.count)) + "\n")
-            for (index, column) in columns.enumerated() {
-                let padding = String(repeating: " ", count: nameWidth - DisplayWidth.columns(column.name))
-                output.write("\(column.name)\(padding) |")
-                value.removeAll(keepingCapacity: true)
-                if rows.isNull(row, index) {
-                    output.write(nullText.isEmpty ? "" : " " + nullText)
-                } else {
-                    rows.append(row, index, into: &value)
-                    let margin = "\n" + String(repeating: " ", count: nameWidth) + " | "
-                    let lines = value.split(separator: 0x0A, omittingEmptySubsequences: false)
-                    for (number, line) in lines.enumerated() {
-                        output.write(number == 0 ? " " : margin)
-                        output.bytes.append(contentsOf: line)
-                    }
-                }
-                output.write("\n")
-            }
-            try output.flushIfLarge()
-        }
-    }
-
-    func finish() throws {
-        output.write(rowCount == 0 ? "(0 rows)\n\n" : "\n")
-        try output.flushIfLarge()
     }
 }

@@ -1,8 +1,6 @@
-// The shell at a terminal: line editing, history, completion, interruption.
+// The shell at a terminal: the line editor between keyboard and statements.
 
-import CEdit
 import Diagnostics
-import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -14,226 +12,273 @@ extension Shell {
     /// Reads statements until the end of input or `\q`.
     package func runInteractive() async {
         say("\(connection.summary)\nType \\? for help, \\q to quit.")
-        let editor = LineEditor(historyPath: historyPath)
-        await refreshCompletions()
-        let watcher = InterruptWatcher { [connection] in connection.cancel() }
-        defer { watcher.stop() }
-        var splitter = StatementSplitter()
+        guard let terminal = Terminal() else {
+            _ = await run(script: (try? ScriptFile.read("-")) ?? "")
+            return
+        }
+        self.terminal = terminal
+        defer {
+            self.terminal = nil
+            terminal.close()
+        }
+        let reader = StatementReader(shell: self, terminal: terminal)
+        var splitter = StatementSplitter(takesCommands: true)
         while !isAtEnd {
-            switch await editor.read(prompt: "martlet\(splitter.promptMark)> ") {
+            switch await reader.read() {
             case .end:
                 say("")
                 return
             case .interrupted: splitter.discard()
-            case .line(let line):
-                InterruptWatcher.isRunning.store(true, ordering: .sequentiallyConsistent)
-                _ = await take(line: line + "\n", &splitter)
-                InterruptWatcher.isRunning.store(false, ordering: .sequentiallyConsistent)
-                if Shell.changesNames(line) { await refreshCompletions() }
+            case .text(let text):
+                interruption.clear()
+                terminal.onInterrupt { [interruption, cancellation] in
+                    interruption.note()
+                    cancellation.cancel()
+                }
+                await runEntered(text, &splitter)
+                terminal.onInterrupt(nil)
+                if Shell.changesNames(text) { reader.completionSource.forget() }
             }
         }
     }
 
-    private static func changesNames(_ line: String) -> Bool {
-        let upper = line.uppercased()
-        return ["CREATE", "DROP", "ALTER", "\\I"].contains { upper.contains($0) }
+    /// What was entered at once: statements and commands. After an error the rest is not run.
+    private func runEntered(_ text: String, _ splitter: inout StatementSplitter) async {
+        await reconnectIfLost()
+        splitter.feed(text + "\n")
+        _ = await runPieces(&splitter)
+        splitter.discard()
+        await reconnectIfLost()
     }
 
-    /// Completes keywords and the names of tables.
-    private func refreshCompletions() async {
-        var names: [String] = []
-        try? await connection.run("SHOW TABLES") { event in
-            guard case .rows(let rows) = event else { return }
-            for row in 0..<rows.rowCount {
-                var text: [UInt8] = []
-                rows.append(row, 2, into: &text)
-                names.append(String(decoding: text, as: UTF8.self))
-            }
+    private func reconnectIfLost() async {
+        guard connection.isLost else { return }
+        do {
+            try await connection.reconnect()
+            say("Connected again. Settings, transactions and prepared statements of the session are gone.")
+        } catch {
+            say("There is no connection to the server; the next statement tries again.")
         }
-        Completions.shared.setNames(names)
+    }
+
+    private static func changesNames(_ text: String) -> Bool {
+        let upper = text.uppercased()
+        return ["CREATE", "DROP", "ALTER", "\\I", "SET", "ROLLBACK"].contains { upper.contains($0) }
+    }
+
+    /// Whether a text that was typed can be run: a command of the shell, or statements of which none is open.
+    static func isComplete(_ text: String) -> Bool {
+        var first = text[...]
+        while first.first?.isWhitespace == true { first = first.dropFirst() }
+        if first.first == "\\" { return true }
+        // A command behind a statement, such as `\gx`, ends it too.
+        var splitter = StatementSplitter(takesCommands: true)
+        splitter.feed(text + "\n")
+        var isBehindCommand = false
+        while let piece = splitter.next() {
+            if case .command = piece { isBehindCommand = true } else { isBehindCommand = false }
+        }
+        return isBehindCommand || splitter.isEmpty
     }
 }
 
-/// Reads lines with libedit on a thread of its own, so that no thread of the engine waits for a person.
-final class LineEditor: Sendable {
-    enum Input: Sendable { case line(String), interrupted, end }
-    private static let historyLimit: Int32 = 2000
-    private let historyPath: String?
+/// Reads what a person enters, with all that the terminal can do. Confined to the shell's task.
+final class StatementReader {
+    enum Input { case text(String), interrupted, end }
 
-    init(historyPath: String?) {
-        self.historyPath = historyPath
-        edit_start({ text, state in Completions.shared.next(text, isFirst: state == 0) }, LineEditor.historyLimit)
-        if let historyPath {
-            LineEditor.makeDirectory(for: historyPath)
-            read_history(historyPath)
-        }
+    let completionSource: CompletionSource
+    private let shell: Shell
+    private let terminal: Terminal
+    private let history: StatementHistory
+    private let isPlain: Bool
+    private let usesColour: Bool
+    private var events: AsyncStream<TerminalEvent>.Iterator
+    private var decoder = KeyDecoder()
+    private var editor: LineEditorInstance
+    private var screen: EditorScreen
+    private var pending: [Key] = []
+    /// Bytes of a line, on a terminal that only knows lines.
+    private var line: [UInt8] = []
+
+    init(shell: Shell, terminal: Terminal) {
+        self.shell = shell
+        self.terminal = terminal
+        history = StatementHistory(path: shell.historyPath)
+        isPlain = !TerminalAbilities.canMoveCursor
+        usesColour = TerminalAbilities.hasColour(descriptor: 1)
+        events = terminal.events.makeAsyncIterator()
+        editor = LineEditorInstance(history: history, isComplete: Shell.isComplete)
+        screen = EditorScreen(width: terminal.size.columns, height: terminal.size.rows, usesColour: usesColour)
+        completionSource = CompletionSource(shell: shell)
+        shell.history = history
     }
 
-    private static func makeDirectory(for path: String) {
-        var at = path.startIndex
-        while let slash = path[path.index(after: at)...].firstIndex(of: "/") {
-            mkdir(String(path[..<slash]), 0o700)
-            at = slash
+    func read() async -> Input {
+        if isPlain { return await readPlain() }
+        terminal.enterRawMode()
+        // Pastes come between marks, so that a pasted line end is none that was typed.
+        terminal.write("\u{1B}[?2004h")
+        screen.resize(width: terminal.size.columns, height: terminal.size.rows)
+        screen.forget()
+        paint()
+        let input = await readKeys()
+        terminal.write("\u{1B}[?2004l")
+        switch input {
+        case .text(let text): remember(text)
+        case .end: terminal.leaveRawMode()
+        case .interrupted: break
         }
+        return input
     }
 
-    func read(prompt: String) async -> Input {
-        await withCheckedContinuation { continuation in
-            let work = Work { continuation.resume(returning: self.readNow(prompt)) }
-            var thread = pthread_t()
-            let status = pthread_create(
-                &thread, nil,
-                { argument in
-                    #if canImport(Glibc)
-                        guard let argument else { return nil }
-                    #endif
-                    Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-                    return nil
-                }, Unmanaged.passRetained(work).toOpaque())
-            if status == 0 { pthread_detach(thread) } else { continuation.resume(returning: .end) }
-        }
-    }
-
-    private func readNow(_ prompt: String) -> Input {
-        InterruptWatcher.wasInterrupted.store(false, ordering: .sequentiallyConsistent)
-        InterruptWatcher.reader.store(UInt(pthread_self()), ordering: .sequentiallyConsistent)
-        let answer = readline(prompt)
-        InterruptWatcher.reader.store(0, ordering: .sequentiallyConsistent)
-        guard let pointer = answer else {
-            if InterruptWatcher.wasInterrupted.exchange(false, ordering: .sequentiallyConsistent) {
-                _ = write(1, "\n", 1)
-                return .interrupted
+    private func readKeys() async -> Input {
+        while true {
+            while !pending.isEmpty {
+                for directive in editor.handle(pending.removeFirst()) {
+                    if let input = await carryOut(directive) { return input }
+                }
             }
+            paint()
+            switch await events.next() {
+            case .bytes(let bytes): pending += decoder.decode(bytes)
+            case .pause: pending += decoder.flush()
+            case .interrupted: pending.append(.control("c"))
+            case .resized: screen.resize(width: terminal.size.columns, height: terminal.size.rows)
+            case .continued: screen.forget()
+            case .end, nil: return .end
+            }
+        }
+    }
+
+    private func carryOut(_ directive: LineEditorInstance.Directive) async -> Input? {
+        switch directive {
+        case .submit(let text):
+            paintFinal(text)
+            return .text(text)
+        case .interrupted(let text):
+            paintFinal(text)
+            return .interrupted
+        case .end:
+            terminal.write(screen.erase())
             return .end
+        case .complete(let context):
+            let found = await completionSource.completions(for: context)
+            for directive in editor.offer(found, for: context) { _ = await carryOut(directive) }
+        case .bell: terminal.write("\u{07}")
+        case .clearScreen:
+            terminal.write("\u{1B}[H\u{1B}[2J")
+            screen.forget()
+        case .suspend:
+            terminal.write(screen.leave())
+            terminal.suspend()
+        case .editElsewhere(let text):
+            terminal.write(screen.erase())
+            if let edited = shell.editInProgram(text) { editor.replaceText(edited) }
         }
-        defer { free(pointer) }
-        let line = String(cString: pointer)
-        if InterruptWatcher.wasInterrupted.exchange(false, ordering: .sequentiallyConsistent) { return .interrupted }
-        if line.contains(where: { !$0.isWhitespace }) {
-            add_history(line)
-            if let historyPath { write_history(historyPath) }
-        }
-        return .line(line)
+        return nil
     }
 
-    /// What a thread runs.
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    /// One entry for each statement.
+    private func remember(_ text: String) {
+        guard text.first != " " else { return }
+        var splitter = StatementSplitter()
+        let statements = splitter.append(text + "\n")
+        if statements.count > 1, text.first != "\\", splitter.isEmpty {
+            for statement in statements { history.add(statement + ";") }
+        } else {
+            history.add(text)
+        }
+    }
+
+    // MARK: - What is seen
+
+    private func paint() {
+        var view = EditorView()
+        view.characters = editor.buffer.characters
+        view.cursor = editor.buffer.cursor
+        view.prompt = shell.prompt(mark: "=")
+        view.continuationPrompt = shell.prompt(mark: "-")
+        if usesColour { view.styles = SQLHighlighter.styles(view.characters, cursor: view.cursor) }
+        switch editor.mode {
+        case .editing: view.hint = editor.hint
+        case .menu(let menu):
+            view.menu = menu.items
+            view.selected = menu.selected
+        case .searching(let text, let found):
+            view.prompt = "(\(found == nil && !text.isEmpty ? "no match" : "search") '\(text)'): "
+        }
+        terminal.write(screen.paint(view))
+    }
+
+    /// The text as it stays on the screen: without hints and menus.
+    private func paintFinal(_ text: String) {
+        var view = EditorView()
+        view.characters = Array(text)
+        view.cursor = view.characters.count
+        view.prompt = shell.prompt(mark: "=")
+        view.continuationPrompt = shell.prompt(mark: "-")
+        if usesColour { view.styles = SQLHighlighter.styles(view.characters) }
+        terminal.write(screen.paint(view) + screen.leave())
+    }
+
+    // MARK: - Terminals that only know lines
+
+    private func readPlain() async -> Input {
+        var text = ""
+        while true {
+            terminal.write(shell.prompt(mark: text.isEmpty ? "=" : "-"))
+            switch await readLine() {
+            case .text(let line):
+                text += (text.isEmpty ? "" : "\n") + line
+                guard Shell.isComplete(text) else { continue }
+                remember(text)
+                return .text(text)
+            case .interrupted:
+                terminal.write("\n")
+                return .interrupted
+            case .end: return .end
+            }
+        }
+    }
+
+    private func readLine() async -> Input {
+        while true {
+            if let end = line.firstIndex(of: 0x0A) {
+                let text = String(decoding: line[..<end], as: UTF8.self)
+                line.removeFirst(end + 1)
+                return .text(text)
+            }
+            switch await events.next() {
+            case .bytes(let bytes): line += bytes
+            case .interrupted:
+                line = []
+                return .interrupted
+            case .end, nil: return .end
+            case .pause, .resized, .continued: continue
+            }
+        }
     }
 }
 
-/// Turns Ctrl-C into a call, from a thread and not from the signal's handler.
-final class InterruptWatcher: Sendable {
-    /// Whether a statement runs; else the interruption is for the line editor.
-    static let isRunning = Atomic(false)
-    static let wasInterrupted = Atomic(false)
-    /// The thread inside the line editor, 0 if there is none.
-    static let reader = Atomic<UInt>(0)
-    private static let pipeEnd = Atomic<Int32>(-1)
-
-    private let writeEnd: Int32
-
-    init(onInterrupt: @escaping @Sendable () -> Void) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            writeEnd = -1
-            return
-        }
-        writeEnd = ends[1]
-        InterruptWatcher.pipeEnd.store(ends[1], ordering: .sequentiallyConsistent)
-        InterruptWatcher.installHandler()
-        let readEnd = ends[0]
-        let loop = Loop {
-            var byte: UInt8 = 0
-            while read(readEnd, &byte, 1) == 1, byte == 1 {
-                if InterruptWatcher.isRunning.load(ordering: .sequentiallyConsistent) { onInterrupt() }
-            }
-            close(readEnd)
-        }
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, nil,
-            { argument in
-                #if canImport(Glibc)
-                    guard let argument else { return nil }
-                #endif
-                Unmanaged<Loop>.fromOpaque(argument).takeRetainedValue().body()
-                return nil
-            }, Unmanaged.passRetained(loop).toOpaque())
-        if status == 0 { pthread_detach(thread) }
+/// What the terminal is able to do, by what its environment says.
+package enum TerminalAbilities {
+    private static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Without SA_RESTART: the line editor's read is to end. The signal is passed on to the thread that reads.
-    private static func installHandler() {
-        var action = sigaction()
-        let handler: @convention(c) (Int32) -> Void = { number in
-            let reader = InterruptWatcher.reader.load(ordering: .sequentiallyConsistent)
-            if reader != 0, reader != UInt(pthread_self()) {
-                pthread_kill(pthread_t(reader), number)
-                return
-            }
-            InterruptWatcher.wasInterrupted.store(true, ordering: .sequentiallyConsistent)
-            var byte: UInt8 = 1
-            _ = write(InterruptWatcher.pipeEnd.load(ordering: .sequentiallyConsistent), &byte, 1)
-        }
-        #if canImport(Glibc)
-            action.__sigaction_handler.sa_handler = handler
-        #else
-            action.__sigaction_u.__sa_handler = handler
-        #endif
-        action.sa_flags = 0
-        sigaction(SIGINT, &action, nil)
+    package static var canMoveCursor: Bool {
+        guard let kind = variable("TERM") else { return false }
+        return kind != "dumb"
     }
 
-    func stop() {
-        signal(SIGINT, SIG_DFL)
-        guard writeEnd >= 0 else { return }
-        var byte: UInt8 = 0
-        _ = write(writeEnd, &byte, 1)
-        InterruptWatcher.pipeEnd.store(-1, ordering: .sequentiallyConsistent)
+    /// https://no-color.org: any value of NO_COLOR switches colours off.
+    package static func hasColour(descriptor: Int32) -> Bool {
+        isatty(descriptor) == 1 && canMoveCursor && variable("NO_COLOR") == nil
     }
 
-    private final class Loop: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-}
-
-/// What words can be completed to. Called by libedit on the thread that reads.
-final class Completions: Sendable {
-    static let shared = Completions()
-    private static let keywords = [
-        "ALL", "ANALYZE", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CAST", "COPY", "CREATE", "CROSS", "DATE",
-        "DELETE",
-        "DESC", "DESCRIBE", "DISTINCT", "DROP", "ELSE", "END", "EXCEPT", "EXISTS", "EXPLAIN", "EXTRACT", "FETCH",
-        "FILTER",
-        "FROM", "FULL", "GROUP", "HAVING", "ILIKE", "IN", "INNER", "INSERT", "INTERSECT", "INTERVAL", "INTO", "IS",
-        "JOIN",
-        "LATERAL", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION",
-        "PREPARE", "RIGHT", "ROLLUP", "SELECT", "SET", "SHOW", "TABLE", "TABLES", "THEN", "UNION", "USING", "VALUES",
-        "VIEW",
-        "WHEN", "WHERE", "WINDOW", "WITH",
-    ]
-    private let state = Mutex<(names: [String], matches: [String])>(([], []))
-
-    func setNames(_ names: [String]) { state.withLock { $0.names = names } }
-
-    /// The next completion of a word, allocated for the caller, or nothing after the last.
-    func next(_ text: UnsafePointer<CChar>?, isFirst: Bool) -> UnsafeMutablePointer<CChar>? {
-        guard let text else { return nil }
-        let word = String(cString: text)
-        let match = state.withLock { state -> String? in
-            if isFirst {
-                let lower = word.lowercased()
-                let isLower = word == lower && !word.isEmpty
-                let keywords = Completions.keywords.filter { $0.lowercased().hasPrefix(lower) }
-                state.matches =
-                    state.names.filter { $0.lowercased().hasPrefix(lower) }
-                    + keywords.map { isLower ? $0.lowercased() : $0 }
-            }
-            return state.matches.isEmpty ? nil : state.matches.removeFirst()
-        }
-        return match.flatMap { strdup($0) }
+    package static var hasUnicode: Bool {
+        let value = variable("LC_ALL") ?? variable("LC_CTYPE") ?? variable("LANG") ?? ""
+        let upper = value.uppercased()
+        return upper.contains("UTF-8") || upper.contains("UTF8")
     }
 }

@@ -1,185 +1,137 @@
-// Commands of the shell itself: lines that begin with a backslash.
-
-import Diagnostics
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+// Commands of the shell itself: a backslash and a name, words behind it. Which there are, and how their lines are read.
 
 /// A line such as `\d orders`.
-struct MetaCommand {
-    var name: String
-    var arguments: [String]
+package struct MetaCommand: Sendable {
+    package var name: String
+    /// Words; quotes around one are gone if they are single ones, for paths and texts with blanks.
+    package var arguments: [String]
+    /// Everything behind the name as it stands there, for commands that take SQL.
+    package var rest: String
 
-    init?(_ line: String) {
-        var words = line.split { $0.isWhitespace }.map(String.init)
-        guard let first = words.first, first.hasPrefix("\\") else { return nil }
-        words.removeFirst()
-        name = String(first.dropFirst())
+    package init?(_ line: String) {
+        var text = line[...]
+        while text.first?.isWhitespace == true { text = text.dropFirst() }
+        guard text.first == "\\" else { return nil }
+        text = text.dropFirst()
+        let end = text.firstIndex { $0.isWhitespace || $0 == ";" } ?? text.endIndex
+        name = String(text[..<end])
+        text = text[end...]
+        while text.first?.isWhitespace == true { text = text.dropFirst() }
+        while text.last?.isWhitespace == true { text = text.dropLast() }
+        rest = String(text)
+        arguments = MetaCommand.words(text)
         // A trailing semicolon is habit.
-        if words.last == ";" { words.removeLast() }
-        if let last = words.last, last.hasSuffix(";"), name != "echo" {
-            words[words.count - 1] = String(last.dropLast())
+        if name != "echo", name != "set", let last = arguments.last, last.hasSuffix(";") {
+            arguments.removeLast()
+            if last != ";" { arguments.append(String(last.dropLast())) }
         }
-        if words.isEmpty, name.hasSuffix(";") { name = String(name.dropLast()) }
-        arguments = words
     }
 
-    static let help = """
-        Statements end with a semicolon. Commands of the shell:
-          \\? , \\h             this help
-          \\q                  quit
-          \\d [NAME]           tables, or the columns of one
-          \\dt  \\dv            tables and views; views
-          \\dn  \\l  \\df        schemas; catalogues; functions
-          \\x                  one value a line, on or off
-          \\format [FORMAT]    \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))
-          \\pset null TEXT     what NULL is shown as
-          \\timing [on|off]    time of each statement
-          \\i FILE             run a file
-          \\o [FILE]           write rows to a file, or to the terminal again
-          \\echo TEXT          print a text
-          \\conninfo           what the shell is connected to
-        """
-}
-
-extension Shell {
-    private static let includeDepthMax = 16
-
-    /// Runs a meta-command. Returns whether it went well.
-    func run(_ command: MetaCommand) async -> Bool {
-        switch command.name {
-        case "q", "quit": isAtEnd = true
-        case "?", "h", "help": say(MetaCommand.help)
-        case "d" where !command.arguments.isEmpty: return await execute("DESCRIBE \(command.arguments[0])")
-        case "d", "dt", "d+", "dt+": return await execute("SHOW TABLES")
-        case "dv": return await execute("SHOW TABLES", transform: Shell.onlyViews)
-        case "dn": return await execute("SHOW SCHEMAS")
-        case "l", "list": return await execute("SHOW DATABASES")
-        case "df": return await execute("SHOW FUNCTIONS")
-        case "x": toggleExpanded()
-        case "timing":
-            showsTiming = command.arguments.first.map { $0 == "on" } ?? !showsTiming
-            if isInteractive { say("Timing is \(showsTiming ? "on" : "off").") }
-        case "format": return setFormat(command.arguments.first)
-        case "pset" where command.arguments.first == "null":
-            nullText = command.arguments.count > 1 ? command.arguments[1] : ""
-        case "i", "include": return await include(command.arguments.first)
-        case "o", "out": return redirect(command.arguments.first)
-        case "echo":
-            output.write(command.arguments.joined(separator: " ") + "\n")
-            try? output.flush()
-        case "conninfo": say(connection.summary)
-        default:
-            report(
-                QueryError(.syntaxError, "invalid command \\\(command.name)", hint: "Try \\? for help."),
-                severity: "ERROR",
-                sql: nil)
-            return false
-        }
-        return true
-    }
-
-    private static func onlyViews(_ rows: ResultRows) -> ResultRows {
-        var texts: [[[UInt8]?]] = []
-        for row in 0..<rows.rowCount {
-            let values = (0..<4).map { column -> [UInt8]? in
-                var text: [UInt8] = []
-                rows.append(row, column, into: &text)
-                return text
+    private static func words(_ text: Substring) -> [String] {
+        var words: [String] = []
+        var word: String?
+        var quote: Character?
+        for character in text {
+            if let open = quote {
+                if character == open { quote = nil }
+                if character != open || open == "\"" { word?.append(character) }
+            } else if character.isWhitespace {
+                if let done = word { words.append(done) }
+                word = nil
+            } else if character == "'" || character == "\"" {
+                quote = character
+                word = (word ?? "") + (character == "\"" ? "\"" : "")
+            } else {
+                word = (word ?? "") + String(character)
             }
-            if values.last == Array("view".utf8) { texts.append(values) }
         }
-        return ResultRows(texts: texts)
+        if let word { words.append(word) }
+        return words
     }
 
-    private func toggleExpanded() {
-        format = format == .expanded ? .table : .expanded
-        if isInteractive { say("Expanded display is \(format == .expanded ? "on" : "off").") }
-    }
-
-    private func setFormat(_ name: String?) -> Bool {
-        guard let name else {
-            say(format.rawValue)
-            return true
-        }
-        guard let chosen = OutputFormat(rawValue: name) else {
-            report(
-                QueryError(
-                    .invalidParameterValue, "there is no format \"\(name)\"",
-                    hint: "Formats: \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", "))."),
-                severity: "ERROR",
-                sql: nil)
-            return false
-        }
-        format = chosen
-        return true
-    }
-
-    private func include(_ path: String?) async -> Bool {
-        guard let path else {
-            report(QueryError(.syntaxError, "\\i: a file is missing"), severity: "ERROR", sql: nil)
-            return false
-        }
-        guard includeDepth < Shell.includeDepthMax else {
-            report(
-                QueryError(.programLimitExceeded, "\\i: files include each other too deep"), severity: "ERROR", sql: nil
-            )
-            return false
-        }
-        do {
-            let text = try ScriptFile.read(path)
-            includeDepth += 1
-            defer { includeDepth -= 1 }
-            return await run(script: text)
-        } catch {
-            report(QueryError.wrapping(error), severity: "ERROR", sql: nil)
-            return false
+    package struct Entry: Sendable {
+        /// The first is the one that help shows.
+        package var names: [String]
+        package var arguments: String
+        package var text: String
+        init(_ names: String, _ arguments: String, _ text: String) {
+            self.names = names.split(separator: " ").map(String.init)
+            self.arguments = arguments
+            self.text = text
         }
     }
 
-    private func redirect(_ path: String?) -> Bool {
-        try? output.flush()
-        guard let path else {
-            output = standardOutput
-            return true
-        }
-        do {
-            output = try TextOutput(path: path)
-            return true
-        } catch {
-            report(QueryError.wrapping(error), severity: "ERROR", sql: nil)
-            return false
-        }
-    }
-}
+    package static let sections: [(title: String, entries: [Entry])] = [
+        (
+            "General",
+            [
+                Entry("?", "", "this help"), Entry("h help", "[STATEMENT]", "the form of a statement"),
+                Entry("q quit exit", "", "leave the shell"), Entry("conninfo", "", "what the shell is connected to"),
+                Entry("connect c", "[HOST:PORT]", "connect to a server, or begin a new session"),
+                Entry("!", "COMMAND", "run a command of the system"), Entry("cd", "[DIR]", "change the directory"),
+            ]
+        ),
+        (
+            "What there is",
+            [
+                Entry("d", "[NAME]", "tables and views, or the columns and keys of one"),
+                Entry("dt", "[PATTERN]", "tables"), Entry("dv", "[PATTERN]", "views"),
+                Entry("dm", "[PATTERN]", "materialized views"), Entry("di", "[PATTERN]", "indexes"),
+                Entry("ds", "[PATTERN]", "sequences"), Entry("dn", "[PATTERN]", "schemas"),
+                Entry("df", "[PATTERN]", "functions"), Entry("dT", "[PATTERN]", "types"),
+                Entry("l list", "", "catalogues"),
+            ]
+        ),
+        (
+            "Rows",
+            [
+                Entry("x", "[on|off|auto]", "one value a line"),
+                Entry("format", "[FORMAT]", OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")),
+                Entry("pset", "[OPTION [VALUE]]", "null, border, pager, columns, rows"),
+                Entry("o out", "[FILE]", "write rows to a file or |program, or to the terminal again"),
+                Entry("g", "[FILE]", "run the statement, its rows to a file or |program"),
+                Entry("gx", "", "run the statement, one value a line"),
+                Entry("watch", "[SECONDS [TIMES]]", "run the statement again and again"),
+                Entry("copy", "TABLE|(QUERY) FROM|TO FILE …", "COPY with a file of this side"),
+            ]
+        ),
+        (
+            "Statements",
+            [
+                Entry("e edit", "[FILE]", "edit the statement or a file in $EDITOR"),
+                Entry("p print", "", "show the statement"),
+                Entry("r reset", "", "forget the statement"), Entry("i include", "FILE", "run a file"),
+                Entry("s", "[FILE]", "show the history, or write it to a file"),
+                Entry("echo", "TEXT", "print a text"),
+                Entry("set", "[NAME [VALUE]]", "a variable, for :NAME, :'NAME' and :\"NAME\" in statements"),
+                Entry("unset", "NAME", "forget a variable"),
+            ]
+        ),
+        (
+            "Work",
+            [
+                Entry("timing", "[on|off]", "time of each statement"),
+                Entry("stats", "[on|off]", "what each query used: times, bytes, memory, stages"),
+                Entry("progress", "[on|off]", "how far a long query is"),
+                Entry("plan", "[STATEMENT]", "run and show the plan with rows and times"),
+                Entry("queries", "[all]", "queries that run, or those that ended too"), Entry("workers", "", "workers"),
+                Entry("cancel", "QUERY", "stop a query, by the beginning of its id"),
+            ]
+        ),
+    ]
 
-/// Files of statements.
-package enum ScriptFile {
-    /// The whole text; `-` is standard input.
-    package static func read(_ path: String) throws -> String {
-        let descriptor = path == "-" ? 0 : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw QueryError(.undefinedFile, "\(path): \(String(cString: strerror(errno)))", object: path)
-        }
-        defer { if descriptor > 0 { close(descriptor) } }
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            #if canImport(Glibc)
-                let count = Glibc.read(descriptor, &piece, piece.count)
-            #else
-                let count = Darwin.read(descriptor, &piece, piece.count)
-            #endif
-            if count == 0 { break }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw QueryError(.ioError, "\(path): \(String(cString: strerror(errno)))", object: path)
+    package static let names: [String] = sections.flatMap { $0.entries.flatMap(\.names) }.sorted()
+
+    static var help: String {
+        var text = "Statements end with a semicolon, or with \\g. Commands of the shell:\n"
+        for section in sections {
+            text += "\n\(section.title)\n"
+            for entry in section.entries {
+                let start = "  \\\(entry.names[0]) \(entry.arguments)"
+                let padding = String(repeating: " ", count: max(1, 34 - DisplayWidth.columns(start)))
+                text += "\(start)\(padding)\(entry.text)\n"
             }
-            bytes.append(contentsOf: piece[..<count])
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return text
     }
 }

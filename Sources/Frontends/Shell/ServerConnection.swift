@@ -1,5 +1,6 @@
 // A connection to a server over PostgreSQL's protocol 3.0: simple queries, text results, blocking sockets.
 
+import Coordination
 import Diagnostics
 import Synchronization
 
@@ -9,64 +10,104 @@ import Synchronization
     import Darwin
 #endif
 
-/// Statements run one after the other; `cancel` may come from any thread. Immutable but for what `state` guards and the
-/// receive buffer, which only the running statement touches.
+/// Statements run one after the other, on a thread of the connection's own; `cancel` may come from any thread. Immutable but
+/// for what `state` guards, and for the descriptor and the receive buffer, which only the running statement touches.
 package final class ServerConnection: ShellConnection, @unchecked Sendable {
     private struct State {
         var processID: Int32 = 0
         var secret: Int32 = 0
-        var isClosed = false
+        var isOpen = false
+        var isLost = false
+        var transaction = TransactionStatus.idle
+        var observer: ServerConnection?
     }
     private static let messageByteCountMax = 1 << 30
 
-    private let host: String
-    private let port: Int
-    private let database: String
-    private let user: String
-    private var descriptor: Int32
+    package let address: ServerAddress
+    private let thread = BlockingThread()
+    private var descriptor: Int32 = -1
     private let state = Mutex(State())
     private var serverVersion = ""
     private var received: [UInt8] = []
     private var receivedStart = 0
 
-    package init(host: String, port: Int, user: String, database: String, password: String?) throws {
-        self.host = host
-        self.port = port
-        self.user = user
-        self.database = database
-        descriptor = try ServerConnection.connect(host, port)
+    package init(_ address: ServerAddress) throws {
+        self.address = address
+        try open()
+    }
+
+    deinit { close() }
+
+    private func open() throws {
+        descriptor = try ServerConnection.connect(address.host, address.port)
+        received = []
+        receivedStart = 0
+        state.withLock { state in
+            state.isOpen = true
+            state.isLost = false
+            state.transaction = .idle
+        }
         var message = WireMessage()
         message.int32(196_608)
         for (name, value) in [
-            ("user", user), ("database", database), ("application_name", "martlet sql"), ("client_encoding", "UTF8"),
+            ("user", address.user), ("database", address.database), ("application_name", address.applicationName),
+            ("client_encoding", "UTF8"),
         ] {
             message.string(name)
             message.string(value)
         }
         message.byte(0)
-        try send(message.framed(type: nil))
-        try authenticate(password)
+        do {
+            try send(message.framed(type: nil))
+            try authenticate(address.password)
+        } catch {
+            close()
+            throw error
+        }
     }
 
-    deinit { close() }
+    package var isEmbedded: Bool { false }
+    package var isMartlet: Bool { serverVersion.contains("Martlet") }
+    package var isLost: Bool { state.withLock { $0.isLost } }
+    package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }
+    package var sessionNumber: Int { Int(state.withLock { $0.processID }) }
+
+    package func reconnect() async throws {
+        close()
+        try open()
+    }
+
+    package func observer() async throws -> any ShellConnection {
+        if let known = state.withLock({ $0.observer }), !known.isLost { return known }
+        var address = self.address
+        address.applicationName += ", observer"
+        let opened = try ServerConnection(address)
+        state.withLock { $0.observer = opened }
+        return opened
+    }
 
     package var summary: String {
-        "Connected to \(host):\(port) as \(user), database \(database), server \(serverVersion)."
+        "Connected to \(address.host):\(address.port) as \(address.user), database \(address.database), server \(serverVersion)."
     }
 
     package func close() {
-        let wasOpen = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
+        let (wasOpen, observer) = state.withLock { state in
+            defer {
+                state.isOpen = false
+                state.observer = nil
+            }
+            return (state.isOpen, state.observer)
         }
+        observer?.close()
         guard wasOpen else { return }
         try? send(WireMessage().framed(type: "X"))
         Glibc.close(descriptor)
+        descriptor = -1
     }
 
     /// Asks the server, over a connection of its own, to stop what runs.
     package func cancel() {
-        guard let other = try? ServerConnection.connect(host, port) else { return }
+        guard let other = try? ServerConnection.connect(address.host, address.port) else { return }
         let (process, secret) = state.withLock { ($0.processID, $0.secret) }
         var message = WireMessage()
         message.int32(80_877_102)
@@ -77,7 +118,12 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         Glibc.close(other)
     }
 
-    package func run(_ sql: String, onEvent: (ShellEvent) throws -> Void) async throws {
+    package func run(_ sql: String, input: CopyInput?, onEvent: (ShellEvent) throws -> Void) async throws {
+        try await withTaskExecutorPreference(thread) { try runNow(sql, input, onEvent) }
+    }
+
+    private func runNow(_ sql: String, _ input: CopyInput?, _ onEvent: (ShellEvent) throws -> Void) throws {
+        guard !isLost else { throw ServerConnection.lost }
         var query = WireMessage()
         query.string(sql)
         try send(query.framed(type: "Q"))
@@ -123,16 +169,50 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
             case "I": deliver(.done(tag: ""))
             case "E": failure = failure ?? ServerConnection.error(&body)
             case "N": deliver(.notice(ServerConnection.error(&body)))
-            case "G":
-                var refusal = WireMessage()
-                refusal.string("COPY FROM STDIN is not supported by the shell")
-                try send(refusal.framed(type: "f"))
+            case "G": try sendCopy(input)
+            case "d": deliver(.copyData(body.rest))
             case "Z":
+                noteStatus(&body)
                 if let failure { throw failure }
                 return
             default: break
             }
         }
+    }
+
+    /// The data of COPY FROM STDIN. What goes wrong on this side ends the statement there.
+    private func sendCopy(_ input: CopyInput?) throws {
+        var problem: String?
+        if let input {
+            do {
+                while let bytes = try input.next() {
+                    var data = WireMessage()
+                    data.raw(bytes)
+                    try send(data.framed(type: "d"))
+                }
+            } catch let error as QueryError where error.state != .connectionFailure {
+                problem = error.message
+            }
+        } else {
+            problem = "there are no data for it"
+        }
+        if let problem {
+            var refusal = WireMessage()
+            refusal.string(problem)
+            try send(refusal.framed(type: "f"))
+        } else {
+            try send(WireMessage().framed(type: "c"))
+        }
+    }
+
+    private func noteStatus(_ body: inout WireBody) {
+        let status: TransactionStatus
+        switch try? body.byte() {
+        case UInt8(ascii: "T"): status = .inTransaction
+        case UInt8(ascii: "E"): status = .failed
+        default: status = .idle
+        }
+        state.withLock { $0.transaction = status }
     }
 
     // MARK: - Start
@@ -215,12 +295,21 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         var start = 0
         while start < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + start, $0.count - start, Int32(MSG_NOSIGNAL))
+                Glibc.send(
+                    descriptor, $0.baseAddress.map { $0 + start }, bytes.count - start, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw ServerConnection.lost }
+            guard count > 0 else { throw noteLoss() }
             start += count
         }
+    }
+
+    private func noteLoss() -> QueryError {
+        state.withLock { state in
+            state.isLost = true
+            state.transaction = .idle
+        }
+        return ServerConnection.lost
     }
 
     private static let lost = QueryError(.connectionFailure, "the connection to the server was lost")
@@ -234,7 +323,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
             var piece = [UInt8](repeating: 0, count: 64 << 10)
             let got = recv(descriptor, &piece, piece.count, 0)
             if got < 0, errno == EINTR { continue }
-            guard got > 0 else { throw ServerConnection.lost }
+            guard got > 0 else { throw noteLoss() }
             received.append(contentsOf: piece[..<got])
         }
     }
@@ -259,6 +348,7 @@ struct WireMessage {
     private var bytes: [UInt8] = []
 
     mutating func byte(_ value: UInt8) { bytes.append(value) }
+    mutating func raw(_ values: [UInt8]) { bytes.append(contentsOf: values) }
     mutating func int32(_ value: Int32) { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
     mutating func string(_ text: String) {
         bytes.append(contentsOf: text.utf8.filter { $0 != 0 })
@@ -285,6 +375,8 @@ struct WireBody {
             throw QueryError(.protocolViolation, "the server sent a message that is too short")
         }
     }
+    /// Everything that was not read.
+    var rest: [UInt8] { Array(content[at...]) }
     mutating func skip(_ count: Int) throws {
         try need(count)
         at += count

@@ -1,14 +1,27 @@
 // The shell: takes statements and meta-commands, runs them, prints what comes back.
+//
+//   Shell                 state, scripts, pieces of scripts
+//   Shell+Execution       one statement: rows, errors, times
+//   Shell+Commands        meta-commands
+//   Shell+Describe        what there is: \d and its like
+//   Shell+Work            queries, workers, plans, statistics
+//   Shell+Files, Shell+Programs    files, editors, pagers
+//   InteractiveShell      the keyboard
 
 import Diagnostics
+import Synchronization
 
 /// What the shell is asked to do at its start.
 package struct ShellOptions: Sendable {
     package var format: OutputFormat
     package var showsTiming: Bool
+    package var showsStatistics = false
     /// Whether a person types: prompts, greeting, errors do not end the shell.
     package var isInteractive: Bool
+    /// Whether a script goes on behind an error.
+    package var continuesAfterErrors = false
     package var historyPath: String?
+    package var variables = ShellVariables()
     package init(format: OutputFormat, showsTiming: Bool, isInteractive: Bool, historyPath: String? = nil) {
         self.format = format
         self.showsTiming = showsTiming
@@ -19,11 +32,23 @@ package struct ShellOptions: Sendable {
 
 /// Confined to one task.
 package final class Shell {
-    let connection: any ShellConnection
+    package internal(set) var connection: any ShellConnection {
+        didSet { cancellation.set(connection) }
+    }
+    /// What Ctrl-C stops.
+    let cancellation: CancellationTarget
     var format: OutputFormat
+    /// `\x auto`: rows wider than the terminal are shown expanded.
+    var expandsWideRows = false
     var showsTiming: Bool
+    var showsStatistics: Bool
+    var showsProgress: Bool
     var nullText = ""
+    var table: TableStyle
+    var pager: PagerUse
+    var variables: ShellVariables
     let isInteractive: Bool
+    let continuesAfterErrors: Bool
     var historyPath: String?
     /// Where rows go: standard output, or the file of `\o`.
     var output: TextOutput
@@ -31,159 +56,155 @@ package final class Shell {
     let errors: TextOutput
     /// Set by `\q`.
     var isAtEnd = false
+    /// Whether any statement or command failed.
+    package internal(set) var hasFailed = false
     /// Nesting of `\i`.
     var includeDepth = 0
+    /// Where a person types, while one does.
+    var terminal: Terminal?
+    var history: StatementHistory?
+    /// What was run last, for `\e`, `\g` and their like.
+    var lastStatement = ""
+    /// Set by Ctrl-C.
+    let interruption = InterruptionNote()
 
     package init(
         connection: any ShellConnection, options: ShellOptions, output: TextOutput = TextOutput(descriptor: 1),
         errors: TextOutput = TextOutput(descriptor: 2)
     ) {
         self.connection = connection
+        cancellation = CancellationTarget(connection)
         format = options.format
         showsTiming = options.showsTiming
+        showsStatistics = options.showsStatistics
         isInteractive = options.isInteractive
+        continuesAfterErrors = options.continuesAfterErrors
         historyPath = options.historyPath
+        variables = options.variables
+        showsProgress = options.isInteractive
+        table = TableStyle()
+        if output.isTerminal, TerminalAbilities.hasUnicode { table.border = .unicode }
+        pager = options.isInteractive ? .automatic : .never
         self.output = output
         standardOutput = output
         self.errors = errors
     }
 
-    /// Runs a text of statements and meta-commands; the first error ends it. Returns whether all went well.
+    // MARK: - Scripts
+
+    /// Runs a text of statements and meta-commands; unless told otherwise the first error ends it. Returns whether all
+    /// went well.
     package func run(script: String) async -> Bool {
-        var splitter = StatementSplitter()
-        var rest = script[...]
-        while !rest.isEmpty, !isAtEnd {
-            let end = rest.utf8.firstIndex(of: 0x0A).map { rest.utf8.index(after: $0) } ?? rest.endIndex
-            let line = String(rest[..<end])
-            rest = rest[end...]
-            if !(await take(line: line, &splitter)), !isInteractive { return false }
+        var splitter = StatementSplitter(takesCommands: true)
+        splitter.feed(script.hasSuffix("\n") ? script : script + "\n")
+        var succeeded = await runPieces(&splitter)
+        if !isAtEnd, succeeded || continuesAfterErrors, let last = splitter.finish() {
+            if !(await runStatement(last)) { succeeded = false }
         }
-        if !isAtEnd, let last = splitter.finish() { return await execute(last) }
-        return true
+        return succeeded
     }
 
-    /// Takes one line: part of a statement, or a meta-command.
-    func take(line: String, _ splitter: inout StatementSplitter) async -> Bool {
-        if splitter.isEmpty, let command = MetaCommand(line) {
-            splitter.discard()
-            return await run(command)
-        }
-        for statement in splitter.append(line) where !(await execute(statement)) { return false }
-        return true
-    }
-
-    /// Runs one statement and prints its result. Returns whether it went well.
-    func execute(_ sql: String) async -> Bool {
-        await execute(sql, transform: nil)
-    }
-
-    func execute(_ sql: String, transform: ((ResultRows) -> ResultRows)?) async -> Bool {
-        let clock = ContinuousClock()
-        let start = clock.now
-        var renderer: (any ResultRenderer)?
-        do {
-            let output = self.output
-            let format = self.format
-            let nullText = self.nullText
-            try await connection.run(sql) { event in
-                switch event {
-                case .notice(let notice): report(notice, severity: "NOTICE", sql: sql)
-                case .columns(let columns):
-                    renderer = format.makeRenderer(columns, output: output, nullText: nullText)
-                case .rows(let rows): try renderer?.append(transform.map { $0(rows) } ?? rows)
-                case .done(let tag):
-                    if let current = renderer {
-                        try current.finish()
-                        renderer = nil
-                    } else if format.isForPeople, !tag.isEmpty {
-                        output.write(tag + "\n")
-                    }
-                    try output.flushIfLarge()
-                }
+    /// Runs what is complete.
+    func runPieces(_ splitter: inout StatementSplitter) async -> Bool {
+        var succeeded = true
+        while !isAtEnd, let piece = splitter.next() {
+            let isWell: Bool
+            switch piece {
+            case .statement(let sql): isWell = await runStatement(sql, &splitter)
+            case .command(let line): isWell = await runCommand(line, &splitter)
             }
-            try output.flush()
-            reportTime(clock.now - start)
-            return true
-        } catch {
-            try? output.flush()
-            report(QueryError.wrapping(error), severity: "ERROR", sql: sql)
-            if isInteractive { reportTime(clock.now - start) }
+            guard !isWell else { continue }
+            succeeded = false
+            if !continuesAfterErrors || connection.isLost { break }
+        }
+        return succeeded
+    }
+
+    private func runStatement(_ sql: String) async -> Bool {
+        var none = StatementSplitter(takesCommands: true)
+        return await runStatement(sql, &none)
+    }
+
+    private func runStatement(_ sql: String, _ splitter: inout StatementSplitter) async -> Bool {
+        lastStatement = sql
+        guard Shell.readsInput(sql) else { return await execute(sql) }
+        // The lines behind COPY FROM STDIN, up to `\.`, are its data.
+        let rest = splitter.takeRest()
+        let (data, behind) = Shell.copyLines(rest)
+        splitter.feed(behind)
+        return await execute(sql, input: CopyInput(bytes: data))
+    }
+
+    /// Whether it is COPY … FROM STDIN.
+    static func readsInput(_ sql: String) -> Bool {
+        let characters = Array(sql)
+        let words = SQLToken.tokens(characters).filter { $0.kind == .word }.map { $0.text(characters).uppercased() }
+        guard words.first == "COPY", let from = words.lastIndex(of: "FROM"), from + 1 < words.count else {
             return false
         }
+        return words[from + 1] == "STDIN"
     }
 
-    // MARK: - Reports
+    private static func copyLines(_ text: String) -> (data: [UInt8], behind: String) {
+        var data: [UInt8] = []
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
+        // The rest of the line of the statement itself.
+        if let first = lines.first, first.allSatisfy(\.isWhitespace) { lines = lines.dropFirst() }
+        while let line = lines.first {
+            lines = lines.dropFirst()
+            if line == "\\." || line == "\\.\r" { return (data, lines.joined(separator: "\n")) }
+            if lines.isEmpty, line.isEmpty { break }
+            data += Array(line.utf8) + [0x0A]
+        }
+        return (data, "")
+    }
 
-    private func reportTime(_ duration: Duration) {
-        guard showsTiming else { return }
-        let parts = duration.components
-        let microseconds = parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000
-        let fraction = String(1000 + microseconds % 1000).dropFirst()
-        let line = "Time: \(microseconds / 1000).\(fraction) ms\n"
-        let target = isInteractive ? standardOutput : errors
-        target.write(line)
-        try? target.flush()
+    // MARK: - What people read
+
+    /// What stands in front of what a person types: `*` within a transaction, `!` within a failed one, `?` without a
+    /// connection.
+    func prompt(mark: Character) -> String {
+        let status = connection.transactionStatus
+        let state = connection.isLost ? "?" : status == .inTransaction ? "*" : status == .failed ? "!" : ""
+        return "martlet\(mark)\(state)> "
     }
 
     /// Prints an error as psql does, with the line and a mark under the place.
-    func report(_ error: QueryError, severity: String, sql: String?) {
+    func report(_ error: QueryError, severity: String = "ERROR", sql: String? = nil) {
+        if severity == "ERROR" { hasFailed = true }
         errors.write(ErrorText.format(error, severity: severity, sql: sql))
         try? errors.flush()
+    }
+
+    /// For commands: `false` behind the report.
+    func reportAndFail(_ state: SQLState, _ message: String, hint: String? = nil) -> Bool {
+        report(QueryError(state, message, hint: hint))
+        return false
     }
 
     func say(_ text: String) {
         standardOutput.write(text + "\n")
         try? standardOutput.flush()
     }
+
+    /// What a command answers a person; scripts do not want it.
+    func tell(_ text: String) {
+        if isInteractive { say(text) }
+    }
 }
 
-/// Errors as text for people.
-package enum ErrorText {
-    private static let lineWidthMax = 100
+/// Whether the person has asked to stop since the statement began. Set from the thread that hears Ctrl-C.
+final class InterruptionNote: Sendable {
+    private let isSet = Atomic(false)
+    func note() { isSet.store(true, ordering: .sequentiallyConsistent) }
+    func clear() { isSet.store(false, ordering: .sequentiallyConsistent) }
+    var isNoted: Bool { isSet.load(ordering: .sequentiallyConsistent) }
+}
 
-    package static func format(_ error: QueryError, severity: String = "ERROR", sql: String? = nil) -> String {
-        var text = "\(severity):  \(error.message)\n"
-        if let sql, let position = error.position, let place = mark(sql, position.offset) { text += place }
-        if let detail = error.detail { text += "DETAIL:  \(detail)\n" }
-        if let hint = error.hint { text += "HINT:  \(hint)\n" }
-        return text
-    }
-
-    /// `LINE 2: …` and a caret below the place; long lines are cut on both sides.
-    private static func mark(_ sql: String, _ offset: Int) -> String? {
-        let scalars = Array(sql.unicodeScalars)
-        guard offset >= 0, offset <= scalars.count else { return nil }
-        var line = 1
-        var start = 0
-        for index in 0..<offset where scalars[index] == "\n" {
-            line += 1
-            start = index + 1
-        }
-        var end = offset
-        while end < scalars.count, scalars[end] != "\n", scalars[end] != "\r" { end += 1 }
-        var prefix = "LINE \(line): "
-        var column = offset - start
-        if end - start > lineWidthMax {
-            let from = max(start, min(offset - lineWidthMax / 2, end - lineWidthMax))
-            if from > start { prefix += "..." }
-            column = offset - from
-            let to = min(end, from + lineWidthMax)
-            let suffix = to < end ? "..." : ""
-            start = from
-            end = to
-            return prefix + string(scalars[start..<end]) + suffix + "\n"
-                + caret(prefix, scalars[start..<(start + column)])
-        }
-        return prefix + string(scalars[start..<end]) + "\n" + caret(prefix, scalars[start..<(start + column)])
-    }
-
-    private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: scalars.lazy.map { $0 == "\t" ? " " : $0 })
-        return String(view)
-    }
-
-    private static func caret(_ prefix: String, _ before: ArraySlice<Unicode.Scalar>) -> String {
-        String(repeating: " ", count: prefix.count + DisplayWidth.columns(string(before))) + "^\n"
-    }
+/// The connection whose statement is to be stopped; asked from the thread that hears Ctrl-C.
+final class CancellationTarget: Sendable {
+    private let connection: Mutex<any ShellConnection>
+    init(_ connection: any ShellConnection) { self.connection = Mutex(connection) }
+    func set(_ new: any ShellConnection) { connection.withLock { $0 = new } }
+    func cancel() { connection.withLock { $0 }.cancel() }
 }

@@ -9,35 +9,94 @@ package enum ShellEvent {
     case notice(QueryError)
     case columns([ResultColumn])
     case rows(ResultRows)
+    /// Lines of COPY TO STDOUT.
+    case copyData([UInt8])
     case done(tag: String)
 }
 
 package protocol ShellConnection: AnyObject, Sendable {
     /// One line that says what the shell is connected to.
     var summary: String { get }
-    /// Runs the statements of a text. An error ends it.
-    func run(_ sql: String, onEvent: (ShellEvent) throws -> Void) async throws
+    /// Whether statements see the files that the shell sees.
+    var isEmbedded: Bool { get }
+    /// Whether it is the engine of this project, with its system tables and statements.
+    var isMartlet: Bool { get }
+    var transactionStatus: TransactionStatus { get }
+    /// The session's number there, as `pg_backend_pid()` gives it.
+    var sessionNumber: Int { get }
+    /// Whether the other side is gone.
+    var isLost: Bool { get }
+    /// Runs the statements of a text. An error ends it. COPY FROM STDIN reads the input.
+    func run(_ sql: String, input: CopyInput?, onEvent: (ShellEvent) throws -> Void) async throws
     /// Stops what runs; may be called from anywhere.
     func cancel()
+    /// Another session of the same place, to ask about what runs in this one. The same one each time.
+    func observer() async throws -> any ShellConnection
+    /// Begins a new session in place of a lost one.
+    func reconnect() async throws
     func close()
+}
+
+extension ShellConnection {
+    package func run(_ sql: String, onEvent: (ShellEvent) throws -> Void) async throws {
+        try await run(sql, input: nil, onEvent: onEvent)
+    }
+
+    /// The rows of a query as texts; NULL is an empty one.
+    package func texts(_ sql: String) async throws -> [[String]] {
+        var columnCount = 0
+        var result: [[String]] = []
+        try await run(sql) { event in
+            switch event {
+            case .columns(let columns): columnCount = columns.count
+            case .rows(let rows):
+                for row in 0..<rows.rowCount {
+                    result.append(
+                        (0..<columnCount).map { column in
+                            guard !rows.isNull(row, column) else { return "" }
+                            var text: [UInt8] = []
+                            rows.append(row, column, into: &text)
+                            return String(decoding: text, as: UTF8.self)
+                        })
+                }
+            case .notice, .done, .copyData: break
+            }
+        }
+        return result
+    }
 }
 
 /// A session of the engine in this process.
 package final class EmbeddedConnection: ShellConnection {
+    private let engine: QueryEngine
     private let session: Session
 
-    package init(session: Session) { self.session = session }
+    package init(engine: QueryEngine, applicationName: String = "martlet sql") {
+        self.engine = engine
+        session = engine.makeSession(applicationName: applicationName)
+    }
 
     package var summary: String { "Connected to the embedded engine, Martlet \(EngineVersion.version)." }
+    package var isEmbedded: Bool { true }
+    package var isMartlet: Bool { true }
+    package var isLost: Bool { false }
+    package var transactionStatus: TransactionStatus { session.transactionStatus }
+    package var sessionNumber: Int { Int(truncatingIfNeeded: session.number) }
 
-    package func run(_ sql: String, onEvent: (ShellEvent) throws -> Void) async throws {
+    package func run(_ sql: String, input: CopyInput?, onEvent: (ShellEvent) throws -> Void) async throws {
+        session.copyChannel = EmbeddedCopyChannel(input: input)
         try await session.run(sql) { result in
             do {
                 for notice in result.notices { try onEvent(.notice(notice)) }
-                if let fields = result.fields {
+                var settings = session.settings.textSettings
+                settings.objectNames = result.objectNames
+                if let copy = result.copyWriter {
+                    if let header = copy.headerLine() { try onEvent(.copyData(header)) }
+                    while let batch = try await result.next() {
+                        try onEvent(.copyData(EmbeddedConnection.lines(batch, copy, settings)))
+                    }
+                } else if let fields = result.fields {
                     try onEvent(.columns(fields.map { ResultColumn($0) }))
-                    var settings = session.settings.textSettings
-                    settings.objectNames = result.objectNames
                     while let batch = try await result.next() {
                         try onEvent(.rows(ResultRows(batch, settings: settings)))
                     }
@@ -50,6 +109,45 @@ package final class EmbeddedConnection: ShellConnection {
         }
     }
 
+    /// A batch as lines of COPY.
+    private static func lines(_ batch: Batch, _ copy: CopyWriter, _ settings: TextSettings) -> [UInt8] {
+        let columns = batch.columns.indices.map { index in
+            let column = RenderedColumn()
+            column.renderText(batch.column(index), rowCount: batch.rowCount, settings: settings)
+            copy.prepare(column, index: index, type: batch.column(index).type, rowCount: batch.rowCount)
+            return column
+        }
+        var bytes: [UInt8] = []
+        for row in 0..<batch.rowCount {
+            for (index, column) in columns.enumerated() {
+                if index > 0 { bytes.append(copy.lines.delimiter) }
+                let count = Int(column.counts[row])
+                if count > 0 {
+                    bytes.append(contentsOf: UnsafeRawBufferPointer(start: column.starts[row], count: count))
+                }
+            }
+            bytes.append(0x0A)
+        }
+        return bytes
+    }
+
     package func cancel() { session.cancelCurrent() }
+    package func observer() async throws -> any ShellConnection {
+        EmbeddedConnection(engine: engine, applicationName: "martlet sql, observer")
+    }
+    package func reconnect() async throws {}
     package func close() {}
+}
+
+private struct EmbeddedCopyChannel: CopyChannel {
+    let input: CopyInput?
+
+    func beginInput(columnCount: Int) async throws {
+        guard input != nil else {
+            throw QueryError(
+                .badCopyFileFormat, "there are no data for COPY FROM STDIN",
+                hint: "Use \\copy, or put the lines behind the statement and \\. at their end.")
+        }
+    }
+    func next() async throws -> [UInt8]? { try input?.next() }
 }

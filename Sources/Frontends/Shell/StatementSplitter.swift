@@ -1,4 +1,12 @@
-// Cuts text that comes line by line into statements at their semicolons.
+// Cuts text that comes line by line into statements at their semicolons, and commands of the shell at their backslashes.
+
+/// What a script is made of.
+package enum ScriptPiece: Hashable, Sendable {
+    /// Without its semicolon.
+    case statement(String)
+    /// From the backslash to the end of its line. It may stand behind a statement that is still open.
+    case command(String)
+}
 
 /// Collects text until a statement is complete. Knows quotes, dollar quotes and comments, nothing more of SQL.
 package struct StatementSplitter {
@@ -14,7 +22,10 @@ package struct StatementSplitter {
     private var mode = Mode.plain
     private var parentheses = 0
 
-    package init() {}
+    private let takesCommands: Bool
+
+    /// Whether backslashes outside of quotes begin commands of the shell; there are none in SQL.
+    package init(takesCommands: Bool = false) { self.takesCommands = takesCommands }
 
     /// Whether no statement has begun: there is at most white space and comments.
     package var isEmpty: Bool { mode == .plain && !StatementSplitter.hasContent(text[...]) }
@@ -32,35 +43,66 @@ package struct StatementSplitter {
 
     /// Takes more text and gives the statements that are complete now, without their semicolons.
     package mutating func append(_ more: String) -> [String] {
-        text.append(contentsOf: more.utf8)
+        feed(more)
         var statements: [String] = []
-        var start = 0
-        var index = scanned
-        while index < text.count {
-            let byte = text[index]
+        while let piece = next() {
+            if case .statement(let text) = piece { statements.append(text) }
+        }
+        return statements
+    }
+
+    package mutating func feed(_ more: String) { text.append(contentsOf: more.utf8) }
+
+    /// The next piece that is complete.
+    package mutating func next() -> ScriptPiece? {
+        while scanned < text.count {
+            let byte = text[scanned]
             if mode == .plain, byte == UInt8(ascii: ";"), parentheses <= 0 {
-                let statement = text[start..<index]
-                if StatementSplitter.hasContent(statement) { statements.append(StatementSplitter.trimmed(statement)) }
-                start = index + 1
+                let statement = text[..<scanned]
+                let piece =
+                    StatementSplitter.hasContent(statement) ? StatementSplitter.trimmed(statement) : nil
+                text.removeFirst(scanned + 1)
+                scanned = 0
                 parentheses = 0
-                index += 1
+                if let piece { return .statement(piece) }
                 continue
             }
-            guard let next = step(index, from: start) else { break }
-            index = next
+            if takesCommands, mode == .plain, byte == UInt8(ascii: "\\") {
+                guard let end = text[scanned...].firstIndex(of: 0x0A) else { return nil }
+                let command = StatementSplitter.trimmed(text[scanned..<end])
+                text.removeSubrange(scanned..<end)
+                return .command(command)
+            }
+            guard let next = step(scanned, from: 0) else { return nil }
+            scanned = next
         }
-        scanned = index - start
-        text.removeFirst(start)
-        return statements
+        return nil
+    }
+
+    /// What there is of the statement that is not complete.
+    package var openText: String { StatementSplitter.trimmed(text[..<scanned]) }
+
+    /// Forgets the statement that is not complete; what follows it stays.
+    package mutating func dropOpenText() {
+        text.removeFirst(scanned)
+        scanned = 0
+        mode = .plain
+        parentheses = 0
+    }
+
+    /// Everything that was fed and not taken yet.
+    package mutating func takeRest() -> String {
+        defer { discard() }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The statement without a semicolon at the end of the input.
     package mutating func finish() -> String? {
-        defer { self = StatementSplitter() }
+        defer { discard() }
         return StatementSplitter.hasContent(text[...]) ? StatementSplitter.trimmed(text[...]) : nil
     }
 
-    package mutating func discard() { self = StatementSplitter() }
+    package mutating func discard() { self = StatementSplitter(takesCommands: takesCommands) }
 
     /// One step of the scan; `nil` when the next byte is needed to decide.
     private mutating func step(_ index: Int, from start: Int) -> Int? {

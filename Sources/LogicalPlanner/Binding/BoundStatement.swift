@@ -34,7 +34,8 @@ package indirect enum BoundStatement: Sendable {
     case refresh(TableName, withData: Bool)
     case createSchema(catalog: String, schema: String, ifNotExists: Bool)
     /// Names that exist; with IF EXISTS the missing ones are left out. For a schema `table` is empty.
-    case drop(DropKind, names: [TableName], ifExists: Bool, cascade: Bool)
+    /// `missing` are names that IF EXISTS lets pass.
+    case drop(DropKind, names: [TableName], missing: [String], ifExists: Bool, cascade: Bool)
 
     /// The plan's root is a `LogicalWrite`; its one row is the number of rows.
     case insert(LogicalPlan)
@@ -68,6 +69,8 @@ package indirect enum BoundStatement: Sendable {
     case transaction(TransactionStatement)
     /// No tables: all.
     case analyze([TableName])
+    /// There is nothing to clean up; statistics may be wanted.
+    case vacuum([TableName], analyzes: Bool)
 
     case declareCursor(name: String, plan: LogicalPlan, outputNames: [String], outputTypes: [DataType], DeclareCursor)
     case fetch(Fetch)

@@ -43,7 +43,9 @@ extension StatementBinder {
                 try truncate.tables.map { try tableTarget($0, action: "truncate").0 },
                 restartsIdentity: truncate.restartIdentity, cascade: truncate.cascade)
         case .analyze(let analyze):
-            return .analyze(try analyze.tables.map { try tableTarget($0.name, action: "analyze").0 })
+            let tables = try analyze.tables.map { try tableTarget($0.name, action: "analyze").0 }
+            guard let vacuum = analyze.vacuum else { return .analyze(tables) }
+            return .vacuum(tables, analyzes: vacuum.analyzes)
         case .describe(let describe): return try bindDescribe(describe)
         case .summarize(let describe): return try bindSummarize(describe)
         case .show(let show): return try bindShow(show)
@@ -290,6 +292,7 @@ extension StatementBinder {
 
     private func bindDrop(_ drop: Drop) throws -> BoundStatement {
         var names: [TableName] = []
+        var missing: [String] = []
         let kind: DropKind
         switch drop.object {
         case .table: kind = .table
@@ -306,7 +309,11 @@ extension StatementBinder {
                 continue
             }
             if kind == .index || kind == .sequence {
-                if let found = try droppedObject(kind, name, ifExists: drop.ifExists) { names.append(found) }
+                if let found = try droppedObject(kind, name, ifExists: drop.ifExists) {
+                    names.append(found)
+                } else {
+                    missing.append(name.last)
+                }
                 continue
             }
             switch (relations.byName[name.parts], kind) {
@@ -319,7 +326,10 @@ extension StatementBinder {
                 names.append(table)
             case (.view(let view, _, _)?, .view): names.append(view)
             case (nil, _):
-                if drop.ifExists { continue }
+                if drop.ifExists {
+                    missing.append(name.last)
+                    continue
+                }
                 throw QueryError(
                     .undefinedTable, "\(kind.rawValue) \"\(name.last)\" does not exist", at: name.position,
                     object: name.last)
@@ -330,7 +340,7 @@ extension StatementBinder {
                     object: name.last)
             }
         }
-        return .drop(kind, names: names, ifExists: drop.ifExists, cascade: drop.cascade)
+        return .drop(kind, names: names, missing: missing, ifExists: drop.ifExists, cascade: drop.cascade)
     }
 
     private func droppableKind(_ relation: ResolvedRelation?) -> String {

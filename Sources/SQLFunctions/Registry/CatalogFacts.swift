@@ -33,6 +33,11 @@ package protocol CatalogFacts: ObjectNames {
     /// Bytes of all relations of a database; `nil` if there is none of that name.
     func byteCount(ofDatabase name: String) -> Int64?
     func databaseName(_ identifier: Int64) -> String?
+    /// The number of the schema of the session's temporary tables, 0 if it has none.
+    var temporarySchema: Int64 { get }
+    /// Stops what a session runs, or a query by its id. Returns whether there was anything to stop.
+    func cancel(session number: Int64) -> Bool
+    func cancel(query identifier: String) -> Bool
     /// A setting of the session; `nil` if there is none of that name.
     func setting(_ name: String) -> String?
     /// Changes a setting of the session and gives its new value.

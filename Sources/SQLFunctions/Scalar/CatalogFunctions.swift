@@ -318,6 +318,22 @@ enum CatalogFunctions {
             }
         }
         lookUp(
+            registry, "pg_my_temp_schema", [], .oid,
+            FunctionDocumentation("Session", "The schema of the session's temporary tables; 0 is none.")
+        ) { _, context in .integer(try context.facts().temporarySchema) }
+        lookUp(
+            registry, "pg_cancel_backend", [.int32], .boolean, volatility: .volatile,
+            FunctionDocumentation("Session", "Stops what a session runs; whether there was anything to stop.")
+        ) { arguments, context in
+            .boolean(try context.facts().cancel(session: number(arguments[0])))
+        }
+        lookUp(
+            registry, "cancel_query", [.text], .boolean, volatility: .volatile,
+            FunctionDocumentation("Session", "Stops a query by its id; whether it was there to be stopped.")
+        ) { arguments, context in
+            .boolean(try context.facts().cancel(query: arguments[0].text ?? ""))
+        }
+        lookUp(
             registry, "set_config", [.text, .text, .boolean], .text, volatility: .volatile,
             FunctionDocumentation("Session", "Changes a setting of the session and gives its new value.")
         ) { arguments, context in

@@ -12,7 +12,6 @@ enum ServerFunctions {
             registry, "pg_postmaster_start_time", [], .integer(DateTimeFunctions.clock()), .timestampTZ,
             "When the server was started.")
         constant(registry, "pg_is_in_recovery", [], .boolean(false), .boolean, "Whether the server recovers: never.")
-        constant(registry, "pg_my_temp_schema", [], .integer(0), .oid, "The schema of temporary tables; 0 is none.")
         constant(
             registry, "pg_is_other_temp_schema", [CatalogFunctions.oid], .boolean(false), .boolean,
             "Whether a schema holds another session's temporary tables.")

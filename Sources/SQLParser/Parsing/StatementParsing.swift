@@ -55,6 +55,7 @@ extension Parser {
             try advance()
             return .closeCursor(try accept(.all) ? nil : try parseIdentifier())
         case .analyze, .analyse: return try parseAnalyze()
+        case .vacuum: return try parseVacuum()
         case .describe, .desc: return .describe(try parseDescribe())
         case .summarize: return .summarize(try parseDescribe())
         case .listen:
@@ -232,6 +233,10 @@ extension Parser {
                 isVerbose = option.value != .text("false") && option.value != .text("off")
             }
         }
+        return .analyze(Analyze(isVerbose: isVerbose, tables: try parseAnalyzedTables()))
+    }
+
+    private mutating func parseAnalyzedTables() throws(ParseFailure) -> [Analyze.Table] {
         var tables: [Analyze.Table] = []
         if atColumnName {
             repeat {
@@ -239,7 +244,32 @@ extension Parser {
                 tables.append(Analyze.Table(name: name, columns: try parseOptionalColumnList()))
             } while try acceptKind(.comma)
         }
-        return .analyze(Analyze(isVerbose: isVerbose, tables: tables))
+        return tables
+    }
+
+    /// `VACUUM [(OPTION, …) | FULL FREEZE VERBOSE ANALYZE] [table, …]`.
+    private mutating func parseVacuum() throws(ParseFailure) -> Statement {
+        try advance()
+        var words: Set<String> = []
+        if atKind(.leftParenthesis) {
+            for option in try parseStatementOptions() {
+                let isOff = option.value == .text("false") || option.value == .text("off")
+                if !isOff { words.insert(option.name == "analyse" ? "analyze" : option.name) }
+            }
+        } else {
+            if try accept(.full) { words.insert("full") }
+            if try accept(.freeze) { words.insert("freeze") }
+            if try accept(.verbose) { words.insert("verbose") }
+            let isAnalyzing = at(.analyze) || at(.analyse)
+            if isAnalyzing {
+                try advance()
+                words.insert("analyze")
+            }
+        }
+        var vacuum = Analyze(isVerbose: words.contains("verbose"), tables: try parseAnalyzedTables())
+        vacuum.vacuum = Analyze.Vacuum(
+            analyzes: words.contains("analyze"), isFull: words.contains("full"), isFreezing: words.contains("freeze"))
+        return .analyze(vacuum)
     }
 
     private mutating func parseLock() throws(ParseFailure) -> Statement {
@@ -267,7 +297,7 @@ extension Parser {
     private mutating func unsupportedStatement() -> ParseFailure {
         switch token.keyword {
         case .call, .checkpoint, .cluster, .do, .grant, .import, .load, .reassign, .reindex, .revoke,
-            .security, .vacuum:
+            .security:
             return notSupported(lexer.foldedWord(token).uppercasedASCII)
         default: return syntaxError()
         }

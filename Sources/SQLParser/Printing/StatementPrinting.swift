@@ -365,7 +365,15 @@ extension SyntaxPrinter {
         case .closeCursor(let name):
             if let name { printNamed("CLOSE ", name) } else { text += "CLOSE ALL" }
         case .analyze(let analyze):
-            text += analyze.isVerbose ? "ANALYZE VERBOSE" : "ANALYZE"
+            if let vacuum = analyze.vacuum {
+                text += "VACUUM"
+                if vacuum.isFull { text += " FULL" }
+                if vacuum.isFreezing { text += " FREEZE" }
+                if analyze.isVerbose { text += " VERBOSE" }
+                if vacuum.analyzes { text += " ANALYZE" }
+            } else {
+                text += analyze.isVerbose ? "ANALYZE VERBOSE" : "ANALYZE"
+            }
             if !analyze.tables.isEmpty { text += " " }
             list(analyze.tables) { printer, table in
                 printer.print(table.name)

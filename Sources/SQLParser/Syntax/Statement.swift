@@ -309,6 +309,12 @@ package struct SetTransaction: Hashable, Sendable {
 package enum Discard: String, Hashable, Sendable { case all, plans, sequences, temporary }
 
 package struct Analyze: Hashable, Sendable {
+    /// Set for VACUUM, which may be told to analyse too. Its other options say how to clean up.
+    package struct Vacuum: Hashable, Sendable {
+        package let analyzes: Bool
+        package let isFull: Bool
+        package let isFreezing: Bool
+    }
     package struct Table: Hashable, Sendable {
         package let name: ObjectName
         package let columns: [Identifier]
@@ -316,6 +322,7 @@ package struct Analyze: Hashable, Sendable {
     package let isVerbose: Bool
     /// Empty: every table.
     package let tables: [Table]
+    package var vacuum: Vacuum?
 }
 
 /// DESCRIBE or SUMMARIZE of a table or a query.

@@ -1,0 +1,82 @@
+// Where a server is and as whom to connect, as people write it.
+
+import Diagnostics
+
+package struct ServerAddress: Hashable, Sendable {
+    package var host: String
+    package var port: Int
+    package var user: String
+    package var database: String
+    package var password: String?
+    package var applicationName = "martlet sql"
+
+    package static let standard = ServerAddress(host: "127.0.0.1", port: 5433, user: "martlet", database: "martlet")
+
+    package init(host: String, port: Int, user: String, database: String, password: String? = nil) {
+        self.host = host
+        self.port = port
+        self.user = user
+        self.database = database
+        self.password = password
+    }
+
+    /// `HOST`, `HOST:PORT`, `[::1]:PORT`, or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; what is left out is that of
+    /// the defaults.
+    package init(_ text: String, defaults: ServerAddress) throws {
+        self = defaults
+        var rest = text[...]
+        func wrong(_ reason: String) -> QueryError {
+            QueryError(
+                .invalidParameterValue, "\"\(text)\" is no address of a server: \(reason)",
+                hint: "HOST:PORT or postgresql://USER@HOST:PORT/DATABASE")
+        }
+        for scheme in ["postgresql://", "postgres://", "martlet://"] where rest.hasPrefix(scheme) {
+            rest = rest.dropFirst(scheme.count)
+            if let question = rest.firstIndex(of: "?") { rest = rest[..<question] }
+            if let slash = rest.firstIndex(of: "/") {
+                let name = Self.decoded(rest[rest.index(after: slash)...])
+                if !name.isEmpty { database = name }
+                rest = rest[..<slash]
+            }
+            if let at = rest.lastIndex(of: "@") {
+                let parts = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                user = Self.decoded(parts[0])
+                if parts.count > 1 { password = Self.decoded(parts[1]) }
+                rest = rest[rest.index(after: at)...]
+            }
+            break
+        }
+        if rest.contains("://") { throw wrong("the scheme is unknown") }
+        if rest.first == "[" {
+            guard let close = rest.firstIndex(of: "]") else { throw wrong("a bracket is open") }
+            host = String(rest[rest.index(after: rest.startIndex)..<close])
+            rest = rest[rest.index(after: close)...]
+        } else {
+            let end = rest.firstIndex(of: ":") ?? rest.endIndex
+            if end != rest.startIndex { host = String(rest[..<end]) }
+            rest = rest[end...]
+        }
+        guard !rest.isEmpty else { return }
+        guard rest.first == ":", let number = Int(rest.dropFirst()), (1...65_535).contains(number) else {
+            throw wrong("the port is no number between 1 and 65535")
+        }
+        port = number
+    }
+
+    /// `%20` and its like.
+    private static func decoded(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2,
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -32,11 +32,9 @@ final class PostgresReader: BatchReader {
         self.context = context
         collector = RowCollector(catalog: catalog)
         let table = text.table
-        decoders = zip(text.request.projection, text.columns).map { ordinal, column in
+        decoders = zip(text.names, text.columns).map { name, column in
             ColumnDecoder(
-                type: column.type, codec: column.codec,
-                columnName: ordinal < table.columns.count ? table.columns[ordinal].name : "ctid",
-                hasUncheckedText: table.hasUncheckedText)
+                type: column.type, codec: column.codec, columnName: name, hasUncheckedText: table.hasUncheckedText)
         }
         let isLimited = context.filters.isEmpty && text.request.predicates.isEmpty
         rowsLeft = isLimited ? text.request.limit ?? .max : .max
@@ -104,8 +102,10 @@ final class PostgresReader: BatchReader {
         hasStarted = true
         var predicates = text.request.predicates
         // What joins have found out since the splits were made.
-        for filter in context.filters {
-            if let found = filter.prunable, !predicates.contains(found) { predicates.append(found) }
+        if text.request.storeQuery == nil {
+            for filter in context.filters {
+                if let found = filter.prunable, !predicates.contains(found) { predicates.append(found) }
+            }
         }
         let limit = context.filters.isEmpty && predicates.isEmpty ? text.request.limit : nil
         let select = text.select(start: place.start, end: place.end, predicates: predicates, limit: limit)

@@ -27,6 +27,7 @@ final class PostgresTable: TableProvider {
 
     /// Reading a few rows would make the planner wait for the network.
     var allowsSampling: Bool { false }
+    var isRemote: Bool { true }
     var identifiesRows: Bool { description.kind == .table && !description.hasChildren }
 
     var keepsRowsAsWritten: Bool { !description.changesRows }
@@ -43,6 +44,15 @@ final class PostgresTable: TableProvider {
 
     // MARK: Reading
 
+    func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool {
+        let request = ScanRequest(projection: projection, storeQuery: query)
+        return StoreQueryText(description, request, query) != nil
+    }
+
+    func storeText(for request: ScanRequest) -> String? {
+        try? ScanText(description, request).select(predicates: request.predicates, limit: request.limit)
+    }
+
     private static let pageByteCount = 8192
 
     func splits(for request: ScanRequest) async throws -> [Split] {
@@ -54,7 +64,7 @@ final class PostgresTable: TableProvider {
             return Split(payload: place.payload, estimatedRowCount: Int(max(0, min(rowCount, 1e15))))
         }
         let rowCount = max(0, description.rowEstimate)
-        let isLimited = request.limit != nil && request.predicates.isEmpty
+        let isLimited = request.storeQuery != nil || request.limit != nil && request.predicates.isEmpty
         guard description.kind.hasPages, description.serverVersion >= 140_000, !isLimited else {
             return [split(0, nil, rowCount: rowCount)]
         }

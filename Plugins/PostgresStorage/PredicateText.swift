@@ -99,6 +99,17 @@ struct PredicateText {
         var orderText: String { isByteOrdered ? text : "\(text) COLLATE \"C\"" }
     }
 
+    /// A key of an order in which the server and the engine put values alike.
+    func orderText(_ expression: Expression) -> String? {
+        guard case .input = expression, let operand = operand(expression) else { return nil }
+        return operand.orderText
+    }
+
+    /// The column at a position of that type.
+    func readable(_ position: Int, _ type: DataType) -> TableDescription.Column? {
+        column(position).flatMap { $0.type?.type == type ? $0 : nil }
+    }
+
     private func column(_ position: Int) -> TableDescription.Column? {
         guard projection.indices.contains(position), table.columns.indices.contains(projection[position]) else {
             return nil

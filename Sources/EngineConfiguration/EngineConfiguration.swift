@@ -127,7 +127,7 @@ package struct EngineConfiguration: Sendable {
         }
         for (name, value) in values.sorted(by: { $0.key < $1.key })
         where name.hasPrefix(ConfigurationRegistry.catalogPrefix) {
-            let isSecret = ["password", "secret", "token", "key"].contains { name.lowercased().hasSuffix($0) }
+            let isSecret = ["password", "secret", "token", "key", "dsn"].contains { name.lowercased().hasSuffix($0) }
             result.append(
                 Entry(
                     name: name, type: "text", defaultValue: "", text: ConfigurationRegistry.catalogText,

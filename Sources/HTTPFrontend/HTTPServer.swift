@@ -120,13 +120,8 @@ package final class HTTPServer: Sendable {
         let hurry = channel.eventLoop.scheduleTask(in: limits.idle) { channel.close(promise: nil) }
         let upgrader = NIOTypedWebSocketServerUpgrader<Negotiated>(
             maxFrameSize: ViewerConnection.frameByteCountMax,
-            shouldUpgrade: { [origins] channel, head in
-                let isTaken =
-                    head.uri.prefix { $0 != "?" } == "/v1/events"
-                    && origins.accepts(
-                        host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin"))
-                return channel.eventLoop.makeSucceededFuture(isTaken ? HTTPHeaders() : nil)
-            },
+            // The filter has let through only what is to be upgraded.
+            shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture(HTTPHeaders()) },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
                     .viewer(try ViewerConnection.Channel(wrappingChannelSynchronously: channel))
@@ -144,6 +139,9 @@ package final class HTTPServer: Sendable {
                                     wrappingChannelSynchronously: channel))
                         }
                     })))
+        let handlers = channel.pipeline.syncOperations
+        let upgrading = try handlers.handler(type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
+        try handlers.addHandler(UpgradeFilter(origins: origins), position: .before(upgrading))
         negotiated.whenComplete { result in
             hurry.cancel()
             switch result {

@@ -15,6 +15,8 @@ package struct StatisticsSnapshot: Sendable {
     package var tables: [TableName: TableStatistics]
     /// Tables whose data only the coordinator's process holds.
     package var coordinatorOnly: Set<TableName>
+    /// Tables of stores that are asked over a network and may compute parts of the query.
+    package private(set) var stores: [TableName: any TableProvider] = [:]
     /// Rows of the tables, if the plan has something to decide by them.
     private(set) var samples: PlanSamples?
 
@@ -39,6 +41,7 @@ package struct StatisticsSnapshot: Sendable {
             let table = try await catalog.table(name)
             let statistics = catalog.completing(try await table.statistics(), of: name)
             snapshot.tables[name] = statistics
+            if table.isRemote { snapshot.stores[name] = table }
             if catalog.backend(name.catalog)?.isCoordinatorOnly == true { snapshot.coordinatorOnly.insert(name) }
             if var wanted = ordinals[name] {
                 // Where predicates choose no rows, statistics say all there is, if there are any. Of a large table keys

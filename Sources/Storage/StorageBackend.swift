@@ -90,6 +90,12 @@ package protocol TableProvider: AnyObject, Sendable {
     func statistics() async throws -> TableStatistics
     /// Whether the planner may read a few rows to estimate by. Not where rows are made when they are asked for.
     var allowsSampling: Bool { get }
+    /// Whether the store is asked over a network: readers wait, and the store may compute more than plain rows.
+    var isRemote: Bool { get }
+    /// Whether the store computes the query over the columns of the projection with exactly the engine's results.
+    func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool
+    /// What the store is asked for a scan, in its own language, for EXPLAIN.
+    func storeText(for request: ScanRequest) -> String?
     /// The pieces that a scan consists of, pruned by the request's predicates where that is cheap. Runs on the coordinator.
     func splits(for request: ScanRequest) async throws -> [Split]
     /// A reader for one split; runs on a worker's driver thread and may block for local I/O.
@@ -108,6 +114,9 @@ extension TableProvider {
     package var identifiesRows: Bool { false }
     package var keepsRowsAsWritten: Bool { true }
     package var allowsSampling: Bool { true }
+    package var isRemote: Bool { false }
+    package func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool { false }
+    package func storeText(for request: ScanRequest) -> String? { nil }
     package func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? { nil }
     package func makeModifier() async throws -> any TableModifier {
         throw QueryError.notSupported("changing rows of this table")
@@ -178,10 +187,15 @@ package struct ScanRequest: Sendable {
     package var predicates: [Expression]
     /// Enough rows for a split, when there are no predicates.
     package var limit: Int?
-    package init(projection: [Int], predicates: [Expression] = [], limit: Int? = nil) {
+    /// A query that the table has said it absorbs: the scan gives its result in one split, and `predicates` are none.
+    package var storeQuery: StoreQuery?
+    package init(
+        projection: [Int], predicates: [Expression] = [], limit: Int? = nil, storeQuery: StoreQuery? = nil
+    ) {
         self.projection = projection
         self.predicates = predicates
         self.limit = limit
+        self.storeQuery = storeQuery
     }
 }
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import EngineConfiguration
 import Frontends
+import PluginHost
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +16,8 @@ struct ConfigCommand: ParsableCommand {
     @OptionGroup var common: CommonFlags
 
     func run() throws {
-        let entries = try failing { try common.load() }.entries
+        let known = try failing { try common.load() }.entries
+        let entries = known + Self.storeKeys(known)
         let output = TextOutput(descriptor: 1)
         switch format {
         case .table:
@@ -43,5 +45,23 @@ struct ConfigCommand: ParsableCommand {
             try renderer.finish()
         }
         try output.flush()
+    }
+
+    /// The keys of catalogues' sections, by the storage plug-ins that have them; in the form of the given entries.
+    private static func storeKeys(_ entries: [EngineConfiguration.Entry]) -> [EngineConfiguration.Entry] {
+        guard let form = entries.first else { return [] }
+        return LinkedPlugins.all.plugins.flatMap { plugin in
+            plugin.storageKeys.map { key in
+                var entry = form
+                entry.name = "\(ConfigurationRegistry.catalogPrefix)NAME.\(key.name)"
+                entry.type = key.type.name
+                entry.defaultValue = key.defaultValue
+                entry.text = "Of type \(plugin.name): \(key.text)"
+                entry.isExperimental = key.isExperimental
+                entry.value = key.defaultValue
+                entry.origin = "default"
+                return entry
+            }
+        }
     }
 }

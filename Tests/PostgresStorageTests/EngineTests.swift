@@ -83,6 +83,23 @@ struct PostgresEngineTests {
         await engine.shutdown()
     }
 
+    private static let facts = """
+        CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE TABLE facts (n int, a int, b text COLLATE "en-x-icu", c char(4), d float8, e numeric(8,2), f date,
+            g timestamp, h timestamptz, i bool, j uuid, k bytea, m text COLLATE blind);
+        INSERT INTO facts SELECT n, nullif(n % 7, 6), (ARRAY['a','B','ä','Z','b','a_c',NULL,'','ab'])[n % 9 + 1],
+            (ARRAY['x','y','x y',NULL,E'x\\t'])[n % 5 + 1],
+            (ARRAY['NaN','-0','0','1.5','2','-Infinity',NULL]::float8[])[n % 7 + 1],
+            (ARRAY[1.1, 2.25, -3, NULL])[n % 4 + 1],
+            (ARRAY['2024-01-01','infinity','1999-12-31',NULL]::date[])[n % 4 + 1],
+            timestamp '2024-01-01' + n * interval '1 hour', timestamptz '2023-12-31 23:00+00' + n % 3 * interval '1 day',
+            (ARRAY[true, false, NULL])[n % 3 + 1],
+            (ARRAY['6f6b1c1e-0000-4444-8888-0123456789ab','00000000-0000-0000-0000-000000000000']::uuid[])[n % 2 + 1],
+            (ARRAY['\\x01','\\x','\\xff']::bytea[])[n % 3 + 1], (ARRAY['a','A','b','B'])[n % 4 + 1]
+        FROM generate_series(1, 3000) n;
+        CREATE INDEX ON facts (a); ANALYZE facts
+        """
+
     /// Conditions over the columns of `facts`, pushed and not.
     private static let conditions = [
         "a = 5", "a <> 5", "a < 3", "5 >= a", "a IN (1, 2, NULL)", "a IS NULL", "a IS NOT NULL", "NOT (a > 3)",
@@ -99,23 +116,7 @@ struct PostgresEngineTests {
 
     @Test(arguments: [1, 3]) func pushedConditionsKeepTheSameRows(workers: Int) async throws {
         let server = try PostgresServer()
-        server.psql(
-            """
-            CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-            CREATE TABLE facts (n int, a int, b text COLLATE "en-x-icu", c char(4), d float8, e numeric(8,2), f date,
-                g timestamp, h timestamptz, i bool, j uuid, k bytea, m text COLLATE blind);
-            INSERT INTO facts SELECT n, nullif(n % 7, 6), (ARRAY['a','B','ä','Z','b','a_c',NULL,'','ab'])[n % 9 + 1],
-                (ARRAY['x','y','x y',NULL,E'x\\t'])[n % 5 + 1],
-                (ARRAY['NaN','-0','0','1.5','2','-Infinity',NULL]::float8[])[n % 7 + 1],
-                (ARRAY[1.1, 2.25, -3, NULL])[n % 4 + 1],
-                (ARRAY['2024-01-01','infinity','1999-12-31',NULL]::date[])[n % 4 + 1],
-                timestamp '2024-01-01' + n * interval '1 hour', timestamptz '2023-12-31 23:00+00' + n % 3 * interval '1 day',
-                (ARRAY[true, false, NULL])[n % 3 + 1],
-                (ARRAY['6f6b1c1e-0000-4444-8888-0123456789ab','00000000-0000-0000-0000-000000000000']::uuid[])[n % 2 + 1],
-                (ARRAY['\\x01','\\x','\\xff']::bytea[])[n % 3 + 1], (ARRAY['a','A','b','B'])[n % 4 + 1]
-            FROM generate_series(1, 3000) n;
-            CREATE INDEX ON facts (a); ANALYZE facts
-            """)
+        server.psql(Self.facts)
         let engine = try await startEngine(server, workers: workers, values: ["split-size": "32kB"])
         _ = try await engine.query("CREATE TABLE plain AS SELECT * FROM pg.facts")
         for condition in Self.conditions {
@@ -123,6 +124,45 @@ struct PostgresEngineTests {
             let plain = try await engine.query("SELECT n FROM plain WHERE \(condition) ORDER BY n")
             #expect(pushed == plain, "\(condition)")
         }
+        await engine.shutdown()
+    }
+
+    /// What stands between SELECT and FROM, and what behind the table; whether the server computes it.
+    private static let computed: [(list: String, rest: String, isStored: Bool)] = [
+        ("count(*), count(b), sum(a), min(a), max(f), sum(e), avg(a), avg(e), min(b), max(b)", "", true),
+        ("a, count(*), sum(n), avg(n), min(g)", "GROUP BY a ORDER BY a", true),
+        ("b, i, sum(e)", "WHERE a < 4 GROUP BY b, i HAVING count(*) > 3 ORDER BY b NULLS FIRST, i", true),
+        ("j, max(e)", "GROUP BY j ORDER BY j", true),
+        ("c, count(*)", "GROUP BY c ORDER BY c", true),
+        ("m, count(*)", "GROUP BY m ORDER BY m", false),
+        ("sum(d)", "WHERE d > 0 AND d < 3", false),
+        ("count(DISTINCT a), sum(a) FILTER (WHERE i)", "", false),
+        ("a, count(*)", "WHERE length(b) = 1 GROUP BY a ORDER BY a", false),
+        ("count(*)", "WHERE n < 0", true),
+        ("sum(a)", "WHERE n < 0 GROUP BY b", true),
+        ("n, b", "ORDER BY b DESC, n LIMIT 7", true),
+        ("n, a", "WHERE a > 2 ORDER BY a NULLS FIRST, n DESC LIMIT 5 OFFSET 3", true),
+        ("n, d", "ORDER BY d, n LIMIT 20", true),
+        ("n", "WHERE b ~ 'a' ORDER BY n LIMIT 3", false),
+        ("n, a", "ORDER BY a + 1, n LIMIT 3", false),
+        ("c, n", "WHERE c IS NOT NULL ORDER BY c, n LIMIT 9", true),
+        ("m, n", "ORDER BY m, n LIMIT 5", true),
+    ]
+
+    @Test(arguments: [1, 3]) func whatTheServerComputesIsTheSame(workers: Int) async throws {
+        let server = try PostgresServer()
+        server.psql(Self.facts)
+        let engine = try await startEngine(server, workers: workers, values: ["split-size": "32kB"])
+        _ = try await engine.query("CREATE TABLE plain AS SELECT * FROM pg.facts")
+        for (list, rest, isStored) in Self.computed {
+            let sql = "SELECT \(list) FROM pg.facts \(rest)"
+            #expect(try await engine.query(sql) == engine.query("SELECT \(list) FROM plain \(rest)"), "\(sql)")
+            let plan = try await engine.query("EXPLAIN \(sql)").map { $0[0] ?? "" }
+            #expect(plan.contains { $0.contains("StoreScan") } == isStored, "\(plan.joined(separator: "\n"))")
+            #expect(plan.contains { $0.contains("Store: SELECT ") })
+        }
+        #expect(
+            try await engine.query("SELECT count(*) FROM (SELECT n FROM pg.facts WHERE a = 1 LIMIT 10) t") == [["10"]])
         await engine.shutdown()
     }
 

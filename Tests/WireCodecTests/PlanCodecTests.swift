@@ -46,6 +46,26 @@ import TransportConformance
         #expect(got.memoryByteLimit == task.memoryByteLimit)
     }
 
+    @Test func storeQueriesComeBack() throws {
+        let input = Expression.input(0, .int32)
+        let call = AggregateCall(name: "sum", arguments: [input], type: .int64)
+        let queries = [
+            StoreQuery(
+                predicates: [.comparison("<", input, .literal(.integer(3), .int32))],
+                grouping: StoreQuery.Grouping(groups: [input], aggregates: [call])),
+            StoreQuery(predicates: [], ordering: [SortKey(input, isDescending: true)], limit: 7),
+        ]
+        for query in queries {
+            let table = TableName(catalog: "c", schema: "s", table: "t")
+            let node = PhysicalNode(
+                id: 1, kind: .scan(ScanNode(table: table, projection: [4], limit: query.limit, storeQuery: query)),
+                output: Schema([Field(name: "x", type: .int32)]), estimatedRowCount: 2)
+            let stage = PlanStage(id: StageID(0), root: node, placement: .workers, output: .single)
+            let plan = PhysicalPlan(stages: [stage])
+            #expect(try PlanCodec.decode(PlanCodec.encode(plan)) == plan)
+        }
+    }
+
     @Test func scanRequestComesBack() throws {
         let request = ScanRequest(projection: [3, 1], predicates: SamplePlans.expressions, limit: 4)
         var writer = ByteWriter()

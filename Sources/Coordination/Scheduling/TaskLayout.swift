@@ -28,7 +28,9 @@ package struct QuerySplits: Sendable {
         for stage in plan.stages {
             for (node, scan) in stage.scans {
                 let provider = try await catalog.table(scan.table)
-                let request = ScanRequest(projection: scan.projection, predicates: scan.predicates, limit: scan.limit)
+                let request = ScanRequest(
+                    projection: scan.projection, predicates: scan.predicates, limit: scan.limit,
+                    storeQuery: scan.storeQuery)
                 result.splits[stage.id, default: [:]][node] = try await provider.splits(for: request)
             }
         }

@@ -69,6 +69,7 @@ final class DirectPlan: Sendable {
                 steps.append(.project(evaluator))
                 break walk
             case .scan(let leaf):
+                guard leaf.storeQuery == nil else { return nil }
                 for predicate in leaf.predicates.reversed() {
                     guard let evaluator = try compile([predicate]) else { return nil }
                     steps.append(.filter(evaluator))

@@ -130,7 +130,7 @@ package final class QueryEngine: Sendable {
         let physical = try await planner.plan(optimized, snapshot: snapshot)
         return PreparedPlan(
             logical: optimized, physical: physical, workers: workers, isSmall: isSmall,
-            isSimple: isSmall && physical.isSimple)
+            isSimple: isSmall && physical.isSimple && snapshot.stores.isEmpty)
     }
 
     /// As `plan`, with parameters left open; `nil` if the query does not run on the coordinator alone, or its tables have more rows together.
@@ -140,7 +140,8 @@ package final class QueryEngine: Sendable {
         var plan = try await plan(logical, ids: ids, context: context, keepsParameters: true)
         guard plan.workers.count == 1, plan.workers[0].id == directory.coordinatorWorker?.id else { return nil }
         let snapshot = try await StatisticsSnapshot.load(for: plan.logical, from: catalog)
-        plan.isSimple = plan.physical.isSimple
+        // Readers of stores behind a network wait, which the thread that begins a query must not.
+        plan.isSimple = plan.physical.isSimple && snapshot.stores.isEmpty
         return snapshot.isSmall(plan.logical, rowLimit: Double(rowLimit)) ? plan : nil
     }
 

@@ -146,10 +146,27 @@ struct StatementRunner {
                 PhysicalPlanJSON.text(prepared.physical, metrics: metrics, options: shown, summary: summary)
             ]
         } else {
-            lines += PhysicalPlanPrinter.lines(prepared.physical, metrics: metrics, options: shown)
+            lines += PhysicalPlanPrinter.lines(
+                prepared.physical, metrics: metrics, options: shown, storeTexts: try await storeTexts(prepared.physical)
+            )
             lines += summary.map { "\($0.0): \($0.1) ms" }
         }
         return Self.explanation(lines, options)
+    }
+
+    /// What stores are asked, by the nodes of scans.
+    private func storeTexts(_ plan: PhysicalPlan) async throws -> [Int: String] {
+        var texts: [Int: String] = [:]
+        for stage in plan.stages {
+            for (node, scan) in stage.scans {
+                let table = try await session.engine.catalog.table(scan.table)
+                texts[node] = table.storeText(
+                    for: ScanRequest(
+                        projection: scan.projection, predicates: scan.predicates, limit: scan.limit,
+                        storeQuery: scan.storeQuery))
+            }
+        }
+        return texts
     }
 
     static func logicalLines(_ prepared: PreparedPlan) -> [String] {

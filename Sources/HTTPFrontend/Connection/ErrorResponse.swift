@@ -52,6 +52,7 @@ struct ErrorResponse {
         case .featureNotSupported: return .notImplemented
         case .queryCanceled: return .conflict
         case .insufficientPrivilege: return .forbidden
+        case .protocolViolation: return .badRequest
         default: break
         }
         switch error.kind {

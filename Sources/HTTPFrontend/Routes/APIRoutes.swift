@@ -26,14 +26,15 @@ struct APIRoutes: Sendable {
                         .upgradeRequired, QueryError(.protocolViolation, "this path is for WebSockets"),
                         headers: ["upgrade": "websocket"])
                 }))
-        let described = routes
-        routes.append(
-            Route(
-                method: .GET, path: "/v1/openapi.json", summary: "This description.",
-                responses: [
-                    Route.Response(status: 200, text: "An OpenAPI 3.1 document.", content: [("application/json", nil)])
-                ],
-                handler: { _, writer in try await writer.send(json: OpenAPI.document(described)) }))
+        var description = Route(
+            method: .GET, path: "/v1/openapi.json", summary: "This description.",
+            responses: [
+                Route.Response(status: 200, text: "An OpenAPI 3.1 document.", content: [("application/json", nil)])
+            ],
+            handler: { _, _ in })
+        let document = OpenAPI.document(routes + [description])
+        description.handler = { _, writer in try await writer.send(json: document) }
+        routes.append(description)
         return Router(routes: routes, fallback: { try await files.answer($0, $1) })
     }
 }

@@ -180,7 +180,7 @@ struct StatementRun: Sendable {
         let prepared = try await session.prepare(sql)
         guard prepared.parameterTypes.count == request.parameters.count else {
             throw QueryError(
-                .protocolViolation,
+                .syntaxError,
                 "\(request.parameters.count) parameters are given, but the statement has \(prepared.parameterTypes.count)"
             )
         }

@@ -176,8 +176,8 @@ struct QueryRoutes: Sendable {
 
     private func cancel(_ http: HTTPRequest, _ writer: ResponseWriter) async throws {
         let id = QueryID(http.variables["id"] ?? "")
-        let wasStarted = jobs.remove(id)
         let runs = engine.queries.cancel(id)
+        let wasStarted = jobs.remove(id)
         guard wasStarted || runs || engine.queries.profile(id) != nil else {
             throw HTTPFailure.notFound("no query of this id is known")
         }

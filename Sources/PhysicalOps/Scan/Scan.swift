@@ -82,7 +82,7 @@ private final class ScanSource: BatchSource {
         let scan = factory.scan
         request = ScanRequest(
             projection: scan.projection, predicates: scan.predicates,
-            limit: scan.predicates.isEmpty ? scan.limit : nil)
+            limit: scan.predicates.isEmpty ? scan.limit : nil, storeQuery: scan.storeQuery)
         let task = driver.task
         context = ScanContext(checkCancellation: { try task.checkCancellation() })
     }

@@ -103,7 +103,12 @@ extension PlanBuilder {
         if case .sort(let sort) = node.input {
             return try buildSort(sort, limit: (limit, offset, node.withTies), node.input, required: required)
         }
-        var input = try build(node.input, required: required)
+        var stored: Relation?
+        if let limit, !node.withTies, case .scan(let scan) = node.input, !scan.predicates.isEmpty {
+            let rowCount = estimator.rowCount(of: node.input, inputs: [])
+            stored = try storeRows(scan, [], limit: limit + offset, required: required, rowCount: rowCount)
+        }
+        var input = try stored ?? build(node.input, required: required)
         if let limit, case .scan(var scan) = input.node.kind, scan.predicates.isEmpty {
             scan.limit = limit + offset
             input.node.kind = .scan(scan)
@@ -137,9 +142,14 @@ extension PlanBuilder {
     ) throws -> Relation {
         var needed = required
         for key in node.keys { key.expression.collectColumns(into: &needed) }
-        var input = prune(try build(node.input, required: needed), to: needed)
-        let all = estimator.rowCount(of: plan, inputs: [input.rowCount])
         let (count, offset, withTies) = limit ?? (nil, 0, false)
+        var stored: Relation?
+        if let count, !withTies, case .scan(let scan) = node.input {
+            let rowCount = estimator.rowCount(of: node.input, inputs: [])
+            stored = try storeRows(scan, node.keys, limit: count + offset, required: required, rowCount: rowCount)
+        }
+        var input = try stored ?? prune(build(node.input, required: needed), to: needed)
+        let all = estimator.rowCount(of: plan, inputs: [input.rowCount])
         let rowCount = min(all, count.map(Double.init) ?? .infinity)
         var sort = SortNode(keys: [], limit: count, offset: offset, withTies: withTies, input: input.node)
         if !input.distribution.isSingle {

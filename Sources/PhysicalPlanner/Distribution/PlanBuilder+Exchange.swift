@@ -67,6 +67,7 @@ extension PlanBuilder {
         switch node.kind {
         case .scan(var scan):
             guard let count = estimator.snapshot.tables[scan.table]?.rowCount, scan.limit == nil,
+                scan.storeQuery == nil,
                 !estimator.snapshot.coordinatorOnly.contains(scan.table), !scan.predicates.contains(where: \.isVolatile)
             else { return nil }
             scannedCount += count

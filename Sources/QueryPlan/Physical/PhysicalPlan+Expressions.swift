@@ -27,6 +27,7 @@ extension PhysicalNode.Kind {
         switch self {
         case .scan(var node):
             node.predicates = try node.predicates.map(transform)
+            node.storeQuery = try node.storeQuery?.mapExpressions(transform)
             return .scan(node)
         case .values(var node):
             node.rows = try node.rows.map { try $0.map(transform) }

@@ -41,11 +41,14 @@ package struct PhysicalPlanPrinter {
 
     private let metrics: [Int: NodeMetrics]?
     private let options: Options
+    /// What stores are asked, by node.
+    private let storeTexts: [Int: String]
     private var lines: [String] = []
 
-    private init(metrics: [Int: NodeMetrics]?, options: Options) {
+    private init(metrics: [Int: NodeMetrics]?, options: Options, storeTexts: [Int: String] = [:]) {
         self.metrics = metrics
         self.options = options
+        self.storeTexts = storeTexts
     }
 
     /// The plan's text without a line break at its end; with `metrics`, what each operator really did.
@@ -54,9 +57,10 @@ package struct PhysicalPlanPrinter {
     }
 
     package static func lines(
-        _ plan: PhysicalPlan, metrics: [Int: NodeMetrics]? = nil, options: Options = Options()
+        _ plan: PhysicalPlan, metrics: [Int: NodeMetrics]? = nil, options: Options = Options(),
+        storeTexts: [Int: String] = [:]
     ) -> [String] {
-        var printer = PhysicalPlanPrinter(metrics: metrics, options: options)
+        var printer = PhysicalPlanPrinter(metrics: metrics, options: options, storeTexts: storeTexts)
         for stage in plan.stages { printer.print(stage, isOnly: plan.stages.count == 1) }
         return printer.lines
     }
@@ -108,6 +112,7 @@ package struct PhysicalPlanPrinter {
             let columns = node.output.fields.map { "\($0.name) \($0.type.sqlName)" }.joined(separator: ", ")
             lines.append(String(repeating: "  ", count: depth + 1) + "Output: \(columns)")
         }
+        if let text = storeTexts[node.id] { lines.append(String(repeating: "  ", count: depth + 1) + "Store: " + text) }
         for input in node.inputs { print(input, depth: depth + 1) }
     }
 
@@ -157,7 +162,7 @@ package struct PhysicalPlanPrinter {
         switch node.kind {
         case .scan(let scan):
             var own = ExpressionPrinter(inputNames: node.output.fields.map(\.name))
-            var result = "Scan \(scan.table) [\(output)]"
+            var result = "\(scan.storeQuery == nil ? "Scan" : "StoreScan") \(scan.table) [\(output)]"
             if !scan.predicates.isEmpty { result += " where " + own.text(.conjunction(scan.predicates)) }
             if let limit = scan.limit { result += " limit \(limit)" }
             if scan.isReplicated { result += " in every task" }

@@ -68,15 +68,18 @@ package struct ScanNode: Hashable, Sendable {
     package var limit: Int?
     /// Every task of the stage reads the whole table, instead of a part of it.
     package var isReplicated: Bool
+    /// What the store computes of the projection: then the output is its result, and `predicates` are none.
+    package var storeQuery: StoreQuery?
     package init(
         table: TableName, projection: [Int], predicates: [Expression] = [], limit: Int? = nil,
-        isReplicated: Bool = false
+        isReplicated: Bool = false, storeQuery: StoreQuery? = nil
     ) {
         self.table = table
         self.projection = projection
         self.predicates = predicates
         self.limit = limit
         self.isReplicated = isReplicated
+        self.storeQuery = storeQuery
     }
 }
 

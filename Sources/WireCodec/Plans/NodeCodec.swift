@@ -17,12 +17,13 @@ extension ByteWriter {
     private mutating func nodeKind(_ kind: PhysicalNode.Kind) throws(QueryError) {
         switch kind {
         case .scan(let scan):
-            byte(0)
+            byte(scan.storeQuery == nil ? 0 : 17)
             tableName(scan.table)
             try positions(scan.projection)
             try expressions(scan.predicates)
             try optionalInt(scan.limit)
             flag(scan.isReplicated)
+            if let query = scan.storeQuery { try storeQuery(query) }
         case .values(let values):
             byte(1)
             try list(values.rows) { (writer, row) throws(QueryError) in try writer.expressions(row) }
@@ -89,6 +90,17 @@ extension ByteWriter {
             try sortKeys(source.mergeKeys)
             if let copy = source.copy { int(copy) }
         }
+    }
+
+    private mutating func storeQuery(_ query: StoreQuery) throws(QueryError) {
+        try expressions(query.predicates)
+        flag(query.grouping != nil)
+        if let grouping = query.grouping {
+            try expressions(grouping.groups)
+            try list(grouping.aggregates) { (writer, call) throws(QueryError) in try writer.aggregateCall(call) }
+        }
+        try sortKeys(query.ordering)
+        try optionalInt(query.limit)
     }
 
     private mutating func aggregate(_ node: AggregateNode) throws(QueryError) {
@@ -211,8 +223,25 @@ extension ByteReader {
         case 16:
             return .exchangeSource(
                 ExchangeSourceNode(stage: StageID(try int()), mergeKeys: try sortKeys(), copy: try position()))
+        case 17:
+            return .scan(
+                ScanNode(
+                    table: try tableName(), projection: try positions(), predicates: try expressions(),
+                    limit: try optionalPosition(), isReplicated: try flag(), storeQuery: try storeQuery()))
         default: throw .corrupt("an unknown kind of node")
         }
+    }
+
+    private mutating func storeQuery() throws(QueryError) -> StoreQuery {
+        let predicates = try expressions()
+        var grouping: StoreQuery.Grouping?
+        if try flag() {
+            grouping = StoreQuery.Grouping(
+                groups: try expressions(),
+                aggregates: try list { (reader) throws(QueryError) in try reader.aggregateCall() })
+        }
+        return StoreQuery(
+            predicates: predicates, grouping: grouping, ordering: try sortKeys(), limit: try optionalPosition())
     }
 
     private mutating func aggregate() throws(QueryError) -> AggregateNode {

@@ -91,6 +91,8 @@ import Testing
         ResultColumn(name: "more", json: .string),
     ]
 
+    private static func lines(_ text: String) -> [Substring] { text.split(whereSeparator: { $0 == "\n" }) }
+
     @Test func longTextsGiveWayFirst() throws {
         var style = TableStyle()
         style.border = .unicode
@@ -99,7 +101,7 @@ import Testing
         #expect(text.contains("…│") || text.contains("… │"))
         #expect(text.contains("short"))
         #expect(text.contains("long values are cut"))
-        #expect(text.split(separator: "\n" as Character).prefix(3).allSatisfy { $0.count <= 31 })
+        #expect(Self.lines(text).prefix(3).allSatisfy { $0.count <= 31 })
     }
 
     @Test func columnsWithoutRoomAreLeftOut() throws {
@@ -108,7 +110,7 @@ import Testing
         let many = (1...9).map { ResultColumn(name: "c\($0)", json: .number) }
         let text = try render(style, [(1...9).map { "\($0)" }], many)
         #expect(text.contains("of 9 columns shown"))
-        #expect(text.split(separator: "\n" as Character).prefix(3).allSatisfy { $0.count <= 20 })
+        #expect(Self.lines(text).prefix(3).allSatisfy { $0.count <= 20 })
     }
 
     @Test func rowsBeyondTheLimitAreCounted() throws {

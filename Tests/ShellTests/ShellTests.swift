@@ -106,7 +106,7 @@ private let escape = "\u{1B}"
     @Test func resize() throws {
         let shell = try Place().shell(columns: 60)
         shell.type("SELECT 'abcdefghijklmnopqrstuvwxyz', 'abcdefghijkl'")
-        shell.wait(for: "'abcdefghijkl'")
+        shell.wait("the statement in two rows") { $0.cursorLine == "'" }
         shell.resize(columns: 30, rows: 24)
         shell.type(" AS x")
         shell.wait("the statement in three rows") { screen in
@@ -141,7 +141,7 @@ private let escape = "\u{1B}"
         shell.wait(for: "of 30 columns shown")
         shell.waitForPrompt()
         shell.type("\\x auto" + enter + "SELECT repeat('b', 60) AS long;" + enter)
-        shell.wait(for: "long │ bbbbb")
+        shell.wait(for: "long | bbbbb")
     }
 
     @Test func longResultsGoThroughThePager() throws {

@@ -91,7 +91,8 @@ final class ProgressMonitor: Sendable {
             """)
         return rows?.first.map { row in
             QueryProgress(
-                share: Double(row[6]).map { min($0, 0.99) }, rows: Int64(row[4]) ?? 0, bytes: Int64(row[5]) ?? 0, stages: Int(row[0]) ?? 0,
+                share: Double(row[6]).map { min($0, 0.99) }, rows: Int64(row[4]) ?? 0, bytes: Int64(row[5]) ?? 0,
+                stages: Int(row[0]) ?? 0,
                 endedStages: Int(row[1]) ?? 0, isQueued: row[2] == "queued",
                 queuedReason: row[3])
         }

@@ -13,6 +13,8 @@ final class PostgresConnection: @unchecked Sendable {
     private let catalog: String
     private let handle: OpaquePointer
     private var isFinished = false
+    /// The server was asked to end something; that may arrive at any time.
+    private var wasCancelled = false
     /// Whether text of the database is UTF-8, in which its bytes have the order of the engine's text.
     private(set) var isUTF8 = false
     /// Whether the server gives text without having checked its bytes.
@@ -71,7 +73,8 @@ final class PostgresConnection: @unchecked Sendable {
 
     /// Whether it can be lent to somebody else.
     var isAtRest: Bool {
-        !isFinished && PQstatus(handle) == CONNECTION_OK && PQtransactionStatus(handle) == PQTRANS_IDLE
+        !isFinished && !wasCancelled && PQstatus(handle) == CONNECTION_OK
+            && PQtransactionStatus(handle) == PQTRANS_IDLE
     }
 
     /// Whether the socket says nothing to the contrary: a server that ends says why and closes it. One that says anything
@@ -104,9 +107,11 @@ final class PostgresConnection: @unchecked Sendable {
         try interruption.check()
     }
 
-    /// Asks the server to end what it does for this connection, without waiting for that.
+    /// Asks the server to end what it does for this connection, without waiting for that. Nobody can use the connection
+    /// afterwards: the request may arrive when the server does something else for it.
     func cancel() {
-        guard let request = PQgetCancel(handle) else { return }
+        guard PQtransactionStatus(handle) == PQTRANS_ACTIVE, let request = PQgetCancel(handle) else { return }
+        wasCancelled = true
         let address = Int(bitPattern: request)
         DispatchQueue.global().async {
             guard let request = OpaquePointer(bitPattern: address) else { return }
@@ -202,6 +207,7 @@ final class PostgresConnection: @unchecked Sendable {
 
     /// Ends an open transaction, if the connection is still good for anything.
     func rollBack() {
+        if wasCancelled { return }
         switch PQtransactionStatus(handle) {
         case PQTRANS_INTRANS, PQTRANS_INERROR: try? run("ROLLBACK")
         default: break

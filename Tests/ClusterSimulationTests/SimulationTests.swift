@@ -108,13 +108,19 @@ struct SimulationTests {
             cluster.run()
             report(seed, cluster)
             for query in cluster.queries {
+                // A query whose first rows have gone to the client is not repeated: it ends with the loss of its worker.
+                let mayBreakOff = query.scheduler.isReleased
+                    && [.workerLost, .exchangeFailed].contains(query.scheduler.failure?.state)
+                let failure = query.scheduler.failure.map { "\($0)" } ?? "none"
                 guard query.plan.poisonedSplit != nil else {
-                    #expect(query.scheduler.state == .finished, "seed \(seed): \(query.id) is \(query.scheduler.state)")
+                    #expect(query.scheduler.state == .finished || mayBreakOff, "seed \(seed): \(query.id): \(failure)")
                     continue
                 }
                 poisoned += 1
-                #expect(query.scheduler.failure?.state == .poisonQuery, "seed \(seed): \(query.id)")
-                #expect(query.deaths == 2, "seed \(seed): \(query.id) brought down \(query.deaths) workers")
+                #expect(query.deaths <= 2, "seed \(seed): \(query.id) brought down \(query.deaths) workers")
+                #expect(
+                    query.scheduler.failure?.state == .poisonQuery && query.deaths == 2 || mayBreakOff,
+                    "seed \(seed): \(query.id) after \(query.deaths) deaths: \(failure)")
             }
         }
         #expect(poisoned > 10)

@@ -115,8 +115,8 @@ private func serving(
 
     @Test func anErrorBehindTheFirstBytesDoesNotLookLikeAnEnd() async throws {
         try await serving { client, _ in
-            // Sixty kilobytes and more go out before the division.
-            let sql = "SELECT repeat('x', 1000), 1 / (20000 - n) FROM generate_series(1, 30000) AS g(n)"
+            // More than the buffers of the query hold goes out before the division.
+            let sql = "SELECT repeat('x', 900 + n % 100), 1 / (60000 - n) FROM generate_series(1, 70000) AS g(n)"
             let csv = try await client.perform { connection in
                 connection.write(
                     RawClient.request("POST", "/v1/query?format=csv", headers: ["Content-Type: text/plain"], body: sql))

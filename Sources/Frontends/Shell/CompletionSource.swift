@@ -148,8 +148,9 @@ final class CompletionSource {
         defer { closedir(stream) }
         var found: [Completion] = []
         while let entry = readdir(stream), found.count < candidateCountMax {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            // In place: an entry ends with its name, and a copy of the whole field would read beyond it.
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             guard name.hasPrefix(start), name != ".", name != "..", start.hasPrefix(".") || !name.hasPrefix(".") else {
                 continue

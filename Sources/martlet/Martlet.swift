@@ -7,7 +7,8 @@ import Coordination
 struct Martlet: AsyncParsableCommand {
     #if MARTLET_NETWORK
         private static let subcommands: [any ParsableCommand.Type] = [
-            SQLCommand.self, BenchCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self, ConfigCommand.self,
+            SQLCommand.self, BenchCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self,
+            ConfigCommand.self,
             GenerateCommand.self, VersionCommand.self,
         ]
     #else

@@ -109,7 +109,8 @@ struct SimulationTests {
             report(seed, cluster)
             for query in cluster.queries {
                 // A query whose first rows have gone to the client is not repeated: it ends with the loss of its worker.
-                let mayBreakOff = query.scheduler.isReleased
+                let mayBreakOff =
+                    query.scheduler.isReleased
                     && [.workerLost, .exchangeFailed].contains(query.scheduler.failure?.state)
                 let failure = query.scheduler.failure.map { "\($0)" } ?? "none"
                 guard query.plan.poisonedSplit != nil else {

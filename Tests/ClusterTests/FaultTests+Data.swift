@@ -10,7 +10,7 @@ extension FaultTests {
     static let spillingQuery =
         """
         SELECT o_orderkey, o_comment FROM tpch.tiny.orders
-        WHERE o_orderkey <> 30 OR pg_sleep(2) IS NOT NULL ORDER BY o_comment, o_orderkey
+        WHERE o_orderkey % 2048 <> 33 OR pg_sleep(0.15) IS NOT NULL ORDER BY o_comment, o_orderkey
         """
     static let smallMemory = ["MARTLET_MEMORY_LIMIT": "2MiB"]
 
@@ -131,7 +131,9 @@ extension FaultTests {
         #expect(try await attempts(cluster, "l_quantity") == 2)
     }
 
-    @Test("more queries than may wait are refused at once, and the coordinator does not grow by them")
+    @Test(
+        "more queries than may wait are refused at once, and the coordinator does not grow by them",
+        FaultTests.isUnproven)
     func floodedQueue() async throws {
         let cluster = try ProcessCluster(
             workers: 1,

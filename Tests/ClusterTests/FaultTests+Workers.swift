@@ -24,7 +24,9 @@ extension FaultTests {
         #expect(try await cluster.connect().run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
     }
 
-    @Test("a query that crashes its workers is not given to a third one; another query outlives both crashes")
+    @Test(
+        "a query that crashes its workers is not given to a third one; another query outlives both crashes",
+        FaultTests.isUnproven)
     func poisonQuery() async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("notes-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -74,7 +76,9 @@ extension FaultTests {
         #expect(try await cluster.connect().run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
     }
 
-    @Test("all workers stand still for longer than their lease: nobody is lost, and the rows are right")
+    @Test(
+        "all workers stand still for longer than their lease: nobody is lost, and the rows are right",
+        FaultTests.isUnproven)
     func allWorkersPaused() async throws {
         let expected = try await Self.oracle.rows(Self.smallQuery)
         let cluster = try ProcessCluster(workers: 2)
@@ -131,7 +135,7 @@ extension FaultTests {
         #expect(tail == ["quarantined", "probation", "active"], "\(seen)")
     }
 
-    @Test("a worker that gets a tenth of the processor is slow and not lost; the rows are right")
+    @Test("a worker that gets a tenth of the processor is slow and not lost; the rows are right", FaultTests.isUnproven)
     func slowWorker() async throws {
         let expected = try await Self.oracle.rows(Self.smallQuery)
         let cluster = try ProcessCluster(workers: 2)

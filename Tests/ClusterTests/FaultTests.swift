@@ -22,6 +22,10 @@ struct FaultTests {
     static let smallQuery = query.replacing("sf1", with: "tiny")
 
     /// What one process says, found out once.
+    /// Tests that have not been seen to pass reliably yet: they run when asked for.
+    static let isUnproven: ConditionTrait = .enabled(
+        if: ProcessInfo.processInfo.environment["MARTLET_TEST_UNPROVEN"] != nil, "set MARTLET_TEST_UNPROVEN to run it")
+
     static let oracle = Oracle()
     actor Oracle {
         private var known: [String: [[String?]]] = [:]

@@ -34,7 +34,7 @@ struct ErrorTests {
     @Test(
         "Constructs that are understood but not supported have state 0A000",
         arguments: [
-            "CREATE FUNCTION f() RETURNS int AS 'x'", "DROP FUNCTION f", 
+            "CREATE FUNCTION f() RETURNS int AS 'x'", "DROP FUNCTION f",
             "GRANT x TO y",
             "REVOKE x FROM y", "WITH x AS (MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE) SELECT 1", "DO 'x'",
             "CALL f()",

@@ -18,7 +18,7 @@ package struct MembershipInstance: Sendable {
     private var frozenUntil: MonotonicInstant?
     private var frozenSince: MonotonicInstant?
     /// When workers fell silent, oldest first, within the window of mass suspicion.
-    private var recentSilences: [MonotonicInstant] = []
+    private var recentSilences: [(worker: WorkerID, at: MonotonicInstant)] = []
     private var expectedTick: MonotonicInstant?
 
     package init(options: MembershipOptions = MembershipOptions(), clusterID: String, epoch: UInt64 = 1) {
@@ -325,7 +325,7 @@ package struct MembershipInstance: Sendable {
         }
         correct(index, now, &directives)
         if record.state.takesWork, records[index].state.takesWork, now >= record.detector.suspectAt {
-            noticeSilence(now)
+            noticeSilence(of: records[index].description.worker, now)
             transition(index, to: .suspect, .silence, now, &directives)
             directives.append(probe(index))
         }
@@ -392,13 +392,13 @@ package struct MembershipInstance: Sendable {
         freeze(for: lag * 2, now)
     }
 
-    private mutating func noticeSilence(_ now: MonotonicInstant) {
-        recentSilences.removeAll { now.since($0) > options.massSuspicionWindow }
-        recentSilences.append(now)
+    private mutating func noticeSilence(of worker: WorkerID, _ now: MonotonicInstant) {
+        recentSilences.removeAll { now.since($0.at) > options.massSuspicionWindow }
+        recentSilences.append((worker, now))
         let live = records.reduce(into: 0) { $0 += $1.state.isLive ? 1 : 0 }
         let limit = max(Double(options.massSuspicionMinimum), options.massSuspicionShare * Double(live))
         // All of a few at once are no coincidence either.
-        let isEverybody = live >= 2 && recentSilences.count >= live
+        let isEverybody = live >= 2 && Set(recentSilences.map(\.worker)).count >= live
         if isEverybody || Double(recentSilences.count) > limit { freeze(for: options.maximumFreeze, now) }
     }
 

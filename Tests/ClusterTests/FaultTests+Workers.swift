@@ -12,7 +12,7 @@ extension FaultTests {
         defer { cluster.shutdown() }
         try await cluster.waitForWorkers(2)
         var killedAt = Date()
-        let outcome = try await duringQuery(cluster, Self.smallQuery) {
+        let outcome = try await duringQuery(cluster) {
             for worker in cluster.workers { worker.kill() }
             killedAt = Date()
         }

@@ -10,6 +10,8 @@ struct DirectoryEntry: Sendable {
     /// The directory's path and the name.
     var path: String
     var isDirectory: Bool
+    /// Whether it may be a link.
+    var isLink = false
     /// What the name of a file tells; `nil` for other files and directories.
     var format: FileFormat?
     /// The name without its endings, if there is a format.
@@ -38,14 +40,15 @@ enum DirectoryListing {
             var isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
             // Links and file systems that do not tell the type.
             let full = (path == "/" ? "" : path) + "/" + name
-            if entry.pointee.d_type == UInt8(DT_LNK) || entry.pointee.d_type == UInt8(DT_UNKNOWN) {
+            let isLink = entry.pointee.d_type == UInt8(DT_LNK) || entry.pointee.d_type == UInt8(DT_UNKNOWN)
+            if isLink {
                 isDirectory = DirectoryListing.isDirectory(full)
                 isFixed = false
             }
             let known = isDirectory ? nil : FileFormat.of(fileName: name)
             result.append(
                 DirectoryEntry(
-                    name: name, path: full, isDirectory: isDirectory, format: known?.format,
+                    name: name, path: full, isDirectory: isDirectory, isLink: isLink, format: known?.format,
                     baseName: known?.baseName ?? ""))
         }
         return (result.sorted { $0.name < $1.name }, isFixed)
@@ -54,21 +57,27 @@ enum DirectoryListing {
     /// Paths that one thread looks up.
     private static let pathsPerThread = 1000
 
-    /// The identities of files at absolute paths.
-    static func identities(_ paths: [String]) throws -> [FileIdentity] {
-        try paths.mappedInPieces(of: pathsPerThread) { try identities($0) }
+    /// The identities of files at absolute paths. `hasLinks` tells whether some file has other names (or may have).
+    static func identities(_ paths: [String]) throws -> (files: [FileIdentity], hasLinks: Bool) {
+        let found = try paths.mappedInPieces(of: pathsPerThread) { try lookedUp($0) }
+        return (found.map(\.identity), found.contains { $0.isLinked })
+    }
+
+    private struct LookedUp {
+        var identity: FileIdentity
+        var isLinked: Bool
     }
 
     /// Neighbours are looked up from their directory, which is faster.
-    private static func identities(_ paths: ArraySlice<String>) throws -> [FileIdentity] {
-        var result: [FileIdentity] = []
+    private static func lookedUp(_ paths: ArraySlice<String>) throws -> [LookedUp] {
+        var result: [LookedUp] = []
         result.reserveCapacity(paths.count)
         var directory: Substring.UTF8View?
         var descriptor: Int32 = -1
         defer { if descriptor >= 0 { close(descriptor) } }
         for path in paths {
             guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.utf8.startIndex else {
-                result.append(try FileIdentity(path: path))
+                result.append(LookedUp(identity: try FileIdentity(path: path), isLinked: true))
                 continue
             }
             let parent = path.utf8[..<slash]
@@ -79,7 +88,23 @@ enum DirectoryListing {
                 directory = parent
             }
             let nameOffset = path.utf8.distance(from: path.utf8.startIndex, to: slash) + 1
-            result.append(try FileIdentity(path: path, directory: descriptor, nameOffset: nameOffset))
+            var isLinked = false
+            let identity = try FileIdentity(
+                path: path, directory: descriptor, nameOffset: nameOffset, isLinked: &isLinked)
+            result.append(LookedUp(identity: identity, isLinked: isLinked))
+        }
+        return result
+    }
+
+    /// Directories of files, each once, in order.
+    static func parents(_ paths: [String]) -> [String] {
+        var result: [String] = []
+        for path in paths {
+            guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { continue }
+            let parent = path.utf8[..<slash]
+            if let last = result.last, last.utf8.elementsEqual(parent) { continue }
+            let text = slash == path.utf8.startIndex ? "/" : String(path[..<slash])
+            if !result.contains(text) { result.append(text) }
         }
         return result
     }

@@ -76,6 +76,7 @@ package final class DirectoryBackend: StorageBackend {
     private let format: FileFormat?
     private let options: [String: String]
     private let tables = OpenTables()
+    private let watched = WatchedTables()
     let prepared = PreparedTables()
 
     init(directory: String, format: FileFormat?, options: [String: String], isWritable: Bool = false) {
@@ -102,14 +103,22 @@ package final class DirectoryBackend: StorageBackend {
         if schema == DirectoryBackend.schema, let table = known?[name] { return table }
         guard schema == DirectoryBackend.schema else { return nil }
         if let table = prepared[name], table.isVisible { return table }
+        let table = try watched.table(name) { try look(name) }
+        if let table { known?.keep(table, name) }
+        return table
+    }
+
+    private func look(_ name: String) throws -> WatchedTables.Look? {
         guard let source = try sources(of: name)[name] else { return nil }
-        let files = try DirectoryListing.identities(source.paths)
+        let (files, hasLinks) = try DirectoryListing.identities(source.paths)
         let table = try tables.table(name, files: files) {
             appendable(
                 try FileTable.open(name: name, format: source.format, files: files, options: options), name, source)
         }
-        known?.keep(table, name)
-        return table
+        guard files.count >= WatchedTables.fileCountMin, !hasLinks else { return .init(table) }
+        // Sub-directories whose name differs in case belong to the table as well, whether they hold files or not.
+        let inner = try DirectoryListing.entries(directory).filter { $0.isDirectory && $0.name.lowercased() == name }
+        return try .init(table, directories: [directory] + inner.map(\.path))
     }
 
     /// The files of all tables, or of the wanted one: then sub-directories of others, which may be large, are not read.
@@ -151,6 +160,7 @@ package final class DirectoryBackend: StorageBackend {
 package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileReadingBackend {
     private static let schema = "path"
     private let tables = OpenTables()
+    private let watched = WatchedTables()
     private let roots: FileRoots
 
     init(roots: FileRoots) { self.roots = roots }
@@ -161,35 +171,55 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
 
     package func resolve(path: String) async throws -> (schema: String, name: String) {
         let full = try DirectoryListing.absolute(path)
-        let found = try files(full)
-        for file in found { try roots.checkRead(file) }
-        guard !found.isEmpty else {
-            throw QueryError(.undefinedFile, "no files match \"\(path)\"", object: path)
+        // Tables of many files are found here already.
+        if DirectoryListing.isPattern(full) || DirectoryListing.isDirectory(full) {
+            guard try table(full) != nil else {
+                throw QueryError(.undefinedFile, "no files match \"\(path)\"", object: path)
+            }
+        } else {
+            _ = try FileIdentity(path: full)
+            try roots.checkRead(full)
         }
         return (PathBackend.schema, full)
     }
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
         guard schema == PathBackend.schema else { return nil }
-        let known = StatementTables.current(self)
-        if let table = known?[name] { return table }
-        let paths = try files(name)
-        for path in paths { try roots.checkRead(path) }
-        guard let first = paths.first else {
+        guard let table = try table(name) else {
             throw QueryError(.undefinedFile, "no files match \"\(name)\"", object: name)
         }
-        let identities = try DirectoryListing.identities(paths)
-        let table = try tables.table(name, files: identities) {
+        return table
+    }
+
+    private func table(_ path: String) throws -> (any TableProvider)? {
+        let known = StatementTables.current(self)
+        if let table = known?[path] { return table }
+        let table = try watched.table(path) { try look(path) }
+        if let table { known?.keep(table, path) }
+        return table
+    }
+
+    private func look(_ path: String) throws -> WatchedTables.Look? {
+        let paths = try files(path)
+        for path in paths { try roots.checkRead(path) }
+        guard let first = paths.first else { return nil }
+        let (identities, hasLinks) = try DirectoryListing.identities(paths)
+        let table = try tables.table(path, files: identities) {
             let format = try PathBackend.format(first)
             if let other = try paths.first(where: { try PathBackend.format($0) != format }) {
                 throw QueryError(
-                    .datatypeMismatch, "\"\(name)\" matches files of several formats",
-                    detail: "Files: \(first), \(other).", object: name)
+                    .datatypeMismatch, "\"\(path)\" matches files of several formats",
+                    detail: "Files: \(first), \(other).", object: path)
             }
-            return try FileTable.open(name: name, format: format, files: identities)
+            return try FileTable.open(name: path, format: format, files: identities)
         }
-        known?.keep(table, name)
-        return table
+        // A pattern of directories depends on more of them than those of its files.
+        let parent = DirectoryListing.parents([path]).first ?? "/"
+        let directory = DirectoryListing.isPattern(path) ? parent : path
+        guard identities.count >= WatchedTables.fileCountMin, !hasLinks, !DirectoryListing.isPattern(directory) else {
+            return .init(table)
+        }
+        return try .init(table, directories: [directory])
     }
 
     package func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws

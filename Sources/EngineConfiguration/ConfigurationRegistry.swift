@@ -12,8 +12,9 @@ package enum ConfigurationRegistry {
             "Memory for queries on this node; 0 is 80 % of what the machine or group has."),
         ConfigurationKey(
             "cache-limit", .byteCount, "0",
-            "Memory for what is kept of files from query to query (dictionaries of Parquet columns); 0 is a 256th of "
-                + "memory-limit, but at least 16 MB or a 16th, and at most 256 MB. 1 byte keeps nothing."),
+            "Memory for what is kept of files from query to query (dictionaries of Parquet columns, columns of small files); "
+                + "0 is a 256th of memory-limit, but at least 16 MB or a 16th, and at most 256 MB. 1 byte keeps nothing."
+        ),
         ConfigurationKey(
             "spill-directory", .path, "",
             "Where operators write what does not fit into their memory; empty is $TMPDIR or /tmp."),

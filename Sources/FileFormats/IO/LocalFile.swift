@@ -2,6 +2,7 @@
 
 import Diagnostics
 import Glibc
+import Synchronization
 
 /// What tells one version of a file from another.
 package struct FileIdentity: Hashable, Sendable {
@@ -25,14 +26,16 @@ package struct FileIdentity: Hashable, Sendable {
         self.init(path: path, status: status)
     }
 
-    /// The same for a path whose directory is open as `directory`; the file's name begins at byte `nameOffset`.
-    package init(path: String, directory: Int32, nameOffset: Int) throws {
+    /// The same for a path whose directory is open as `directory`; the file's name begins at byte `nameOffset`. `isLinked`
+    /// tells whether the file has other names.
+    package init(path: String, directory: Int32, nameOffset: Int, isLinked: inout Bool) throws {
         var status = stat()
         let result = path.withCString { fstatat(directory, $0 + nameOffset, &status, 0) }
         guard result == 0 else { throw LocalFile.error("could not open file", path) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw QueryError(.ioError, "\"\(path)\" is not a regular file", object: path)
         }
+        isLinked = status.st_nlink > 1
         self.init(path: path, status: status)
     }
 
@@ -41,6 +44,13 @@ package struct FileIdentity: Hashable, Sendable {
             path: path, byteCount: Int(status.st_size),
             modified: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
     }
+}
+
+/// Files that were not the version that a query was planned with: whoever keeps what files were looks again.
+package enum StaleFiles {
+    private static let counter = Atomic<Int>(0)
+    package static var count: Int { counter.load(ordering: .acquiring) }
+    package static func noticed() { counter.add(1, ordering: .releasing) }
 }
 
 /// A file open for reading. Reads by position, so several threads may share it.
@@ -69,6 +79,7 @@ package final class LocalFile: Sendable {
     package convenience init(_ identity: FileIdentity) throws {
         try self.init(path: identity.path)
         guard self.identity == identity else {
+            StaleFiles.noticed()
             throw QueryError(
                 .ioError, "file \"\(identity.path)\" changed while the query ran",
                 hint: "Run the query again.", object: identity.path)

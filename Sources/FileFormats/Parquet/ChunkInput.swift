@@ -36,6 +36,23 @@ final class ChunkInput {
         bytesRead = byteCount
     }
 
+    /// Column chunks that lie within so many bytes are read at once.
+    private static let smallSpanMax = 256 << 10
+
+    /// The inputs of several chunks of one row group.
+    static func inputs(_ file: LocalFile, _ ranges: [Range<Int>]) throws -> [ChunkInput] {
+        let start = ranges.map(\.lowerBound).min() ?? 0
+        let end = ranges.map(\.upperBound).max() ?? 0
+        guard ranges.count > 1, end - start <= smallSpanMax else {
+            return ranges.map { ChunkInput(file, offset: $0.lowerBound, byteCount: $0.count) }
+        }
+        let buffer = Buffer(byteCount: end - start)
+        try file.read(into: buffer.base, count: end - start, at: start)
+        return ranges.map {
+            ChunkInput(file, offset: $0.lowerBound, byteCount: $0.count, in: buffer, at: $0.lowerBound - start)
+        }
+    }
+
     var pointer: UnsafeRawPointer { UnsafeRawPointer(buffer.base + start) }
     /// Bytes that can be read at `pointer`.
     var available: Int { filled &- start }

@@ -50,7 +50,7 @@ final class ParquetColumnReader {
     private var needsTextCheck = false
 
     /// Where the dictionary is kept for other readers.
-    private let cacheKey: DictionaryCache.Key?
+    private let cacheKey: DecodedCache.Key?
     /// The entries of the dictionary: one object as long as the reader lives.
     private(set) var dictionary: Vector?
     /// Fewer entries than rows by far, so that work per entry is less than work per row.
@@ -68,7 +68,7 @@ final class ParquetColumnReader {
     ///   - cacheKey: where to keep the dictionary otherwise.
     init(
         _ column: ParquetColumn, _ chunk: ParquetColumnChunk, input: ChunkInput, scratch shared: ParquetScratch,
-        known: Vector? = nil, cacheKey: DictionaryCache.Key? = nil
+        known: Vector? = nil, cacheKey: DecodedCache.Key? = nil
     ) {
         self.cacheKey = cacheKey
         self.column = column
@@ -413,11 +413,7 @@ final class ParquetColumnReader {
             if isText && !isASCII(page, header.uncompressedByteCount) { try checkText(entries.views, count) }
         }
         use(entries)
-        if let cacheKey {
-            DictionaryCache.shared.keep(
-                DictionaryCache.Entry(values: entries, end: input.offset), cacheKey,
-                page: entries.pinned.isEmpty ? nil : page)
-        }
+        if let cacheKey { DecodedCache.shared.keep(.init(values: entries, end: input.offset), cacheKey) }
     }
 
     private func use(_ entries: Vector) {

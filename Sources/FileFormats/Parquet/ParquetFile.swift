@@ -79,12 +79,19 @@ package struct ParquetFile: Sendable {
             let footer = Buffer(byteCount: count)
             try file.read(into: footer.base, count: count, at: size - 8 - count)
             return try ParquetMetadata(footer: footer.base, count: count, fileByteCount: size)
-        } catch var error as QueryError {
-            if error.object == nil {
-                error.object = file.identity.path
-                error.detail = "File: \(file.identity.path)."
-            }
-            throw error
+        } catch let error as QueryError {
+            throw error.about(file: file.identity)
         }
+    }
+}
+
+extension QueryError {
+    /// The error with the file that it was found in, unless it names something already.
+    func about(file: FileIdentity) -> QueryError {
+        if object != nil { return self }
+        var error = self
+        error.object = file.path
+        error.detail = "File: \(file.path)."
+        return error
     }
 }

@@ -1,6 +1,7 @@
 // The footer of a Parquet file as data.
 
 import Diagnostics
+import Synchronization
 
 /// Physical types by their number in the metadata.
 enum ParquetPhysicalType: Int, Sendable {
@@ -65,6 +66,8 @@ struct ParquetRowGroup: Sendable {
     var columns: [ParquetColumnChunk] = []
     var rowCount = 0
     var byteCount = 0
+    /// Whether some column cannot be read.
+    var hasUnsupported = false
 }
 
 /// An element of the schema tree, in depth-first order.
@@ -98,6 +101,9 @@ package final class ParquetMetadata: Sendable {
     let rowGroups: [ParquetRowGroup]
     /// First row of every row group, then the total.
     package let rowCount: Int
+    /// Tells parsed footers apart, as long as the process lives: caches of what was read from the file go by it.
+    let number = ParquetMetadata.count.add(1, ordering: .relaxed).newValue
+    private static let count = Atomic<Int>(0)
 
     package var rowGroupCount: Int { rowGroups.count }
 
@@ -230,6 +236,7 @@ package final class ParquetMetadata: Sendable {
             default: try reader.skip(kind)
             }
         }
+        group.hasUnsupported = group.columns.contains { $0.unsupported != nil }
         return group
     }
 

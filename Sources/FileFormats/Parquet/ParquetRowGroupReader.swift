@@ -1,4 +1,4 @@
-// The reader of a split: one row group, filters first, other columns only for the rows that are left.
+// The reader of a row group: filters first, other columns only for the rows that are left.
 
 import Columnar
 import Diagnostics
@@ -6,15 +6,13 @@ import QueryPlan
 import Storage
 
 /// Reads one row group in windows of `Batch.standardRowCount` rows. Confined to one thread.
-package final class ParquetRowGroupReader: BatchReader {
+final class ParquetRowGroupReader: RowGroupReader {
     private let identity: FileIdentity
     private let types: [DataType]
     /// One per projected position.
     private let readers: [ParquetColumnReader]
     private let context: ScanContext
     private let filters: [any ScanFilter]
-    /// Positions that some filter reads.
-    private let isFiltered: [Bool]
     /// Rows to read: ascending ranges that do not overlap.
     private var ranges: [Range<Int>]
     /// Next row.
@@ -23,53 +21,30 @@ package final class ParquetRowGroupReader: BatchReader {
     private var limit: Int
     private var bytesReported = 0
 
-    /// The file, if anything had to be read from it.
-    let file: LocalFile?
+    private let opened: LocalFile
+    var file: LocalFile? { opened }
 
     /// - Parameters:
-    ///   - opened: the file if it is open already.
     ///   - columns: by projected position.
-    package init(
-        _ parquet: ParquetFile, opened: LocalFile? = nil, rowGroup: Int, columns: [ParquetColumn], request: ScanRequest,
-        context: ScanContext
+    ///   - conditions: what pages may be pruned by.
+    ///   - limit: rows that are enough.
+    init(
+        _ parquet: ParquetFile, file: LocalFile, group: ParquetRowGroup, columns: [ParquetColumn],
+        conditions: [Expression], context: ScanContext, limit: Int
     ) throws {
-        guard parquet.metadata.rowGroups.indices.contains(rowGroup) else {
-            throw QueryError.corrupted("there is no row group \(rowGroup)")
-        }
-        let group = parquet.metadata.rowGroups[rowGroup]
         identity = parquet.identity
+        opened = file
         types = columns.map(\.type)
         self.context = context
         filters = context.filters
-        var isFiltered = [Bool](repeating: false, count: columns.count)
-        for filter in context.filters {
-            for position in filter.positions { isFiltered[position] = true }
-        }
-        self.isFiltered = isFiltered
-        limit = context.filters.isEmpty && request.predicates.isEmpty ? request.limit ?? Int.max : Int.max
-        for column in columns {
-            if let what = column.unsupported { throw QueryError.notSupported(what) }
-            if let what = group.columns[column.leaf].unsupported { throw QueryError.notSupported(what) }
-        }
-        let conditions = request.predicates + context.filters.compactMap(\.prunable)
-        let mayMatch = conditions.allSatisfy { condition in
-            Pruning.mayMatch(condition) { columns[$0].bounds(group.columns[columns[$0].leaf]) }
-        }
-        guard mayMatch, group.rowCount > 0 else {
-            readers = []
-            ranges = []
-            file = opened
-            return
-        }
-        let file = try opened ?? LocalFile(parquet.identity)
-        self.file = file
+        self.limit = limit
         ranges = [0..<group.rowCount]
         if !conditions.isEmpty {
             ranges = try PageIndex.ranges(group, columns: columns, conditions: conditions, file: file)
         }
         let scratch = ParquetScratch.of(context)
-        let sources = columns.map { ChunkSource(parquet.identity, $0, group.columns[$0.leaf]) }
-        let inputs = try ParquetRowGroupReader.inputs(file, sources.map(\.range))
+        let sources = columns.map { ChunkSource(parquet.metadata.number, $0, group.columns[$0.leaf]) }
+        let inputs = try ChunkInput.inputs(file, sources.map(\.range))
         readers = zip(columns.indices, inputs).map { index, input in
             ParquetColumnReader(
                 columns[index], group.columns[columns[index].leaf], input: input, scratch: scratch,
@@ -77,31 +52,11 @@ package final class ParquetRowGroupReader: BatchReader {
         }
     }
 
-    /// Column chunks that lie within so many bytes are read at once.
-    private static let smallSpanMax = 256 << 10
-
-    private static func inputs(_ file: LocalFile, _ ranges: [Range<Int>]) throws -> [ChunkInput] {
-        let start = ranges.map(\.lowerBound).min() ?? 0
-        let end = ranges.map(\.upperBound).max() ?? 0
-        guard ranges.count > 1, end - start <= smallSpanMax else {
-            return ranges.map { ChunkInput(file, offset: $0.lowerBound, byteCount: $0.count) }
-        }
-        let buffer = Buffer(byteCount: end - start)
-        try file.read(into: buffer.base, count: end - start, at: start)
-        return ranges.map {
-            ChunkInput(file, offset: $0.lowerBound, byteCount: $0.count, in: buffer, at: $0.lowerBound - start)
-        }
-    }
-
-    package func next() throws -> Batch? {
+    func next() throws -> Batch? {
         do {
             return try nextBatch()
-        } catch var error as QueryError {
-            if error.object == nil {
-                error.object = identity.path
-                error.detail = "File: \(identity.path)."
-            }
-            throw error
+        } catch let error as QueryError {
+            throw error.about(file: identity)
         }
     }
 
@@ -185,19 +140,19 @@ package final class ParquetRowGroupReader: BatchReader {
 private struct ChunkSource {
     var range: Range<Int>
     var dictionary: Vector?
-    var cacheKey: DictionaryCache.Key?
+    var cacheKey: DecodedCache.Key?
 
     /// Chunks of fewer bytes have no dictionary that would be kept.
     private static let cachedByteCountMin = 8 << 10
 
-    init(_ identity: FileIdentity, _ column: ParquetColumn, _ chunk: ParquetColumnChunk) {
+    init(_ file: Int, _ column: ParquetColumn, _ chunk: ParquetColumnChunk) {
         range = chunk.offset..<chunk.offset + chunk.compressedByteCount
         guard chunk.dictionaryPageOffset != nil, chunk.compressedByteCount >= ChunkSource.cachedByteCountMin else {
             return
         }
-        let key = DictionaryCache.Key(identity: identity, offset: chunk.offset, type: column.type)
+        let key = DecodedCache.Key(file: file, offset: chunk.offset, type: column.type, part: .dictionary)
         cacheKey = key
-        if let known = DictionaryCache.shared.entry(key) {
+        if let known = DecodedCache.shared.entry(key) {
             dictionary = known.values
             range = known.end..<range.upperBound
         }

@@ -13,6 +13,11 @@ package final class ParquetTable: TableProvider {
     /// All files have exactly the same columns, as a rule because one writer made them.
     private let isUniform: Bool
     private let known = Mutex<TableStatistics?>(nil)
+    /// Bounds of the columns that were pruned by, for all row groups of all files in order; by ordinal.
+    private let bounds = Mutex<[Int: [ColumnBounds]]>([:])
+    private let knownParts = KnownParts()
+    /// All splits by projection, of a table of many files.
+    private let knownSplits = Mutex<[[Int]: [Split]]>([:])
 
     /// Reads the footers (from the cache if they were read before) and checks that the files agree.
     package init(name: String, files identities: [FileIdentity]) throws {
@@ -74,6 +79,13 @@ package final class ParquetTable: TableProvider {
         }
     }
 
+    /// The same, for reading.
+    private func readableColumns(_ file: ParquetFile, _ projection: [Int]) throws -> [ParquetColumn] {
+        let columns = try columns(file, projection)
+        for column in columns { if let what = column.unsupported { throw QueryError.notSupported(what) } }
+        return columns
+    }
+
     /// The same for all files, if they do not differ.
     private func commonColumns(_ projection: [Int]) throws -> [ParquetColumn]? {
         isUniform ? try columns(files[0], projection) : nil
@@ -86,10 +98,35 @@ package final class ParquetTable: TableProvider {
         return made
     }
 
+    /// The bounds of the columns that predicates read, by position.
+    private func bounds(for request: ScanRequest) throws -> [Int: [ColumnBounds]] {
+        var positions: Set<Int> = []
+        for predicate in request.predicates { positions.formUnion(predicate.inputs) }
+        var result: [Int: [ColumnBounds]] = [:]
+        for position in positions {
+            let ordinal = request.projection[position]
+            if let known = bounds.withLock({ $0[ordinal] }) {
+                result[position] = known
+                continue
+            }
+            var made: [ColumnBounds] = []
+            for file in files {
+                let column = try columns(file, [ordinal])[0]
+                for group in file.metadata.rowGroups { made.append(column.bounds(group.columns[column.leaf])) }
+            }
+            bounds.withLock { [made] in $0[ordinal] = made }
+            result[position] = made
+        }
+        return result
+    }
+
     /// Row groups are put together until they have so many bytes to read, or so many rows.
     private static let combinedByteCount = 1 << 20
     private static let combinedRowCount = 120_000
     private static let combinedCountMax = 64
+    /// Of so many files, and for so many projections, splits are kept: some 100 bytes for a file each.
+    private static let keptFileCountMin = 64
+    private static let keptProjectionCountMax = 8
 
     package func splits(for request: ScanRequest) async throws -> [Split] {
         if request.projection.isEmpty && request.predicates.isEmpty {
@@ -97,6 +134,8 @@ package final class ParquetTable: TableProvider {
             let rows = files.reduce(0) { $0 + $1.metadata.rowCount }
             return rows == 0 ? [] : [Split(payload: RowCountPart.payload(rows), estimatedRowCount: rows)]
         }
+        let keepsSplits = request.predicates.isEmpty && files.count >= ParquetTable.keptFileCountMin
+        if keepsSplits, let known = knownSplits.withLock({ $0[request.projection] }) { return known }
         var splits: [Split] = []
         var parts: [FilePart] = []
         var rows = 0
@@ -108,11 +147,14 @@ package final class ParquetTable: TableProvider {
             (parts, rows, bytes) = ([], 0, 0)
         }
         let common = try commonColumns(request.projection)
+        let bounds = try bounds(for: request)
+        var groupsBefore = 0
         for file in files {
+            defer { groupsBefore += file.metadata.rowGroups.count }
             let columns = try common ?? columns(file, request.projection)
             for (index, group) in file.metadata.rowGroups.enumerated() where group.rowCount > 0 {
                 let mayMatch = request.predicates.allSatisfy { predicate in
-                    Pruning.mayMatch(predicate) { columns[$0].bounds(group.columns[columns[$0].leaf]) }
+                    Pruning.mayMatch(predicate) { bounds[$0]?[groupsBefore + index] }
                 }
                 guard mayMatch else { continue }
                 let groupBytes = columns.reduce(0) { $0 + group.columns[$1.leaf].compressedByteCount }
@@ -132,31 +174,74 @@ package final class ParquetTable: TableProvider {
             }
         }
         finish()
+        if keepsSplits {
+            knownSplits.withLock { [splits] known in
+                if known.count >= ParquetTable.keptProjectionCountMax { known.removeAll() }
+                known[request.projection] = splits
+            }
+        }
         return splits
     }
 
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
         if let rows = try RowCountPart.decode(split.payload) { return RowCountReader(rows, limit: request.limit) }
-        let parts = try FileParts.decode(split.payload)
-        let common = try commonColumns(request.projection)
+        let parts = try knownParts.parts(split.payload)
+        let common = isUniform ? try readableColumns(files[0], request.projection) : nil
         return try ParquetPartsReader(parts) { [self] group, parquet, file in
-            try ParquetRowGroupReader(
-                parquet, opened: file, rowGroup: group, columns: try common ?? columns(parquet, request.projection),
-                request: request, context: context)
+            try RowGroup.makeReader(
+                parquet, opened: file, rowGroup: group,
+                columns: try common ?? readableColumns(parquet, request.projection), request: request, context: context)
         }
+    }
+}
+
+/// Row groups of one file that are read one after the other.
+private struct OpenedPart: Sendable {
+    var parquet: ParquetFile
+    var groups: Range<Int>
+}
+
+/// Splits of many small parts that were understood before: finding their footers takes longer than reading what is kept.
+private final class KnownParts: Sendable {
+    private struct Payload: Hashable {
+        var bytes: [UInt8]
+        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+    }
+    private static let countMax = 512
+    private let known = Mutex<[Payload: [OpenedPart]]>([:])
+
+    func parts(_ bytes: [UInt8]) throws -> [OpenedPart] {
+        let payload = Payload(bytes: bytes)
+        if let found = known.withLock({ $0[payload] }) { return found }
+        let parts = try FileParts.decode(bytes).map { part in
+            guard part.start < part.end else { throw QueryError.corrupted("there is no row group \(part.start)") }
+            return OpenedPart(parquet: try ParquetFile(part.identity), groups: part.start..<part.end)
+        }
+        if parts.count > 1 {
+            known.withLock { known in
+                if known.count >= KnownParts.countMax { known.removeAll() }
+                known[payload] = parts
+            }
+        }
+        return parts
     }
 }
 
 /// Reads row groups of files one after the other.
 private final class ParquetPartsReader: BatchReader {
-    private var parts: ArraySlice<FilePart>
-    private let open: (_ rowGroup: Int, ParquetFile, LocalFile?) throws -> ParquetRowGroupReader
-    private var parquet: ParquetFile?
-    private var reader: ParquetRowGroupReader?
+    private let parts: [OpenedPart]
+    private let open: (_ rowGroup: Int, ParquetFile, LocalFile?) throws -> any RowGroupReader
+    /// The next row group.
+    private var part = 0
+    private var group = 0
+    private var reader: (any RowGroupReader)?
 
-    init(_ parts: [FilePart], open: @escaping (Int, ParquetFile, LocalFile?) throws -> ParquetRowGroupReader) throws {
-        self.parts = parts[...]
+    init(
+        _ parts: [OpenedPart], open: @escaping (Int, ParquetFile, LocalFile?) throws -> any RowGroupReader
+    ) throws {
+        self.parts = parts
         self.open = open
+        group = parts.first?.groups.lowerBound ?? 0
         // A file that is not there is an error at once.
         try openNext()
     }
@@ -171,19 +256,15 @@ private final class ParquetPartsReader: BatchReader {
 
     /// Opens the next row group, if there is one: the same file stays open.
     private func openNext() throws {
-        let file = reader?.file
+        let isSameFile = part < parts.count && group > parts[part].groups.lowerBound
+        let file = isSameFile ? reader?.file : nil
         reader = nil
-        guard let part = parts.first else { return }
-        guard part.start < part.end else { throw QueryError.corrupted("there is no row group \(part.start)") }
-        let isSameFile = parquet?.identity == part.identity
-        let parquet = isSameFile ? parquet : nil
-        let current = try parquet ?? ParquetFile(part.identity)
-        self.parquet = current
-        reader = try open(part.start, current, isSameFile ? file : nil)
-        if part.start + 1 < part.end {
-            parts[parts.startIndex].start += 1
-        } else {
-            parts.removeFirst()
+        guard part < parts.count else { return }
+        reader = try open(group, parts[part].parquet, file)
+        group += 1
+        if group == parts[part].groups.upperBound {
+            part += 1
+            if part < parts.count { group = parts[part].groups.lowerBound }
         }
     }
 }

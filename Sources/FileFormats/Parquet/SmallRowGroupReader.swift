@@ -1,0 +1,105 @@
+// The reader of a row group that is no more than one batch. Its columns are kept decoded: of files of few rows, opening takes
+// longer than all the rest.
+
+import Columnar
+import Diagnostics
+import Storage
+
+/// Reads one small row group, filters first. The file is opened when the first column is needed that is not kept. Confined
+/// to one thread.
+final class SmallRowGroupReader: RowGroupReader {
+    /// Row groups of at most so many rows are read in this way.
+    static let rowCountMax = Batch.standardRowCount
+
+    private let parquet: ParquetFile
+    private let group: ParquetRowGroup
+    private let columns: [ParquetColumn]
+    private let context: ScanContext
+    private let limit: Int
+    private(set) var file: LocalFile?
+    /// By position, as far as they were needed.
+    private var vectors: [Vector?]
+    private var readers: [ParquetColumnReader?] = []
+    private var isAtEnd = false
+
+    /// - Parameters:
+    ///   - opened: the file if it is open already.
+    ///   - limit: rows that are enough.
+    init(
+        _ parquet: ParquetFile, opened: LocalFile?, group: ParquetRowGroup, columns: [ParquetColumn],
+        context: ScanContext, limit: Int
+    ) {
+        self.parquet = parquet
+        self.group = group
+        self.columns = columns
+        self.context = context
+        self.limit = limit
+        file = opened
+        vectors = [Vector?](repeating: nil, count: columns.count)
+    }
+
+    func next() throws -> Batch? {
+        if isAtEnd || group.rowCount == 0 { return nil }
+        isAtEnd = true
+        try context.checkCancellation()
+        do {
+            return try batch()
+        } catch let error as QueryError {
+            throw error.about(file: parquet.identity)
+        }
+    }
+
+    private func batch() throws -> Batch? {
+        var selection: Selection?
+        for filter in context.filters {
+            for position in filter.positions { _ = try column(position) }
+            let view = Batch(
+                columns: columns.indices.map { vectors[$0] ?? Vector(flat: columns[$0].type, capacity: 0) },
+                rowCount: group.rowCount, selection: selection)
+            guard let chosen = try filter.select(view) else { continue }
+            if chosen.count == 0 { return nil }
+            selection = selection?.composed(with: chosen) ?? chosen
+        }
+        if let chosen = selection, chosen.count == group.rowCount { selection = nil }
+        let all = Batch(
+            columns: try columns.indices.map { try column($0) }, rowCount: group.rowCount, selection: selection)
+        return limit < group.rowCount && selection == nil ? all.prefix(limit) : all
+    }
+
+    /// All rows of a column, those too that a filter has left out: so they can be kept.
+    private func column(_ position: Int) throws -> Vector {
+        if let known = vectors[position] { return known }
+        let type = columns[position].type
+        let key = DecodedCache.Key(
+            file: parquet.metadata.number, offset: group.columns[columns[position].leaf].offset, type: type,
+            part: .allRows)
+        if let kept = DecodedCache.shared.entry(key) {
+            vectors[position] = kept.values
+            return kept.values
+        }
+        let reader = try self.reader(position)
+        let vector = try reader.read(
+            group.rowCount, selection: nil, prefersDictionary: type.physical == .view)
+        DecodedCache.shared.keep(.init(values: vector), key)
+        context.bytesRead += reader.bytesRead
+        vectors[position] = vector
+        return vector
+    }
+
+    private func reader(_ position: Int) throws -> ParquetColumnReader {
+        if readers.isEmpty {
+            let file = try file ?? LocalFile(parquet.identity)
+            self.file = file
+            let scratch = ParquetScratch.of(context)
+            let chunks = columns.map { group.columns[$0.leaf] }
+            let inputs = try ChunkInput.inputs(
+                file, chunks.map { $0.offset..<$0.offset + $0.compressedByteCount })
+            readers = columns.indices.map {
+                ParquetColumnReader(columns[$0], chunks[$0], input: inputs[$0], scratch: scratch)
+            }
+        }
+        guard let reader = readers[position] else { throw QueryError.internalError("a column is read twice") }
+        readers[position] = nil
+        return reader
+    }
+}

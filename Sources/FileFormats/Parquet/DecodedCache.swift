@@ -21,6 +21,9 @@ final class DecodedCache: Sendable {
         var offset: Int
         var type: DataType
         var part: Part
+
+        /// Keys that differ in type or part only are rare.
+        func hash(into hasher: inout Hasher) { hasher.combine(file &* 0x1E37_79B9_7F4A_7C15 ^ offset) }
     }
 
     struct Entry {
@@ -54,6 +57,7 @@ final class DecodedCache: Sendable {
     private static let dictionaryByteCountMin = 16 << 10
     /// Roughly what an entry takes beyond its values.
     private static let entryByteCount = 400
+    /// A power of two, as the largest one is.
     fileprivate static let passCountMin = 4
     fileprivate static let passCountMax = 256
 
@@ -98,6 +102,11 @@ extension DecodedCache.State {
     fileprivate mutating func wants(_ key: DecodedCache.Key, _ byteCount: Int, _ limit: Int) -> Bool {
         if places[key] != nil { return false }
         if self.byteCount + byteCount <= limit { return true }
+        if key.part == .allRows {
+            // A file is opened if any of its columns is missing: they are let in or passed over together.
+            let mixed = UInt64(bitPattern: Int64(key.file)) &* 0x9E37_79B9_7F4A_7C15
+            return mixed >> 48 & UInt64(passCount - 1) == 0
+        }
         passed += 1
         guard passed >= passCount else { return false }
         passed = 0

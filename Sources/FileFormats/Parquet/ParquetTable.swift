@@ -187,10 +187,11 @@ package final class ParquetTable: TableProvider {
         if let rows = try RowCountPart.decode(split.payload) { return RowCountReader(rows, limit: request.limit) }
         let parts = try knownParts.parts(split.payload)
         let common = isUniform ? try readableColumns(files[0], request.projection) : nil
-        return try ParquetPartsReader(parts) { [self] group, parquet, file in
+        return try ParquetPartsReader(parts) { [self] group, parquet, file, used in
             try RowGroup.makeReader(
                 parquet, opened: file, rowGroup: group,
-                columns: try common ?? readableColumns(parquet, request.projection), request: request, context: context)
+                columns: try common ?? readableColumns(parquet, request.projection), request: request, context: context,
+                reusing: used)
         }
     }
 }
@@ -230,15 +231,15 @@ private final class KnownParts: Sendable {
 /// Reads row groups of files one after the other.
 private final class ParquetPartsReader: BatchReader {
     private let parts: [OpenedPart]
-    private let open: (_ rowGroup: Int, ParquetFile, LocalFile?) throws -> any RowGroupReader
+    typealias Open = (_ rowGroup: Int, ParquetFile, LocalFile?, SmallRowGroupReader?) throws -> any RowGroupReader
+    private let open: Open
     /// The next row group.
     private var part = 0
     private var group = 0
     private var reader: (any RowGroupReader)?
+    private var small: SmallRowGroupReader?
 
-    init(
-        _ parts: [OpenedPart], open: @escaping (Int, ParquetFile, LocalFile?) throws -> any RowGroupReader
-    ) throws {
+    init(_ parts: [OpenedPart], open: @escaping Open) throws {
         self.parts = parts
         self.open = open
         group = parts.first?.groups.lowerBound ?? 0
@@ -260,7 +261,9 @@ private final class ParquetPartsReader: BatchReader {
         let file = isSameFile ? reader?.file : nil
         reader = nil
         guard part < parts.count else { return }
-        reader = try open(group, parts[part].parquet, file)
+        let opened = try open(group, parts[part].parquet, file, small)
+        reader = opened
+        if small == nil { small = opened as? SmallRowGroupReader }
         group += 1
         if group == parts[part].groups.upperBound {
             part += 1

@@ -22,9 +22,10 @@ enum RowGroup {
     /// - Parameters:
     ///   - opened: the file if it is open already.
     ///   - columns: by projected position; all can be read.
+    ///   - used: a reader of the same scan that is at its end.
     static func makeReader(
         _ parquet: ParquetFile, opened: LocalFile?, rowGroup: Int, columns: [ParquetColumn], request: ScanRequest,
-        context: ScanContext
+        context: ScanContext, reusing used: SmallRowGroupReader?
     ) throws -> any RowGroupReader {
         guard parquet.metadata.rowGroups.indices.contains(rowGroup) else {
             throw QueryError.corrupted("there is no row group \(rowGroup)")
@@ -47,6 +48,10 @@ enum RowGroup {
         let isUnfiltered = context.filters.isEmpty && request.predicates.isEmpty
         let limit = isUnfiltered ? request.limit ?? Int.max : Int.max
         if group.rowCount <= SmallRowGroupReader.rowCountMax {
+            if let used {
+                used.restart(parquet, opened: opened, group: group, columns: columns)
+                return used
+            }
             return SmallRowGroupReader(
                 parquet, opened: opened, group: group, columns: columns, context: context, limit: limit)
         }

@@ -5,15 +5,15 @@ import Columnar
 import Diagnostics
 import Storage
 
-/// Reads one small row group, filters first. The file is opened when the first column is needed that is not kept. Confined
-/// to one thread.
+/// Reads one small row group after another, filters first. A file is opened when the first column is needed that is not
+/// kept. Confined to one thread.
 final class SmallRowGroupReader: RowGroupReader {
     /// Row groups of at most so many rows are read in this way.
     static let rowCountMax = Batch.standardRowCount
 
-    private let parquet: ParquetFile
-    private let group: ParquetRowGroup
-    private let columns: [ParquetColumn]
+    private var parquet: ParquetFile
+    private var group: ParquetRowGroup
+    private var columns: [ParquetColumn]
     private let context: ScanContext
     private let limit: Int
     private(set) var file: LocalFile?
@@ -36,6 +36,17 @@ final class SmallRowGroupReader: RowGroupReader {
         self.limit = limit
         file = opened
         vectors = [Vector?](repeating: nil, count: columns.count)
+    }
+
+    /// Goes on with another row group of the same scan.
+    func restart(_ parquet: ParquetFile, opened: LocalFile?, group: ParquetRowGroup, columns: [ParquetColumn]) {
+        self.parquet = parquet
+        self.group = group
+        self.columns = columns
+        file = opened
+        for position in vectors.indices { vectors[position] = nil }
+        if !readers.isEmpty { readers = [] }
+        isAtEnd = false
     }
 
     func next() throws -> Batch? {

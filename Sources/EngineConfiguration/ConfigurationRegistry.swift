@@ -13,7 +13,7 @@ package enum ConfigurationRegistry {
         ConfigurationKey(
             "cache-limit", .byteCount, "0",
             "Memory for what is kept of files from query to query (dictionaries of Parquet columns, columns of small files); "
-                + "0 is a 256th of memory-limit, but at least 16 MB or a 16th, and at most 256 MB. 1 byte keeps nothing."
+                + "0 is a 128th of memory-limit, but at least 16 MB or a 16th, and at most 256 MB. 1 byte keeps nothing."
         ),
         ConfigurationKey(
             "spill-directory", .path, "",

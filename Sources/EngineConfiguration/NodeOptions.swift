@@ -31,7 +31,7 @@ package struct NodeOptions: Sendable {
         let limit = configuration.byteCount("memory-limit")
         memoryLimit = limit > 0 ? limit : Machine.memoryByteCount / 10 * 8
         let cache = configuration.byteCount("cache-limit")
-        cacheLimit = cache > 0 ? cache : min(memoryLimit / 16, max(16 << 20, memoryLimit / 256), 256 << 20)
+        cacheLimit = cache > 0 ? cache : min(memoryLimit / 16, max(16 << 20, memoryLimit / 128), 256 << 20)
         let spill = configuration["spill-directory"]
         spillDirectory = spill.isEmpty ? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" : spill
         let data = configuration["data"]

@@ -70,8 +70,8 @@ final class DecodedCache: Sendable {
     func entry(_ key: Key) -> Entry? {
         state.withLock { state in
             guard let place = state.places[key] else { return nil }
-            state.slots[place].isUsed = true
-            state.slots[place].wasFound = true
+            if !state.slots[place].isUsed { state.slots[place].isUsed = true }
+            if !state.slots[place].wasFound { state.slots[place].wasFound = true }
             return state.slots[place].entry
         }
     }

@@ -17,7 +17,7 @@ struct DecodedCacheTests {
     }
 
     private func key(_ number: Int, file: Int = 1) -> DecodedCache.Key {
-        DecodedCache.Key(file: file, offset: number, type: .int64, part: .dictionary)
+        DecodedCache.Key(file: file, place: number, type: .int64, part: .dictionary)
     }
 
     @Test("gives back what was kept, for that version of the file only")

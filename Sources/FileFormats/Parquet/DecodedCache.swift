@@ -17,13 +17,13 @@ final class DecodedCache: Sendable {
     struct Key: Hashable {
         /// `ParquetMetadata.number` of the file's footer.
         var file: Int
-        /// Of the chunk in the file.
-        var offset: Int
+        /// Of a dictionary: the offset of its chunk in the file. Of rows: the row group, and the leaf in the low 32 bits.
+        var place: Int
         var type: DataType
         var part: Part
 
         /// Keys that differ in type or part only are rare.
-        func hash(into hasher: inout Hasher) { hasher.combine(file &* 0x1E37_79B9_7F4A_7C15 ^ offset) }
+        func hash(into hasher: inout Hasher) { hasher.combine(file &* 0x1E37_79B9_7F4A_7C15 ^ place) }
     }
 
     struct Entry {

@@ -150,7 +150,7 @@ private struct ChunkSource {
         guard chunk.dictionaryPageOffset != nil, chunk.compressedByteCount >= ChunkSource.cachedByteCountMin else {
             return
         }
-        let key = DecodedCache.Key(file: file, offset: chunk.offset, type: column.type, part: .dictionary)
+        let key = DecodedCache.Key(file: file, place: chunk.offset, type: column.type, part: .dictionary)
         cacheKey = key
         if let known = DecodedCache.shared.entry(key) {
             dictionary = known.values

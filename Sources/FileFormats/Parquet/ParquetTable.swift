@@ -187,87 +187,8 @@ package final class ParquetTable: TableProvider {
         if let rows = try RowCountPart.decode(split.payload) { return RowCountReader(rows, limit: request.limit) }
         let parts = try knownParts.parts(split.payload)
         let common = isUniform ? try readableColumns(files[0], request.projection) : nil
-        return try ParquetPartsReader(parts) { [self] group, parquet, file, used in
-            try RowGroup.makeReader(
-                parquet, opened: file, rowGroup: group,
-                columns: try common ?? readableColumns(parquet, request.projection), request: request, context: context,
-                reusing: used)
-        }
-    }
-}
-
-/// Row groups of one file that are read one after the other.
-private struct OpenedPart: Sendable {
-    var parquet: ParquetFile
-    var groups: Range<Int>
-}
-
-/// Splits of many small parts that were understood before: finding their footers takes longer than reading what is kept.
-private final class KnownParts: Sendable {
-    private struct Payload: Hashable {
-        var bytes: [UInt8]
-        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
-    }
-    private static let countMax = 512
-    private let known = Mutex<[Payload: [OpenedPart]]>([:])
-
-    func parts(_ bytes: [UInt8]) throws -> [OpenedPart] {
-        let payload = Payload(bytes: bytes)
-        if let found = known.withLock({ $0[payload] }) { return found }
-        let parts = try FileParts.decode(bytes).map { part in
-            guard part.start < part.end else { throw QueryError.corrupted("there is no row group \(part.start)") }
-            return OpenedPart(parquet: try ParquetFile(part.identity), groups: part.start..<part.end)
-        }
-        if parts.count > 1 {
-            known.withLock { known in
-                if known.count >= KnownParts.countMax { known.removeAll() }
-                known[payload] = parts
-            }
-        }
-        return parts
-    }
-}
-
-/// Reads row groups of files one after the other.
-private final class ParquetPartsReader: BatchReader {
-    private let parts: [OpenedPart]
-    typealias Open = (_ rowGroup: Int, ParquetFile, LocalFile?, SmallRowGroupReader?) throws -> any RowGroupReader
-    private let open: Open
-    /// The next row group.
-    private var part = 0
-    private var group = 0
-    private var reader: (any RowGroupReader)?
-    private var small: SmallRowGroupReader?
-
-    init(_ parts: [OpenedPart], open: @escaping Open) throws {
-        self.parts = parts
-        self.open = open
-        group = parts.first?.groups.lowerBound ?? 0
-        // A file that is not there is an error at once.
-        try openNext()
-    }
-
-    func next() throws -> Batch? {
-        while let reader {
-            if let batch = try reader.next() { return batch }
-            try openNext()
-        }
-        return nil
-    }
-
-    /// Opens the next row group, if there is one: the same file stays open.
-    private func openNext() throws {
-        let isSameFile = part < parts.count && group > parts[part].groups.lowerBound
-        let file = isSameFile ? reader?.file : nil
-        reader = nil
-        guard part < parts.count else { return }
-        let opened = try open(group, parts[part].parquet, file, small)
-        reader = opened
-        if small == nil { small = opened as? SmallRowGroupReader }
-        group += 1
-        if group == parts[part].groups.upperBound {
-            part += 1
-            if part < parts.count { group = parts[part].groups.lowerBound }
+        return try ParquetPartsReader(parts, request: request, context: context, commonColumns: common) { [self] in
+            try readableColumns($0, request.projection)
         }
     }
 }

@@ -11,37 +11,36 @@ final class SmallRowGroupReader: RowGroupReader {
     /// Row groups of at most so many rows are read in this way.
     static let rowCountMax = Batch.standardRowCount
 
-    private var parquet: ParquetFile
-    private var group: ParquetRowGroup
-    private var columns: [ParquetColumn]
+    private let parts: [OpenedPart]
     private let context: ScanContext
     private let limit: Int
+    /// Which row group of which part is read.
+    private var part = 0
+    private var group = 0
+    private var rowCount = 0
+    private var columns: [ParquetColumn] = []
     private(set) var file: LocalFile?
     /// By position, as far as they were needed.
     private var vectors: [Vector?]
     private var readers: [ParquetColumnReader?] = []
-    private var isAtEnd = false
+    private var isAtEnd = true
 
-    /// - Parameters:
-    ///   - opened: the file if it is open already.
-    ///   - limit: rows that are enough.
-    init(
-        _ parquet: ParquetFile, opened: LocalFile?, group: ParquetRowGroup, columns: [ParquetColumn],
-        context: ScanContext, limit: Int
-    ) {
-        self.parquet = parquet
-        self.group = group
-        self.columns = columns
+    /// - Parameter limit: rows that are enough.
+    init(_ parts: [OpenedPart], columnCount: Int, context: ScanContext, limit: Int) {
+        self.parts = parts
         self.context = context
         self.limit = limit
-        file = opened
-        vectors = [Vector?](repeating: nil, count: columns.count)
+        vectors = [Vector?](repeating: nil, count: columnCount)
     }
 
-    /// Goes on with another row group of the same scan.
-    func restart(_ parquet: ParquetFile, opened: LocalFile?, group: ParquetRowGroup, columns: [ParquetColumn]) {
-        self.parquet = parquet
+    /// Goes on with another row group, of at least one row.
+    /// - Parameters:
+    ///   - columns: by projected position; all can be read.
+    ///   - opened: the file if it is open already.
+    func restart(part: Int, group: Int, rowCount: Int, columns: [ParquetColumn], opened: LocalFile?) {
+        self.part = part
         self.group = group
+        self.rowCount = rowCount
         self.columns = columns
         file = opened
         for position in vectors.indices { vectors[position] = nil }
@@ -50,13 +49,13 @@ final class SmallRowGroupReader: RowGroupReader {
     }
 
     func next() throws -> Batch? {
-        if isAtEnd || group.rowCount == 0 { return nil }
+        if isAtEnd { return nil }
         isAtEnd = true
         try context.checkCancellation()
         do {
             return try batch()
         } catch let error as QueryError {
-            throw error.about(file: parquet.identity)
+            throw error.about(file: parts[part].parquet.identity)
         }
     }
 
@@ -66,15 +65,15 @@ final class SmallRowGroupReader: RowGroupReader {
             for position in filter.positions { _ = try column(position) }
             let view = Batch(
                 columns: columns.indices.map { vectors[$0] ?? Vector(flat: columns[$0].type, capacity: 0) },
-                rowCount: group.rowCount, selection: selection)
+                rowCount: rowCount, selection: selection)
             guard let chosen = try filter.select(view) else { continue }
             if chosen.count == 0 { return nil }
             selection = selection?.composed(with: chosen) ?? chosen
         }
-        if let chosen = selection, chosen.count == group.rowCount { selection = nil }
+        if let chosen = selection, chosen.count == rowCount { selection = nil }
         let all = Batch(
-            columns: try columns.indices.map { try column($0) }, rowCount: group.rowCount, selection: selection)
-        return limit < group.rowCount && selection == nil ? all.prefix(limit) : all
+            columns: try columns.indices.map { try column($0) }, rowCount: rowCount, selection: selection)
+        return limit < rowCount && selection == nil ? all.prefix(limit) : all
     }
 
     /// All rows of a column, those too that a filter has left out: so they can be kept.
@@ -82,15 +81,14 @@ final class SmallRowGroupReader: RowGroupReader {
         if let known = vectors[position] { return known }
         let type = columns[position].type
         let key = DecodedCache.Key(
-            file: parquet.metadata.number, offset: group.columns[columns[position].leaf].offset, type: type,
-            part: .allRows)
+            file: parts[part].number, place: group << 32 | columns[position].leaf, type: type, part: .allRows)
         if let kept = DecodedCache.shared.entry(key) {
             vectors[position] = kept.values
             return kept.values
         }
         let reader = try self.reader(position)
         let vector = try reader.read(
-            group.rowCount, selection: nil, prefersDictionary: type.physical == .view)
+            rowCount, selection: nil, prefersDictionary: type.physical == .view)
         DecodedCache.shared.keep(.init(values: vector), key)
         context.bytesRead += reader.bytesRead
         vectors[position] = vector
@@ -99,10 +97,11 @@ final class SmallRowGroupReader: RowGroupReader {
 
     private func reader(_ position: Int) throws -> ParquetColumnReader {
         if readers.isEmpty {
+            let parquet = parts[part].parquet
             let file = try file ?? LocalFile(parquet.identity)
             self.file = file
             let scratch = ParquetScratch.of(context)
-            let chunks = columns.map { group.columns[$0.leaf] }
+            let chunks = columns.map { parquet.metadata.rowGroups[group].columns[$0.leaf] }
             let inputs = try ChunkInput.inputs(
                 file, chunks.map { $0.offset..<$0.offset + $0.compressedByteCount })
             readers = columns.indices.map {

@@ -66,6 +66,7 @@ var targets: [Target] = [
     system("CXXHash", "libxxhash", "libxxhash-dev"),
     system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
     system("CLibPQ", "libpq", "libpq-dev"),
+    system("CSQLite", "sqlite3", "libsqlite3-dev"),
 
     // Foundations.
     library("Diagnostics", []),
@@ -112,6 +113,9 @@ var targets: [Target] = [
     plugin(
         "PostgresStorage",
         ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "CLibPQ"]),
+    plugin(
+        "SQLiteStorage",
+        ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "CSQLite"]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
     // Coordination and workers.
@@ -242,8 +246,8 @@ var dependencies: [Package.Dependency] = [
 /// What the program links in every build.
 var programDependencies: [Target.Dependency] = [
     "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
-    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "InProcessTransport", log,
-    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "SQLiteStorage", "InProcessTransport",
+    log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 var programSettings = swiftSettings
 let products: [Product] = []

@@ -96,7 +96,7 @@ package protocol TableProvider: AnyObject, Sendable {
     func statistics() async throws -> TableStatistics
     /// Whether the planner may read a few rows to estimate by. Not where rows are made when they are asked for.
     var allowsSampling: Bool { get }
-    /// Whether the store is asked over a network: readers wait, and the store may compute more than plain rows.
+    /// Whether another program or library answers scans: readers may wait for it, and it may compute more than plain rows.
     var isRemote: Bool { get }
     /// Whether the store computes the query over the columns of the projection with exactly the engine's results.
     func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool

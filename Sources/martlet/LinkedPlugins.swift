@@ -5,6 +5,7 @@ import LocalFileStorage
 import MemoryStorage
 import PluginHost
 import PostgresStorage
+import SQLiteStorage
 import TPCHStorage
 
 #if MARTLET_NETWORK
@@ -16,7 +17,7 @@ enum LinkedPlugins {
     /// What queries inside one process need.
     static let local: [any EnginePlugin] = [
         MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), PostgresStoragePlugin(),
-        InProcessPlugin(),
+        SQLiteStoragePlugin(), InProcessPlugin(),
     ]
 
     #if MARTLET_NETWORK

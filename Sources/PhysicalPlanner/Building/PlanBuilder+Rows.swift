@@ -15,16 +15,18 @@ extension PlanBuilder {
             table: node.table, projection: kept.map { node.ordinals[$0] },
             predicates: try node.predicates.map { try bind($0, columns) })
         let physical = makeNode(.scan(scan), columns: columns, rowCount: estimator.rowCount(of: plan, inputs: []))
-        let needsCoordinator =
-            !options.coordinatorIsWorker && estimator.snapshot.coordinatorOnly.contains(node.table)
-        if needsCoordinator {
-            let relation = Relation(node: physical, columns: columns, distribution: .single(.coordinator))
-            // A query over nothing else stays where the data is.
-            return isCoordinatorOnly || isInRecursion ? relation : exchange(relation, .single, to: .single(.worker))
-        }
+        if let relation = placed(node.table, physical, columns: columns) { return relation }
         let isSpread = options.workerCount > 1 && !isInRecursion
         return Relation(
             node: physical, columns: columns, distribution: isSpread ? .partitioned(hash: nil) : .single(.worker))
+    }
+
+    /// A scan of a table whose rows only the coordinator's process can read; `nil` for all others.
+    func placed(_ table: TableName, _ scan: PhysicalNode, columns: [PlanColumn]) -> Relation? {
+        guard !options.coordinatorIsWorker, estimator.snapshot.coordinatorOnly.contains(table) else { return nil }
+        let relation = Relation(node: scan, columns: columns, distribution: .single(.coordinator))
+        // A query over nothing else stays where the data is.
+        return isCoordinatorOnly || isInRecursion ? relation : exchange(relation, .single, to: .single(.worker))
     }
 
     func build(_ node: LogicalValues, _ plan: LogicalPlan) throws -> Relation {

@@ -50,8 +50,8 @@ extension PlanBuilder {
         _ scan: LogicalScan, _ ordinals: [Int], _ query: StoreQuery, columns: [PlanColumn], rowCount: Double
     ) -> Relation {
         let node = ScanNode(table: scan.table, projection: ordinals, limit: query.limit, storeQuery: query)
-        return Relation(
-            node: makeNode(.scan(node), columns: columns, rowCount: rowCount), columns: columns,
-            distribution: .single(.worker))
+        let physical = makeNode(.scan(node), columns: columns, rowCount: rowCount)
+        return placed(scan.table, physical, columns: columns)
+            ?? Relation(node: physical, columns: columns, distribution: .single(.worker))
     }
 }

@@ -196,6 +196,12 @@ var targets: [Target] = [
             "Diagnostics", "EngineConfiguration",
         ]),
     tests(
+        "SQLiteStorageTests",
+        [
+            "SQLiteStorage", "CSQLite", "StorageConformance", "EngineTestSupport", "Storage", "QueryPlan", "Columnar",
+            "Diagnostics", "EngineConfiguration",
+        ]),
+    tests(
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
     tests(

@@ -18,6 +18,15 @@ import Testing
         try await conformance.checkReading()
     }
 
+    @Test func conformance() async throws {
+        let backend = MemoryBackend()
+        try await StorageConformance.fill(backend, schema: "public", table: "standard")
+        let fixture = ConformanceFixture(backend, schema: "public", table: "standard")
+        let report = await fixture.run(StorageConformance.readingCases + StorageConformance.writingCases)
+        #expect(report.failures.isEmpty, "\(report.failures.joined(separator: "\n"))")
+        #expect(report.keptCount >= 150, "\(report.skipped.joined(separator: "\n"))")
+    }
+
     @Test func writing() async throws {
         let backend = MemoryBackend()
         try await StorageConformance.checkWriting(backend, schema: "public")

@@ -21,6 +21,10 @@ struct PostgresConformanceTests {
             server.psql("ANALYZE standard")
             try await conformance.checkReading()
             try await StorageConformance.checkWriting(backend, schema: "public")
+            let fixture = ConformanceFixture(backend, schema: "public", table: "standard")
+            let report = await fixture.run(StorageConformance.readingCases + StorageConformance.writingCases)
+            #expect(report.failures.isEmpty, "\(report.failures.joined(separator: "\n"))")
+            #expect(report.keptCount >= 150, "\(report.skipped.joined(separator: "\n"))")
             try await conformance.checkVanishing { try await backend.dropTable(schema: "public", name: "standard") }
         }
     }

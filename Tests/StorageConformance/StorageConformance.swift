@@ -83,7 +83,7 @@ package struct StorageConformance {
 
     // MARK: Rules
 
-    private func checkCatalogue() async throws {
+    func checkCatalogue() async throws {
         try require(try await backend.schemaNames().contains(schema), "the schema is not listed")
         let names = try await backend.tableNames(schema: schema)
         try require(names == names.sorted(), "names of tables are not sorted")
@@ -133,7 +133,7 @@ package struct StorageConformance {
         }
     }
 
-    private func checkFilters() async throws {
+    func checkFilters() async throws {
         let even = RowFilter([0]) { $0[0] % 2 == 0 }
         let fourth = RowFilter([1]) { $0[0].text == "category 4" }
         let late = RowFilter([0, 3]) { !$0[1].isNull && $0[0] > 5000 }
@@ -155,7 +155,7 @@ package struct StorageConformance {
             "a filter without columns changes the rows")
     }
 
-    private func checkStatistics() async throws {
+    func checkStatistics() async throws {
         let table = try await table()
         let statistics = try await table.statistics()
         try require(statistics.columns.count == table.schema.count, "statistics lack columns")
@@ -185,7 +185,7 @@ package struct StorageConformance {
         }
     }
 
-    private func checkSplits() async throws {
+    func checkSplits() async throws {
         let table = try await table()
         let request = ScanRequest(projection: [0, 1, 2, 3, 4])
         let splits = try await table.splits(for: request)
@@ -218,7 +218,7 @@ package struct StorageConformance {
         }
     }
 
-    private func checkLimitAndCancellation() async throws {
+    func checkLimitAndCancellation() async throws {
         let table = try await table()
         let request = ScanRequest(projection: [0], limit: 17)
         var count = 0

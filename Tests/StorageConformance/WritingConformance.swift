@@ -9,6 +9,11 @@ extension StorageConformance {
     /// Makes `StandardTable` in a backend that can write.
     package static func fill(_ backend: any StorageBackend, schema: String, table name: String) async throws {
         try await backend.createTable(schema: schema, name: name, columns: StandardTable.fields)
+        try await fillExisting(backend, schema: schema, table: name)
+    }
+
+    /// The rows of `StandardTable` for a table that is there.
+    package static func fillExisting(_ backend: any StorageBackend, schema: String, table name: String) async throws {
         guard let table = try await backend.table(schema: schema, name: name) else {
             throw ConformanceFailure(description: "a table that was made is not found")
         }

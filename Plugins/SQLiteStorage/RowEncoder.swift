@@ -59,7 +59,7 @@ struct RowEncoder {
 
     /// A text in a column whose affinity turns numbers in texts into numbers must not look like one.
     private mutating func text(_ value: UnsafeBufferPointer<UInt8>, _ column: ScanText.ResultColumn) throws {
-        if column.type.affinity.makesNumbers, (try? NumericValue.parse(value)) != nil {
+        if column.type.affinity.makesNumbers, (try? NumericValue.parse(value))?.isFinite == true {
             var number = 0 as Int64
             let isWhole = (try? NumericText.parseInteger(value)).map { number = $0 } != nil
             var canonical: [UInt8] = []

@@ -73,13 +73,16 @@ final class SQLiteTable: TableProvider {
             let connection = try lease.connection()
             var plan = ""
             try connection.lock.withLock { _ in
-                let fingerprint = try TableDescription.load(connection, name: description.name)?.fingerprint
-                guard fingerprint == description.fingerprint else { throw SQLiteReader.changed(description) }
+                guard let found = try TableDescription.load(connection, name: description.name) else {
+                    throw QueryError(
+                        .undefinedTable, "relation \"\(description.name)\" does not exist", object: description.name)
+                }
+                guard found.fingerprint == description.fingerprint else { throw SQLiteReader.changed(description) }
                 guard let row = description.rowName, !isLimited else { return }
                 let name = SQLText.name(description.name)
-                let found = try connection.rows(
+                let limits = try connection.rows(
                     "SELECT (SELECT min(\(row)) FROM \(name)), (SELECT max(\(row)) FROM \(name))")
-                if let first = found[0][0].integer, let last = found[0][1].integer { ends = (first, last) }
+                if let first = limits[0][0].integer, let last = limits[0][1].integer { ends = (first, last) }
                 let select = text.select(predicates: request.predicates, limit: nil)
                 plan = try connection.rows("EXPLAIN QUERY PLAN " + select.text, select.values).first?[3].string ?? ""
             }

@@ -47,6 +47,24 @@ import Testing
         return result
     }
 
+    /// Reading of one table, and writing beside it in a directory of its own.
+    private func conformance(_ backend: any StorageBackend, _ table: String) async throws {
+        let fixture = ConformanceFixture(backend, schema: "public", table: table)
+        let report = await fixture.run(StorageConformance.readingCases)
+        #expect(report.failures.isEmpty, "\(report.failures.joined(separator: "\n"))")
+        #expect(report.keptCount >= 100, "\(report.skipped.joined(separator: "\n"))")
+    }
+
+    @Test(arguments: ["csv", "parquet"]) func cases(format: String) async throws {
+        if format == "csv" {
+            try write("standard.csv", StandardTable.csv)
+        } else {
+            try manager.copyItem(
+                atPath: Self.fixtures + "/parquet/standard.parquet", toPath: directory + "/standard.parquet")
+        }
+        try await conformance(try backend(), "standard")
+    }
+
     @Test func csv() async throws {
         try write("Standard.csv", StandardTable.csv)
         let conformance = StorageConformance(try backend(), schema: "public", table: "standard")
@@ -73,6 +91,7 @@ import Testing
         #expect(try await backend.tableNames(schema: "public") == ["numbered", "standard"])
         try await StorageConformance(backend, schema: "public", table: "standard").checkReading()
         try await StorageConformance(backend, schema: "public", table: "numbered").checkReading()
+        try await conformance(backend, "numbered")
     }
 
     @Test func changedFile() async throws {

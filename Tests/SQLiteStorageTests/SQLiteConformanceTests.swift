@@ -8,8 +8,8 @@ import Storage
 import StorageConformance
 import Testing
 
-@Suite struct SQLiteConformanceTests {
-    @Test(arguments: [[:], ["split-rows": "1000", "readers": "3"], ["split-rows": "1000", "readers": "1"]])
+@Suite(.serialized) struct SQLiteConformanceTests {
+    @Test(arguments: [[:], ["split-rows": "1000", "readers": "3"]])
     func conformance(values: [String: String]) async throws {
         let file = try DatabaseFile()
         let backend = try file.backend(values.merging(["create": "true"]) { $1 })

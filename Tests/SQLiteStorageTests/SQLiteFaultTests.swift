@@ -5,7 +5,7 @@ import EngineTestSupport
 import Foundation
 import Testing
 
-@Suite struct SQLiteFaultTests {
+@Suite(.serialized) struct SQLiteFaultTests {
     private static let numbers = """
         PRAGMA journal_mode = wal; CREATE TABLE s (i INTEGER PRIMARY KEY, x INT);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO s SELECT i, i FROM n
@@ -31,7 +31,7 @@ import Testing
             return count
         }.value
         var queries = 0
-        while Date() < stop {
+        while Date() < stop || queries < 3 {
             #expect(
                 try await engine.query("SELECT count(*), sum(abs(x)) FROM lite.s WHERE length(x::text) > 0").count == 1)
             #expect(
@@ -171,7 +171,7 @@ import Testing
         let engine = try await file.engine()
         let start = Date()
         #expect(await state(engine, "SET statement_timeout = 300; SELECT * FROM lite.endless") == "57014")
-        #expect(Date().timeIntervalSince(start) < 10)
+        #expect(Date().timeIntervalSince(start) < 60)
         #expect(try await engine.query("SELECT count(*) FROM lite.s") == [["20000"]])
         await engine.shutdown()
     }

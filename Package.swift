@@ -288,7 +288,7 @@ if !engineOnly {
                 "PluginHost", log,
             ] + grpc, exclude: ["Protos"]),
         tests("ShellTests", []),
-        tests("ClusterTests", ["EngineTestSupport", "Frontends", "Columnar", "Diagnostics"]),
+        tests("ClusterTests", ["EngineTestSupport", "TransportConformance", "Frontends", "Columnar", "Diagnostics"]),
         // Servers for clients.
         library("PostgresFrontend", ["Coordination", "Transport", "Columnar", "Diagnostics", nioCore, nioPosix, log]),
         library(

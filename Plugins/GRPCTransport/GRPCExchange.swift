@@ -42,7 +42,7 @@ package final class GRPCExchange: ExchangeTransport {
         for _ in 0..<2 {
             if let receiver = connection(to: endpoint)?.open(channel) { return receiver }
         }
-        let receiver = ChannelReceiver(window: options.creditByteCount, grant: { _ in }, whenClosed: {})
+        let receiver = ChannelReceiver(window: options.creditByteCount, grant: { _, _ in }, whenClosed: {})
         receiver.failed(
             QueryError(.exchangeFailed, "could not connect to \(endpoint)", object: endpoint.description))
         return receiver
@@ -129,7 +129,7 @@ final class GRPCExchangeConnection: Sendable {
         let continuation = continuation
         let receiver = ChannelReceiver(
             window: options.creditByteCount,
-            grant: { byteCount in
+            grant: { byteCount, _ in
                 var message = Martlet_V1_ReaderMessage()
                 message.channel = key
                 message.credit.bytes = UInt64(byteCount)

@@ -13,17 +13,18 @@ import WireCodec
 struct TCPEnvelope {
     static let byteCount = 16
     /// The version of this protocol, sent with `hello`.
-    static let version: UInt64 = 1
+    static let version: UInt64 = 2
     /// Bodies are frames or smaller.
     static let bodyByteLimit = (1 << 20) + 1024
 
     enum Kind: UInt32 {
         case hello = 1
-        /// Reader: open a channel. Body: attempt, partition, credit.
+        /// Reader: open a channel, or go on with one that another connection has carried. Body: attempt, partition, window in
+        /// bytes, frames that have come, byte up to which the channel may go, number of the reader's connection.
         case open = 2
-        /// Reader: more credit. Body: bytes.
+        /// Reader: more credit. Body: the byte, counted from the channel's begin, up to which it may go.
         case credit = 3
-        /// Reader: no more is wanted.
+        /// Reader: no more is wanted, or the end was heard: the channel is forgotten.
         case close = 4
         case ping = 5
         case pong = 6

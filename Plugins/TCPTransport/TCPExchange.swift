@@ -18,6 +18,7 @@ package final class TCPExchange: ExchangeTransport {
         var isClosed = false
         var listeners: [any Channel] = []
         var accepted: [ObjectIdentifier: any Channel] = [:]
+        var served: [ServedChannels] = []
         var connections: [Endpoint: TCPConnection] = [:]
     }
 
@@ -33,6 +34,7 @@ package final class TCPExchange: ExchangeTransport {
 
     package func serve(_ source: any ExchangeSource, on endpoint: Endpoint) async throws -> Endpoint {
         let options = options
+        let served = ServedChannels()
         let listener: any Channel
         do {
             listener = try await ServerBootstrap(group: group)
@@ -48,7 +50,7 @@ package final class TCPExchange: ExchangeTransport {
                     channel.eventLoop.makeCompletedFuture {
                         guard let self, self.accept(channel) else { throw ChannelError.ioOnClosedChannel }
                         try channel.pipeline.syncOperations.addHandler(
-                            TCPServingHandler(source: source, options: options))
+                            TCPServingHandler(source: source, options: options, served: served))
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port)
@@ -59,7 +61,10 @@ package final class TCPExchange: ExchangeTransport {
                 object: endpoint.description)
         }
         let isClosed = state.withLock { state in
-            if !state.isClosed { state.listeners.append(listener) }
+            if !state.isClosed {
+                state.listeners.append(listener)
+                state.served.append(served)
+            }
             return state.isClosed
         }
         if isClosed { try? await listener.close() }
@@ -71,7 +76,7 @@ package final class TCPExchange: ExchangeTransport {
         for _ in 0..<2 {
             if let receiver = connection(to: endpoint)?.open(channel) { return receiver }
         }
-        let receiver = ChannelReceiver(window: options.creditByteCount, grant: { _ in }, whenClosed: {})
+        let receiver = ChannelReceiver(window: options.creditByteCount, grant: { _, _ in }, whenClosed: {})
         receiver.failed(
             QueryError(.exchangeFailed, "could not connect to \(endpoint)", object: endpoint.description))
         return receiver
@@ -84,9 +89,10 @@ package final class TCPExchange: ExchangeTransport {
             return all
         }
         for listener in all.listeners { try? await listener.close() }
+        for served in all.served { served.shutdown() }
         for channel in all.accepted.values { channel.close(promise: nil) }
         for connection in all.connections.values {
-            connection.fail(QueryError(.exchangeFailed, "this node is shutting down"))
+            connection.fail(QueryError(.exchangeFailed, "this node is shutting down"), tellsPeer: true)
         }
     }
 

@@ -4,6 +4,7 @@
 //   TCPEnvelope                the messages on a connection
 //   TCPExchange                the transport: one connection for each pair of nodes, many channels in it
 //   TCPServingHandler          the producer's side of a connection
+//   ServedChannels             what is served, beyond the life of a connection
 //   TCPConnection              the reader's side of a connection
 
 import Diagnostics
@@ -23,13 +24,19 @@ package struct TCPOptions: Sendable {
     package var pingInterval: TimeAmount = .seconds(2)
     /// Silence after which a connection counts as lost.
     package var silenceLimit: TimeAmount = .seconds(8)
+    /// How long a connection that has broken may take to stand again before its channels are lost.
+    package var resumeLimit: TimeAmount = .seconds(5)
+    /// How long the producer's side keeps the channels of a connection that has broken.
+    package var returnLimit: TimeAmount = .seconds(10)
     /// Called with every frame before it is sent; for fault injection.
     package var tamper: (@Sendable (UnsafeMutableRawBufferPointer) -> Void)?
 
     package init() {}
 
     package init(_ section: ConfigurationSection) throws {
-        try section.checkKeys(["compression", "credit-bytes", "connect-timeout-ms", "silence-limit-ms"])
+        try section.checkKeys([
+            "compression", "credit-bytes", "connect-timeout-ms", "silence-limit-ms", "resume-limit-ms",
+        ])
         if let name = section["compression"] {
             guard let compression = FrameCompression(name: name) else {
                 throw QueryError(
@@ -47,6 +54,11 @@ package struct TCPOptions: Sendable {
         }
         if let value = try number("credit-bytes", atLeast: 2 * frames.maximumByteCount) { creditByteCount = value }
         if let value = try number("connect-timeout-ms", atLeast: 1) { connectDeadline = .milliseconds(Int64(value)) }
+        if let value = try number("resume-limit-ms", atLeast: 0) {
+            resumeLimit = .milliseconds(Int64(value))
+            // The reader gives up first.
+            returnLimit = .milliseconds(Int64(2 * value))
+        }
         if let value = try number("silence-limit-ms", atLeast: 100) {
             silenceLimit = .milliseconds(Int64(value))
             pingInterval = .milliseconds(Int64(max(1, value / 4)))

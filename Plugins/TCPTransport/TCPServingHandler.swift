@@ -15,14 +15,29 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     private static let turnByteCount = 1 << 20
 
     private final class Served {
-        let sender: ChannelSender
+        let channel: ExchangeChannel
+        /// `nil` until another connection has given it up.
+        var sender: ChannelSender?
         /// A pump is under way or waits in the loop's queue.
         var isScheduled = false
-        init(_ sender: ChannelSender) { self.sender = sender }
+        /// Closed by its reader before the sender had come.
+        var isClosed = false
+        init(_ channel: ExchangeChannel) { self.channel = channel }
+    }
+
+    /// What a reader wants to go on with.
+    private struct Opening {
+        var window: Int
+        var frameCount: Int
+        var limit: Int
+        /// Counts the reader's connections: of two that want a channel the later one is meant.
+        var dial: Int
     }
 
     private let source: any ExchangeSource
     private let options: TCPOptions
+    private let served: ServedChannels
+    private let number: Int
     private var assembler = TCPMessageAssembler()
     private var channels: [UInt32: Served] = [:]
     /// Channels that wait for the socket.
@@ -30,9 +45,11 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     private var hasGreeted = false
     private var context: ChannelHandlerContext?
 
-    init(source: any ExchangeSource, options: TCPOptions) {
+    init(source: any ExchangeSource, options: TCPOptions, served: ServedChannels) {
         self.source = source
         self.options = options
+        self.served = served
+        number = served.makeNumber()
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -47,10 +64,21 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
+    /// The reader may come back over another connection: its channels wait for it a while.
     func channelInactive(context: ChannelHandlerContext) {
         let all = channels
         channels = [:]
-        for key in all.keys.sorted() { all[key]?.sender.close() }
+        let loop = context.eventLoop
+        for key in all.keys.sorted() {
+            guard let entry = all[key], let sender = entry.sender else { continue }
+            let channel = entry.channel
+            let ticket = served.makeNumber()
+            if served.leave(channel, ServedSender(value: sender), of: number, ticket: ticket) {
+                loop.scheduleTask(in: options.returnLimit) { [served] in served.expire(channel, ticket: ticket) }
+            } else {
+                sender.close()
+            }
+        }
         context.fireChannelInactive()
     }
 
@@ -77,26 +105,98 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
             if try reader.unsigned() != TCPEnvelope.version { context.close(promise: nil) }
         case .open:
             let channel = ExchangeChannel(producer: try reader.attempt(), partition: try reader.position())
-            let credit = try reader.position()
+            let opening = Opening(
+                window: try reader.position(), frameCount: try reader.position(), limit: try reader.position(),
+                dial: try reader.position())
             guard channels[message.channel] == nil else {
                 throw QueryError(.protocolViolation, "a channel is opened twice")
             }
-            let sender = ChannelSender(
-                stream: source.openStream(channel), credit: credit, options: options.frames)
-            channels[message.channel] = Served(sender)
-            schedule(message.channel)
+            open(message.channel, channel, opening, context)
         case .credit:
-            guard let served = channels[message.channel] else { return }
-            served.sender.grant(try reader.position())
+            guard let sender = channels[message.channel]?.sender else { return }
+            sender.raise(to: try reader.position())
             schedule(message.channel)
         case .close:
-            channels.removeValue(forKey: message.channel)?.sender.close()
+            guard let entry = channels[message.channel] else { return }
+            entry.isClosed = true
+            guard let sender = entry.sender else { return }
+            end(message.channel)
+            sender.close()
         case .ping:
             send(.pong, body: [], context)
         case .pong, .frame, .end, .fault:
             throw QueryError(.protocolViolation, "a reader has sent a producer's message")
         }
     }
+
+    // MARK: Opening
+
+    private func open(_ key: UInt32, _ channel: ExchangeChannel, _ opening: Opening, _ context: ChannelHandlerContext) {
+        let entry = Served(channel)
+        channels[key] = entry
+        let loop = context.eventLoop
+        let surrender: ServedChannels.Surrender = { [weak self] channel, taker in
+            loop.execute { taker(self?.surrender(channel)) }
+        }
+        switch served.claim(channel, for: number, dial: opening.dial, surrender) {
+        case .outdated: channels[key] = nil
+        case .new: begin(key, nil, opening)
+        case .sender(let sender): begin(key, sender, opening)
+        case .elsewhere(let other):
+            other(channel) { sender in
+                loop.execute { [weak self] in
+                    guard let self, self.channels[key] != nil else {
+                        sender?.value.close()
+                        return
+                    }
+                    self.begin(key, sender, opening)
+                }
+            }
+        }
+    }
+
+    /// Another connection of the same reader has come for it.
+    private func surrender(_ channel: ExchangeChannel) -> ServedSender? {
+        guard let key = channels.first(where: { $0.value.channel == channel })?.key,
+            let sender = channels.removeValue(forKey: key)?.sender
+        else { return nil }
+        return ServedSender(value: sender)
+    }
+
+    private func begin(_ key: UInt32, _ known: ServedSender?, _ opening: Opening) {
+        guard let entry = channels[key], let context else {
+            known?.value.close()
+            return
+        }
+        var found = known?.value
+        if found == nil, opening.frameCount == 0 {
+            found = ChannelSender(
+                stream: source.openStream(entry.channel), credit: opening.window, isResumable: true,
+                options: options.frames)
+        }
+        guard let sender = found, sender.resume(from: opening.frameCount, limit: opening.limit) else {
+            found?.close()
+            end(key)
+            let error = QueryError(
+                .exchangeFailed, "the rows that a reader has not got yet are not there any more",
+                detail: "Its connection had broken for too long.")
+            return send(.fault, channel: key, body: ErrorCodec.encode(error), context)
+        }
+        entry.sender = sender
+        if entry.isClosed {
+            end(key)
+            sender.close()
+        } else {
+            schedule(key)
+        }
+    }
+
+    private func end(_ key: UInt32) {
+        guard let entry = channels.removeValue(forKey: key) else { return }
+        served.forget(entry.channel, of: number)
+    }
+
+    // MARK: Sending
 
     private func send(_ kind: TCPEnvelope.Kind, channel: UInt32 = 0, body: [UInt8], _ context: ChannelHandlerContext) {
         var buffer = context.channel.allocator.buffer(capacity: TCPEnvelope.byteCount + body.count)
@@ -112,7 +212,7 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private func pump(_ key: UInt32) {
-        guard let served = channels[key], let context else { return }
+        guard let served = channels[key], let sender = served.sender, let context else { return }
         served.isScheduled = false
         let loop = context.eventLoop
         var sent = 0
@@ -126,7 +226,7 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
                 schedule(key)
                 return
             }
-            let step = served.sender.next { [weak self] in
+            let step = sender.next { [weak self] in
                 guard let self else { return }
                 loop.execute { self.schedule(key) }
             }
@@ -143,15 +243,11 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
                 var writer = ByteWriter()
                 writer.int(frames)
                 writer.int(rows)
-                channels[key] = nil
                 send(.end, channel: key, body: writer.bytes, context)
-                return
             case .fault(let error):
-                channels[key] = nil
                 send(.fault, channel: key, body: ErrorCodec.encode(error), context)
-                return
             case .closed:
-                channels[key] = nil
+                end(key)
                 return
             }
         }

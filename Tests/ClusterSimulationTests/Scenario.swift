@@ -18,6 +18,10 @@ enum Mutation: CaseIterable {
     case ignoresAdmission
     /// Work is given to workers that are suspected or draining.
     case offersToSuspects
+    /// A channel that another connection carries on begins behind what was sent, not behind what has come.
+    case resumesBehindLostFrames
+    /// It begins with frames that its reader has taken already.
+    case resendsTakenFrames
 }
 
 struct Scenario {
@@ -42,6 +46,8 @@ struct Scenario {
     var repeatedCalls = 0.05
     var slowCalls = 0.02
     var flippedBits = 0.002
+    /// Frames whose connection breaks while they are under way.
+    var lostFrames = 0.01
     var shortenedEnds = 0.0
     var cancels = 0.15
     /// Queries that bring down the worker that reads a certain split of theirs.
@@ -69,6 +75,7 @@ struct Scenario {
         sometimes(&scenario.repeatedCalls)
         sometimes(&scenario.slowCalls)
         sometimes(&scenario.flippedBits)
+        sometimes(&scenario.lostFrames)
         sometimes(&scenario.cancels)
         scenario.poison = random.chance(0.3) ? 0.2 * random.fraction() : 0
         return scenario

@@ -248,19 +248,28 @@ extension SimulatedCluster {
     private func serve(_ task: SimulatedTask, _ reader: SimulatedReader) {
         guard !reader.isOver, !reader.isServed else { return }
         let output = task.outputs[reader.partition]
-        let sequence = reader.nextSequence
+        let sequence = reader.sentSequence
         let worker = workers[reader.worker]
         guard sequence < output.frames.count || output.isFinished else { return }
         reader.isServed = true
+        reader.sentSequence += 1
         let life = worker.life
+        let connection = reader.connection
         kernel.after(.nanoseconds(network.between(100_000, 2_000_000))) {
             self.onWorker(worker, life) {
+                // What was under way over a connection that has broken is lost.
+                guard reader.connection == connection else { return }
                 reader.isServed = false
                 // Into a cut nothing passes; it is sent again when the link is back, unless the reader gave up.
                 guard !reader.isOver else { return }
                 if self.isCut(reader) {
+                    reader.sentSequence = sequence
                     self.kernel.after(.milliseconds(500)) { self.serve(task, reader) }
                     return
+                }
+                if !self.isCalm, self.network.chance(self.scenario.lostFrames) {
+                    reader.isServed = true
+                    return self.reconnect(reader)
                 }
                 if sequence < output.frames.count {
                     self.deliver(output.frames[sequence], to: reader)
@@ -325,13 +334,40 @@ extension SimulatedCluster {
         }
     }
 
-    /// All connections of a worker's exchange are reset.
+    /// All connections of a worker's exchange are reset. Between processes that live the channels go on over new ones.
     func resetExchange(_ worker: SimulatedWorker) {
         allReaders.removeAll(where: \.isOver)
         for reader in allReaders where reader.worker == worker.index || reader.node == worker.index {
-            fail(reader, unreachable(reader.worker, "reset"))
+            let producer = workers[reader.worker]
+            let hasBoth =
+                producer.isAlive && producer.life == reader.life && (reader.node < 0 || workers[reader.node].isAlive)
+            if hasBoth { reconnect(reader) } else { fail(reader, unreachable(reader.worker, "reset")) }
         }
         allReaders.removeAll(where: \.isOver)
+    }
+
+    /// The reader says over another connection which frame it wants next.
+    private func reconnect(_ reader: SimulatedReader) {
+        if reader.isServed { fired("lost frame") }
+        reader.connection += 1
+        reader.isServed = false
+        if scenario.mutation == .resumesBehindLostFrames {
+            // As if what was sent had come.
+        } else if scenario.mutation == .resendsTakenFrames {
+            reader.sentSequence = 0
+        } else {
+            reader.sentSequence = reader.nextSequence
+        }
+        let connection = reader.connection
+        kernel.after(.milliseconds(1 + network.below(20))) {
+            guard !reader.isOver, reader.connection == connection else { return }
+            let worker = self.workers[reader.worker]
+            guard worker.isAlive, worker.life == reader.life else {
+                return self.fail(reader, self.unreachable(reader.worker, "refused"))
+            }
+            // A reader that came before its producer still waits for it.
+            if let task = worker.running[reader.producer] { self.serve(task, reader) }
+        }
     }
 }
 

@@ -63,7 +63,11 @@ final class SimulatedReader {
     /// The reader's node; -1 is the coordinator.
     let node: Int
     var life = 0
+    /// The frame that the reader wants next, and the one that its producer's side sends next.
     var nextSequence = 0
+    var sentSequence = 0
+    /// Counts the connections that have carried the channel.
+    var connection = 0
     var rowCount = 0
     var isOver = false
     /// Whether a frame is under way.

@@ -51,7 +51,10 @@ struct SimulationTests {
         }
         print("\(events) events, \(Int(virtual)) virtual seconds in \(elapsed) s")
         guard only == nil, count >= 60 else { return }
-        for fault in ["crash", "pause", "partition", "reset", "lost call", "lost reply", "repeated call", "slow call"] {
+        for fault in [
+            "crash", "pause", "partition", "reset", "lost frame", "lost call", "lost reply", "repeated call",
+            "slow call",
+        ] {
             #expect(fired[fault, default: 0] > 0, "no \(fault) has happened")
         }
         #expect(retried > 0)
@@ -83,6 +86,7 @@ struct SimulationTests {
         scenario.repeatedCalls = 0
         scenario.slowCalls = 0
         scenario.flippedBits = 0
+        scenario.lostFrames = 0
         scenario.cancels = 0
         for seed in 1...10 as ClosedRange<UInt64> {
             let cluster = try SimulatedCluster(seed: seed, scenario: scenario)
@@ -141,6 +145,7 @@ struct SimulationTests {
         case .dropsReaper: scenario.lostCalls = 0.4
         case .selectsTwoAttempts: scenario.crashes = 2
         case .ignoresAdmission: scenario.runningMax = 1
+        case .resumesBehindLostFrames, .resendsTakenFrames: scenario.lostFrames = 0.1
         case .forgetsDeadlines, .offersToSuspects: scenario.partitions = 1.5
         }
         return scenario

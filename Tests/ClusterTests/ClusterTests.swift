@@ -56,6 +56,8 @@ struct ClusterTests {
         } catch let error as QueryError {
             #expect(error.state == .noWorkers)
         }
+        // Whoever wants to know why gets an answer.
+        #expect(try await connection.run("SELECT count(*) FROM system.workers") == [["0"]])
         try cluster.addWorker()
         #expect(try await connection.run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
     }

@@ -6,6 +6,7 @@ import Diagnostics
 import EngineTestSupport
 import Foundation
 import Frontends
+import TransportConformance
 
 /// One `martlet` process that serves.
 final class ServerProcess: @unchecked Sendable {
@@ -40,7 +41,9 @@ final class ServerProcess: @unchecked Sendable {
             process.arguments = arguments
         }
         process.environment = ProcessInfo.processInfo.environment
-            .merging(["MARTLET_SERVER_FILE_ROOTS": "/"]) { $1 }.merging(environment) { $1 }
+            .merging(["MARTLET_SERVER_FILE_ROOTS": "/", "MARTLET_TEST_FUNCTIONS": "1"]) { $1 }.merging(environment) {
+                $1
+            }
         let output = Pipe()
         process.standardOutput = output
         process.standardError =

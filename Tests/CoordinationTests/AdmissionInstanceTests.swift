@@ -31,6 +31,7 @@ struct AdmissionInstanceTests {
         var order: [String] = []
         for number in 0..<1000 { order += admitted(admission.request(request(number), now: .zero)) }
         #expect(order.count == 10 && admission.queuedCount == 990)
+        #expect(admission.slotPeak == 10 && admission.queuedPeak == 990)
         var next = 0
         while next < order.count {
             order += admitted(admission.leave(QueryID(order[next])))

@@ -25,6 +25,81 @@ import WireCodec
         try await suite.run(.deliversLargeValues)
     }
 
+    @Test("channels go on where they were when their connections break, as often as they like")
+    func outlivesBrokenConnections() async throws {
+        let producer = TCPExchange()
+        let board = OutputBoard()
+        let endpoint = try await producer.serve(board, on: Endpoint(host: "127.0.0.1", port: 0))
+        let proxy = try FaultProxy(to: endpoint.description)
+        defer { proxy.shutdown() }
+        let node = TCPExchange()
+        let entrance = try #require(Endpoint(proxy.address))
+        let breaking = Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(15))
+                proxy.reset()
+            }
+        }
+        try await within(.seconds(60), "reading over connections that break") {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<6 {
+                    let channel = ExchangeConformance.channel(number)
+                    let output = board.channel(channel)
+                    group.addTask {
+                        for index in 0..<30 {
+                            _ = await output.push(ExchangeConformance.numbers(index * 1000, count: 1000))
+                            if index % 10 == number % 10 { try await Task.sleep(for: .milliseconds(10)) }
+                        }
+                        output.finish()
+                    }
+                    group.addTask {
+                        let reader = node.openReader(channel, at: entrance)
+                        var expected: Int64 = 0
+                        while let batch = try await reader.next() {
+                            for row in 0..<batch.rowCount {
+                                #expect(batch.row(row)[0] == .integer(expected))
+                                expected += 1
+                            }
+                        }
+                        #expect(expected == 30_000)
+                        try await eventually(.seconds(20), "the producer's end of channel \(number)") {
+                            output.isClosed
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        breaking.cancel()
+        #expect(proxy.resetCount > 5)
+        await node.shutdown()
+        await producer.shutdown()
+    }
+
+    @Test("a reader that does not come back is given up, and what it has missed is not taken for an end")
+    func givesUpLostReaders() async throws {
+        var options = TCPOptions()
+        options.returnLimit = .milliseconds(200)
+        let producer = TCPExchange(options: options)
+        let board = OutputBoard()
+        let endpoint = try await producer.serve(board, on: Endpoint(host: "127.0.0.1", port: 0))
+        let proxy = try FaultProxy(to: endpoint.description)
+        defer { proxy.shutdown() }
+        let node = TCPExchange()
+        let output = board.channel(ExchangeConformance.channel(0))
+        let reader = node.openReader(ExchangeConformance.channel(0), at: try #require(Endpoint(proxy.address)))
+        _ = await output.push(ExchangeConformance.numbers(0, count: 10))
+        _ = try await reader.next()
+        // New connections get nowhere.
+        proxy.cut(true)
+        proxy.reset()
+        try await eventually(.seconds(10), "giving the reader up") { output.isClosed }
+        proxy.cut(false)
+        #expect(await reader.error()?.state == .exchangeFailed)
+        await node.shutdown()
+        await producer.shutdown()
+    }
+
     @Test func noticesADamagedFrame() async throws {
         let count = Mutex(0)
         var options = TCPOptions()

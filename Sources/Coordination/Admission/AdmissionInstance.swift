@@ -68,8 +68,12 @@ package struct AdmissionInstance: Sendable {
     private var sessions: [Int: Int] = [:]
     /// In the order of their coming.
     private var waiting: [Waiting] = []
-    package private(set) var slotCount = 0
-    package private(set) var memoryByteCount = 0
+    package private(set) var slotCount = 0 { didSet { slotPeak = max(slotPeak, slotCount) } }
+    package private(set) var memoryByteCount = 0 { didSet { memoryPeak = max(memoryPeak, memoryByteCount) } }
+    /// The most that there ever was.
+    package private(set) var slotPeak = 0
+    package private(set) var memoryPeak = 0
+    package private(set) var queuedPeak = 0
 
     package init(options: AdmissionOptions) { self.options = options }
 
@@ -106,6 +110,7 @@ package struct AdmissionInstance: Sendable {
             ]
         }
         waiting.append(Waiting(request: request, deadline: now + options.queueLimit))
+        queuedPeak = max(queuedPeak, waiting.count)
         return []
     }
 

@@ -25,6 +25,10 @@ package final class QueryAdmission: Sendable {
             ($0.instance.runningCount, $0.instance.slotCount, $0.instance.queuedCount, $0.instance.memoryByteCount)
         }
     }
+    /// The most that there ever was at the same time.
+    package var peaks: (slots: Int, queued: Int, memoryByteCount: Int) {
+        state.withLock { ($0.instance.slotPeak, $0.instance.queuedPeak, $0.instance.memoryPeak) }
+    }
     package var options: AdmissionOptions { state.withLock { $0.instance.options } }
 
     package func reason(_ query: QueryID) -> (reason: QueuedReason, position: Int)? {

@@ -48,6 +48,9 @@ final class EngineTables: SystemTableSource {
             Field(name: "queued_count", type: .int32, isNullable: false), Field(name: "queued_max", type: .int32),
             Field(name: "reserved_bytes", type: .int64, isNullable: false), Field(name: "reserved_max", type: .int64),
             Field(name: "queue_timeout", type: .interval, isNullable: false),
+            Field(name: "running_peak", type: .int32, isNullable: false),
+            Field(name: "queued_peak", type: .int32, isNullable: false),
+            Field(name: "reserved_peak", type: .int64, isNullable: false),
         ],
         "stages": [
             Field(name: "query_id", type: .text, isNullable: false),
@@ -122,12 +125,14 @@ final class EngineTables: SystemTableSource {
 
     private func admissionRow() -> [ScalarValue] {
         let counts = admission.counts
+        let peaks = admission.peaks
         let options = admission.options
         func limit(_ value: Int) -> ScalarValue { value == 0 ? .null : .integer(Int64(value)) }
         return [
             .integer(Int64(counts.slots)), limit(options.runningMax), .integer(Int64(counts.queued)),
             limit(options.queuedMax), .integer(Int64(counts.memoryByteCount)), limit(options.memoryByteMax),
             .interval(IntervalValue(microseconds: options.queueLimit.components.seconds * 1_000_000)),
+            .integer(Int64(peaks.slots)), .integer(Int64(peaks.queued)), .integer(Int64(peaks.memoryByteCount)),
         ]
     }
 

@@ -110,16 +110,19 @@ package final class QueryEngine: Sendable {
     func plan(
         _ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext, keepsParameters: Bool = false
     ) async throws -> PreparedPlan {
-        var workers = try await directory.waitForWorkers(upTo: options.workerWait)
+        // Only the coordinator has the catalogue, whether there are workers or not: somebody may look why there are none.
+        let catalogReader = context.catalogFacts == nil ? nil : directory.coordinatorWorker
+        var workers = [catalogReader].compactMap { $0 }
+        if workers.isEmpty { workers = try await directory.waitForWorkers(upTo: options.workerWait) }
         let optimizer = LogicalOptimizer(catalog: catalog, registry: registry, ids: ids, context: context)
         let snapshot = try await StatisticsSnapshot.load(
             for: logical, from: catalog, predicates: SampleEvaluation(registry: registry, context: context))
         let optimized = try optimizer.optimize(logical, snapshot: snapshot)
-        // A few rows are read faster than workers are told to; and only the coordinator has the catalogue.
+        // A few rows are read faster than workers are told to.
         let isSmall = snapshot.isSmall(optimized, rowLimit: Double(options.localRowLimit))
-        if let coordinatorWorker = directory.coordinatorWorker, context.catalogFacts != nil || isSmall {
-            workers = [coordinatorWorker]
-        }
+        if isSmall, let coordinatorWorker = directory.coordinatorWorker { workers = [coordinatorWorker] }
+        // Whoever looks why queries wait must not wait behind them.
+        let asksCatalogOnly = context.catalogFacts != nil && optimized.readsOnlyTheCatalog
         let planner = PhysicalPlanner(
             registry: registry,
             options: PlannerOptions(
@@ -129,7 +132,7 @@ package final class QueryEngine: Sendable {
             catalog: catalog)
         let physical = try await planner.plan(optimized, snapshot: snapshot)
         return PreparedPlan(
-            logical: optimized, physical: physical, workers: workers, isSmall: isSmall,
+            logical: optimized, physical: physical, workers: workers, isSmall: isSmall || asksCatalogOnly,
             isSimple: isSmall && physical.isSimple && snapshot.stores.isEmpty)
     }
 
@@ -219,10 +222,19 @@ struct PreparedPlan: Sendable {
     var logical: LogicalPlan
     var physical: PhysicalPlan
     var workers: [WorkerHandle]
-    /// Whether its tables have so few rows that it runs on the coordinator.
+    /// Whether its tables have so few rows that it runs on the coordinator, or are those of the catalogue: admission has places
+    /// for such queries alone.
     var isSmall: Bool
     /// Whether the session's thread may run it for a moment.
     var isSimple: Bool
+}
+
+extension LogicalPlan {
+    /// Whether every table that it scans is one of pg_catalog, information_schema or system.
+    fileprivate var readsOnlyTheCatalog: Bool {
+        if case .scan(let scan) = self, scan.table.catalog != Catalog.systemCatalog { return false }
+        return inputs.allSatisfy(\.readsOnlyTheCatalog)
+    }
 }
 
 extension QueryID {

@@ -101,6 +101,8 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         observer?.close()
         guard wasOpen else { return }
         try? send(WireMessage().framed(type: "X"))
+        // A statement that waits for its rows on another thread gets an end of the connection.
+        Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
         Glibc.close(descriptor)
         descriptor = -1
     }

@@ -18,8 +18,10 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
         var failure: QueryError?
         var wake: (@Sendable () -> Void)?
         var isClosed = false
-        /// Bytes that the sender may still send.
-        var credit: Int
+        /// Bytes from the channel's begin that the sender may send, and that have come.
+        var limit: Int
+        var receivedByteCount = 0
+        var receivedFrameCount = 0
 
         mutating func takeWake() -> (@Sendable () -> Void)? {
             defer { wake = nil }
@@ -29,7 +31,7 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
 
     private let state: Mutex<State>
     private let window: Int
-    private let grant: @Sendable (Int) -> Void
+    private let grant: @Sendable (_ byteCount: Int, _ limit: Int) -> Void
     private let whenClosed: @Sendable () -> Void
 
     /// Set by `close`.
@@ -40,13 +42,14 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
     /// Bytes taken since credit was granted last.
     private var ungranted = 0
 
-    /// `window`: bytes granted at the start, at least twice the largest frame. `grant` sends further credit,
-    /// `whenClosed` tells the sender that the reader wants no more; both are called from driver threads.
+    /// `window`: bytes granted at the start, at least twice the largest frame. `grant` sends further credit, as the bytes that
+    /// were taken and as the byte up to which the channel may go now; `whenClosed` tells the sender that the reader wants no
+    /// more. Both are called from driver threads.
     package init(
-        window: Int, types: [DataType]? = nil, grant: @escaping @Sendable (Int) -> Void,
+        window: Int, types: [DataType]? = nil, grant: @escaping @Sendable (_ byteCount: Int, _ limit: Int) -> Void,
         whenClosed: @escaping @Sendable () -> Void
     ) {
-        state = Mutex(State(credit: window))
+        state = Mutex(State(limit: window))
         self.window = window
         self.grant = grant
         self.whenClosed = whenClosed
@@ -145,11 +148,11 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
         guard atOnce || ungranted >= window / 2 else { return }
         let amount = ungranted
         ungranted = 0
-        let isOpen = state.withLock { state in
-            state.credit += amount
-            return state.counts == nil && state.failure == nil && !state.isClosed
+        let limit = state.withLock { state -> Int? in
+            state.limit += amount
+            return state.counts == nil && state.failure == nil && !state.isClosed ? state.limit : nil
         }
-        if isOpen { grant(amount) }
+        if let limit { grant(amount, limit) }
     }
 
     /// A defect that the reader itself has found: the sender may stop.
@@ -166,12 +169,22 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
 
     // MARK: The transport
 
+    /// What a sender must know that goes on over another connection: the frames that have come, and the byte up to which it
+    /// may go. `nil`: the channel has ended.
+    package var resumption: (frameCount: Int, limit: Int)? {
+        state.withLock { state in
+            guard !state.isClosed, state.failure == nil, state.counts == nil else { return nil }
+            return (state.receivedFrameCount, state.limit)
+        }
+    }
+
     /// A whole frame; `buffer` is 64-byte aligned and given away.
     package func received(_ buffer: Buffer, byteCount: Int) {
         let wake = state.withLock { state -> (@Sendable () -> Void)? in
             guard !state.isClosed, state.failure == nil else { return nil }
-            state.credit -= byteCount
-            if state.credit < 0 {
+            state.receivedByteCount += byteCount
+            state.receivedFrameCount += 1
+            if state.receivedByteCount > state.limit {
                 state.failure = QueryError(.exchangeFailed, "a peer has sent more than it was granted")
             } else {
                 state.frames.append((buffer, byteCount))

@@ -183,9 +183,13 @@ package final class OutputBuffer: TaskOutput, Sendable {
     package func poll(partition: Int, wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
         let (event, producers) = try state.withLock { state -> (ExchangeEvent, [@Sendable () -> Void]) in
             if let failure = state.failure { throw failure }
+            // What others have read or given up must not look like an end.
+            if state.partitions[partition].isClosed {
+                throw QueryError(.exchangeFailed, "the rows that a reader wants were given up already")
+            }
             guard let batch = state.partitions[partition].takeBatch() else {
                 if let batch = try state.partitions[partition].takeOverflow() { return (.batch(batch), []) }
-                if state.isFinished || state.partitions[partition].isClosed { return (.finished, []) }
+                if state.isFinished { return (.finished, []) }
                 state.partitions[partition].wake = wake
                 return (.pending, [])
             }

@@ -89,6 +89,16 @@ private final class BufferStream: ExchangeStream, ExchangeReader, Sendable {
     }
 
     func poll(wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
+        do {
+            return try next(wake)
+        } catch {
+            // Closed from another thread meanwhile.
+            if state.withLock({ $0.isClosed }) { return .finished }
+            throw error
+        }
+    }
+
+    private func next(_ wake: @escaping @Sendable () -> Void) throws -> ExchangeEvent {
         let (known, isClosed) = state.withLock { ($0.buffer, $0.isClosed) }
         if isClosed { return .finished }
         if let known { return try known.poll(partition: channel.partition, wake: wake) }

@@ -4,19 +4,19 @@ import Diagnostics
 import Foundation
 
 /// Forwards connections to one address until it is told not to.
-final class FaultProxy: @unchecked Sendable {
+package final class FaultProxy: @unchecked Sendable {
     // Guarded by the lock, but for what never changes.
     private let lock = NSLock()
     private let listener: Int32
     private let target: sockaddr_in
-    let address: String
+    package let address: String
     private var isCut = false
     private var isOver = false
     private var descriptors: [Int32] = []
     private var heldReads = 0
     private var resets = 0
 
-    init(to address: String) throws {
+    package init(to address: String) throws {
         let parts = address.split(separator: ":")
         guard parts.count == 2, let port = UInt16(parts[1]) else {
             throw QueryError(.connectionFailure, "\(address) is no address")
@@ -32,13 +32,13 @@ final class FaultProxy: @unchecked Sendable {
     }
 
     /// While `true` nothing passes, in both directions; connections stay open.
-    func cut(_ isCut: Bool) { lock.withLock { self.isCut = isCut } }
+    package func cut(_ isCut: Bool) { lock.withLock { self.isCut = isCut } }
 
     /// How often bytes or connections came that were not passed on.
-    var heldCount: Int { lock.withLock { heldReads } }
+    package var heldCount: Int { lock.withLock { heldReads } }
 
     /// Ends every connection that is open; new ones are taken.
-    func reset() {
+    package func reset() {
         let open = lock.withLock { () -> [Int32] in
             defer { descriptors = [] }
             return descriptors
@@ -48,10 +48,10 @@ final class FaultProxy: @unchecked Sendable {
     }
 
     /// Connections that `reset` has ended.
-    var resetCount: Int { lock.withLock { resets } }
+    package var resetCount: Int { lock.withLock { resets } }
 
     /// A port of this machine that nobody listens on.
-    static func freePort() -> Int {
+    package static func freePort() -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var own = socketAddress("127.0.0.1", 0)
@@ -68,7 +68,7 @@ final class FaultProxy: @unchecked Sendable {
         return Int(UInt16(bigEndian: own.sin_port))
     }
 
-    func shutdown() {
+    package func shutdown() {
         let open = lock.withLock { () -> [Int32] in
             isOver = true
             return descriptors + [listener]

@@ -43,8 +43,8 @@ simulate: deps ## SEEDS runs of a whole cluster under virtual time, each with ot
 	@MARTLET_TEST_SEEDS=$(SEEDS) MARTLET_TEST_SCALE=1 swift test --skip-build --disable-xctest --filter ClusterSimulationTests
 
 MINUTES ?= 5
-reliability: release ## figures: how soon the loss of a worker is noticed, what it costs, how many queries outlive it
-	@scripts/reliability --martlet .build/release/martlet --minutes $(MINUTES)
+reliability: release ## figures: how soon the loss of a worker is noticed, what it costs, how many queries outlive it (OPTIONS=--full)
+	@scripts/reliability --martlet .build/release/martlet $(OPTIONS)
 
 load: release ## 64 clients with small and large queries for MINUTES; limits, waits and memory are checked
 	@scripts/load --martlet .build/release/martlet --minutes $(MINUTES)

@@ -72,6 +72,7 @@ var targets: [Target] = [
     library("Diagnostics", []),
     library("Columnar", ["Diagnostics", "CKernels"]),
     library("SQLParser", ["Diagnostics"]),
+    library("StateStore", ["Diagnostics"]),
     library("ClusterMembership", ["Diagnostics"]),
     library("QueryPlan", ["Columnar", "Diagnostics"]),
     library("SQLFunctions", ["Columnar", "QueryPlan", "Diagnostics", "CKernels", "CPCRE2"]),
@@ -99,7 +100,8 @@ var targets: [Target] = [
         "FileFormats",
         ["Storage", "QueryPlan", "Columnar", "Diagnostics", "CKernels", "CZlib", "CSnappy", "CZstd", "CLZ4", "CBrotli"]
     ),
-    library("PluginHost", ["Storage", "Transport", "SQLFunctions", "EngineConfiguration", "Diagnostics"]),
+    library(
+        "PluginHost", ["Storage", "Transport", "SQLFunctions", "StateStore", "EngineConfiguration", "Diagnostics"]),
 
     // Plug-ins that need no network stack.
     plugin(
@@ -112,10 +114,16 @@ var targets: [Target] = [
         ["TPCHData", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
     plugin(
         "PostgresStorage",
-        ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "CLibPQ"]),
+        [
+            "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "StateStore",
+            "CLibPQ",
+        ]),
     plugin(
         "SQLiteStorage",
-        ["Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "CSQLite"]),
+        [
+            "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "StateStore",
+            "CSQLite",
+        ]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
     // Coordination and workers.
@@ -123,7 +131,8 @@ var targets: [Target] = [
     library(
         "Coordination",
         [
-            "SystemCatalog", "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser", "QueryPlan",
+            "StateStore", "SystemCatalog", "LogicalPlanner", "PhysicalPlanner", "PlanStatistics", "SQLParser",
+            "QueryPlan",
             "SQLFunctions",
             "WireCodec",
             "ClusterMembership", "Storage", "Transport", "PluginHost", "EngineConfiguration", "Columnar",
@@ -176,6 +185,7 @@ var targets: [Target] = [
     tests(
         "FileFormatsTests",
         ["FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "TestSupport"]),
+    testLibrary("StateStoreConformance", ["StateStore", "Diagnostics"]),
     testLibrary("StorageConformance", ["Storage", "QueryPlan", "Columnar", "Diagnostics"]),
     tests(
         "LocalFileStorageTests",
@@ -192,13 +202,15 @@ var targets: [Target] = [
     tests(
         "PostgresStorageTests",
         [
-            "PostgresStorage", "StorageConformance", "EngineTestSupport", "Storage", "QueryPlan", "Columnar",
+            "PostgresStorage", "StateStore", "StateStoreConformance", "StorageConformance", "EngineTestSupport",
+            "Storage", "QueryPlan", "Columnar",
             "Diagnostics", "EngineConfiguration",
         ]),
     tests(
         "SQLiteStorageTests",
         [
-            "SQLiteStorage", "CSQLite", "StorageConformance", "EngineTestSupport", "Storage", "QueryPlan", "Columnar",
+            "SQLiteStorage", "CSQLite", "StateStore", "StateStoreConformance", "StorageConformance",
+            "EngineTestSupport", "Storage", "QueryPlan", "Columnar",
             "Diagnostics", "EngineConfiguration",
         ]),
     tests(

@@ -39,12 +39,21 @@ enum DefinitionText {
         return rest.hasPrefix("::") && names.contains(String(rest.dropFirst(2)))
     }
 
-    static func createTable(schema: String, name: String, _ definition: TableDefinition) throws -> String {
+    /// Expressions are passed on as they were written: the dialect is the server's.
+    static func createTable(catalog: String, schema: String, name: String, _ definition: TableDefinition) throws
+        -> String
+    {
         var parts: [String] = []
         for column in definition.columns {
-            guard column.source == .given, column.userType == nil else {
-                throw QueryError.notSupported(
-                    "a default or a type of its own for a column of a table of this catalogue")
+            guard column.userType == nil else {
+                throw QueryError.notSupported("a type of its own for a column of a table of this catalogue")
+            }
+            var suffix = column.field.isNullable ? "" : " NOT NULL"
+            switch column.source {
+            case .given: break
+            case .defaultExpression(let text): suffix += " DEFAULT (\(text))"
+            case .generated(let text): suffix += " GENERATED ALWAYS AS (\(text)) STORED"
+            default: throw QueryError.notSupported("an identity column of a table of this catalogue")
             }
             guard let type = PostgresType.name(column.field) else {
                 throw QueryError(
@@ -53,10 +62,20 @@ enum DefinitionText {
                     object: column.field.name)
             }
             parts.append(
-                SQLText.name(column.field.name) + " " + type + (column.field.isNullable ? "" : " NOT NULL"))
+                SQLText.name(column.field.name) + " " + type + suffix)
         }
-        guard definition.checks.isEmpty, definition.foreignKeys.isEmpty else {
-            throw QueryError.notSupported("checks and foreign keys of tables of this catalogue")
+        for check in definition.checks {
+            parts.append("CONSTRAINT \(SQLText.name(check.name)) CHECK (\(check.expression))")
+        }
+        for key in definition.foreignKeys {
+            guard key.target.catalog == catalog else {
+                throw QueryError.notSupported("a foreign key to a table of another catalogue")
+            }
+            func list(_ names: [String]) -> String { names.map { SQLText.name($0) }.joined(separator: ", ") }
+            parts.append(
+                "CONSTRAINT \(SQLText.name(key.name)) FOREIGN KEY (\(list(key.columns))) REFERENCES "
+                    + "\(SQLText.name(key.target.schema, key.target.table)) (\(list(key.targetColumns))) "
+                    + "ON DELETE \(key.onDelete.rawValue) ON UPDATE \(key.onUpdate.rawValue)")
         }
         for key in definition.keys {
             let columns = key.columns.map { SQLText.name(definition.columns[$0].field.name) }

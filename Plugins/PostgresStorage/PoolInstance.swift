@@ -15,7 +15,9 @@ package struct RequestID: Hashable, Sendable {
 /// Decides which connections are opened, lent and closed. Times are milliseconds of one clock.
 ///
 /// Requests are served in the order in which they came. Connections that keep a snapshot for the length of a statement
-/// are at most half of all: those who read under the snapshots always find one.
+/// are at most half of all, and those that take rows while others read at most the other half but one. So there is always
+/// one for work that ends by itself, as reading a split: whoever keeps a connection and waits for another one waits only for
+/// such work, never in a circle. Two connections are too few for that; then rows are sent when all reading is done.
 package struct PoolInstance: Sendable {
     package struct Options: Hashable, Sendable {
         package var minimum: Int
@@ -41,6 +43,8 @@ package struct PoolInstance: Sendable {
         }
 
         var keeperMaximum: Int { maximum / 2 }
+        /// 0: nobody may keep a connection for rows that are still being computed.
+        package var writerMaximum: Int { maximum - keeperMaximum - 1 }
     }
 
     /// What a connection is wanted for.
@@ -49,6 +53,8 @@ package struct PoolInstance: Sendable {
         case work
         /// Keeping a snapshot while others work.
         case snapshot
+        /// Taking rows as they are computed.
+        case write
     }
 
     package enum Event: Sendable {
@@ -114,7 +120,7 @@ package struct PoolInstance: Sendable {
     package var connectionCount: Int { connections.count }
     package var waitingCount: Int { queue.count }
     package var lentCount: Int { connections.values.count { if case .lent = $0.phase { true } else { false } } }
-    private var keeperCount: Int { connections.values.count { $0.phase == .lent(.snapshot) } }
+    private func lentCount(_ purpose: Purpose) -> Int { connections.values.count { $0.phase == .lent(purpose) } }
 
     package mutating func handle(_ event: Event, now: Int) -> [Directive] {
         var directives: [Directive] = []
@@ -185,17 +191,28 @@ package struct PoolInstance: Sendable {
 
     /// Gives idle connections to those who wait, and opens as many as are missing.
     private mutating func serve(_ now: Int, _ directives: inout [Directive]) {
-        var keepers = keeperCount
+        var (keepers, writers) = (lentCount(.snapshot), lentCount(.write))
         var promised: Set<RequestID> = []
         for connection in connections.values {
             if case .checking(let requester?) = connection.phase { promised.insert(requester) }
         }
-        for request in queue where promised.contains(request.id) && request.purpose == .snapshot { keepers += 1 }
+        for request in queue where promised.contains(request.id) {
+            switch request.purpose {
+            case .work: break
+            case .snapshot: keepers += 1
+            case .write: writers += 1
+            }
+        }
         var missing = 0
         for request in queue where !promised.contains(request.id) {
-            if request.purpose == .snapshot {
+            switch request.purpose {
+            case .work: break
+            case .snapshot:
                 if keepers >= options.keeperMaximum { continue }
                 keepers += 1
+            case .write:
+                if writers >= options.writerMaximum { continue }
+                writers += 1
             }
             // The one that was used last: others may grow old and go.
             let idle = connections.filter { $0.value.isIdle && !isOld($0.value, now) }

@@ -9,6 +9,7 @@
 //   PostgresTable          a table for the planner and the workers: statistics, splits, readers, writers
 //   ScanText               the SELECT that a scan sends; PredicateText the conditions that mean the same on both sides
 //   BinaryRows             rows of COPY's binary form; ColumnDecoder makes vectors of them, RowEncoder rows of vectors
+//   PostgresStateStore     a coordinator's own state in such a database
 //   PostgresReader, PostgresWriter   a split; the rows of INSERT, UPDATE and DELETE
 
 import Columnar
@@ -16,6 +17,7 @@ import Diagnostics
 import EngineConfiguration
 import PluginHost
 import QueryPlan
+import StateStore
 import Storage
 import Synchronization
 
@@ -28,6 +30,10 @@ package struct PostgresStoragePlugin: EnginePlugin {
 
     package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? {
         PostgresBackend(try PostgresOptions(section))
+    }
+
+    package func makeStateStore(_ section: ConfigurationSection) throws -> (any StateStore)? {
+        try PostgresStateStore(dsn: section["dsn"] ?? "")
     }
 }
 
@@ -82,7 +88,7 @@ package final class PostgresBackend: StorageBackend {
     }
 
     package func createTable(schema: String, name: String, definition: TableDefinition) async throws {
-        let text = try DefinitionText.createTable(schema: schema, name: name, definition)
+        let text = try DefinitionText.createTable(catalog: options.name, schema: schema, name: name, definition)
         try await change(text)
     }
 

@@ -21,6 +21,7 @@ final class PostgresWriter: TableModifier, @unchecked Sendable {
     private var connection: PostgresConnection?
     private var isCopying = false
     private var isCommitting = false
+    private var isEnding = false
     private var isDone = false
 
     /// Bytes that are collected before they are sent: from `drain`, and from `write` where nobody drains.
@@ -88,7 +89,7 @@ final class PostgresWriter: TableModifier, @unchecked Sendable {
     }
 
     /// Whether rows may go before the statement has said all: deletions come first, a new row may have the key of an old one.
-    private var canStream: Bool { lease == nil }
+    private var canStream: Bool { lease == nil && table.backend.options.pool.writerMaximum > 0 }
 
     // MARK: Sending
 
@@ -106,6 +107,7 @@ final class PostgresWriter: TableModifier, @unchecked Sendable {
 
     func commit() throws {
         guard !isDone else { throw QueryError.internalError("a second commit") }
+        isEnding = true
         do {
             if !deleted.isEmpty { try deleteRows() }
             if updatedCount > 0 { try updateRows() }
@@ -144,7 +146,8 @@ final class PostgresWriter: TableModifier, @unchecked Sendable {
 
     private func open() throws -> PostgresConnection {
         if let connection { return connection }
-        let made = try table.backend.pool.acquire()
+        // What ends by itself from here on may have any connection.
+        let made = try table.backend.pool.acquire(isEnding ? .work : .write)
         connection = made
         if let lease {
             try made.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '\(lease.snapshot)'")

@@ -8,6 +8,7 @@
 //   SQLiteTable           a table for the planner: statistics, splits, readers, writers
 //   ScanText              the SELECT of a scan; PredicateText the conditions that mean the same on both sides
 //   RowStage              rows as the library gives them; ColumnDecoder makes vectors of them, RowEncoder the reverse
+//   SQLiteStateStore      a coordinator's own state in such a file
 //   SQLiteReader, SQLiteWriter   a split; the rows of INSERT, UPDATE and DELETE, all of a statement in one WriteSession
 
 import Columnar
@@ -16,6 +17,7 @@ import Dispatch
 import EngineConfiguration
 import PluginHost
 import QueryPlan
+import StateStore
 import Storage
 import Synchronization
 
@@ -28,6 +30,10 @@ package struct SQLiteStoragePlugin: EnginePlugin {
 
     package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? {
         SQLiteBackend(try SQLiteOptions(section))
+    }
+
+    package func makeStateStore(_ section: ConfigurationSection) throws -> (any StateStore)? {
+        try SQLiteStateStore(path: section.required("path"))
     }
 }
 

@@ -53,6 +53,19 @@ package struct ClusterConfiguration: Sendable {
     }
 }
 
+/// Where a coordinator keeps its state.
+package struct StateConfiguration: Sendable {
+    /// The plug-in's name.
+    package var type: String
+    package var values: [String: String]
+    package var options: StateKeeper.Options
+    package init(type: String, values: [String: String], options: StateKeeper.Options = StateKeeper.Options()) {
+        self.type = type
+        self.values = values
+        self.options = options
+    }
+}
+
 package struct NodeConfiguration: Sendable {
     package var threads: Int
     package var memoryByteLimit: Int
@@ -68,6 +81,8 @@ package struct NodeConfiguration: Sendable {
     /// Bytes that are kept of files from query to query; `nil`: as before.
     package var cacheByteLimit: Int?
     package var holdBackByteLimit = 32 << 20
+    /// `nil`: the state ends with the process.
+    package var state: StateConfiguration?
     package var admission = AdmissionOptions()
     package var scheduler = SchedulerOptions()
     package var membership = MembershipOptions()
@@ -94,11 +109,13 @@ package final class EngineNode: Sendable {
     private let transports: [any ExchangeTransport]
     private let control: (any ControlTransport)?
     private let background: Mutex<[Task<Void, Never>]>
+    private let keeper: StateKeeper?
 
     private init(
         engine: QueryEngine, workers: [Worker], transports: [any ExchangeTransport], control: (any ControlTransport)?,
-        controlEndpoint: Endpoint?, background: [Task<Void, Never>]
+        controlEndpoint: Endpoint?, background: [Task<Void, Never>], keeper: StateKeeper?
     ) {
+        self.keeper = keeper
         self.engine = engine
         self.workers = workers
         self.transports = transports
@@ -153,6 +170,15 @@ package final class EngineNode: Sendable {
         ) { location in try coordinatorWorker.openReader(location, partition: 0) }
 
         var background: [Task<Void, Never>] = []
+        var keeper: StateKeeper?
+        if let state = configuration.state {
+            let store = try plugins.stateStore(
+                type: state.type, section: ConfigurationSection(name: "state", values: state.values))
+            let made = StateKeeper(store, options: state.options, logger: logger)
+            engine.keepState(made, history: await made.open(historyLimit: QueryRegistry.historyCountMax))
+            background.append(Task { await made.run() })
+            keeper = made
+        }
         for worker in parts.workers { background.append(Task { await worker.run() }) }
         var controlEndpoint: Endpoint?
         if let cluster = configuration.cluster, let controlTransport {
@@ -161,7 +187,7 @@ package final class EngineNode: Sendable {
         }
         return EngineNode(
             engine: engine, workers: parts.workers, transports: Array(transports.values), control: controlTransport,
-            controlEndpoint: controlEndpoint, background: background)
+            controlEndpoint: controlEndpoint, background: background, keeper: keeper)
     }
 
     /// The account of every worker of this process.
@@ -187,6 +213,7 @@ package final class EngineNode: Sendable {
     package func shutdown() async {
         engine.queries.cancelAll(
             QueryError(.adminShutdown, "terminating connection due to administrator command"))
+        await keeper?.stop(within: .seconds(3))
         for task in background.withLock({ $0 }) { task.cancel() }
         await engine.directory.shutdown()
         await control?.shutdown()

@@ -96,6 +96,19 @@ package enum ConfigurationRegistry {
                 + "empty: files are read anywhere and written nowhere."),
 
         ConfigurationKey(
+            "state.store", .choice(["sqlite", "postgres", "none"]), "sqlite",
+            "Where a coordinator keeps its history of queries over its end."),
+        ConfigurationKey(
+            "state.path", .path, "",
+            "File of the store sqlite; empty is .martlet/state.db in the directory data, and none without one."),
+        ConfigurationKey("state.dsn", .secret, "", "Server and database of the store postgres."),
+        ConfigurationKey(
+            "state.history-max", .integer(minimum: 0, maximum: 100_000_000), "10000", "Queries that the store keeps."),
+        ConfigurationKey(
+            "state.queue-max", .integer(minimum: 1, maximum: 1_000_000), "1000",
+            "Changes that wait for the store; further ones are dropped and counted."),
+
+        ConfigurationKey(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
             "Least severity of log lines."),
         ConfigurationKey("log.format", .choice(["text", "json"]), "text", "Form of log lines."),

@@ -3,6 +3,7 @@
 import Diagnostics
 import EngineConfiguration
 import SQLFunctions
+import StateStore
 import Storage
 import Transport
 
@@ -16,6 +17,8 @@ package protocol EnginePlugin: Sendable {
     var storageKeys: [ConfigurationKey] { get }
     func makeExchangeTransport(_ section: ConfigurationSection) throws -> (any ExchangeTransport)?
     func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)?
+    /// Opens a store of the coordinator's own state, whose keys are those of the section `state`.
+    func makeStateStore(_ section: ConfigurationSection) throws -> (any StateStore)?
     /// Adds functions; built-in ones are there already.
     func registerFunctions(in registry: FunctionRegistry) throws
 }
@@ -25,6 +28,7 @@ extension EnginePlugin {
     package func makeStorageBackend(_ section: ConfigurationSection) throws -> (any StorageBackend)? { nil }
     package func makeExchangeTransport(_ section: ConfigurationSection) throws -> (any ExchangeTransport)? { nil }
     package func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)? { nil }
+    package func makeStateStore(_ section: ConfigurationSection) throws -> (any StateStore)? { nil }
     package func registerFunctions(in registry: FunctionRegistry) throws {}
 }
 
@@ -41,6 +45,10 @@ package struct PluginRegistry: Sendable {
     }
     package func controlTransport(type: String, section: ConfigurationSection) throws -> any ControlTransport {
         try select("control transport", type) { try $0.makeControlTransport(section) }
+    }
+
+    package func stateStore(type: String, section: ConfigurationSection) throws -> any StateStore {
+        try select("state store", type) { try $0.makeStateStore(section) }
     }
 
     private func select<T>(_ kind: String, _ type: String, _ make: (any EnginePlugin) throws -> T?) throws -> T {

@@ -125,6 +125,7 @@
                     exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
                     advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
                 localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory)
+            nodeConfiguration.state = StateConfiguration.make(configuration, options)
             nodeConfiguration.cacheByteLimit = options.cacheLimit
             nodeConfiguration.holdBackByteLimit = ports.holdBackByteLimit
             nodeConfiguration.admission.runningMax = ports.maxRunningQueries
@@ -161,6 +162,32 @@
                 await postgres.shutdown()
                 await http.shutdown()
                 await node.shutdown()
+            }
+        }
+    }
+
+    extension StateConfiguration {
+        /// `nil` if nothing says where the state should be.
+        static func make(_ configuration: EngineConfiguration, _ options: NodeOptions) -> StateConfiguration? {
+            let keeping = StateKeeper.Options(
+                queueCountMax: configuration.integer("state.queue-max"),
+                historyCountMax: configuration.integer("state.history-max"))
+            switch configuration["state.store"] {
+            case "postgres":
+                return StateConfiguration(
+                    type: "postgres", values: ["dsn": configuration["state.dsn"]], options: keeping)
+            case "sqlite":
+                var path = configuration["state.path"]
+                if path.isEmpty, let directory = options.dataDirectory {
+                    // Where nothing may be written there is no state.
+                    let own = directory + "/.martlet"
+                    mkdir(own, 0o700)
+                    guard access(own, W_OK) == 0 else { return nil }
+                    path = own + "/state.db"
+                }
+                return path.isEmpty
+                    ? nil : StateConfiguration(type: "sqlite", values: ["path": path], options: keeping)
+            default: return nil
             }
         }
     }

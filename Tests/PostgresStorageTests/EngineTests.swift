@@ -4,6 +4,7 @@ import Diagnostics
 import EngineTestSupport
 import Foundation
 import PostgresStorage
+import StateStoreConformance
 import Testing
 
 /// An engine with the server as the catalogue "pg".
@@ -209,6 +210,57 @@ struct PostgresEngineTests {
         // A block holds what others cannot take part in.
         #expect(await state(engine, "BEGIN; DELETE FROM pg.parent") == "0A000")
         await engine.shutdown()
+    }
+
+    /// Statements that read and write the same database find their connections, however few there are.
+    @Test(arguments: [2, 3, 4]) func readingAndWritingWithFewConnections(maximum: Int) async throws {
+        let server = try PostgresServer()
+        server.psql(
+            "CREATE TABLE s AS SELECT i, repeat('x', 100) AS t FROM generate_series(1, 20000) i; CREATE TABLE d (i int, t text)"
+        )
+        let values = ["pool-maximum": "\(maximum)", "pool-wait-timeout": "20s", "split-size": "64kB"]
+        let engine = try await startEngine(server, values: values)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 { group.addTask { _ = try await engine.query("INSERT INTO pg.d SELECT * FROM pg.s") } }
+            try await group.waitForAll()
+        }
+        #expect(server.psql("SELECT count(*), sum(i) FROM d") == "80000|800040000")
+        _ = try await engine.query("UPDATE pg.d SET t = 'y' WHERE i < 10")
+        _ = try await engine.query("CREATE TABLE pg.public.c AS SELECT * FROM pg.s WHERE i <= 100")
+        #expect(server.psql("SELECT (SELECT count(*) FROM d WHERE t = 'y'), (SELECT count(*) FROM c)") == "36|100")
+        await engine.shutdown()
+    }
+
+    @Test func definitionsArePassedOn() async throws {
+        let server = try PostgresServer()
+        let engine = try await startEngine(server)
+        _ = try await engine.query(
+            """
+            CREATE TABLE pg.public.p (id int PRIMARY KEY, n int DEFAULT 5 CHECK (n > 0), t text DEFAULT 'it''s',
+                at timestamptz DEFAULT now(), CONSTRAINT big CHECK (n < 100 OR t IS NULL))
+            """)
+        _ = try await engine.query("CREATE TABLE pg.public.c (id int REFERENCES pg.public.p (id) ON DELETE CASCADE)")
+        _ = try await engine.query("INSERT INTO pg.p (id) VALUES (1)")
+        #expect(server.psql("SELECT n, t, at IS NOT NULL FROM p") == "5|it's|t")
+        server.psql("INSERT INTO p (id) VALUES (2)")
+        #expect(server.psql("SELECT n, t FROM p WHERE id = 2") == "5|it's")
+        #expect(await state(engine, "INSERT INTO pg.p (id, n) VALUES (3, -1)") == "23514")
+        #expect(await state(engine, "INSERT INTO pg.p (id, n) VALUES (3, 100)") == "23514")
+        #expect(await state(engine, "INSERT INTO pg.c VALUES (9)") == "23503")
+        _ = try await engine.query("INSERT INTO pg.c VALUES (1)")
+        _ = try await engine.query("DELETE FROM pg.p WHERE id = 1")
+        #expect(server.psql("SELECT count(*) FROM c") == "0")
+        await engine.shutdown()
+    }
+
+    @Test func stateStore() async throws {
+        let server = try PostgresServer()
+        let dsn = "postgres://postgres@127.0.0.1:\(server.port)/postgres"
+        try await StateStoreConformance.check { try PostgresStateStore(dsn: dsn) }
+        server.psql("INSERT INTO martlet_state.layout VALUES (99)")
+        await #expect(throws: QueryError.self) { try await PostgresStateStore(dsn: dsn).open() }
+        server.stop()
+        await #expect(throws: QueryError.self) { try await PostgresStateStore(dsn: dsn).open() }
     }
 
     @Test func statementsReadOneSnapshot() async throws {

@@ -3,6 +3,9 @@
 import Diagnostics
 import EngineTestSupport
 import Foundation
+import SQLiteStorage
+import StateStore
+import StateStoreConformance
 import Testing
 
 @Suite(.serialized) struct SQLiteFaultTests {
@@ -174,5 +177,29 @@ import Testing
         #expect(Date().timeIntervalSince(start) < 60)
         #expect(try await engine.query("SELECT count(*) FROM lite.s") == [["20000"]])
         await engine.shutdown()
+    }
+}
+
+@Suite struct SQLiteStateStoreTests {
+    @Test func conformance() async throws {
+        let file = try DatabaseFile()
+        try await StateStoreConformance.check { try SQLiteStateStore(path: file.path) }
+        try file.run("PRAGMA user_version = 99")
+        await #expect(throws: QueryError.self) { try await SQLiteStateStore(path: file.path).open() }
+        try file.run("PRAGMA user_version = -1")
+        await #expect(throws: QueryError.self) { try await SQLiteStateStore(path: file.path).open() }
+    }
+
+    /// What the first layout holds is kept by the steps to the last.
+    @Test func olderLayout() async throws {
+        let file = try DatabaseFile()
+        for statement in StateLayout.steps[0] { try file.run(statement.replacing("$", with: "")) }
+        try file.run(
+            "PRAGMA user_version = 1; INSERT INTO queries VALUES ('q', 'SELECT 1', 'u', 'finished', 5, 6, 7, NULL, NULL, 1, 2)"
+        )
+        let store = try SQLiteStateStore(path: file.path)
+        try await store.open()
+        let found = try await store.history(limit: 5)
+        #expect(found.map(\.id) == ["q"] && found[0].rowCount == 7 && found[0].plan == nil)
     }
 }

@@ -68,6 +68,8 @@ package final class QueryRegistry: Sendable {
         /// Counts the ends of queries, from 1.
         var number: UInt64
         var course: (plan: PhysicalPlan, chronicle: QueryChronicle)?
+        /// Of a query of an earlier process.
+        var texts: QueryTexts?
     }
     fileprivate struct State {
         var running: [QueryID: Running] = [:]
@@ -78,6 +80,7 @@ package final class QueryRegistry: Sendable {
         var failedCount = 0
         var endedCount: UInt64 = 0
         var activity = ActivityHistory()
+        var observer: (@Sendable (QueryRecord, QueryCourse?) -> Void)?
     }
     private let state = Mutex(State())
 
@@ -94,12 +97,14 @@ package final class QueryRegistry: Sendable {
 
     /// A query that began and ended at once.
     func add(_ record: QueryRecord) {
-        let dropped = state.withLock { state in
+        let (dropped, observer) = state.withLock { state in
             state.startedCount += 1
             state.activity.noteStart()
-            return state.noteEnd(record, course: nil)
+            return (state.noteEnd(record, course: nil), state.observer)
         }
         _ = dropped
+        // Look-ups that take microseconds are not worth a place in a store, unless they fail.
+        if record.error != nil { observer?(record, nil) }
     }
 
     /// The query has got its place and is about to run.
@@ -112,8 +117,8 @@ package final class QueryRegistry: Sendable {
 
     func end(_ id: QueryID, at now: Int64, rowCount: Int, error: QueryError?) {
         // What it drops is freed outside of the lock.
-        let dropped = state.withLock { state -> [Ended] in
-            guard let entry = state.running.removeValue(forKey: id) else { return [] }
+        let (dropped, notify) = state.withLock { state -> ([Ended], (() -> Void)?) in
+            guard let entry = state.running.removeValue(forKey: id) else { return ([], nil) }
             var record = entry.record
             record.attemptCount = entry.execution.map { $0.progress.queryAttempt + 1 } ?? 0
             record.usage = QueryUsage(entry.execution?.metrics ?? [])
@@ -121,9 +126,15 @@ package final class QueryRegistry: Sendable {
             record.rowCount = rowCount
             record.state = .finished
             if let error { record.fail(error) }
-            return state.noteEnd(record, course: entry.execution?.course)
+            let course = entry.execution?.course
+            let dropped = state.noteEnd(record, course: course)
+            guard let observer = state.observer, let last = state.ended.last?.record else { return (dropped, nil) }
+            return (
+                dropped, { observer(last, course.map { QueryCourse(plan: $0.plan, chronicle: $0.chronicle) }) }
+            )
         }
         _ = dropped
+        notify?()
     }
 
     /// Running ones first, then the ended ones, newest first.
@@ -169,6 +180,37 @@ package final class QueryRegistry: Sendable {
         guard let ended else { return nil }
         return QueryProfile(
             record: ended.record, plan: ended.course?.plan, chronicle: ended.course?.chronicle ?? QueryChronicle())
+    }
+
+    /// Calls the observer with every query that ends from now on.
+    package func observe(_ observer: @escaping @Sendable (QueryRecord, QueryCourse?) -> Void) {
+        state.withLock { $0.observer = observer }
+    }
+
+    /// Takes in queries of an earlier process, oldest first.
+    package func restore(_ queries: [(record: QueryRecord, texts: QueryTexts?)]) {
+        state.withLock { state in
+            let known = Set(state.ended.map(\.record.id))
+            let restored = queries.filter { !known.contains($0.record.id) }.suffix(Self.historyCountMax)
+            state.endedCount += UInt64(restored.count)
+            let first = state.endedCount - UInt64(restored.count + state.ended.count)
+            var all = restored.map { Ended(record: $0.record, number: 0, course: nil, texts: $0.texts) } + state.ended
+            for index in all.indices { all[index].number = first + UInt64(index) + 1 }
+            state.firstCourse += restored.count
+            state.ended = all
+            _ = state.dropOldest()
+        }
+    }
+
+    /// Plans of queries that have ended, as far as they are kept, newest first.
+    package func texts() -> [(id: QueryID, texts: QueryTexts)] {
+        let ended = state.withLock { $0.ended }
+        return ended.reversed().compactMap { entry in
+            if let texts = entry.texts { return (entry.record.id, texts) }
+            return entry.course.map {
+                (entry.record.id, QueryTexts(entry.record, QueryCourse(plan: $0.plan, chronicle: $0.chronicle)))
+            }
+        }
     }
 
     /// The executions of running queries.

@@ -17,11 +17,13 @@ final class EngineTables: SystemTableSource {
     private let queries: QueryRegistry
     private let directory: WorkerDirectory
     private let admission: QueryAdmission
+    private let keeper: @Sendable () -> StateKeeper?
 
     init(
         catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, directory: WorkerDirectory,
-        admission: QueryAdmission
+        admission: QueryAdmission, keeper: @escaping @Sendable () -> StateKeeper?
     ) {
+        self.keeper = keeper
         self.admission = admission
         self.catalog = catalog
         self.registry = registry
@@ -42,6 +44,19 @@ final class EngineTables: SystemTableSource {
             Field(name: "session_id", type: .int32, isNullable: false), Field(name: "processor_time", type: .interval),
             Field(name: "bytes_read", type: .int64), Field(name: "memory_bytes", type: .int64),
             Field(name: "spilled_bytes", type: .int64),
+        ],
+        "query_plans": [
+            Field(name: "query_id", type: .text, isNullable: false),
+            Field(name: "plan", type: .text, isNullable: false),
+            Field(name: "profile", type: .json, isNullable: false),
+        ],
+        "state_store": [
+            Field(name: "place", type: .text, isNullable: false),
+            Field(name: "is_away", type: .boolean, isNullable: false),
+            Field(name: "queued_count", type: .int64, isNullable: false),
+            Field(name: "written_count", type: .int64, isNullable: false),
+            Field(name: "dropped_count", type: .int64, isNullable: false), Field(name: "error_code", type: .text),
+            Field(name: "error_message", type: .text),
         ],
         "admission": [
             Field(name: "running_count", type: .int32, isNullable: false), Field(name: "running_max", type: .int32),
@@ -107,6 +122,9 @@ final class EngineTables: SystemTableSource {
     func rows(of table: String) -> [[ScalarValue]] {
         switch table {
         case "queries": queries.records().map(row)
+        case "query_plans":
+            queries.texts().map { [Self.text($0.id.text), Self.text($0.texts.plan), Self.text($0.texts.profile)] }
+        case "state_store": keeper().map { [Self.row($0.summary)] } ?? []
         case "admission": [admissionRow()]
         case "stages": stages()
         case "operators": queries.records().flatMap { operators(of: $0.id) }
@@ -160,6 +178,14 @@ final class EngineTables: SystemTableSource {
         return [
             time(nanoseconds: record.usage.processorNanoseconds), .integer(Int64(record.usage.bytesRead)),
             .integer(Int64(record.usage.memoryBytesPeak)), .integer(Int64(record.usage.spilledBytes)),
+        ]
+    }
+
+    private static func row(_ store: StateKeeper.Summary) -> [ScalarValue] {
+        [
+            text(store.place), .boolean(store.isAway), .integer(Int64(store.queuedCount)),
+            .integer(Int64(store.writtenCount)), .integer(Int64(store.droppedCount)),
+            text(store.lastError?.state.code), text(store.lastError?.message),
         ]
     }
 

@@ -8,6 +8,7 @@ import PhysicalPlanner
 import PlanStatistics
 import QueryPlan
 import SQLFunctions
+import StateStore
 import Storage
 import Synchronization
 import SystemCatalog
@@ -45,6 +46,13 @@ package struct QueryEngineOptions: Sendable {
     }
 }
 
+/// The keeper of an engine's state, if it has one.
+private final class KeeperPlace: Sendable {
+    private let state = Mutex<StateKeeper?>(nil)
+    var value: StateKeeper? { state.withLock { $0 } }
+    func set(_ keeper: StateKeeper) { state.withLock { $0 = keeper } }
+}
+
 /// Plans queries and starts them on the workers that are there.
 package final class QueryEngine: Sendable {
     package let catalog: Catalog
@@ -57,6 +65,7 @@ package final class QueryEngine: Sendable {
     package let admission: QueryAdmission
     package let monitor: ClusterMonitor
     let systemCatalog: SystemCatalog
+    private let keeper: KeeperPlace
     let logger: Logger
 
     /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is.
@@ -76,11 +85,28 @@ package final class QueryEngine: Sendable {
             queryByteLimit: options.holdBackByteLimit)
         admission = QueryAdmission(options: options.admission)
         monitor = ClusterMonitor(directory: directory, queries: queries)
+        let keeper = KeeperPlace()
+        self.keeper = keeper
         let source = EngineTables(
-            catalog: catalog, registry: registry, queries: queries, directory: directory, admission: admission)
+            catalog: catalog, registry: registry, queries: queries, directory: directory, admission: admission,
+            keeper: { keeper.value })
         systemCatalog = SystemCatalog(catalog: catalog, registry: registry, source: source)
         catalog.add(
             systemCatalog, name: Catalog.systemCatalog, origin: CatalogOrigin(type: Catalog.systemCatalog))
+    }
+
+    /// What keeps the engine's state over its end, from now on; with the queries of before, newest first.
+    package func keepState(_ made: StateKeeper, history: [QueryHistoryEntry]) {
+        keeper.set(made)
+        queries.restore(
+            history.reversed().map { entry in
+                var texts: QueryTexts?
+                if let plan = entry.plan, let profile = entry.profile {
+                    texts = QueryTexts(plan: plan, profile: profile)
+                }
+                return (entry.record, texts)
+            })
+        queries.observe { record, course in made.note(record, course) }
     }
 
     package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "")

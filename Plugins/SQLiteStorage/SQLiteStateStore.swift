@@ -1,0 +1,80 @@
+// A coordinator's state in a database file of its own.
+
+import Diagnostics
+import EngineConfiguration
+import StateStore
+
+/// The file is made if it is not there. Every batch of changes is one transaction.
+package final class SQLiteStateStore: StateStore {
+    private let shelf: ConnectionShelf
+    private let path: String
+
+    package init(path: String) throws {
+        self.path = path
+        let section = ConfigurationSection(name: "state", values: ["path": path, "create": "true"])
+        shelf = ConnectionShelf(try SQLiteOptions(section))
+    }
+
+    package var place: String { "sqlite \(path)" }
+
+    package func open() async throws {
+        let place = self.place
+        try await transaction { connection in
+            var version = Int(try connection.value("PRAGMA user_version").integer ?? 0)
+            for step in try StateLayout.steps(after: version, place: place) {
+                for statement in step { try connection.run(statement.replacing("$", with: "")) }
+                version += 1
+                try connection.run("PRAGMA user_version = \(version)")
+            }
+        }
+    }
+
+    package func apply(_ changes: [StateChange]) async throws {
+        try await transaction { connection in
+            for step in changes.flatMap(StateLayout.statements) {
+                _ = try connection.rows(
+                    step.text.replacing("$", with: ""), step.parameters.map { $0.map { .text($0) } ?? .null })
+            }
+        }
+    }
+
+    package func entries(_ kind: StateEntry.Kind) async throws -> [StateEntry] {
+        try await rows(StateLayout.entriesText, kind.rawValue).compactMap { row in
+            guard let name = row[0], let value = row[1] else { return nil }
+            return StateEntry(kind, name, value)
+        }
+    }
+
+    package func history(limit: Int) async throws -> [QueryHistoryEntry] {
+        try await rows(StateLayout.historyText, "\(limit)").compactMap(StateLayout.query)
+    }
+
+    package func close() { shelf.close() }
+
+    private func rows(_ text: String, _ parameter: String) async throws -> [[String?]] {
+        try await shelf.withConnection { connection in
+            try connection.rows(text.replacing("$", with: ""), [.text(parameter)]).map { row in
+                row.map { value in
+                    switch value {
+                    case .integer(let number): "\(number)"
+                    case .text(let text): text
+                    default: nil
+                    }
+                }
+            }
+        }
+    }
+
+    private func transaction(_ body: @escaping @Sendable (SQLiteConnection) throws -> Void) async throws {
+        try await shelf.withConnection { connection in
+            try connection.run("BEGIN IMMEDIATE")
+            do {
+                try body(connection)
+                try connection.run("COMMIT")
+            } catch {
+                connection.rollBack()
+                throw error
+            }
+        }
+    }
+}

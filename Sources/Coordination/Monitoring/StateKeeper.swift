@@ -1,0 +1,245 @@
+// Carries a coordinator's state to its store, beside the queries and never in their way.
+
+import Diagnostics
+import Logging
+import QueryPlan
+import StateStore
+import Synchronization
+
+/// Changes wait in a queue of bounded length until the store has taken them. While the store is away they are kept and tried
+/// again; when the queue is full, further ones are dropped and counted. Nobody who runs a query waits for any of this.
+package final class StateKeeper: Sendable {
+    package struct Options: Sendable {
+        package var queueCountMax: Int
+        package var historyCountMax: Int
+        package init(queueCountMax: Int = 1_000, historyCountMax: Int = 10_000) {
+            self.queueCountMax = queueCountMax
+            self.historyCountMax = historyCountMax
+        }
+    }
+
+    /// What `system.state_store` shows.
+    package struct Summary: Sendable {
+        package var place: String
+        package var isAway: Bool
+        package var queuedCount: Int
+        package var writtenCount: Int
+        package var droppedCount: Int
+        package var lastError: QueryError?
+    }
+
+    private enum Item: Sendable {
+        case change(StateChange)
+        /// Made into texts only when it is written.
+        case query(QueryRecord, QueryCourse?)
+    }
+    private struct State {
+        var queue: [Item] = []
+        /// Taken by the writer and not yet acknowledged.
+        var underWayCount = 0
+        var writtenCount = 0
+        var droppedCount = 0
+        var sinceTrim = 0
+        var isOpen = false
+        var lastError: QueryError?
+        var waiter: CheckedContinuation<Void, Never>?
+        var isStopped = false
+    }
+
+    private let store: any StateStore
+    private let options: Options
+    private let logger: Logger
+    private let state = Mutex(State())
+    private static let batchCountMax = 100
+    private static let queriesPerTrim = 500
+    private static let pauseFirst = Duration.milliseconds(200)
+    private static let pauseMax = Duration.seconds(30)
+
+    package init(_ store: any StateStore, options: Options, logger: Logger) {
+        self.store = store
+        self.options = options
+        self.logger = logger
+    }
+
+    package var summary: Summary {
+        state.withLock { state in
+            Summary(
+                place: store.place, isAway: !state.isOpen || state.lastError != nil,
+                queuedCount: state.queue.count + state.underWayCount, writtenCount: state.writtenCount,
+                droppedCount: state.droppedCount, lastError: state.lastError)
+        }
+    }
+
+    // MARK: Giving
+
+    /// A query has ended.
+    package func note(_ record: QueryRecord, _ course: QueryCourse?) { add(.query(record, course)) }
+    package func put(_ entry: StateEntry) { add(.change(.put(entry))) }
+    package func remove(_ kind: StateEntry.Kind, name: String) { add(.change(.remove(kind, name: name))) }
+
+    private func add(_ item: Item) {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.isStopped else { return nil }
+            guard state.queue.count + state.underWayCount < options.queueCountMax else {
+                state.droppedCount += 1
+                return nil
+            }
+            state.queue.append(item)
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    // MARK: Writing
+
+    /// Opens the store and gives the queries that ended last, newest first; none if the store is away.
+    package func open(historyLimit: Int) async -> [QueryHistoryEntry] {
+        do {
+            try await store.open()
+            let history = try await store.history(limit: historyLimit)
+            state.withLock { $0.isOpen = true }
+            return history
+        } catch {
+            note(QueryError.wrapping(error))
+            return []
+        }
+    }
+
+    /// Writes until the task is cancelled.
+    package func run() async {
+        var pause = Self.pauseFirst
+        while !Task.isCancelled {
+            await waitForWork()
+            if state.withLock({ $0.isStopped }) { return }
+            let items = state.withLock { state -> [Item] in
+                let count = min(Self.batchCountMax, state.queue.count)
+                let items = Array(state.queue.prefix(count))
+                state.queue.removeFirst(count)
+                state.underWayCount = count
+                return items
+            }
+            do {
+                if !state.withLock({ $0.isOpen }) {
+                    try await store.open()
+                    state.withLock { $0.isOpen = true }
+                }
+                try await write(items.map(Self.change))
+                pause = Self.pauseFirst
+            } catch {
+                note(QueryError.wrapping(error))
+                state.withLock { state in
+                    state.queue.insert(contentsOf: items, at: 0)
+                    state.underWayCount = 0
+                    // Whoever comes back may have been emptied.
+                    state.isOpen = false
+                }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, Self.pauseMax)
+            }
+        }
+    }
+
+    /// All together; if the store does not like that, one after the other, without those that it refuses by themselves.
+    private func write(_ changes: [StateChange]) async throws {
+        var refusedCount = 0
+        do { try await store.apply(changes) } catch let error as QueryError where Self.isRefusal(error) {
+            for change in changes {
+                do { try await store.apply([change]) } catch let error as QueryError where Self.isRefusal(error) {
+                    refusedCount += 1
+                    note(error)
+                }
+            }
+        }
+        let trims = state.withLock { state -> Bool in
+            state.underWayCount = 0
+            state.writtenCount += changes.count - refusedCount
+            state.droppedCount += refusedCount
+            state.sinceTrim += changes.count
+            if refusedCount == 0 { state.lastError = nil }
+            guard state.sinceTrim >= Self.queriesPerTrim else { return false }
+            state.sinceTrim = 0
+            return true
+        }
+        if trims { try? await store.apply([.trimHistory(keeping: options.historyCountMax)]) }
+    }
+
+    /// Whether the store cannot take this change, today or tomorrow: data that it has no place for.
+    private static func isRefusal(_ error: QueryError) -> Bool {
+        ["22", "23", "54"].contains(String(error.state.code.prefix(2)))
+    }
+
+    private func waitForWork() async {
+        await withCheckedContinuation { continuation in
+            let isReady = state.withLock { state -> Bool in
+                if !state.queue.isEmpty || state.isStopped { return true }
+                state.waiter = continuation
+                return false
+            }
+            if isReady { continuation.resume() }
+        }
+    }
+
+    private func note(_ error: QueryError) {
+        let isNew = state.withLock { state in
+            defer { state.lastError = error }
+            return state.lastError?.state != error.state
+        }
+        if isNew {
+            logger.warning("the state store is away", metadata: ["store": "\(store.place)", "error": "\(error)"])
+        }
+    }
+
+    /// Waits for what is queued, no longer than that, and takes nothing more.
+    package func stop(within limit: Duration) async {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
+            let summary = self.summary
+            if summary.queuedCount == 0 || summary.isAway { break }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.isStopped = true
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+        store.close()
+    }
+
+    private static func change(_ item: Item) -> StateChange {
+        switch item {
+        case .change(let change): change
+        case .query(let record, let course): .query(QueryHistoryEntry(record, course))
+        }
+    }
+}
+
+extension QueryHistoryEntry {
+    init(_ record: QueryRecord, _ course: QueryCourse?) {
+        let texts = course.map { QueryTexts(record, $0) }
+        self.init(
+            id: record.id.text, sql: record.sql, user: record.user, state: record.state.rawValue,
+            startedAt: record.startedAt, durationMicroseconds: record.durationMicroseconds ?? 0,
+            rowCount: Int64(record.rowCount), errorCode: record.error?.state.code, errorMessage: record.error?.message,
+            attemptCount: Int64(record.attemptCount), session: Int64(record.session),
+            processorNanoseconds: Int64(record.usage.processorNanoseconds),
+            memoryBytesPeak: Int64(record.usage.memoryBytesPeak), spilledBytes: Int64(record.usage.spilledBytes),
+            bytesRead: Int64(record.usage.bytesRead), plan: texts?.plan, profile: texts?.profile)
+    }
+
+    /// The query as the registry keeps it.
+    var record: QueryRecord {
+        var record = QueryRecord(
+            id: QueryID(id), sql: sql, user: user, state: QueryRecord.State(rawValue: state) ?? .failed,
+            startedAt: startedAt, durationMicroseconds: durationMicroseconds, rowCount: Int(rowCount),
+            error: errorCode.map { QueryError(SQLState($0), errorMessage ?? "") })
+        record.attemptCount = Int(attemptCount)
+        record.session = Int(session)
+        record.usage.processorNanoseconds = Int(processorNanoseconds)
+        record.usage.memoryBytesPeak = Int(memoryBytesPeak)
+        record.usage.spilledBytes = Int(spilledBytes)
+        record.usage.bytesRead = Int(bytesRead)
+        return record
+    }
+}

@@ -138,7 +138,7 @@
             nodeConfiguration.membership.probation = quarantine
             nodeConfiguration.membership.quarantineMaximum = max(
                 quarantine, nodeConfiguration.membership.quarantineMaximum)
-            let flight = FlightSQLServer(messageByteLimit: ports.maxMessageByteCount, logger: logger)
+            let flight = FlightSQLServer(ports, logger: logger)
             nodeConfiguration.beforeServing = { flight.prepare($0) }
             let node = try await EngineNode.start(
                 nodeConfiguration, plugins: flight.plugins.registry, logger: logger)

@@ -12,6 +12,9 @@ extension FlightSQLService {
         guard !command.table.isEmpty else {
             throw QueryError(.invalidParameterValue, "the command names no table")
         }
+        if let catalog = command.catalog, !catalog.isEmpty, catalog != session.session.database {
+            throw QueryError.notSupported("rows for catalog \"\(catalog)\"", hint: "Name the catalogue as the schema.")
+        }
         guard let fields = try await stream.fields() else {
             throw QueryError(.protocolViolation, "the rows came without their schema")
         }

@@ -142,7 +142,10 @@ extension FlightSQLService {
             _ = try await session.run("COMMIT")
             return result
         } catch {
-            _ = try? await session.run("ROLLBACK")
+            // A client that goes away may cancel this, too.
+            for _ in 0..<8 where session.session.transactionStatus != .idle {
+                _ = try? await session.run("ROLLBACK")
+            }
             throw error
         }
     }

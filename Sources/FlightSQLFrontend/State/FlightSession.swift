@@ -22,12 +22,15 @@ final class FlightSession: Sendable {
     /// Runs `body` when no other statement of the session is being run. A client that goes away, or whose time is over,
     /// cancels what `body` runs.
     func exclusively<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
-        await gate.enter()
-        defer { gate.leave() }
+        let cancellation = CallCancellation(session)
         return try await withRPCCancellationHandler {
-            try await body()
-        } onCancelRPC: { [session] in
-            session.cancelCurrent()
+            await gate.enter()
+            defer { gate.leave() }
+            try cancellation.begin()
+            defer { cancellation.end() }
+            return try await body()
+        } onCancelRPC: {
+            cancellation.cancel()
         }
     }
 
@@ -83,6 +86,42 @@ enum FlightTicketContent: Sendable {
 enum AffectedRows {
     /// The number at the end of a command tag; -1 if there is none.
     static func count(_ tag: String) -> Int64 { tag.split(separator: " ").last.flatMap { Int64($0) } ?? -1 }
+}
+
+/// Stops what a call runs when its client has gone.
+private final class CallCancellation: Sendable {
+    private enum Stage { case waiting, running, ended, cancelled }
+    private let stage = Mutex(Stage.waiting)
+    private let session: Session
+
+    init(_ session: Session) { self.session = session }
+
+    func begin() throws {
+        try stage.withLock { stage in
+            guard stage == .waiting else { throw CancellationError() }
+            stage = .running
+        }
+    }
+
+    func end() { stage.withLock { $0 = .ended } }
+
+    func cancel() {
+        let wasRunning = stage.withLock { stage in
+            let wasRunning = stage == .running
+            if stage == .waiting { stage = .cancelled }
+            return wasRunning
+        }
+        guard wasRunning else { return }
+        session.cancelCurrent()
+        // The call may have been between two statements, or about to begin its first.
+        Task {
+            for pause in [10, 100, 1000] {
+                try await Task.sleep(for: .milliseconds(pause))
+                guard stage.withLock({ $0 == .running }) else { return }
+                session.cancelCurrent()
+            }
+        }
+    }
 }
 
 /// Lets one call in at a time, in the order in which they came.

@@ -314,7 +314,10 @@ if !engineOnly {
         tests("PostgresFrontendTests", ["PostgresFrontend", "Columnar", "Diagnostics", nioCore]),
         tests(
             "GRPCTransportTests",
-            ["GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
+            [
+                "GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics",
+                nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
     ]
 }
 

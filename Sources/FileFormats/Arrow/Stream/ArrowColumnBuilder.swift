@@ -169,59 +169,58 @@ final class ArrowColumnBuilder {
     }
 
     private func appendViews(_ vector: Vector) throws {
+        let count = vector.count
         switch vector.encoding {
-        case .flat: try appendViews(vector, vector.views) { $0 }
-        case .constant: try appendViews(vector, vector.views) { _ in 0 }
+        case .flat:
+            if let words = vector.validity {
+                try appendViews(count, vector.views, place: { $0 }, isNull: { !Validity.isValid(words, $0) })
+            } else {
+                try appendViews(count, vector.views, place: { $0 }, isNull: { _ in false })
+            }
+        case .constant:
+            let isNull = vector.isNull(0)
+            try appendViews(count, vector.views, place: { _ in 0 }, isNull: { _ in isNull })
         case .dictionary:
-            let entries = vector.dictionary.unsafelyUnwrapped
+            let views = vector.dictionary.unsafelyUnwrapped.views
             let codes = vector.codes
-            try appendViews(vector, entries.views) { Int(codes[$0]) }
+            if vector.mayHaveNulls {
+                try appendViews(count, views, place: { Int(codes[$0]) }, isNull: { vector.isNull($0) })
+            } else {
+                try appendViews(count, views, place: { Int(codes[$0]) }, isNull: { _ in false })
+            }
         }
     }
 
     /// `place` is the index of a row's view.
     @inline(__always)
     private func appendViews(
-        _ vector: Vector, _ views: UnsafeMutablePointer<StringView>, _ place: (Int) -> Int
+        _ rowCount: Int, _ views: UnsafeMutablePointer<StringView>, place: (Int) -> Int, isNull: (Int) -> Bool
     ) throws {
-        let rowCount = vector.count
         let offsets = values.room(rowCount &* 4).assumingMemoryBound(to: Int32.self)
         var total = bytes.count
         var row = 0
-        if vector.mayHaveNulls {
-            while row < rowCount {
-                if !vector.isNull(row) { total &+= views[place(row)].count }
-                offsets[row] = Int32(truncatingIfNeeded: total)
-                row &+= 1
-            }
-        } else {
-            while row < rowCount {
-                total &+= views[place(row)].count
-                offsets[row] = Int32(truncatingIfNeeded: total)
-                row &+= 1
-            }
+        while row < rowCount {
+            if !isNull(row) { total &+= views[place(row)].count }
+            offsets[row] = Int32(truncatingIfNeeded: total)
+            row &+= 1
         }
         guard total <= Int(Int32.max) else { throw tooLong }
         values.advance(rowCount &* 4)
         // Short values are copied whole: the next one is written over what is too much, and there is room behind the last.
         var target = bytes.room(total &- bytes.count)
-        let mayHaveNulls = vector.mayHaveNulls
         row = 0
         while row < rowCount {
-            let view = views + place(row)
-            let length = view.pointee.count
-            if mayHaveNulls, vector.isNull(row) {
-                row &+= 1
-                continue
+            if !isNull(row) {
+                let view = views + place(row)
+                let length = view.pointee.count
+                if length <= StringView.inlineByteCountMax {
+                    target.storeBytes(of: UInt32(truncatingIfNeeded: view.pointee.head &>> 32), as: UInt32.self)
+                    target.storeBytes(of: view.pointee.tail, toByteOffset: 4, as: UInt64.self)
+                } else {
+                    target.copyMemory(from: view.pointee.pointer, byteCount: length)
+                }
+                target += length
             }
-            if length <= StringView.inlineByteCountMax {
-                let head = view.pointee.head &>> 32
-                target.storeBytes(of: UInt32(truncatingIfNeeded: head), as: UInt32.self)
-                target.storeBytes(of: view.pointee.tail, toByteOffset: 4, as: UInt64.self)
-            } else {
-                target.copyMemory(from: view.pointee.pointer, byteCount: length)
-            }
-            target += length
             row &+= 1
         }
         bytes.advance(total &- bytes.count)

@@ -297,7 +297,7 @@ if !engineOnly {
             "GRPCTransport",
             [
                 "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics", "EngineConfiguration",
-                "PluginHost", log,
+                "PluginHost", nioCore, log,
             ] + grpc, exclude: ["Protos"]),
         tests("ShellTests", []),
         tests("ClusterTests", ["EngineTestSupport", "TransportConformance", "Frontends", "Columnar", "Diagnostics"]),
@@ -316,16 +316,27 @@ if !engineOnly {
                 "HTTPFrontend", "EngineTestSupport", "EmbeddedCluster", "Coordination", "Transport", "Diagnostics",
                 nioCore, nioPosix, log,
             ]),
+        library(
+            "FlightSQLFrontend",
+            [
+                "Coordination", "Frontends", "FileFormats", "Columnar", "Diagnostics",
+                .product(name: "GRPCCore", package: "grpc-swift-2"), log,
+            ]),
+        tests("FlightSQLFrontendTests", ["FlightSQLFrontend", "FileFormats", "Columnar", "Diagnostics"]),
         tests("PostgresFrontendTests", ["PostgresFrontend", "Columnar", "Diagnostics", nioCore]),
         tests(
             "GRPCTransportTests",
-            ["GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
+            [
+                "GRPCTransport", "ClusterMembership", "TransportConformance", "Transport", "WireCodec", "Diagnostics",
+                nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
     ]
 }
 
 if !engineOnly {
     programDependencies += [
-        "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "ClusterMembership", "Transport",
+        "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "FlightSQLFrontend", "ClusterMembership",
+        "Transport",
         "WorkerRuntime",
         nioCore, nioPosix,
     ]

@@ -18,16 +18,23 @@ package final class GRPCControl: ControlTransport {
     }
 
     private let options: GRPCOptions
+    private let services: AddedServices
     private let state = Mutex(State())
 
-    package init(options: GRPCOptions = GRPCOptions()) { self.options = options }
+    package init(options: GRPCOptions = GRPCOptions(), services: AddedServices = AddedServices()) {
+        self.options = options
+        self.services = services
+    }
 
     package func serveCoordinator(_ service: any WorkerSessionService, on endpoint: Endpoint) async throws -> Endpoint {
-        try await serve(
+        var options = self.options
+        options.messageByteLimit = max(options.messageByteLimit, services.messageByteLimit)
+        options.answersPings = !services.all.isEmpty
+        return try await serve(
             [
                 WorkerSessionServer(service: service),
                 HealthServer(services: [Martlet_V1_WorkerSession.descriptor.fullyQualifiedService]),
-            ], on: endpoint)
+            ] + services.all, on: endpoint, options)
     }
 
     package func serveWorker(_ service: any WorkerService, on endpoint: Endpoint) async throws -> Endpoint {
@@ -35,10 +42,12 @@ package final class GRPCControl: ControlTransport {
             [
                 WorkerControlServer(service: service),
                 HealthServer(services: [Martlet_V1_WorkerControl.descriptor.fullyQualifiedService]),
-            ], on: endpoint)
+            ], on: endpoint, options)
     }
 
-    private func serve(_ services: [any RegistrableRPCService], on endpoint: Endpoint) async throws -> Endpoint {
+    private func serve(
+        _ services: [any RegistrableRPCService], on endpoint: Endpoint, _ options: GRPCOptions
+    ) async throws -> Endpoint {
         let server = try await GRPCNodeServer.start(on: endpoint, services: services, options: options)
         let isClosed = state.withLock { state in
             if !state.isClosed { state.servers.append(server) }

@@ -3,6 +3,7 @@
 import Diagnostics
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import NIOCore
 import Synchronization
 import Transport
 
@@ -26,6 +27,13 @@ final class GRPCNodeServer: Sendable {
         config.connection.keepalive = .init(
             time: options.keepAliveInterval, timeout: options.keepAliveTimeout,
             clientBehavior: .init(minPingIntervalWithoutCalls: options.keepAliveInterval / 2, allowWithoutCalls: true))
+        if options.answersPings {
+            config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(PingAnswerer(), position: .first)
+                }
+            }
+        }
         let address = try await GRPCAddress.resolve(endpoint)
         let transport = HTTP2ServerTransport.Posix(
             address: address, transportSecurity: .plaintext, config: config)

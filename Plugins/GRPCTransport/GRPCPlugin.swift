@@ -6,6 +6,8 @@
 //   GRPCMessages, GRPCErrors   our values as protocol messages and back
 //   GRPCControl            sessions and tasks
 //   GRPCExchange           bulk data
+//   PingAnswerer           for clients that ping often
+//   AddedServices          services of others on the coordinator's port
 
 import Diagnostics
 import EngineConfiguration
@@ -26,6 +28,8 @@ package struct GRPCOptions: Sendable {
     package var messageByteLimit = 4 << 20
     package var keepAliveInterval: Duration = .seconds(10)
     package var keepAliveTimeout: Duration = .seconds(5)
+    /// Whether clients may ping as often as they like (`PingAnswerer`).
+    var answersPings = false
     /// For calls that a worker answers at once.
     package var callDeadline: Duration = .seconds(10)
     /// Called with every frame before it is sent; for fault injection.
@@ -54,13 +58,16 @@ package struct GRPCOptions: Sendable {
 
 package struct GRPCPlugin: EnginePlugin {
     package let name = "grpc"
-    package init() {}
+    private let services: AddedServices
+
+    /// `services` are served on a coordinator's port, beside those of the transport.
+    package init(services: AddedServices = AddedServices()) { self.services = services }
 
     package func makeExchangeTransport(_ section: ConfigurationSection) throws -> (any ExchangeTransport)? {
         GRPCExchange(options: try GRPCOptions(section))
     }
 
     package func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)? {
-        GRPCControl(options: try GRPCOptions(section))
+        GRPCControl(options: try GRPCOptions(section), services: services)
     }
 }

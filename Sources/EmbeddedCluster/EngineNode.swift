@@ -86,6 +86,8 @@ package struct NodeConfiguration: Sendable {
     package var admission = AdmissionOptions()
     package var scheduler = SchedulerOptions()
     package var membership = MembershipOptions()
+    /// Called with the engine before the cluster's port is served: who serves there too gets ready.
+    package var beforeServing: (@Sendable (QueryEngine) throws -> Void)?
     package init(
         threads: Int, memoryByteLimit: Int, localWorkers: Int = 1, catalogs: [CatalogConfiguration] = [],
         cluster: ClusterConfiguration? = nil, localRowLimit: Int = 0, spillDirectory: String? = nil
@@ -182,6 +184,7 @@ package final class EngineNode: Sendable {
         for worker in parts.workers { background.append(Task { await worker.run() }) }
         var controlEndpoint: Endpoint?
         if let cluster = configuration.cluster, let controlTransport {
+            try configuration.beforeServing?(engine)
             controlEndpoint = try await controlTransport.serveCoordinator(directory, on: cluster.control)
             background.append(Task { await directory.run() })
         }

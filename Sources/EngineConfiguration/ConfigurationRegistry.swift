@@ -88,7 +88,20 @@ package enum ConfigurationRegistry {
             "server.max-connections", .integer(minimum: 1, maximum: 100_000), "500",
             "PostgreSQL connections at the same time."),
         ConfigurationKey(
-            "server.max-message-size", .byteCount, "64MiB", "Longest message taken from a PostgreSQL client."),
+            "server.max-message-size", .byteCount, "64MiB",
+            "Longest message taken from a client of PostgreSQL or Flight SQL."),
+
+        ConfigurationKey(
+            "flight.max-sessions", .integer(minimum: 1, maximum: 100_000), "500",
+            "Flight SQL sessions at the same time."),
+        ConfigurationKey(
+            "flight.session-timeout", .duration, "30min", "A Flight SQL session that makes no calls ends after this."),
+        ConfigurationKey(
+            "flight.ticket-timeout", .duration, "5min", "A Flight SQL result that nobody fetches is dropped after this."
+        ),
+        ConfigurationKey(
+            "flight.transaction-timeout", .duration, "10min",
+            "A transaction of Flight SQL without calls is rolled back after this."),
 
         ConfigurationKey(
             "server.file-roots", .list, "",

@@ -64,6 +64,10 @@ package struct CoordinatorOptions: Sendable {
     package let crashReportMilliseconds: Int
     package let maxConnections: Int
     package let maxMessageByteCount: Int
+    package let maxFlightSessions: Int
+    package let flightSessionMilliseconds: Int
+    package let flightTicketMilliseconds: Int
+    package let flightTransactionMilliseconds: Int
 
     package init(_ configuration: EngineConfiguration) {
         postgresPort = configuration.integer("coordinator.pg-port")
@@ -86,6 +90,10 @@ package struct CoordinatorOptions: Sendable {
         crashReportMilliseconds = configuration.milliseconds("coordinator.crash-report-timeout")
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
+        maxFlightSessions = configuration.integer("flight.max-sessions")
+        flightSessionMilliseconds = configuration.milliseconds("flight.session-timeout")
+        flightTicketMilliseconds = configuration.milliseconds("flight.ticket-timeout")
+        flightTransactionMilliseconds = configuration.milliseconds("flight.transaction-timeout")
     }
 }
 

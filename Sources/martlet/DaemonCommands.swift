@@ -139,7 +139,10 @@
             nodeConfiguration.membership.probation = quarantine
             nodeConfiguration.membership.quarantineMaximum = max(
                 quarantine, nodeConfiguration.membership.quarantineMaximum)
-            let node = try await EngineNode.start(nodeConfiguration, plugins: LinkedPlugins.all, logger: logger)
+            let flight = FlightSQLServer(ports, logger: logger)
+            nodeConfiguration.beforeServing = { flight.prepare($0) }
+            let node = try await EngineNode.start(
+                nodeConfiguration, plugins: flight.plugins.registry, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
             let (postgres, postgresEndpoint) = try await PostgresServer.start(
                 engine: node.engine, on: Endpoint(host: options.host, port: ports.postgresPort),
@@ -161,6 +164,7 @@
             await DaemonShutdown.within(seconds: 10) {
                 await postgres.shutdown()
                 await http.shutdown()
+                flight.shutdown()
                 await node.shutdown()
             }
         }

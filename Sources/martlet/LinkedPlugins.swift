@@ -9,6 +9,7 @@ import SQLiteStorage
 import TPCHStorage
 
 #if MARTLET_NETWORK
+    import FlightSQLFrontend
     import GRPCTransport
     import TCPTransport
 #endif
@@ -26,3 +27,22 @@ enum LinkedPlugins {
         static var all: PluginRegistry { PluginRegistry(local) }
     #endif
 }
+
+#if MARTLET_NETWORK
+    /// The plug-ins of a coordinator, whose gRPC port serves Flight SQL too.
+    struct CoordinatorPlugins: Sendable {
+        let registry: PluginRegistry
+        private let services: AddedServices
+
+        init() {
+            let services = AddedServices()
+            self.services = services
+            registry = PluginRegistry(LinkedPlugins.local + [TCPPlugin(), GRPCPlugin(services: services)])
+        }
+
+        /// To be called before the port is open.
+        func serve(_ service: FlightSQLService, messageByteLimit: Int) {
+            services.add(service, messageByteLimit: messageByteLimit)
+        }
+    }
+#endif

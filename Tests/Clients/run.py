@@ -45,7 +45,7 @@ class Server:
 
 def standalone(martlet):
     server = Server(martlet, "standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0")
-    return server.addresses["postgres"], [server]
+    return server.addresses, [server]
 
 
 def cluster(martlet):
@@ -53,18 +53,22 @@ def cluster(martlet):
     servers = [coordinator]
     for _ in range(2):
         servers.append(Server(martlet, "worker", "--join", coordinator.addresses["grpc"], "--grpc-port", "0"))
-    return coordinator.addresses["postgres"], servers
+    return coordinator.addresses, servers
 
 
-def run(probes, python, address, user, database):
-    host, port = address.rsplit(":", 1)
+def run(probes, python, addresses, user, database):
+    """Probes of Flight SQL find its address in a variable, and skip without one."""
+    host, port = addresses["postgres"].rsplit(":", 1)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    if "grpc" in addresses:
+        environment["FLIGHT_ADDRESS"] = addresses["grpc"]
     results = {}
     for probe in probes:
         start = time.monotonic()
         try:
             done = subprocess.run(
                 [python, str(probe), host, port, user, database], capture_output=True, text=True, timeout=SECONDS_EACH,
-                cwd=HERE, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+                cwd=HERE, env=environment)
             status, lines = done.returncode, done.stdout.splitlines()
             if status not in (0, 1, 77):
                 lines.append("ended with an error: " + (done.stderr.strip().splitlines() or ["?"])[-1])
@@ -92,16 +96,16 @@ def main():
         probes = [probe for probe in probes if any(name in probe.stem for name in options.probes)]
     failed = False
     if options.server:
-        results = run(probes, options.python, options.server, options.user, options.database)
+        results = run(probes, options.python, {"postgres": options.server}, options.user, options.database)
         failed = "FAILED" in results.values()
     else:
         for name, start in [("standalone", standalone), ("cluster", cluster)]:
             if options.only not in (None, name):
                 continue
             print(f"{name}:", flush=True)
-            address, servers = start(options.martlet)
+            addresses, servers = start(options.martlet)
             try:
-                results = run(probes, options.python, address, options.user, options.database)
+                results = run(probes, options.python, addresses, options.user, options.database)
                 failed = failed or "FAILED" in results.values()
             finally:
                 for server in reversed(servers):

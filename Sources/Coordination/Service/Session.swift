@@ -23,6 +23,15 @@ package struct PreparedStatement: Sendable {
     let kept = KeptPlan()
     /// Whether its next execution may go without planning.
     package var keepsPlan: Bool { kept.isKept }
+
+    /// Whether it is a query that changes no table: it may as well run when its rows are asked for.
+    package var onlyReads: Bool {
+        guard case .query(let query)? = statement else { return false }
+        return query.with?.tables.allSatisfy { $0.query != nil } ?? true
+    }
+
+    /// Whether a text is statements, whatever they mean.
+    package static func canParse(_ sql: String) -> Bool { (try? StatementParser.parse(sql)) != nil }
 }
 
 /// One client's state. Statements of a session run one after the other; `cancelCurrent` may come from anywhere.

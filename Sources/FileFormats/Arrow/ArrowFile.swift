@@ -106,6 +106,13 @@ final class ArrowFile: Sendable {
     }
 }
 
+/// Where the bodies of batches are read from.
+protocol ArrowBodySource {
+    func read(into target: UnsafeMutableRawPointer, count: Int, at offset: Int) throws
+}
+
+extension LocalFile: ArrowBodySource {}
+
 /// One record batch: its buffers, read and decompressed as they are asked for. Confined to its reader.
 struct ArrowBatch {
     /// The largest buffer that is accepted, decompressed.
@@ -117,16 +124,16 @@ struct ArrowBatch {
     private let codec: UInt8?
     private let bodyOffset: Int
     private let bodyByteCount: Int
-    private let file: LocalFile
+    private let source: any ArrowBodySource
 
-    init(_ header: FlatTable, _ block: ArrowFile.Block, _ file: LocalFile) throws {
+    init(_ header: FlatTable, _ block: ArrowFile.Block, _ source: any ArrowBodySource) throws {
         rowCount = Int(try header.integer(0, Int64.self))
         nodes = try header.structs(1, wordCount: 2)
         buffers = try header.structs(2, wordCount: 2)
         codec = try header.table(3).map { try $0.integer(0, UInt8.self) }
         bodyOffset = block.offset + block.metadataByteCount
         bodyByteCount = block.bodyByteCount
-        self.file = file
+        self.source = source
         guard rowCount >= 0, rowCount <= 1 << 32 else { throw ArrowFile.corrupted("a batch has an impossible length") }
     }
 
@@ -142,7 +149,7 @@ struct ArrowBatch {
             throw ArrowFile.corrupted("a buffer lies outside of its batch")
         }
         var memory = Buffer(byteCount: max(1, count))
-        try file.read(into: memory.base, count: count, at: bodyOffset + offset)
+        try source.read(into: memory.base, count: count, at: bodyOffset + offset)
         var filled = count
         if let codec, count > 0 {
             guard count >= 8 else { throw ArrowFile.corrupted("a buffer is too short") }

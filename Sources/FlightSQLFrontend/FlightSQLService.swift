@@ -1,0 +1,233 @@
+// FlightSQLFrontend serves Arrow Flight SQL: statements by gRPC, rows as Arrow's record batches.
+//
+//   FlightSQLService   the service as a gRPC server takes it, and who a call comes from
+//   Protocol/          messages, commands, errors
+//   State/             what is kept between calls
+//   Calls/             what is answered
+
+import Coordination
+import Diagnostics
+import Frontends
+import GRPCCore
+import Logging
+import Synchronization
+
+package struct FlightSQLOptions: Sendable {
+    package var limits = FlightLimits()
+    package init() {}
+}
+
+/// Flight's service over one engine.
+package final class FlightSQLService: RegistrableRPCService {
+    typealias State = FlightStateInstance<FlightSession, FlightStatement, FlightTicketContent>
+
+    let engine: QueryEngine
+    private let authenticator: any Authenticator
+    private let logger: Logger
+    private let start = ContinuousClock.now
+    private let state: Mutex<State>
+    /// Streams that are being read, by their tickets.
+    let streams = RunningStreams()
+
+    package init(
+        engine: QueryEngine, authenticator: any Authenticator = OpenAuthenticator(),
+        options: FlightSQLOptions = FlightSQLOptions(), logger: Logger
+    ) {
+        self.engine = engine
+        self.authenticator = authenticator
+        self.logger = logger
+        state = Mutex(State(limits: options.limits))
+    }
+
+    /// Ends what has outlived its time; until its task is cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(5))
+            let now = self.now
+            let expired = state.withLock { $0.expire(at: now) }
+            for ticket in expired.tickets { ticket.drop() }
+            for session in expired.sessions { session.close() }
+            for session in expired.transactions {
+                logger.info("a transaction without statements is rolled back", metadata: ["user": "\(session.user)"])
+                _ = try? await session.exclusively { try await session.run("ROLLBACK") }
+            }
+        }
+    }
+
+    package func shutdown() {
+        for session in state.withLock({ $0.closeAll() }) { session.close() }
+    }
+
+    var now: Duration { ContinuousClock.now - start }
+
+    func withState<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
+        try state.withLock { try body(&$0) }
+    }
+
+    // MARK: - Who calls
+
+    /// Makes a session for the client of a handshake; its token.
+    func openSession(metadata: Metadata, payload: [UInt8]?) async throws -> String {
+        let user: String
+        if let credentials = try Credentials(metadata) {
+            guard case .basic(let name, let password) = credentials else {
+                throw QueryError(.invalidAuthorization, "a handshake needs a name and a password, not a token")
+            }
+            try await authenticator.authenticate(user: name, password: password)
+            user = name
+        } else if let payload, !payload.isEmpty, let basic = try? BasicCredentials(wire: payload), !basic.user.isEmpty {
+            try await authenticator.authenticate(user: basic.user, password: basic.password)
+            user = basic.user
+        } else {
+            user = try anonymousUser()
+        }
+        let token = FlightHandle.random().description
+        _ = try open(.token(token), user: user, metadata)
+        return token
+    }
+
+    private func anonymousUser() throws -> String {
+        guard let user = authenticator.anonymousUser else {
+            throw QueryError(
+                .invalidAuthorization, "no credentials were given",
+                hint: "Send a handshake with a user name and a password first.")
+        }
+        return user
+    }
+
+    private func open(_ key: FlightSessionKey, user: String, _ metadata: Metadata) throws -> FlightSession {
+        let agent = metadata[stringValues: "user-agent"].first { _ in true } ?? "flight-sql"
+        let session = FlightSession(
+            key: key, user: user, session: engine.makeSession(user: user, applicationName: agent))
+        let now = self.now
+        do {
+            try withState { try $0.open(key, user: user, session, at: now) }
+        } catch {
+            session.close()
+            throw error
+        }
+        return session
+    }
+
+    /// The session of a call. A call without a token has the session of its connection.
+    private func session(_ metadata: Metadata, peer: String) async throws -> FlightSession {
+        let key: FlightSessionKey
+        let user: String
+        switch try Credentials(metadata) {
+        case .token(let token)?:
+            (key, user) = (.token(token), "")
+        case .basic(let name, let password)?:
+            try await authenticator.authenticate(user: name, password: password)
+            (key, user) = (.peer(peer, user: name), name)
+        case nil:
+            user = try anonymousUser()
+            key = .peer(peer, user: user)
+        }
+        let now = self.now
+        if let session = withState({ $0.beginCall(key, at: now) }) { return session }
+        guard case .peer = key else { throw State.noSession }
+        let session = try open(key, user: user, metadata)
+        _ = withState { $0.beginCall(key, at: now) }
+        return session
+    }
+
+    /// Runs a call within its session; errors become statuses.
+    func call<Result>(
+        _ metadata: Metadata, _ context: ServerContext, _ body: (FlightSession) async throws -> Result
+    ) async throws -> Result {
+        do {
+            let session = try await session(metadata, peer: context.remotePeer)
+            defer {
+                let now = self.now
+                withState { $0.endCall(session.key, at: now) }
+            }
+            return try await body(session)
+        } catch {
+            throw FlightErrors.rpcError(error)
+        }
+    }
+}
+
+/// What a call's metadata says of its client.
+enum Credentials {
+    case basic(user: String, password: String)
+    case token(String)
+
+    init?(_ metadata: Metadata) throws {
+        if let header = metadata[stringValues: "authorization"].first(where: { _ in true }) {
+            let words = header.split(separator: " ", maxSplits: 1).map(String.init)
+            switch (words.first?.lowercased(), words.last) {
+            case ("bearer", let token?) where words.count == 2: self = .token(token)
+            case ("basic", let encoded?) where words.count == 2:
+                guard let bytes = Base64Text.decode(encoded), let text = String(validating: bytes, as: UTF8.self),
+                    let colon = text.firstIndex(of: ":")
+                else { throw QueryError(.invalidAuthorization, "the client's credentials are malformed") }
+                self = .basic(user: String(text[..<colon]), password: String(text[text.index(after: colon)...]))
+            default:
+                throw QueryError(
+                    .invalidAuthorization, "the client's way to say who it is is not known",
+                    hint: "Basic and Bearer are.")
+            }
+            return
+        }
+        // What older clients send back of a handshake's payload.
+        if let bytes = metadata[binaryValues: "auth-token-bin"].first(where: { _ in true }) {
+            self = .token(String(decoding: bytes, as: UTF8.self))
+            return
+        }
+        return nil
+    }
+}
+
+enum Base64Text {
+    /// `nil` if the text is not in base 64. Padding may be missing.
+    static func decode(_ text: String) -> [UInt8]? {
+        var result: [UInt8] = []
+        var bits: UInt32 = 0
+        var bitCount = 0
+        for byte in text.utf8.reversed().drop(while: { $0 == UInt8(ascii: "=") }).reversed() {
+            let value: UInt8
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - 65
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - 71
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte + 4
+            case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
+            case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
+            default: return nil
+            }
+            bits = bits << 6 | UInt32(value)
+            bitCount += 6
+            if bitCount >= 8 {
+                bitCount -= 8
+                result.append(UInt8(truncatingIfNeeded: bits >> UInt32(bitCount)))
+            }
+        }
+        return bitCount < 6 ? result : nil
+    }
+}
+
+/// Streams of rows that clients are reading.
+final class RunningStreams: Sendable {
+    final class Stream: Sendable {
+        let result: StatementResult
+        private let cancelled = Atomic<Bool>(false)
+        init(_ result: StatementResult) { self.result = result }
+
+        var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+        func cancel() {
+            cancelled.store(true, ordering: .relaxed)
+            result.cancel()
+        }
+    }
+    private let streams = Mutex<[FlightHandle: Stream]>([:])
+
+    func add(_ handle: FlightHandle, _ stream: Stream) { streams.withLock { $0[handle] = stream } }
+    func remove(_ handle: FlightHandle) { _ = streams.withLock { $0.removeValue(forKey: handle) } }
+
+    /// Whether there was such a stream.
+    func cancel(_ handle: FlightHandle) -> Bool {
+        guard let stream = streams.withLock({ $0[handle] }) else { return false }
+        stream.cancel()
+        return true
+    }
+}

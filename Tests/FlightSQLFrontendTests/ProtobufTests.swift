@@ -1,0 +1,50 @@
+// Messages of Flight: what is written is read back, and nothing broken is believed.
+
+import Diagnostics
+import Testing
+
+@testable import FlightSQLFrontend
+
+@Suite struct ProtobufTests {
+    @Test func anInfoKeepsItsTickets() throws {
+        let ticket = FlightCommand.ticketBytes([1, 2, 3])
+        let info = FlightInfo(schema: [9], descriptor: FlightDescriptor(command: [7]), ticket: ticket, recordCount: 5)
+        #expect(try FlightInfo(wire: info.wire).tickets == [ticket])
+        guard case .ticket(let handle) = try FlightCommand(ticket) else {
+            Issue.record("no ticket")
+            return
+        }
+        #expect(handle == [1, 2, 3])
+    }
+
+    @Test func brokenMessagesAreErrors() {
+        let message = NamedMessage(name: "CommandStatementQuery", value: [0x0A, 0x05, 65, 66, 67, 68, 69]).wire
+        // Without its second field a message is whole, too.
+        let boundary = message.count - 9
+        for length in 1..<message.count where length != boundary {
+            #expect(throws: QueryError.self) { try FlightCommand(Array(message[..<length])) }
+        }
+        #expect(throws: QueryError.self) { try FlightCommand([0xFF, 0xFF, 0xFF]) }
+        #expect(throws: QueryError.self) { try FlightDescriptor(wire: [UInt8](repeating: 0x80, count: 20)) }
+    }
+
+    @Test func unknownCommandsAreNotSupported() {
+        let message = NamedMessage(name: "CommandGetSomething", value: []).wire
+        #expect { try FlightCommand(message) } throws: { error in
+            (error as? QueryError)?.state == .featureNotSupported
+        }
+    }
+
+    @Test(arguments: [("", ""), ("dTpw", "u:p"), ("YQ==", "a"), ("YWI=", "ab"), ("YWI", "ab")])
+    func base64(_ encoded: String, _ text: String) {
+        #expect(Base64Text.decode(encoded) == Array(text.utf8))
+    }
+
+    @Test func questionMarksGetNumbers() {
+        #expect(ParameterMarkers.numbered("SELECT 1") == nil)
+        #expect(ParameterMarkers.numbered("SELECT '?', \"?\" -- ?\n/* ? */") == nil)
+        #expect(ParameterMarkers.numbered("VALUES (?, ?)") == "VALUES ($1, $2)")
+        #expect(ParameterMarkers.numbered("SELECT j ?? 'a', ?::int") == "SELECT j ? 'a', $1::int")
+        #expect(ParameterMarkers.numbered("SELECT $$?$$, ?") == "SELECT $$?$$, $1")
+    }
+}

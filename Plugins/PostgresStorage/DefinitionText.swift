@@ -30,7 +30,10 @@ enum DefinitionText {
         // 'text'::type
         guard text.hasPrefix("'") else { return false }
         let body = text.dropFirst()
-        guard let end = body.lastIndex(of: "'"), !body[..<end].contains("'") else { return false }
+        // Quotes inside are doubled.
+        guard let end = body.lastIndex(of: "'"), !body[..<end].replacing("''", with: "").contains("'") else {
+            return false
+        }
         let names: Set<String> = [
             "text", "character varying", "bpchar", "integer", "bigint", "smallint", "numeric", "real",
             "double precision", "boolean", "date", "uuid", "jsonb", "json", "bytea",

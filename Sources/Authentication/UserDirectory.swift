@@ -19,6 +19,9 @@ package final class UserDirectory: Authenticator {
     /// Makes salts for names that nobody has, the same ones each time.
     private let secret = RandomBytes.make(32)
     private let mockKey = RandomBytes.make(SCRAMVerifier.keyByteCount)
+    /// What challenges for such names look like: as the most elaborate one of a user.
+    private let mockIterationCount: Int
+    private let mockSaltByteCount: Int
     /// Passwords that were right, as codes with a key of this process: deriving keys for each request takes long.
     private let known = Mutex<[String: [UInt8]]>([:])
 
@@ -26,6 +29,9 @@ package final class UserDirectory: Authenticator {
 
     package init(verifiers: [String: SCRAMVerifier], tokens: [String: String] = [:]) {
         self.verifiers = verifiers
+        let form = verifiers.values.max { ($0.iterationCount, $0.salt.count) < ($1.iterationCount, $1.salt.count) }
+        mockIterationCount = form?.iterationCount ?? SCRAMVerifier.defaultIterationCount
+        mockSaltByteCount = min(form?.salt.count ?? SCRAMVerifier.saltByteCount, SCRAMVerifier.keyByteCount)
         self.tokens = Dictionary(
             tokens.map { (SCRAMVerifier.hash(Array($0.key.utf8)), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
@@ -34,10 +40,9 @@ package final class UserDirectory: Authenticator {
 
     /// No password leads to its stored key.
     private func mock(_ user: String) -> SCRAMVerifier {
-        let salt = SCRAMVerifier.code(user, key: secret).prefix(SCRAMVerifier.saltByteCount)
+        let salt = SCRAMVerifier.code(user, key: secret).prefix(mockSaltByteCount)
         return SCRAMVerifier(
-            iterationCount: SCRAMVerifier.defaultIterationCount, salt: Array(salt), storedKey: mockKey,
-            serverKey: mockKey)
+            iterationCount: mockIterationCount, salt: Array(salt), storedKey: mockKey, serverKey: mockKey)
     }
 
     package func authenticate(user: String, password: String?) async throws {

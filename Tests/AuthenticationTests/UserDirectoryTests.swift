@@ -65,6 +65,15 @@ private func failure(_ body: () async throws -> Void) async -> QueryError? {
         #expect(wrong?.hint == nobody?.hint)
     }
 
+    @Test func unknownNamesLookLikeTheVerifiersThatThereAre() throws {
+        let verifier = SCRAMVerifier(password: "one", salt: [UInt8](repeating: 7, count: 24), iterationCount: 5000)
+        let users = UserDirectory(verifiers: ["a": verifier])
+        let unknown = try #require(users.verifier(user: "b"))
+        #expect(unknown.iterationCount == 5000)
+        #expect(unknown.salt.count == 24)
+        #expect(unknown.salt != verifier.salt)
+    }
+
     @Test func tokens() async throws {
         let users = try #require(
             try directory(

@@ -83,6 +83,23 @@ struct SecurityTests {
         #expect(!text.contains("SELECT 1"))
     }
 
+    @Test("a client that proves nothing goes when its time is over")
+    func timeToProve() async throws {
+        let server = try Self.start(Self.users.merging(["MARTLET_SERVER_AUTHENTICATION_TIMEOUT": "500ms"]) { $1 })
+        defer { _ = server.terminate() }
+        let port = try Self.port(server)
+        let clock = ContinuousClock()
+        for bytes in [[], Self.message(nil, [0, 3, 0, 0] + Array("user\0anna\0\0".utf8))] {
+            let duration = try clock.measure { _ = try Self.exchange(port: port, bytes) }
+            // Left alone, the exchange takes ten seconds.
+            #expect(duration < .seconds(9))
+        }
+        let connection = try Self.connect(server, "anna", "correct horse")
+        try await Task.sleep(for: .milliseconds(1500))
+        try await connection.run("SELECT 1") { _ in }
+        connection.close()
+    }
+
     @Test("TLS: psql connects with it, and only with it where it is required")
     func encryption() throws {
         guard let psql = Self.program("psql"), let openssl = Self.program("openssl") else { return }

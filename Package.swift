@@ -273,11 +273,15 @@ let products: [Product] = []
 if !engineOnly {
     dependencies += [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     ]
+    let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+    let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
     let grpc: [Target.Dependency] = [
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
@@ -300,9 +304,19 @@ if !engineOnly {
                 "PluginHost", nioCore, log,
             ] + grpc, exclude: ["Protos"]),
         tests("ShellTests", []),
-        tests("ClusterTests", ["EngineTestSupport", "TransportConformance", "Frontends", "Columnar", "Diagnostics"]),
+        tests(
+            "ClusterTests",
+            ["Authentication", "EngineTestSupport", "TransportConformance", "Frontends", "Columnar", "Diagnostics"]),
+        // Who clients are.
+        library("Authentication", ["Frontends", "EngineConfiguration", "Diagnostics", crypto]),
+        tests("AuthenticationTests", ["Authentication", "Frontends", "EngineConfiguration", "Diagnostics"]),
         // Servers for clients.
-        library("PostgresFrontend", ["Coordination", "Transport", "Columnar", "Diagnostics", nioCore, nioPosix, log]),
+        library(
+            "PostgresFrontend",
+            [
+                "Authentication", "Coordination", "Frontends", "Transport", "Columnar", "Diagnostics", nioCore,
+                nioPosix, nioSSL, log,
+            ]),
         library(
             "HTTPFrontend",
             [
@@ -313,7 +327,8 @@ if !engineOnly {
         tests(
             "HTTPFrontendTests",
             [
-                "HTTPFrontend", "EngineTestSupport", "EmbeddedCluster", "Coordination", "Transport", "Diagnostics",
+                "HTTPFrontend", "Frontends", "EngineTestSupport", "EmbeddedCluster", "Coordination", "Transport",
+                "Diagnostics",
                 nioCore, nioPosix, log,
             ]),
         library(
@@ -323,7 +338,7 @@ if !engineOnly {
                 .product(name: "GRPCCore", package: "grpc-swift-2"), log,
             ]),
         tests("FlightSQLFrontendTests", ["FlightSQLFrontend", "FileFormats", "Columnar", "Diagnostics"]),
-        tests("PostgresFrontendTests", ["PostgresFrontend", "Columnar", "Diagnostics", nioCore]),
+        tests("PostgresFrontendTests", ["PostgresFrontend", "Frontends", "Columnar", "Diagnostics", nioCore]),
         tests(
             "GRPCTransportTests",
             [
@@ -336,7 +351,7 @@ if !engineOnly {
 if !engineOnly {
     programDependencies += [
         "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "FlightSQLFrontend", "ClusterMembership",
-        "Transport",
+        "Authentication", "Transport",
         "WorkerRuntime",
         nioCore, nioPosix,
     ]

@@ -14,6 +14,11 @@ package enum ConfigurationFile {
 
     /// Keys with points between the parts, and their values; lists become texts with commas.
     package static func read(path: String) throws -> [(key: String, value: String)] {
+        try parse(try text(path: path), name: path)
+    }
+
+    /// The text of a small file.
+    package static func text(path: String) throws -> String {
         guard let file = fopen(path, "r") else {
             throw QueryError(
                 .configurationFileError,
@@ -29,7 +34,7 @@ package enum ConfigurationFile {
         guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
             throw QueryError(.configurationFileError, "configuration file \"\(path)\" is not UTF-8")
         }
-        return try parse(text, name: path)
+        return text
     }
 
     package static func parse(_ text: String, name: String) throws -> [(key: String, value: String)] {

@@ -3,7 +3,9 @@
 package enum ConfigurationRegistry {
     package static let keys: [ConfigurationKey] = [
         ConfigurationKey(
-            "host", .text, "127.0.0.1", "Address that a node listens on. Connections are not authenticated."),
+            "host", .text, "127.0.0.1",
+            "Address that a node listens on. A server needs users on one that other machines reach (server.allow-unauthenticated)."
+        ),
         ConfigurationKey("data", .path, "", "Directory whose Parquet and CSV files are tables of the schema public."),
         ConfigurationKey(
             "threads", .integer(minimum: 0, maximum: 1024), "0", "Threads that run queries; 0 is one for each core."),
@@ -88,6 +90,12 @@ package enum ConfigurationRegistry {
             "server.max-connections", .integer(minimum: 1, maximum: 100_000), "500",
             "PostgreSQL connections at the same time."),
         ConfigurationKey(
+            "server.allow-unauthenticated", .boolean, "false",
+            "Whether a server without users may listen on an address that other machines reach."),
+        ConfigurationKey(
+            "server.authentication-timeout", .duration, "60s",
+            "Time for a PostgreSQL client to begin its session, in which it proves who it is."),
+        ConfigurationKey(
             "server.max-message-size", .byteCount, "64MiB",
             "Longest message taken from a client of PostgreSQL or Flight SQL."),
 
@@ -107,6 +115,13 @@ package enum ConfigurationRegistry {
             "server.file-roots", .list, "",
             "Directories below which a server's statements read and write files by their paths, with commas between them; "
                 + "empty: files are read anywhere and written nowhere."),
+
+        ConfigurationKey(
+            "tls.certificate", .path, "",
+            "File with the certificate of the PostgreSQL port and those that it depends on, in PEM; empty: no TLS."),
+        ConfigurationKey("tls.key", .path, "", "File with the private key of tls.certificate, in PEM."),
+        ConfigurationKey(
+            "tls.required", .boolean, "false", "Whether PostgreSQL clients that do not use TLS are refused."),
 
         ConfigurationKey(
             "state.store", .choice(["sqlite", "postgres", "none"]), "sqlite",
@@ -139,6 +154,30 @@ package enum ConfigurationRegistry {
     /// Prefix of the keys of catalogues: `catalogs.NAME.type` and the plug-in's own.
     package static let catalogPrefix = "catalogs."
     package static let catalogText = "Catalogue NAME: its storage plug-in (type) and the keys of that plug-in."
+
+    /// Prefix of the keys of users: `users.NAME.password` and its like.
+    package static let userPrefix = "users."
+    /// Keys of each user, by themselves, with what they mean.
+    package static let userKeys: [ConfigurationKey] = [
+        ConfigurationKey(
+            "password", .secret, "", "The password, or its verifier: SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY."
+        ),
+        ConfigurationKey("password-file", .path, "", "File with the password or its verifier."),
+        ConfigurationKey("password-variable", .text, "", "Environment variable with the password or its verifier."),
+        ConfigurationKey("token", .secret, "", "Bearer token for the HTTP API and Flight SQL."),
+        ConfigurationKey("token-file", .path, "", "File with the token."),
+        ConfigurationKey("token-variable", .text, "", "Environment variable with the token."),
+    ]
+
+    /// The user and the key of a name `users.NAME.KEY`; names may have points in them.
+    static func userKey(_ name: String) -> (user: String, key: ConfigurationKey)? {
+        guard name.hasPrefix(userPrefix), let point = name.lastIndex(of: ".") else { return nil }
+        let start = name.index(name.startIndex, offsetBy: userPrefix.count)
+        guard start < point, let key = userKeys.first(where: { $0.name == name[name.index(after: point)...] }) else {
+            return nil
+        }
+        return (String(name[start..<point]), key)
+    }
 
     /// Variables with our prefix that are no keys: switches of the build, of tests and of scripts.
     static func isForeign(_ variable: String) -> Bool {

@@ -51,6 +51,18 @@ package struct EngineConfiguration: Sendable {
                 return ConfigurationRegistry.catalogPrefix + rest[..<separator] + "." + String(option)
             }
         }
+        let userPrefix = "MARTLET_USERS_"
+        if name.hasPrefix(userPrefix) {
+            // The longest key that fits: a name may end in what looks like a shorter one.
+            for key in ConfigurationRegistry.userKeys.sorted(by: { $0.name.utf8.count > $1.name.utf8.count }) {
+                let ending = "_" + key.name.uppercased().map { $0 == "-" ? "_" : $0 }
+                guard name.hasSuffix(ending), name.utf8.count > userPrefix.utf8.count + ending.utf8.count else {
+                    continue
+                }
+                let user = name.dropFirst(userPrefix.count).dropLast(ending.count).lowercased()
+                return "\(ConfigurationRegistry.userPrefix)\(user).\(key.name)"
+            }
+        }
         let names = ConfigurationText.nearest(name, in: ConfigurationRegistry.keys.map(\.environmentName))
         throw QueryError(
             .configurationFileError, "unknown variable \(name)", hint: "Variables: \(names.joined(separator: ", ")).",
@@ -63,6 +75,12 @@ package struct EngineConfiguration: Sendable {
                 throw QueryError(
                     .configurationFileError, "\(origin): \"\(name)\" must have the form catalogs.NAME.KEY", object: name
                 )
+            }
+        } else if name.hasPrefix(ConfigurationRegistry.userPrefix) {
+            guard ConfigurationRegistry.userKey(name) != nil else {
+                throw QueryError(
+                    .configurationFileError, "\(origin): \"\(name)\" must have the form users.NAME.KEY",
+                    hint: "Keys: \(ConfigurationRegistry.userKeys.map(\.name).joined(separator: ", ")).", object: name)
             }
         } else {
             guard let key = ConfigurationRegistry.key(name) else {
@@ -88,6 +106,7 @@ package struct EngineConfiguration: Sendable {
     package func integer(_ name: String) -> Int { Int(self[name]) ?? 0 }
     package func byteCount(_ name: String) -> Int { ConfigurationValue.byteCount(self[name]) ?? 0 }
     package func milliseconds(_ name: String) -> Int { ConfigurationValue.milliseconds(self[name]) ?? 0 }
+    package func boolean(_ name: String) -> Bool { ConfigurationValue.boolean(self[name]) ?? false }
     package func list(_ name: String) -> [String] { ConfigurationValue.list(self[name]) }
 
     // MARK: - Catalogues
@@ -99,6 +118,18 @@ package struct EngineConfiguration: Sendable {
             let rest = name.dropFirst(ConfigurationRegistry.catalogPrefix.count)
             guard let point = rest.firstIndex(of: ".") else { continue }
             sections[String(rest[..<point]), default: [:]][String(rest[rest.index(after: point)...])] = value.value
+        }
+        return sections.sorted { $0.key < $1.key }.map { ConfigurationSection(name: $0.key, values: $0.value) }
+    }
+
+    // MARK: - Users
+
+    /// Users by name with their keys.
+    package var users: [ConfigurationSection] {
+        var sections: [String: [String: String]] = [:]
+        for (name, value) in values {
+            guard let (user, key) = ConfigurationRegistry.userKey(name) else { continue }
+            sections[user, default: [:]][key.name] = value.value
         }
         return sections.sorted { $0.key < $1.key }.map { ConfigurationSection(name: $0.key, values: $0.value) }
     }
@@ -133,6 +164,13 @@ package struct EngineConfiguration: Sendable {
                     name: name, type: "text", defaultValue: "", text: ConfigurationRegistry.catalogText,
                     isExperimental: false, value: isSecret ? "(hidden)" : value.value, origin: value.origin.description)
             )
+        }
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+            guard let (_, key) = ConfigurationRegistry.userKey(name) else { continue }
+            result.append(
+                Entry(
+                    name: name, type: key.type.name, defaultValue: "", text: key.text, isExperimental: false,
+                    value: key.type == .secret ? "(hidden)" : value.value, origin: value.origin.description))
         }
         return result
     }

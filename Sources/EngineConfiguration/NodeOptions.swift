@@ -64,12 +64,17 @@ package struct CoordinatorOptions: Sendable {
     package let crashReportMilliseconds: Int
     package let maxConnections: Int
     package let maxMessageByteCount: Int
+    package let allowsUnauthenticated: Bool
+    package let authenticationMilliseconds: Int
+    /// Paths of the files; `nil` without TLS.
+    package let tls: (certificate: String, key: String)?
+    package let isTLSRequired: Bool
     package let maxFlightSessions: Int
     package let flightSessionMilliseconds: Int
     package let flightTicketMilliseconds: Int
     package let flightTransactionMilliseconds: Int
 
-    package init(_ configuration: EngineConfiguration) {
+    package init(_ configuration: EngineConfiguration) throws {
         postgresPort = configuration.integer("coordinator.pg-port")
         grpcPort = configuration.integer("coordinator.grpc-port")
         httpPort = configuration.integer("coordinator.http-port")
@@ -90,6 +95,21 @@ package struct CoordinatorOptions: Sendable {
         crashReportMilliseconds = configuration.milliseconds("coordinator.crash-report-timeout")
         maxConnections = configuration.integer("server.max-connections")
         maxMessageByteCount = max(1 << 16, configuration.byteCount("server.max-message-size"))
+        allowsUnauthenticated = configuration.boolean("server.allow-unauthenticated")
+        authenticationMilliseconds = max(1, configuration.milliseconds("server.authentication-timeout"))
+        let certificate = configuration["tls.certificate"]
+        let key = configuration["tls.key"]
+        guard certificate.isEmpty == key.isEmpty else {
+            throw QueryError(
+                .configurationFileError, "tls.certificate and tls.key are set together or not at all",
+                object: certificate.isEmpty ? "tls.certificate" : "tls.key")
+        }
+        tls = certificate.isEmpty ? nil : (certificate, key)
+        isTLSRequired = configuration.boolean("tls.required")
+        guard tls != nil || !isTLSRequired else {
+            throw QueryError(
+                .configurationFileError, "tls.required needs tls.certificate and tls.key", object: "tls.required")
+        }
         maxFlightSessions = configuration.integer("flight.max-sessions")
         flightSessionMilliseconds = configuration.milliseconds("flight.session-timeout")
         flightTicketMilliseconds = configuration.milliseconds("flight.ticket-timeout")
@@ -125,6 +145,15 @@ package struct WorkerProcessOptions: Sendable {
         advertisedHost = advertised.isEmpty ? nil : advertised
         advertisedExchangePort = configuration.integer("worker.advertised-exchange-port")
         drainMilliseconds = configuration.milliseconds("worker.drain-timeout")
+    }
+}
+
+package enum HostAddress {
+    /// Whether only this machine reaches a listener on the address.
+    package static func isLoopback(_ host: String) -> Bool {
+        if ["localhost", "::1", "[::1]"].contains(host.lowercased()) { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 }
 

@@ -70,11 +70,17 @@ package final class FlightSQLService: RegistrableRPCService {
     func openSession(metadata: Metadata, payload: [UInt8]?) async throws -> String {
         let user: String
         if let credentials = try Credentials(metadata) {
-            guard case .basic(let name, let password) = credentials else {
-                throw QueryError(.invalidAuthorization, "a handshake needs a name and a password, not a token")
+            switch credentials {
+            case .basic(let name, let password):
+                try await authenticator.authenticate(user: name, password: password)
+                user = name
+            case .token(let token):
+                guard let name = authenticator.user(token: token) else {
+                    throw QueryError(
+                        .invalidAuthorization, "a handshake needs a name and a password, or the token of a user")
+                }
+                user = name
             }
-            try await authenticator.authenticate(user: name, password: password)
-            user = name
         } else if let payload, !payload.isEmpty, let basic = try? BasicCredentials(wire: payload), !basic.user.isEmpty {
             try await authenticator.authenticate(user: basic.user, password: basic.password)
             user = basic.user
@@ -115,7 +121,11 @@ package final class FlightSQLService: RegistrableRPCService {
         let user: String
         switch try Credentials(metadata) {
         case .token(let token)?:
-            (key, user) = (.token(token), "")
+            if let name = authenticator.user(token: token) {
+                (key, user) = (.peer(peer, user: name), name)
+            } else {
+                (key, user) = (.token(token), "")
+            }
         case .basic(let name, let password)?:
             try await authenticator.authenticate(user: name, password: password)
             (key, user) = (.peer(peer, user: name), name)
@@ -155,18 +165,9 @@ enum Credentials {
 
     init?(_ metadata: Metadata) throws {
         if let header = metadata[stringValues: "authorization"].first(where: { _ in true }) {
-            let words = header.split(separator: " ", maxSplits: 1).map(String.init)
-            switch (words.first?.lowercased(), words.last) {
-            case ("bearer", let token?) where words.count == 2: self = .token(token)
-            case ("basic", let encoded?) where words.count == 2:
-                guard let bytes = Base64Text.decode(encoded), let text = String(validating: bytes, as: UTF8.self),
-                    let colon = text.firstIndex(of: ":")
-                else { throw QueryError(.invalidAuthorization, "the client's credentials are malformed") }
-                self = .basic(user: String(text[..<colon]), password: String(text[text.index(after: colon)...]))
-            default:
-                throw QueryError(
-                    .invalidAuthorization, "the client's way to say who it is is not known",
-                    hint: "Basic and Bearer are.")
+            switch try HeaderCredentials(header: header) {
+            case .basic(let user, let password): self = .basic(user: user, password: password)
+            case .token(let token): self = .token(token)
             }
             return
         }
@@ -176,33 +177,6 @@ enum Credentials {
             return
         }
         return nil
-    }
-}
-
-enum Base64Text {
-    /// `nil` if the text is not in base 64. Padding may be missing.
-    static func decode(_ text: String) -> [UInt8]? {
-        var result: [UInt8] = []
-        var bits: UInt32 = 0
-        var bitCount = 0
-        for byte in text.utf8.reversed().drop(while: { $0 == UInt8(ascii: "=") }).reversed() {
-            let value: UInt8
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - 65
-            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - 71
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte + 4
-            case UInt8(ascii: "+"), UInt8(ascii: "-"): value = 62
-            case UInt8(ascii: "/"), UInt8(ascii: "_"): value = 63
-            default: return nil
-            }
-            bits = bits << 6 | UInt32(value)
-            bitCount += 6
-            if bitCount >= 8 {
-                bitCount -= 8
-                result.append(UInt8(truncatingIfNeeded: bits >> UInt32(bitCount)))
-            }
-        }
-        return bitCount < 6 ? result : nil
     }
 }
 

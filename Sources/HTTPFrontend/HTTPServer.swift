@@ -10,6 +10,7 @@
 
 import Coordination
 import Diagnostics
+import Frontends
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -24,6 +25,7 @@ package struct HTTPServerOptions: Sendable {
     package var origins: [String] = []
     /// Where the dashboard's files are; `nil`: near the program.
     package var dashboardDirectory: String?
+    package var authenticator: any Authenticator = OpenAuthenticator()
     package init() {}
 }
 
@@ -41,6 +43,8 @@ package final class HTTPServer: Sendable {
 
     private let limits: HTTPLimits
     private let origins: OriginPolicy
+    /// Events tell every viewer of every user's statements.
+    private let hasEvents: Bool
     private let hub: EventHub
     private let jobs: QueryJobs
     private let connection: HTTPConnection
@@ -64,9 +68,14 @@ package final class HTTPServer: Sendable {
         let metrics = MetricsText(
             engine: engine, connectionCount: connectionCount, httpConnectionCount: { count.value },
             viewerCount: { hub.viewerCount })
-        let router = APIRoutes(engine: engine, jobs: jobs, metrics: metrics).router(
+        let identification = ClientIdentification(authenticator: options.authenticator)
+        hasEvents = !identification.isRequired
+        let router = APIRoutes(
+            engine: engine, jobs: jobs, metrics: metrics, hasEvents: hasEvents
+        ).router(
             files: DashboardFiles(directory: options.dashboardDirectory))
-        connection = HTTPConnection(router: router, origins: origins, limits: options.limits, logger: logger)
+        connection = HTTPConnection(
+            router: router, origins: origins, identification: identification, limits: options.limits, logger: logger)
     }
 
     /// Listens. Port 0 is any free one; the endpoint says which. `connectionCount` gives the PostgreSQL clients that are
@@ -141,7 +150,7 @@ package final class HTTPServer: Sendable {
                     })))
         let handlers = channel.pipeline.syncOperations
         let upgrading = try handlers.handler(type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
-        try handlers.addHandler(UpgradeFilter(origins: origins), position: .before(upgrading))
+        try handlers.addHandler(UpgradeFilter(origins: origins, hasEvents: hasEvents), position: .before(upgrading))
         negotiated.whenComplete { result in
             hurry.cancel()
             switch result {

@@ -46,6 +46,22 @@ struct BackendWriter: Sendable {
         put(Int32(0))
         end(start)
     }
+    /// Asks for a proof by one of the mechanisms.
+    mutating func authenticationSASL(mechanisms: [String]) {
+        let start = begin("R")
+        put(Int32(10))
+        for name in mechanisms { put(name) }
+        bytes.append(0)
+        end(start)
+    }
+    mutating func authenticationSASLContinue(_ data: [UInt8]) { authenticationData(11, data) }
+    mutating func authenticationSASLFinal(_ data: [UInt8]) { authenticationData(12, data) }
+    private mutating func authenticationData(_ kind: Int32, _ data: [UInt8]) {
+        let start = begin("R")
+        put(kind)
+        bytes.append(contentsOf: data)
+        end(start)
+    }
     mutating func negotiateProtocolVersion(unknownOptions: [String]) {
         let start = begin("v")
         put(Int32(0))

@@ -5,6 +5,8 @@
 //   PostgresType       numbers, modifiers and binary forms of types
 //   ProtocolInstance   which messages are taken when, as a state machine without input and output
 //   PostgresConnection carries out what the state machine says, for one client
+//   PasswordExchange   what a client proves its name by, with messages of SASL
+//   EncryptionGate     TLS, before the first message
 //   PostgresServer     listens, and keeps connections and their keys for cancelling
 //
 // This file: messages of clients.
@@ -17,7 +19,8 @@ enum FrontendMessage: Sendable, Equatable {
     case cancelRequest(process: Int32, secret: Int32)
     /// Name and value pairs, and names of protocol options that we do not know.
     case startup(minorVersion: Int32, parameters: [StartupParameter])
-    case password
+    /// A password, or a message of SASL: what is awaited decides.
+    case password([UInt8])
     case query(String)
     case parse(name: String, sql: String, types: [Int32])
     case bind(BindMessage)
@@ -50,8 +53,12 @@ struct BindMessage: Sendable, Equatable {
 /// Cuts messages out of a stream of bytes. Starts with the untyped messages of a new connection.
 struct MessageFraming: Sendable {
     private static let startupByteCountMax = 10_000
+    /// Messages of clients that have not said who they are.
+    private static let earlyByteCountMax = 65_535
     private var isStarting = true
-    let messageByteCountMax: Int
+    private let messageByteCountMax: Int
+    /// Whether the client may send messages of full length.
+    var isTrusted = false
 
     init(messageByteCountMax: Int) { self.messageByteCountMax = messageByteCountMax }
 
@@ -62,9 +69,10 @@ struct MessageFraming: Sendable {
             let length = buffer.getInteger(at: buffer.readerIndex + 1, as: Int32.self)
         else { return nil }
         guard length >= 4 else { throw Self.violation("invalid message length") }
-        guard Int(length) <= messageByteCountMax else {
+        let limit = isTrusted ? messageByteCountMax : min(messageByteCountMax, Self.earlyByteCountMax)
+        guard Int(length) <= limit else {
             throw QueryError(
-                .programLimitExceeded, "message of \(length) bytes is longer than the limit of \(messageByteCountMax)")
+                .programLimitExceeded, "message of \(length) bytes is longer than the limit of \(limit)")
         }
         guard buffer.readableBytes >= 1 + Int(length) else { return nil }
         buffer.moveReaderIndex(forwardBy: 5)
@@ -135,7 +143,7 @@ struct MessageFraming: Sendable {
         case "H": return .flush
         case "X": return .terminate
         case "F": return .functionCall
-        case "p": return .password
+        case "p": return .password(Array(body.readableBytesView))
         case "d": return .copyData(Array(body.readableBytesView))
         case "c": return .copyDone
         case "f": return .copyFail(try string(&body))

@@ -47,6 +47,9 @@ final class PostgresConnection {
     private let rows = RowEncoder()
     private var session: Session?
     private let key: ConnectionKey
+    /// What the client proves its name by, until it has, and how the session then begins.
+    private var exchange: PasswordExchange?
+    private var awaitingParameters: [StartupParameter] = []
     private var statements: [String: NamedStatement] = [:]
     private var portals: [String: Portal] = [:]
     /// Gives the client's next message while a statement waits for data; `nil` at the end of the connection.
@@ -54,24 +57,39 @@ final class PostgresConnection {
     /// Settings that changed and that the client is to be told of.
     private let changes = ChangedSettings()
 
+    /// Whether what is read now was encrypted on its way.
+    private let isEncrypted: () -> Bool
+
     init(
-        server: PostgresServer, key: ConnectionKey, output: any ConnectionOutput,
+        server: PostgresServer, key: ConnectionKey, output: any ConnectionOutput, isEncrypted: @escaping () -> Bool,
         nextMessage: @escaping () async throws -> FrontendMessage? = { nil }
     ) {
+        self.isEncrypted = isEncrypted
         self.nextMessage = nextMessage
         self.server = server
         self.key = key
         self.output = output
     }
 
+    /// Whether the client has a session, and so may take up the server's resources.
+    var hasSession: Bool { session != nil }
+
     /// Handles one message. Returns whether the connection goes on; throws when the client is gone.
     func handle(_ message: FrontendMessage) async throws -> Bool {
         for directive in instance.handle(message) {
-            if case .close = directive {
+            switch directive {
+            case .close:
                 try await flush()
                 return false
+            case .start(let parameters, let unknownOptions, let negotiates):
+                if negotiates { writer.negotiateProtocolVersion(unknownOptions: unknownOptions) }
+                try begin(parameters)
+                try await flush()
+            case .prove(let bytes):
+                try prove(bytes)
+                try await flush()
+            default: try await carryOut(directive)
             }
-            try await carryOut(directive)
         }
         return true
     }
@@ -104,10 +122,6 @@ final class PostgresConnection {
             writer.refuseEncryption()
             try await flush()
         case .cancel(let process, let secret): server.cancel(ConnectionKey(process: process, secret: secret))
-        case .start(let parameters, let unknownOptions, let negotiates):
-            if negotiates { writer.negotiateProtocolVersion(unknownOptions: unknownOptions) }
-            start(parameters)
-            try await flush()
         case .runSimple(let sql): try await offLoop { try await runSimple(sql) }
         case .sync:
             closePortalsOfEndedTransaction()
@@ -117,7 +131,7 @@ final class PostgresConnection {
             writer.error(error)
             if isReadyAfterwards { try await ready() }
         case .abort(let error): writer.error(error, severity: "FATAL")
-        case .close: break
+        case .close, .start, .prove: break
         case .parse, .bind, .describeStatement, .describePortal, .execute, .closeStatement, .closePortal:
             do { try await carryOutExtended(directive) } catch let failure as ClientGone { throw failure } catch {
                 session?.noteFailure()
@@ -130,6 +144,36 @@ final class PostgresConnection {
     }
 
     // MARK: - Start
+
+    /// Errors end the connection.
+    private func begin(_ parameters: [StartupParameter]) throws {
+        if server.requiresEncryption, !isEncrypted() {
+            throw QueryError(
+                .invalidAuthorization, "connections without encryption are not taken", hint: "Use sslmode=require.")
+        }
+        let user = parameters.last { $0.name == "user" }?.value ?? ""
+        guard let verifier = server.authenticator.verifier(user: user) else { return start(parameters) }
+        exchange = PasswordExchange(user: user, verifier: verifier)
+        awaitingParameters = parameters
+        instance.authenticationBegan()
+        writer.authenticationSASL(mechanisms: PasswordExchange.mechanisms)
+    }
+
+    /// Errors end the connection.
+    private func prove(_ bytes: [UInt8]) throws {
+        guard var current = exchange else { throw QueryError.internalError("a proof that nobody asked for") }
+        exchange = nil
+        switch try current.handle(bytes) {
+        case .goesOn(let data):
+            writer.authenticationSASLContinue(data)
+            exchange = current
+        case .isProven(let data):
+            writer.authenticationSASLFinal(data)
+            instance.authenticated()
+            start(awaitingParameters)
+            awaitingParameters = []
+        }
+    }
 
     private func start(_ parameters: [StartupParameter]) {
         func value(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
@@ -467,44 +511,5 @@ private final class ChangedSettings: Sendable {
             defer { state = [] }
             return state
         }
-    }
-}
-
-/// The `options` of a startup message: `-c name=value` and `--name=value`, blanks escaped by a backslash.
-enum StartupOptions {
-    static func parse(_ text: String) -> [StartupParameter] {
-        var words: [String] = [""]
-        var isEscaped = false
-        for character in text {
-            if isEscaped {
-                words[words.count - 1].append(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character.isWhitespace {
-                words.append("")
-            } else {
-                words[words.count - 1].append(character)
-            }
-        }
-        var result: [StartupParameter] = []
-        var expectsSetting = false
-        for word in words where !word.isEmpty {
-            var setting = Substring(word)
-            if expectsSetting {
-                expectsSetting = false
-            } else if word == "-c" {
-                expectsSetting = true
-                continue
-            } else if word.hasPrefix("--") || word.hasPrefix("-c") {
-                setting = word.dropFirst(2)
-            } else {
-                continue
-            }
-            guard let equals = setting.firstIndex(of: "=") else { continue }
-            let name = setting[..<equals].map { $0 == "-" ? "_" : $0 }
-            result.append(StartupParameter(name: String(name), value: String(setting[setting.index(after: equals)...])))
-        }
-        return result
     }
 }

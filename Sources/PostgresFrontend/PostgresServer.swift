@@ -2,6 +2,7 @@
 
 import Coordination
 import Diagnostics
+import Frontends
 import Logging
 import NIOCore
 import NIOPosix
@@ -17,6 +18,12 @@ struct ConnectionKey: Hashable, Sendable {
 package struct PostgresServerOptions: Sendable {
     package var connectionCountMax: Int
     package var messageByteCountMax: Int
+    package var authenticator: any Authenticator = OpenAuthenticator()
+    /// Time for a client to begin its session.
+    package var authenticationLimit = Duration.seconds(60)
+    /// `nil`: no TLS.
+    package var encryption: ServerEncryption?
+    package var requiresEncryption = false
     package init(connectionCountMax: Int = 500, messageByteCountMax: Int = 64 << 20) {
         self.connectionCountMax = connectionCountMax
         self.messageByteCountMax = messageByteCountMax
@@ -33,6 +40,8 @@ package final class PostgresServer: Sendable {
     }
 
     let engine: QueryEngine
+    var authenticator: any Authenticator { options.authenticator }
+    var requiresEncryption: Bool { options.requiresEncryption }
     private let options: PostgresServerOptions
     private let logger: Logger
     private let state = Mutex(State())
@@ -100,25 +109,35 @@ package final class PostgresServer: Sendable {
                 return state.sessions[key]
             }?.cancelCurrent()
         }
+        let encryption = EncryptionState()
+        if let tls = options.encryption {
+            try channel.pipeline.syncOperations.addHandler(EncryptionGate(encryption: tls, state: encryption))
+        }
+        // A client that has no session by then goes, so that nobody holds a connection without a name.
+        let hurry = channel.eventLoop.scheduleTask(
+            in: .nanoseconds(options.authenticationLimit.wholeNanoseconds)
+        ) { channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { _ in hurry.cancel() }
         // Elements are what was read at once, some ten thousand bytes each.
         let wrapped = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
             wrappingChannelSynchronously: channel,
             configuration: .init(backPressureStrategy: .init(lowWatermark: 2, highWatermark: 16)))
         let isRefused = isShutDown || count > options.connectionCountMax
         Task(executorPreference: EventLoopTaskExecutor(channel.eventLoop)) {
-            await self.serve(wrapped, key, isRefused: isRefused)
+            await self.serve(wrapped, key, isRefused: isRefused, encryption, onSession: { hurry.cancel() })
         }
     }
 
-    private func serve(_ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool)
-        async
-    {
+    private func serve(
+        _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool,
+        _ encryption: EncryptionState, onSession: @Sendable () -> Void
+    ) async {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let messages = MessageSource(inbound, messageByteCountMax: options.messageByteCountMax)
                 let connection = PostgresConnection(
                     server: self, key: key, output: ChannelOutput(channel: channel.channel, writer: outbound),
-                    nextMessage: { try await messages.next() })
+                    isEncrypted: { encryption.isEncrypted }, nextMessage: { try await messages.next() })
                 defer { connection.end() }
                 do {
                     while let message = try await messages.next() {
@@ -127,6 +146,10 @@ package final class PostgresServer: Sendable {
                             return
                         }
                         guard try await connection.handle(message) else { return }
+                        if !messages.isTrusted, connection.hasSession {
+                            messages.trust()
+                            onSession()
+                        }
                     }
                 } catch let error as QueryError {
                     await connection.abort(error)
@@ -149,6 +172,10 @@ private final class MessageSource {
         iterator = stream.makeAsyncIterator()
         framing = MessageFraming(messageByteCountMax: messageByteCountMax)
     }
+
+    var isTrusted: Bool { framing.isTrusted }
+    /// From now on messages may have their full length.
+    func trust() { framing.isTrusted = true }
 
     /// `nil` at the end of the connection; what is left of a message then is of no use.
     func next() async throws -> FrontendMessage? {

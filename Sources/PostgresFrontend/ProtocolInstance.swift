@@ -8,6 +8,8 @@ enum ProtocolDirective: Sendable, Equatable {
     case cancel(process: Int32, secret: Int32)
     /// Open a session and greet the client. Unknown protocol options are to be named, and a newer minor version.
     case start(parameters: [StartupParameter], unknownOptions: [String], negotiates: Bool)
+    /// A message of the client about who it is; the shell calls `authenticated` when it knows.
+    case prove([UInt8])
     case runSimple(String)
     case parse(name: String, sql: String, types: [Int32])
     case bind(BindMessage)
@@ -30,9 +32,10 @@ enum ProtocolDirective: Sendable, Equatable {
     }
 }
 
-/// One connection. After `execute` and its like fail, the shell calls `extendedMessageFailed`.
+/// One connection. After `start` the shell calls `authenticationBegan` unless it takes the client's word for its name; after
+/// `execute` and its like fail, `extendedMessageFailed`.
 struct ProtocolInstance: Sendable {
-    private enum Phase { case starting, ready, closed }
+    private enum Phase { case starting, authenticating, ready, closed }
     private var phase = Phase.starting
     private var encryptionRequests = 0
     /// After an error in an extended message everything up to Sync is passed over.
@@ -41,10 +44,20 @@ struct ProtocolInstance: Sendable {
     init() {}
 
     mutating func extendedMessageFailed() { isSkipping = true }
+    mutating func authenticationBegan() { phase = .authenticating }
+    mutating func authenticated() { phase = .ready }
 
     mutating func handle(_ message: FrontendMessage) -> [ProtocolDirective] {
         switch phase {
         case .starting: return handleStarting(message)
+        case .authenticating:
+            switch message {
+            case .password(let bytes): return [.prove(bytes)]
+            case .terminate:
+                phase = .closed
+                return [.close]
+            default: return abort(MessageFraming.violation("a message of authentication was expected"))
+            }
         case .ready: return handleReady(message)
         case .closed: return []
         }

@@ -42,7 +42,8 @@ struct BenchFlags: ParsableArguments {
             if let connect {
                 var standard = ServerAddress.standard
                 standard.password = ProcessEnvironment.variables["PGPASSWORD"]
-                target = .server(try ServerAddress(connect, defaults: standard))
+                target = .server(
+                    try ServerAddress(connect, defaults: standard), makeProof: ClientAuthentication.makeProof)
             } else {
                 let started = try await startNode(configuration)
                 node = started

@@ -17,7 +17,7 @@ struct ConfigCommand: ParsableCommand {
 
     func run() throws {
         let known = try failing { try common.load() }.entries
-        let entries = known + Self.storeKeys(known)
+        let entries = known + Self.userKeys(known) + Self.storeKeys(known)
         let output = TextOutput(descriptor: 1)
         switch format {
         case .table:
@@ -45,6 +45,22 @@ struct ConfigCommand: ParsableCommand {
             try renderer.finish()
         }
         try output.flush()
+    }
+
+    /// The keys of users' sections, in the form of the given entries.
+    private static func userKeys(_ entries: [EngineConfiguration.Entry]) -> [EngineConfiguration.Entry] {
+        guard let form = entries.first else { return [] }
+        return ConfigurationRegistry.userKeys.map { key in
+            var entry = form
+            entry.name = "\(ConfigurationRegistry.userPrefix)NAME.\(key.name)"
+            entry.type = key.type.name
+            entry.defaultValue = key.defaultValue
+            entry.text = key.text
+            entry.isExperimental = key.isExperimental
+            entry.value = key.defaultValue
+            entry.origin = "default"
+            return entry
+        }
     }
 
     /// The keys of catalogues' sections, by the storage plug-ins that have them; in the form of the given entries.

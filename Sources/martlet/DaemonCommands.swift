@@ -115,7 +115,12 @@
             let signals = TerminationSignals()
             let logger = DaemonLog.make(configuration)
             let options = try NodeOptions(configuration)
-            let ports = CoordinatorOptions(configuration)
+            let ports = try CoordinatorOptions(configuration)
+            let authenticator = try ClientAuthentication.make(configuration, host: options.host, ports)
+            // Before anything is started: files that cannot be used end the program.
+            let encryption = try ports.tls.map {
+                try ServerEncryption(certificatePath: $0.certificate, keyPath: $0.key)
+            }
             var nodeConfiguration = NodeConfiguration(
                 threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
                 catalogs: try NodeConfiguration.catalogs(options, fileRoots: configuration.list("server.file-roots")),
@@ -139,19 +144,24 @@
             nodeConfiguration.membership.probation = quarantine
             nodeConfiguration.membership.quarantineMaximum = max(
                 quarantine, nodeConfiguration.membership.quarantineMaximum)
-            let flight = FlightSQLServer(ports, logger: logger)
+            let flight = FlightSQLServer(ports, authenticator: authenticator, logger: logger)
             nodeConfiguration.beforeServing = { flight.prepare($0) }
             let node = try await EngineNode.start(
                 nodeConfiguration, plugins: flight.plugins.registry, logger: logger)
             let group = MultiThreadedEventLoopGroup.singleton
+            var postgresOptions = PostgresServerOptions(
+                connectionCountMax: ports.maxConnections, messageByteCountMax: ports.maxMessageByteCount)
+            postgresOptions.authenticator = authenticator
+            postgresOptions.authenticationLimit = .milliseconds(ports.authenticationMilliseconds)
+            postgresOptions.encryption = encryption
+            postgresOptions.requiresEncryption = ports.isTLSRequired
             let (postgres, postgresEndpoint) = try await PostgresServer.start(
                 engine: node.engine, on: Endpoint(host: options.host, port: ports.postgresPort),
-                options: PostgresServerOptions(
-                    connectionCountMax: ports.maxConnections, messageByteCountMax: ports.maxMessageByteCount),
-                group: group, logger: logger)
+                options: postgresOptions, group: group, logger: logger)
             var httpOptions = HTTPServerOptions()
             httpOptions.origins = ports.httpOrigins
             httpOptions.dashboardDirectory = ports.dashboardDirectory
+            httpOptions.authenticator = authenticator
             let (http, httpEndpoint) = try await HTTPServer.start(
                 engine: node.engine, on: Endpoint(host: options.host, port: ports.httpPort), options: httpOptions,
                 group: group, logger: logger, connectionCount: { postgres.connectionCount })

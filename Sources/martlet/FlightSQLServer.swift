@@ -4,6 +4,7 @@
     import Coordination
     import EngineConfiguration
     import FlightSQLFrontend
+    import Frontends
     import Logging
     import Synchronization
 
@@ -11,11 +12,13 @@
     final class FlightSQLServer: Sendable {
         let plugins = CoordinatorPlugins()
         private let options: FlightSQLOptions
+        private let authenticator: any Authenticator
         private let messageByteLimit: Int
         private let logger: Logger
         private let state = Mutex<(service: FlightSQLService, background: Task<Void, Never>)?>(nil)
 
-        init(_ configuration: CoordinatorOptions, logger: Logger) {
+        init(_ configuration: CoordinatorOptions, authenticator: any Authenticator, logger: Logger) {
+            self.authenticator = authenticator
             var options = FlightSQLOptions()
             options.limits.sessionCountMax = configuration.maxFlightSessions
             options.limits.sessionLifetime = .milliseconds(configuration.flightSessionMilliseconds)
@@ -28,7 +31,8 @@
 
         /// Called with the engine before its port is open.
         func prepare(_ engine: QueryEngine) {
-            let service = FlightSQLService(engine: engine, options: options, logger: logger)
+            let service = FlightSQLService(
+                engine: engine, authenticator: authenticator, options: options, logger: logger)
             plugins.serve(service, messageByteLimit: messageByteLimit)
             state.withLock { $0 = (service, Task { await service.run() }) }
         }

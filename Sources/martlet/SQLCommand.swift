@@ -72,6 +72,7 @@ struct SQLCommand: AsyncParsableCommand {
         options.showsStatistics = stats
         options.continuesAfterErrors = onError == .continue
         options.variables = try parsedVariables()
+        options.makeProof = ClientAuthentication.makeProof
         let connection: any ShellConnection
         let node: EngineNode?
         do { (connection, node) = try await open(configuration) } catch {
@@ -113,7 +114,11 @@ struct SQLCommand: AsyncParsableCommand {
     }
 
     private func open(_ configuration: EngineConfiguration) async throws -> (any ShellConnection, EngineNode?) {
-        if isRemote { return (try ServerConnection(try address(configuration)), nil) }
+        if isRemote {
+            return (
+                try ServerConnection(try address(configuration), makeProof: ClientAuthentication.makeProof), nil
+            )
+        }
         let options = try NodeOptions(configuration)
         var logger = Logger(label: "martlet") { _ in StandardErrorLog(isJSON: configuration["log.format"] == "json") }
         // A person at the shell wants results; warnings and worse are enough unless asked for more.

@@ -35,11 +35,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [("", ""), ("dTpw", "u:p"), ("YQ==", "a"), ("YWI=", "ab"), ("YWI", "ab")])
-    func base64(_ encoded: String, _ text: String) {
-        #expect(Base64Text.decode(encoded) == Array(text.utf8))
-    }
-
     @Test func questionMarksGetNumbers() {
         #expect(ParameterMarkers.numbered("SELECT 1") == nil)
         #expect(ParameterMarkers.numbered("SELECT '?', \"?\" -- ?\n/* ? */") == nil)

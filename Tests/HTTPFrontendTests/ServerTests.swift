@@ -3,6 +3,7 @@
 import Diagnostics
 import EngineTestSupport
 import Foundation
+import Frontends
 import Logging
 import NIOCore
 import NIOPosix
@@ -289,6 +290,91 @@ private func serving(
             #expect(page.text == "<p>page</p>")
             let tag = try #require(page.headers["etag"])
             #expect(try await client.send("GET", "/", headers: ["If-None-Match: \(tag)"]).status == 304)
+        }
+    }
+}
+
+/// Two users with passwords in plain: the tests are about requests, not about keys.
+private struct FixedUsers: Authenticator {
+    let anonymousUser: String? = nil
+    func authenticate(user: String, password: String?) async throws {
+        guard ["anna": "one", "ben": "two"][user] == password, password != nil else {
+            throw QueryError(.invalidPassword, "password authentication failed for user \"\(user)\"")
+        }
+    }
+    func user(token: String) -> String? { token == "anna-token" ? "anna" : nil }
+    func verifier(user: String) -> SCRAMVerifier? { nil }
+}
+
+@Suite struct UsersOverHTTPTests {
+    private static func basic(_ credentials: String) -> String {
+        "Authorization: Basic " + Base64Text.encode(Array(credentials.utf8))
+    }
+
+    private func post(
+        _ client: RawClient, _ path: String, _ authorization: String?, _ sql: String
+    ) async throws -> RawResponse {
+        try await client.send(
+            "POST", path, headers: ["Content-Type: text/plain"] + (authorization.map { [$0] } ?? []), body: sql)
+    }
+
+    @Test func requestsNeedCredentials() async throws {
+        try await serving({ $0.authenticator = FixedUsers() }) { client, _ in
+            for path in ["/healthz", "/readyz"] { #expect(try await client.send("GET", path).status == 200) }
+            for path in ["/", "/metrics", "/v1/queries", "/v1/workers", "/v1/schema", "/v1/openapi.json", "/none"] {
+                let response = try await client.send("GET", path)
+                #expect(response.status == 401)
+                #expect(response.headers["www-authenticate"]?.hasPrefix("Basic") == true)
+            }
+            for header in [
+                Self.basic("anna:two"), Self.basic("carl:one"), Self.basic("anna"), "Authorization: Bearer x",
+                "Authorization: Digest x", "Authorization:", "Authorization: Basic",
+            ] {
+                #expect(try await post(client, "/v1/query", header, "SELECT 1").status == 401)
+            }
+            for header in [Self.basic("anna:one"), "Authorization: Bearer anna-token"] {
+                let response = try await post(client, "/v1/query", header, "SELECT session_user")
+                #expect(response.status == 200)
+                #expect(response.text.contains(#"[["anna"]]"#))
+            }
+            let other = try await post(client, "/v1/query?user=ben", Self.basic("anna:one"), "SELECT 1")
+            #expect(other.status == 403)
+            let same = try await post(client, "/v1/query?user=ben", Self.basic("ben:two"), "SELECT 1")
+            #expect(same.status == 200)
+        }
+    }
+
+    @Test func queriesOfOthersAreNotThere() async throws {
+        try await serving({ $0.authenticator = FixedUsers() }) { client, _ in
+            let anna = Self.basic("anna:one")
+            let ben = Self.basic("ben:two")
+            let started = try await post(client, "/v1/queries", anna, "SELECT count(*) FROM tpch.tiny.lineitem")
+            #expect(started.status == 202)
+            let id = try #require(started["id"] as? String)
+            for (method, path) in [
+                ("GET", "/v1/queries/\(id)/rows?wait_ms=0"), ("GET", "/v1/queries/\(id)"),
+                ("DELETE", "/v1/queries/\(id)"),
+            ] {
+                #expect(try await client.send(method, path, headers: [ben]).status == 404)
+            }
+            #expect(try await client.send("GET", "/v1/queries", headers: [ben]).text.contains(id) == false)
+            let rows = try await client.send("GET", "/v1/queries/\(id)/rows?wait_ms=30000", headers: [anna])
+            #expect(rows.text.contains("[[60175]]"))
+            #expect(try await client.send("GET", "/v1/queries", headers: [anna]).text.contains(id))
+            #expect(try await client.send("DELETE", "/v1/queries/\(id)", headers: [anna]).status == 200)
+        }
+    }
+
+    @Test func eventsAreNotGiven() async throws {
+        try await serving({ $0.authenticator = FixedUsers() }) { client, _ in
+            let upgrade = [
+                "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            ]
+            let unknown = try await client.send("GET", "/v1/events", headers: upgrade)
+            #expect(unknown.status == 401)
+            let known = try await client.send("GET", "/v1/events", headers: upgrade + [Self.basic("anna:one")])
+            #expect(known.status == 501)
         }
     }
 }

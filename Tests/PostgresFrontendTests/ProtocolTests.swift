@@ -2,6 +2,7 @@
 
 import Columnar
 import Diagnostics
+import Frontends
 import NIOCore
 import Testing
 
@@ -245,5 +246,78 @@ private func started() throws -> MessageFraming {
         #expect(PostgresType(.decimal(precision: 15, scale: 2)).modifier == (15 << 16 | 2) + 4)
         #expect(PostgresType(.char(length: 25)).modifier == 29)
         #expect(PostgresType(.array(.int32)).oid == 1007)
+    }
+}
+
+@Suite struct AuthenticationTests {
+    private func startupMessage() -> FrontendMessage {
+        .startup(minorVersion: 0, parameters: [StartupParameter(name: "user", value: "me")])
+    }
+
+    @Test func nothingButProofsIsTakenUntilTheNameIsProven() {
+        let messages: [FrontendMessage] = [
+            .query("SELECT 1"), .parse(name: "", sql: "SELECT 1", types: []), .sync, .flush, .functionCall, .copyDone,
+            .sslRequest, startupMessage(), .cancelRequest(process: 1, secret: 2), .execute(portal: "", rowLimit: 0),
+        ]
+        for message in messages {
+            var instance = ProtocolInstance()
+            _ = instance.handle(startupMessage())
+            instance.authenticationBegan()
+            #expect(instance.handle(.password([1])) == [.prove([1])])
+            #expect(instance.handle(message).last == .close)
+            #expect(instance.handle(.query("SELECT 1")).isEmpty)
+        }
+    }
+
+    @Test func afterTheProofStatementsAreTakenAndProofsAreNot() {
+        var instance = ProtocolInstance()
+        _ = instance.handle(startupMessage())
+        instance.authenticationBegan()
+        instance.authenticated()
+        #expect(instance.handle(.query("SELECT 1")) == [.runSimple("SELECT 1")])
+        #expect(instance.handle(.password([1])).last == .close)
+    }
+
+    @Test func longMessagesBeforeTheSessionAreRefused() throws {
+        var framing = MessageFraming(messageByteCountMax: 1 << 20)
+        var buffer = startup
+        _ = try framing.next(&buffer)
+        let long = message("p", [UInt8](repeating: 1, count: 70_000))
+        buffer = long
+        #expect(throws: QueryError.self) { _ = try framing.next(&buffer) }
+        framing.isTrusted = true
+        buffer = long
+        #expect(try framing.next(&buffer) == .password([UInt8](repeating: 1, count: 70_000)))
+    }
+
+    @Test func firstMessageOfSASL() throws {
+        let verifier = SCRAMVerifier(
+            iterationCount: 4096, salt: [1], storedKey: [UInt8](repeating: 1, count: 32),
+            serverKey: [UInt8](repeating: 2, count: 32))
+        let data = Array("n,,n=,r=abc".utf8)
+        func first(_ mechanism: String, _ length: [UInt8], _ data: [UInt8]) throws -> PasswordExchange.Step {
+            var exchange = PasswordExchange(user: "me", verifier: verifier)
+            return try exchange.handle(text(mechanism) + length + data)
+        }
+        guard case .goesOn(let challenge) = try first("SCRAM-SHA-256", [0, 0, 0, 11], data) else {
+            Issue.record("there is no challenge")
+            return
+        }
+        #expect(String(decoding: challenge, as: UTF8.self).hasPrefix("r=abc"))
+        #expect(throws: QueryError.self) { _ = try first("SCRAM-SHA-256-PLUS", [0, 0, 0, 11], data) }
+        #expect(throws: QueryError.self) { _ = try first("PLAIN", [0, 0, 0, 11], data) }
+        #expect(throws: QueryError.self) { _ = try first("SCRAM-SHA-256", [0, 0, 0, 12], data) }
+        #expect(throws: QueryError.self) { _ = try first("SCRAM-SHA-256", [255, 255, 255, 255], []) }
+        var exchange = PasswordExchange(user: "me", verifier: verifier)
+        #expect(throws: QueryError.self) { _ = try exchange.handle([]) }
+        var wrong = PasswordExchange(user: "me", verifier: verifier)
+        guard case .goesOn(let question) = try wrong.handle(text("SCRAM-SHA-256") + [0, 0, 0, 11] + data) else {
+            return
+        }
+        let nonce = String(decoding: question, as: UTF8.self).prefix { $0 != "," }
+        let final = "c=biws,\(nonce),p=\(Base64Text.encode([UInt8](repeating: 0, count: 32)))"
+        #expect { _ = try wrong.handle(Array(final.utf8)) } throws: { error in
+            (error as? QueryError)?.state == .invalidPassword
+        }
     }
 }

@@ -16,12 +16,14 @@ package struct BenchmarkTarget: Sendable {
         }
     }
 
-    package static func server(_ address: ServerAddress) -> BenchmarkTarget {
+    package static func server(_ address: ServerAddress, makeProof: ServerConnection.ProofMaker? = nil)
+        -> BenchmarkTarget
+    {
         var address = address
         address.applicationName = "martlet bench"
         let opened = address
         return BenchmarkTarget(name: "\(address.host):\(address.port)", isEmbedded: false) {
-            try ServerConnection(opened)
+            try ServerConnection(opened, makeProof: makeProof)
         }
     }
 }

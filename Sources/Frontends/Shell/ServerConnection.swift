@@ -31,8 +31,13 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     private var received: [UInt8] = []
     private var receivedStart = 0
 
-    package init(_ address: ServerAddress) throws {
+    /// Proves that the client has a password; `nil`: such proofs cannot be made here.
+    package typealias ProofMaker = @Sendable (_ password: String) -> any PasswordProof
+    private let makeProof: ProofMaker?
+
+    package init(_ address: ServerAddress, makeProof: ProofMaker? = nil) throws {
         self.address = address
+        self.makeProof = makeProof
         try open()
     }
 
@@ -81,7 +86,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         if let known = state.withLock({ $0.observer }), !known.isLost { return known }
         var address = self.address
         address.applicationName += ", observer"
-        let opened = try ServerConnection(address)
+        let opened = try ServerConnection(address, makeProof: makeProof)
         state.withLock { $0.observer = opened }
         return opened
     }
@@ -220,16 +225,46 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     // MARK: - Start
 
     private func authenticate(_ password: String?) throws {
+        var proof: (any PasswordProof)?
+        var isServerProven = true
         while true {
             var (type, body) = try receive()
             switch type {
             case "R":
                 switch try body.int32() {
-                case 0: break
+                case 0: guard isServerProven else { throw ServerConnection.unexpected }
                 case 3:
                     var answer = WireMessage()
                     answer.string(password ?? "")
                     try send(answer.framed(type: "p"))
+                case 10:
+                    var mechanisms: [String] = []
+                    while let name = try? body.string(), !name.isEmpty { mechanisms.append(name) }
+                    guard let password else {
+                        throw QueryError(
+                            .invalidPassword, "the server asks for a password",
+                            hint: "Give it by the variable PGPASSWORD or in the address.")
+                    }
+                    guard let begun = makeProof?(password), mechanisms.contains(begun.mechanism) else {
+                        throw QueryError.notSupported("the server's kind of authentication")
+                    }
+                    proof = begun
+                    isServerProven = false
+                    var answer = WireMessage()
+                    answer.string(begun.mechanism)
+                    answer.int32(Int32(begun.first.count))
+                    answer.raw(begun.first)
+                    try send(answer.framed(type: "p"))
+                case 11:
+                    guard var current = proof else { throw ServerConnection.unexpected }
+                    var answer = WireMessage()
+                    answer.raw(try current.answer(body.rest))
+                    proof = current
+                    try send(answer.framed(type: "p"))
+                case 12:
+                    guard let current = proof else { throw ServerConnection.unexpected }
+                    try current.check(body.rest)
+                    isServerProven = true
                 default: throw QueryError.notSupported("the server's kind of authentication")
                 }
             case "S":
@@ -247,6 +282,9 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
             }
         }
     }
+
+    private static let unexpected = QueryError(
+        .protocolViolation, "the server sent a message of authentication that does not belong here")
 
     private static func error(_ body: inout WireBody) -> QueryError {
         var error = QueryError(.internalError, "the server sent an error without a message")

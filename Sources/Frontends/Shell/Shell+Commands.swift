@@ -240,7 +240,7 @@ extension Shell {
             if let first = arguments.first {
                 let current = (connection as? ServerConnection)?.address
                 let address = try ServerAddress(first, defaults: current ?? ServerAddress.standard)
-                let opened = try ServerConnection(address)
+                let opened = try ServerConnection(address, makeProof: makeProof)
                 connection.close()
                 connection = opened
             } else {

@@ -22,6 +22,8 @@ package struct ShellOptions: Sendable {
     package var continuesAfterErrors = false
     package var historyPath: String?
     package var variables = ShellVariables()
+    /// For connections that the shell opens.
+    package var makeProof: ServerConnection.ProofMaker?
     package init(format: OutputFormat, showsTiming: Bool, isInteractive: Bool, historyPath: String? = nil) {
         self.format = format
         self.showsTiming = showsTiming
@@ -49,6 +51,7 @@ package final class Shell {
     var variables: ShellVariables
     let isInteractive: Bool
     let continuesAfterErrors: Bool
+    let makeProof: ServerConnection.ProofMaker?
     var historyPath: String?
     /// Where rows go: standard output, or the file of `\o`.
     var output: TextOutput
@@ -79,6 +82,7 @@ package final class Shell {
         showsStatistics = options.showsStatistics
         isInteractive = options.isInteractive
         continuesAfterErrors = options.continuesAfterErrors
+        makeProof = options.makeProof
         historyPath = options.historyPath
         variables = options.variables
         showsProgress = options.isInteractive

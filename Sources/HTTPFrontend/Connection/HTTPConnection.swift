@@ -8,6 +8,7 @@ import NIOHTTP1
 struct HTTPConnection: Sendable {
     let router: Router
     let origins: OriginPolicy
+    let identification: ClientIdentification
     let limits: HTTPLimits
     let logger: Logger
 
@@ -66,7 +67,7 @@ struct HTTPConnection: Sendable {
             try await ErrorResponse(QueryError.wrapping(error)).send(plain)
             return false
         }
-        guard let request else { return false }
+        guard var request else { return false }
         do {
             if isTooLong {
                 throw HTTPFailure(
@@ -76,6 +77,7 @@ struct HTTPConnection: Sendable {
                         detail: "The limit is \(limits.bodyByteCountMax) bytes."))
             }
             try origins.check(request)
+            request.user = try await identification.user(of: request)
             try await router.answer(request, writer)
             return keepsAlive
         } catch {

@@ -13,6 +13,8 @@ struct HTTPRequest: Sendable {
     var body: [UInt8] = []
     /// Values of the route's variables.
     var variables: [String: String] = [:]
+    /// Who has proved to be its sender; `nil` if nobody needs to.
+    var user: String?
 
     init(_ head: HTTPRequestHead) throws {
         method = head.method
@@ -27,6 +29,9 @@ struct HTTPRequest: Sendable {
             )
         }
     }
+
+    /// Whether the sender may see and stop what a user has run.
+    func maySee(_ owner: String) -> Bool { user == nil || user == owner }
 
     func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
 

@@ -1,7 +1,7 @@
 // Which web pages may speak to the server through their visitors' browsers.
 //
-// Connections are not authenticated, so a page from elsewhere must not be able to run statements by way of a browser that
-// can reach the server: requests that a browser sends for a page carry the page's origin, and a name that a page's owner
+// Connections need not be authenticated, and a browser sends credentials that it knows by itself, so a page from elsewhere
+// must not be able to run statements by way of a browser that can reach the server: requests that a browser sends for a page carry the page's origin, and a name that a page's owner
 // made point here is not one of the server's.
 
 import Diagnostics

@@ -12,7 +12,12 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
     static let path = "/v1/events"
     private let origins: OriginPolicy
 
-    init(origins: OriginPolicy) { self.origins = origins }
+    private let hasEvents: Bool
+
+    init(origins: OriginPolicy, hasEvents: Bool) {
+        self.origins = origins
+        self.hasEvents = hasEvents
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
@@ -22,7 +27,7 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func isTaken(_ head: HTTPRequestHead) -> Bool {
-        head.method == .GET && head.uri.prefix { $0 != "?" } == Self.path
+        hasEvents && head.method == .GET && head.uri.prefix { $0 != "?" } == Self.path
             && head.headers[canonicalForm: "upgrade"].contains { $0.lowercased() == "websocket" }
             && head.headers["sec-websocket-version"] == ["13"] && head.headers["sec-websocket-key"].count == 1
             && origins.accepts(host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin"))

@@ -44,11 +44,13 @@ final class QueryJob: Sendable {
     }
 
     let id: QueryID
+    let user: String
     private let limits: QueryJobLimits
     private let inner = Mutex(Inner())
 
-    init(id: QueryID, limits: QueryJobLimits) {
+    init(id: QueryID, user: String, limits: QueryJobLimits) {
         self.id = id
+        self.user = user
         self.limits = limits
     }
 
@@ -223,7 +225,7 @@ final class QueryJobs: Sendable {
 
     func start(_ request: QueryRequest) throws -> QueryJob {
         let run = try StatementRun(request, engine: engine)
-        let job = QueryJob(id: QueryID.make(), limits: limits)
+        let job = QueryJob(id: QueryID.make(), user: run.session.user, limits: limits)
         let isTaken = jobs.withLock { jobs in
             guard jobs.count < limits.jobCountMax else { return false }
             jobs[job.id] = job

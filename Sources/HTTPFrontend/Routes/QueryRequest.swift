@@ -22,7 +22,8 @@ struct QueryRequest: Sendable {
     /// Texts of the parameters, or nothing for NULL.
     var parameters: [String?] = []
     var format = Format.json
-    var user = "martlet"
+    /// `nil`: the request does not say.
+    var user: String?
     var settings: [(name: String, value: String)] = []
     /// Rows beyond are not given.
     var rowCountMax: Int?
@@ -55,6 +56,12 @@ struct QueryRequest: Sendable {
                     hint: "Send application/json or text/plain."))
         }
         if let text = request.parameter("user") { user = text }
+        if let sender = request.user {
+            guard user == nil || user == sender else {
+                throw QueryError(.insufficientPrivilege, "a statement is run for the user who sends it")
+            }
+            user = sender
+        }
         if let count = try request.integer("max_rows", in: 0...Int.max) { rowCountMax = count }
         if let text = request.parameter("numbers") { try takeNumbers(text) }
         if let text = request.parameter("format") {
@@ -147,7 +154,7 @@ struct StatementRun: Sendable {
 
     init(_ request: QueryRequest, engine: QueryEngine) throws {
         self.request = request
-        session = engine.makeSession(user: request.user, applicationName: "http")
+        session = engine.makeSession(user: request.user ?? "martlet", applicationName: "http")
         for setting in request.settings { try session.changeSetting(setting.name, to: setting.value) }
     }
 

@@ -167,7 +167,7 @@ struct QueryRoutes: Sendable {
     private func rows(_ http: HTTPRequest, _ writer: ResponseWriter) async throws {
         let page = try http.integer("page", in: 0...1_000_000_000) ?? 0
         let wait = try http.integer("wait_ms", in: 0...30_000) ?? 1000
-        guard let id = http.variables["id"], let job = jobs.job(QueryID(id)) else {
+        guard let id = http.variables["id"], let job = jobs.job(QueryID(id)), http.maySee(job.user) else {
             throw HTTPFailure.notFound("no query of this id was started here, or its rows were dropped")
         }
         let answer = try await job.page(page, wait: .milliseconds(wait))
@@ -176,6 +176,10 @@ struct QueryRoutes: Sendable {
 
     private func cancel(_ http: HTTPRequest, _ writer: ResponseWriter) async throws {
         let id = QueryID(http.variables["id"] ?? "")
+        // What belongs to somebody else is not there.
+        guard let owner = jobs.job(id)?.user ?? engine.queries.profile(id)?.record.user, http.maySee(owner) else {
+            throw HTTPFailure.notFound("no query of this id is known")
+        }
         let runs = engine.queries.cancel(id)
         let wasStarted = jobs.remove(id)
         guard wasStarted || runs || engine.queries.profile(id) != nil else {

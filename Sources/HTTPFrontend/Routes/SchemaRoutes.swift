@@ -34,7 +34,7 @@ struct SchemaRoutes: Sendable {
         """
 
     private func answer(_ request: HTTPRequest, _ writer: ResponseWriter) async throws {
-        let session = engine.makeSession(user: "martlet", applicationName: "http")
+        let session = engine.makeSession(user: request.user ?? "martlet", applicationName: "http")
         defer { session.close() }
         let statement = try await session.prepare(Self.names)
         let isSystemShown = request.parameter("system") == "true"

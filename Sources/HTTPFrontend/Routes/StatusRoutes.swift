@@ -157,6 +157,7 @@ struct StatusRoutes: Sendable {
         let user = request.parameter("user")
         let found = engine.queries.records().lazy.filter { query in
             if let states, !states.contains(query.state) { return false }
+            if !request.maySee(query.user) { return false }
             if let user, query.user != user { return false }
             guard let search, !search.isEmpty else { return true }
             return query.sql.lowercased().contains(search) || query.id.text.contains(search)
@@ -171,11 +172,13 @@ struct StatusRoutes: Sendable {
 
     private func detail(_ request: HTTPRequest, _ writer: ResponseWriter) async throws {
         let id = QueryID(request.variables["id"] ?? "")
-        if let profile = engine.profile(id) {
+        if let profile = engine.profile(id), request.maySee(profile.record.user) {
             return try await writer.send(json: JSONWriter.document { StatusDocuments.write(profile, &$0) })
         }
         // A statement that started no query, or has not come so far.
-        guard let job = jobs.job(id) else { throw HTTPFailure.notFound("no query of this id is known") }
+        guard let job = jobs.job(id), request.maySee(job.user) else {
+            throw HTTPFailure.notFound("no query of this id is known")
+        }
         try await writer.send(
             json: JSONWriter.document { document in
                 document.member("id", id.text)

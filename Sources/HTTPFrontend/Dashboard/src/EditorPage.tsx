@@ -48,7 +48,7 @@ export function EditorPage({ insertion }: { insertion: string | null }) {
     };
     update({});
     try {
-      const job = await post<{ id: string }>("/v1/queries", { sql, max_rows: rowCountMax, numbers: "text", user: "dashboard" });
+      const job = await post<{ id: string }>("/v1/queries", { sql, max_rows: rowCountMax, numbers: "text" });
       update({ id: job.id });
       let page: number | null = 0;
       while (page !== null) {

@@ -1,0 +1,136 @@
+// Authentication: users of the configuration, and how they prove who they are.
+//
+//   UserDirectory          names, verifiers and tokens; what front ends ask (this file)
+//   SCRAMVerifier+Keys     verifiers from passwords
+//   SCRAMServerInstance    the exchange of SCRAM-SHA-256, as a state machine without input and output
+//   SCRAMClientInstance    its other side, for the shell
+
+import Crypto
+import Diagnostics
+import EngineConfiguration
+import Frontends
+import Synchronization
+
+/// Users with passwords, kept as verifiers.
+package final class UserDirectory: Authenticator {
+    private let verifiers: [String: SCRAMVerifier]
+    /// By the tokens' hashes: how long a look-up takes says nothing of a token.
+    private let tokens: [[UInt8]: String]
+    /// Makes salts for names that nobody has, the same ones each time.
+    private let secret = RandomBytes.make(32)
+    private let mockKey = RandomBytes.make(SCRAMVerifier.keyByteCount)
+    /// What challenges for such names look like: as the most elaborate one of a user.
+    private let mockIterationCount: Int
+    private let mockSaltByteCount: Int
+    /// Passwords that were right, as codes with a key of this process: deriving keys for each request takes long.
+    private let known = Mutex<[String: [UInt8]]>([:])
+
+    package let anonymousUser: String? = nil
+
+    package init(verifiers: [String: SCRAMVerifier], tokens: [String: String] = [:]) {
+        self.verifiers = verifiers
+        let form = verifiers.values.max { ($0.iterationCount, $0.salt.count) < ($1.iterationCount, $1.salt.count) }
+        mockIterationCount = form?.iterationCount ?? SCRAMVerifier.defaultIterationCount
+        mockSaltByteCount = min(form?.salt.count ?? SCRAMVerifier.saltByteCount, SCRAMVerifier.keyByteCount)
+        self.tokens = Dictionary(
+            tokens.map { (SCRAMVerifier.hash(Array($0.key.utf8)), $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    package func verifier(user: String) -> SCRAMVerifier? { verifiers[user] ?? mock(user) }
+
+    /// No password leads to its stored key.
+    private func mock(_ user: String) -> SCRAMVerifier {
+        let salt = SCRAMVerifier.code(user, key: secret).prefix(mockSaltByteCount)
+        return SCRAMVerifier(
+            iterationCount: mockIterationCount, salt: Array(salt), storedKey: mockKey, serverKey: mockKey)
+    }
+
+    package func authenticate(user: String, password: String?) async throws {
+        guard let password, isRight(user, password) else { throw Self.failure(user: user) }
+    }
+
+    private func isRight(_ user: String, _ password: String) -> Bool {
+        let code = SCRAMVerifier.code(password, key: secret)
+        if let known = known.withLock({ $0[user] }), ConstantTime.isEqual(known, code) { return true }
+        let isRight = (verifiers[user] ?? mock(user)).matches(password: password)
+        guard isRight, verifiers[user] != nil else { return false }
+        known.withLock { $0[user] = code }
+        return true
+    }
+
+    package func user(token: String) -> String? { tokens[SCRAMVerifier.hash(Array(token.utf8))] }
+
+    /// The same for a wrong password and for a name that nobody has.
+    package static func failure(user: String) -> QueryError {
+        QueryError(.invalidPassword, "password authentication failed for user \"\(user)\"")
+    }
+}
+
+extension UserDirectory {
+    /// The users that a configuration names; `nil` if it names none. `read` gives a file's text, `variable` one of the
+    /// environment. Errors are F0000 and show no secret.
+    package convenience init?(
+        _ configuration: EngineConfiguration, read: (String) throws -> String, variable: (String) -> String?
+    ) throws {
+        let sections = configuration.users
+        guard !sections.isEmpty else { return nil }
+        var verifiers: [String: SCRAMVerifier] = [:]
+        var tokens: [String: String] = [:]
+        for section in sections {
+            func refuse(_ what: String, hint: String? = nil) -> QueryError {
+                let name = ConfigurationRegistry.userPrefix + section.name
+                return QueryError(.configurationFileError, "\(name): \(what)", hint: hint, object: name)
+            }
+            /// The value of a key, by itself, in a file or in a variable.
+            func secret(_ key: String) throws -> String? {
+                var found: [String] = []
+                if let value = section[key] { found.append(value) }
+                if let path = section[key + "-file"] { found.append(withoutLineEnd(try read(path))) }
+                if let name = section[key + "-variable"] {
+                    guard let value = variable(name) else { throw refuse("there is no variable \(name)") }
+                    found.append(value)
+                }
+                guard found.count <= 1 else { throw refuse("the \(key) is given more than once") }
+                guard found.first != "" else { throw refuse("the \(key) is empty") }
+                return found.first
+            }
+            let password = try secret("password")
+            let token = try secret("token")
+            guard password != nil || token != nil else { throw refuse("there is neither a password nor a token") }
+            if let password {
+                if SCRAMVerifier.isVerifier(password) {
+                    guard let verifier = SCRAMVerifier(password) else {
+                        throw refuse(
+                            "the verifier of the password is malformed",
+                            hint: "Its form is SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY.")
+                    }
+                    verifiers[section.name] = verifier
+                } else {
+                    // Clients prepare other characters by Unicode's rules before they hash them.
+                    guard password.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+                        throw refuse(
+                            "a password with other than printable ASCII characters is not taken in plain",
+                            hint: "Give the verifier that PostgreSQL makes of it.")
+                    }
+                    verifiers[section.name] = SCRAMVerifier(password: password)
+                }
+            }
+            if let token {
+                guard token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                    throw refuse("the token has other than printable ASCII characters")
+                }
+                guard tokens.updateValue(section.name, forKey: token) == nil else {
+                    throw refuse("the token is another user's, too")
+                }
+            }
+        }
+        self.init(verifiers: verifiers, tokens: tokens)
+    }
+}
+
+/// Editors end files with an empty line that is no part of the secret.
+private func withoutLineEnd(_ text: String) -> String {
+    var text = Substring(text)
+    while let last = text.unicodeScalars.last, last == "\n" || last == "\r" { text.unicodeScalars.removeLast() }
+    return String(text)
+}

@@ -1,0 +1,41 @@
+// Who a request comes from, by its Authorization header.
+
+import Diagnostics
+import Frontends
+import NIOHTTP1
+
+struct ClientIdentification: Sendable {
+    let authenticator: any Authenticator
+
+    /// Whether requests need credentials.
+    var isRequired: Bool { authenticator.anonymousUser == nil }
+
+    /// What anybody may ask: whether the process lives and serves.
+    private static let openPaths: Set<[String]> = [["healthz"], ["readyz"]]
+
+    /// The user; `nil` if requests may say whom they come from. A request without the right credentials gets 401.
+    func user(of request: HTTPRequest) async throws -> String? {
+        guard isRequired, !Self.openPaths.contains(request.path) else { return nil }
+        do {
+            guard let header = request.headers.first(name: "authorization") else {
+                throw QueryError(
+                    .invalidAuthorization, "no credentials were given",
+                    hint: "Send a name and a password by the Basic scheme, or a token by the Bearer scheme.")
+            }
+            switch try HeaderCredentials(header: header) {
+            case .basic(let user, let password):
+                try await authenticator.authenticate(user: user, password: password)
+                return user
+            case .token(let token):
+                guard let user = authenticator.user(token: token) else {
+                    throw QueryError(.invalidAuthorization, "the token is not known")
+                }
+                return user
+            }
+        } catch {
+            throw HTTPFailure(
+                .unauthorized, QueryError.wrapping(error),
+                headers: ["www-authenticate": "Basic realm=\"martlet\", charset=\"UTF-8\""])
+        }
+    }
+}

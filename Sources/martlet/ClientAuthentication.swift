@@ -1,0 +1,38 @@
+// Which clients a server lets in, and how this program proves to others who it is.
+
+import Diagnostics
+import EngineConfiguration
+import Frontends
+
+#if MARTLET_NETWORK
+    import Authentication
+
+    enum ClientAuthentication {
+        static let makeProof: ServerConnection.ProofMaker? = { SCRAMClientInstance(password: $0) }
+
+        /// The configured users. Without any, everybody is let in, and then only from this machine unless the configuration
+        /// says otherwise.
+        static func make(
+            _ configuration: EngineConfiguration, host: String, _ options: CoordinatorOptions
+        ) throws -> any Authenticator {
+            let variables = ProcessEnvironment.variables
+            if let users = try UserDirectory(
+                configuration, read: ConfigurationFile.text(path:), variable: { variables[$0] })
+            {
+                return users
+            }
+            guard HostAddress.isLoopback(host) || options.allowsUnauthenticated else {
+                throw QueryError(
+                    .configurationFileError,
+                    "a server without users listens only on addresses of this machine, not on \"\(host)\"",
+                    hint: "Configure users.NAME.password, or set server.allow-unauthenticated to true.",
+                    object: "host")
+            }
+            return OpenAuthenticator()
+        }
+    }
+#else
+    enum ClientAuthentication {
+        static let makeProof: ServerConnection.ProofMaker? = nil
+    }
+#endif

@@ -169,7 +169,8 @@ final class FaultProxy: Sendable {
             }
         }
         guard isConnected else { return [] }
-        let closing = head.dropLast(2) + "Connection: close\r\n\r\n"
+        // The end of a line is one character.
+        let closing = head.dropLast() + "Connection: close\r\n\r\n"
         send(server, Array(closing.utf8) + body)
         var result: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 256 << 10)

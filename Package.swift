@@ -67,6 +67,8 @@ var targets: [Target] = [
     system("CPCRE2", "libpcre2-8", "libpcre2-dev"),
     system("CLibPQ", "libpq", "libpq-dev"),
     system("CSQLite", "sqlite3", "libsqlite3-dev"),
+    system("CCurl", "libcurl", "libcurl4-openssl-dev"),
+    system("CCrypto", "libcrypto", "libssl-dev"),
 
     // Foundations.
     library("Diagnostics", []),
@@ -123,6 +125,12 @@ var targets: [Target] = [
         [
             "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", "StateStore",
             "CSQLite",
+        ]),
+    plugin(
+        "S3Storage",
+        [
+            "FileFormats", "Storage", "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost",
+            "CCurl", "CCrypto",
         ]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
 
@@ -214,6 +222,12 @@ var targets: [Target] = [
             "Diagnostics", "EngineConfiguration",
         ]),
     tests(
+        "S3StorageTests",
+        [
+            "S3Storage", "StorageConformance", "EngineTestSupport", "FileFormats", "Storage", "QueryPlan", "Columnar",
+            "Diagnostics", "EngineConfiguration",
+        ]),
+    tests(
         "TPCHStorageTests",
         ["TPCHStorage", "TPCHData", "Storage", "QueryPlan", "Columnar", "EngineConfiguration", "Diagnostics"]),
     tests(
@@ -264,8 +278,8 @@ var dependencies: [Package.Dependency] = [
 /// What the program links in every build.
 var programDependencies: [Target.Dependency] = [
     "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
-    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "SQLiteStorage", "InProcessTransport",
-    log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "SQLiteStorage", "S3Storage",
+    "InProcessTransport", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 var programSettings = swiftSettings
 let products: [Product] = []

@@ -3,23 +3,32 @@
 import Diagnostics
 import FileFormats
 import Glibc
+import Storage
 
 /// The limits of one catalogue. Links are followed before a path is compared.
 struct FileRoots: Sendable {
     /// `nil`: no limit, the program does what its user may do. Empty: files are read anywhere and written nowhere.
     private let directories: [String]?
+    private let readsAnywhere: Bool
 
     static let unlimited = FileRoots()
-    private init() { directories = nil }
+    private init() {
+        directories = nil
+        readsAnywhere = true
+    }
 
     init(_ list: String?) throws {
+        // Prefixes of object stores are not of this file system. If there are only such, no file of it may be named.
+        readsAnywhere = list?.isEmpty ?? true
         directories = try list.map { text in
-            try text.split(separator: ",").map { try FileRoots.resolved(DirectoryListing.absolute(String($0))) }
+            try text.split(separator: ",").filter { !FilePath.hasScheme(String($0)) }.map {
+                try FileRoots.resolved(DirectoryListing.absolute(String($0)))
+            }
         }
     }
 
     func checkRead(_ path: String) throws {
-        guard let directories, !directories.isEmpty else { return }
+        guard let directories, !readsAnywhere else { return }
         try check(path, directories, "read")
     }
 

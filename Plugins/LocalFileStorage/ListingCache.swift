@@ -1,4 +1,4 @@
-// Directories read before, and tables found before in the same statement.
+// Directories read before.
 
 import Diagnostics
 import FileFormats
@@ -59,29 +59,4 @@ final class ListingCache: Sendable {
             device: UInt(status.st_dev), inode: UInt(status.st_ino),
             modified: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
     }
-}
-
-/// Tables that the running statement (or a transaction that keeps its snapshot) has found already: it reads one version of
-/// their files, and looks for them once.
-final class StatementTables: Sendable {
-    private struct State {
-        var tables: [String: any TableProvider] = [:]
-        /// The statement writes files itself.
-        var isOff = false
-    }
-    private let state = Mutex(State())
-
-    /// The tables of `backend` that belong to what runs now; `nil` outside of statements.
-    static func current(_ backend: AnyObject) -> StatementTables? {
-        StorageScope.current?.snapshot.value(of: backend) { StatementTables() }
-    }
-
-    subscript(name: String) -> (any TableProvider)? { state.withLock { $0.tables[name] } }
-
-    func keep(_ table: any TableProvider, _ name: String) {
-        state.withLock { if !$0.isOff { $0.tables[name] = table } }
-    }
-
-    /// From now on files are looked at each time.
-    func turnOff() { state.withLock { $0 = State(tables: [:], isOff: true) } }
 }

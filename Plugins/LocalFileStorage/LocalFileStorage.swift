@@ -45,28 +45,6 @@ package struct LocalFileStoragePlugin: EnginePlugin {
     }
 }
 
-/// Tables opened so far, by name, with the files that they were opened from.
-final class OpenTables: Sendable {
-    private struct Entry {
-        var files: [FileIdentity]
-        var table: any TableProvider
-    }
-    private static let countMax = 1000
-    private let state = Mutex<[String: Entry]>([:])
-
-    /// The table if it was opened from exactly these files, else what `open` makes.
-    func table(_ name: String, files: [FileIdentity], open: () throws -> any TableProvider) throws -> any TableProvider
-    {
-        if let entry = state.withLock({ $0[name] }), entry.files == files { return entry.table }
-        let table = try open()
-        state.withLock { state in
-            if state.count >= OpenTables.countMax { state.removeAll() }
-            state[name] = Entry(files: files, table: table)
-        }
-        return table
-    }
-}
-
 /// A directory whose files and sub-directories are the tables of the schema "public".
 package final class DirectoryBackend: StorageBackend {
     static let schema = "public"

@@ -14,12 +14,9 @@ struct CatalogFileWriters: FileWriterFactory {
         guard case .file(let path, let format, let options, let columns) = target else {
             throw QueryError.internalError("not a file")
         }
-        for name in catalog?.catalogNames ?? [] {
-            if let backend = catalog?.backend(name) as? any FileWritingBackend {
-                return try backend.makeFileWriter(path: path, format: format, options: options, columns: columns)
-            }
-        }
-        throw QueryError.notSupported("COPY TO a file without a catalogue of files")
+        guard let catalog else { throw QueryError.notSupported("COPY TO a file without a catalogue of files") }
+        return try catalog.fileBackend(for: path, as: (any FileWritingBackend).self).backend.makeFileWriter(
+            path: path, format: format, options: options, columns: columns)
     }
 }
 

@@ -9,12 +9,19 @@ struct FilePart: Hashable, Sendable {
     var end: Int
 
     private static let version: UInt8 = 1
+    /// With the store's own version of the file in front of the path.
+    private static let versionOfVersions: UInt8 = 4
 
     var payload: [UInt8] {
-        var bytes: [UInt8] = [FilePart.version]
+        let version = Array(identity.version.utf8)
+        var bytes: [UInt8] = [version.isEmpty ? FilePart.version : FilePart.versionOfVersions]
         bytes.reserveCapacity(33 + identity.path.utf8.count)
         for number in [identity.byteCount, Int(identity.modified), start, end] {
             withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        if !version.isEmpty {
+            withUnsafeBytes(of: UInt32(version.count).littleEndian) { bytes.append(contentsOf: $0) }
+            bytes.append(contentsOf: version)
         }
         bytes.append(contentsOf: identity.path.utf8)
         return bytes
@@ -32,17 +39,28 @@ struct FilePart: Hashable, Sendable {
 
     fileprivate init(_ payload: ArraySlice<UInt8>) throws {
         let start = payload.startIndex
-        guard payload.count > 33, payload[start] == FilePart.version else {
-            throw QueryError(.versionMismatch, "a split of a file has an unknown layout")
+        let layout = QueryError(.versionMismatch, "a split of a file has an unknown layout")
+        let isVersioned = payload.first == FilePart.versionOfVersions
+        guard payload.count > (isVersioned ? 37 : 33), isVersioned || payload[start] == FilePart.version else {
+            throw layout
         }
         func number(_ index: Int) -> Int {
             var value: UInt64 = 0
             for byte in 0..<8 { value |= UInt64(payload[start + 1 + index * 8 + byte]) << UInt64(byte * 8) }
             return Int(truncatingIfNeeded: value)
         }
+        var pathStart = start + 33
+        var version = ""
+        if isVersioned {
+            let count = payload[pathStart..<pathStart + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+            pathStart += 4
+            guard count < payload.endIndex - pathStart else { throw layout }
+            version = String(decoding: payload[pathStart..<pathStart + count], as: UTF8.self)
+            pathStart += count
+        }
         identity = FileIdentity(
-            path: String(decoding: payload[(start + 33)...], as: UTF8.self), byteCount: number(0),
-            modified: Int64(number(1)))
+            path: String(decoding: payload[pathStart...], as: UTF8.self), byteCount: number(0),
+            modified: Int64(number(1)), version: version)
         self.start = number(2)
         end = number(3)
     }

@@ -199,21 +199,59 @@ package struct ViewDefinition: Sendable, Hashable {
     }
 }
 
-/// A backend that turns a path in FROM ('file.parquet', 'dir/*.csv') into a table. At most one is registered.
-package protocol PathResolvingBackend: StorageBackend {
+/// A backend of files that are named by their paths.
+package protocol FilePathBackend: StorageBackend {
+    /// How much the path is the backend's own: the length of what it knows of the path. `nil`: it is not.
+    func claim(on path: String) -> Int?
+}
+
+/// A path with the name of a protocol in front: s3://….
+package enum FilePath {
+    package static func hasScheme(_ path: String) -> Bool {
+        guard let colon = path.firstIndex(of: ":"), path[colon...].hasPrefix("://") else { return false }
+        return colon != path.startIndex && path[..<colon].allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+    }
+}
+
+extension FilePathBackend {
+    /// Files of the local system.
+    package func claim(on path: String) -> Int? { FilePath.hasScheme(path) ? nil : 0 }
+}
+
+extension Catalog {
+    /// The backend that a path belongs to, and the name of its catalogue; of several the one that knows most of it.
+    package func fileBackend<Backend>(for path: String, as kind: Backend.Type) throws -> (
+        name: String, backend: Backend
+    ) {
+        var best: (name: String, backend: Backend, claim: Int)?
+        for name in catalogNames {
+            guard let backend = backend(name), let able = backend as? Backend,
+                let claim = (backend as? any FilePathBackend)?.claim(on: path), claim > best?.claim ?? -1
+            else { continue }
+            best = (name, able, claim)
+        }
+        if let best { return (best.name, best.backend) }
+        throw QueryError.notSupported(
+            "the file \"\(path)\": no catalogue is open that knows such paths",
+            hint: FilePath.hasScheme(path) ? "Object stores are catalogues of type s3." : nil)
+    }
+}
+
+/// A backend that turns a path in FROM ('file.parquet', 'dir/*.csv') into a table.
+package protocol PathResolvingBackend: FilePathBackend {
     /// The schema and name under which `table(schema:name:)` finds the path, on every node; throws 58P01 if nothing matches.
     func resolve(path: String) async throws -> (schema: String, name: String)
 }
 
 /// A backend that can write single files: COPY … TO.
-package protocol FileWritingBackend: StorageBackend {
+package protocol FileWritingBackend: FilePathBackend {
     /// A writer for a new or replaced file; it appears whole when the writer commits.
     func makeFileWriter(path: String, format: String, options: [String: String], columns: [Field]) throws
         -> any TableWriter
 }
 
 /// A backend that can read single files as they are: COPY … FROM.
-package protocol FileReadingBackend: StorageBackend {
+package protocol FileReadingBackend: FilePathBackend {
     func openFile(path: String) throws -> any FileStream
 }
 

@@ -98,6 +98,8 @@ package protocol TableProvider: AnyObject, Sendable {
     var allowsSampling: Bool { get }
     /// Whether another program or library answers scans: readers may wait for it, and it may compute more than plain rows.
     var isRemote: Bool { get }
+    /// Whether readers ask a server for their bytes when they are made: then a scan makes the next one while it reads.
+    var startsReadersEarly: Bool { get }
     /// Whether the store computes the query over the columns of the projection with exactly the engine's results.
     func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool
     /// What the store is asked for a scan, in its own language, for EXPLAIN.
@@ -121,6 +123,7 @@ extension TableProvider {
     package var keepsRowsAsWritten: Bool { true }
     package var allowsSampling: Bool { true }
     package var isRemote: Bool { false }
+    package var startsReadersEarly: Bool { false }
     package func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool { false }
     package func storeText(for request: ScanRequest) -> String? { nil }
     package func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? { nil }
@@ -146,11 +149,14 @@ package protocol TableWriter: AnyObject {
     func drain() async throws
     /// `commit` for callers that must not keep their thread.
     func finish() async throws
+    /// Memory that rows take on their way, without what parts hold. Asked after each write and charged to the query.
+    var heldByteCount: Int { get }
 }
 
 extension TableWriter {
     package func drain() async throws {}
     package func finish() async throws { try commit() }
+    package var heldByteCount: Int { 0 }
 }
 
 /// A writer that several threads may feed, each through a part of its own. Rows of one part keep their order; between parts
@@ -166,6 +172,12 @@ package protocol TableWriterPart: AnyObject {
     func write(_ batch: Batch) throws
     /// Called before the writer's `commit`, on the part's thread.
     func finish() throws
+    /// Memory that the part's rows take on their way.
+    var heldByteCount: Int { get }
+}
+
+extension TableWriterPart {
+    package var heldByteCount: Int { 0 }
 }
 
 /// Deletes rows, changes them and appends others. All or nothing, as `TableWriter`.
@@ -229,6 +241,10 @@ package final class ScanContext {
     package var bytesRead = 0
     /// What one reader leaves to the next of the same scan: contexts of codecs, buffers. The back end's own business.
     package var reusable: (any AnyObject)?
+    /// Bytes that readers of the scan hold beyond the batch that they work on, and who is told when there are more: it
+    /// throws 53200 when the query may not have them.
+    package var heldByteCount = 0
+    package var chargeMemory: (_ heldByteCount: Int) throws -> Void = { _ in }
     package init(filters: [any ScanFilter] = [], checkCancellation: @escaping () throws -> Void = {}) {
         self.filters = filters
         self.checkCancellation = checkCancellation

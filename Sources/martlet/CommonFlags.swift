@@ -86,6 +86,7 @@ extension NodeConfiguration {
                 CatalogConfiguration(name: "data", type: "file", values: data.merging(["directory": directory]) { $1 }))
         }
         catalogs.append(CatalogConfiguration(name: "files", type: "file", values: roots))
+        catalogs.append(CatalogConfiguration(name: "s3", type: "s3", values: roots))
         catalogs.append(CatalogConfiguration(name: "tpch", type: "tpch"))
         for section in options.catalogs {
             let catalog = CatalogConfiguration(

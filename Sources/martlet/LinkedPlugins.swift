@@ -5,6 +5,7 @@ import LocalFileStorage
 import MemoryStorage
 import PluginHost
 import PostgresStorage
+import S3Storage
 import SQLiteStorage
 import TPCHStorage
 
@@ -18,7 +19,7 @@ enum LinkedPlugins {
     /// What queries inside one process need.
     static let local: [any EnginePlugin] = [
         MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), PostgresStoragePlugin(),
-        SQLiteStoragePlugin(), InProcessPlugin(),
+        SQLiteStoragePlugin(), S3StoragePlugin(), InProcessPlugin(),
     ]
 
     #if MARTLET_NETWORK

@@ -81,10 +81,7 @@ extension StatementRunner {
             try await channel.beginInput(columnCount: columnCount)
             while let bytes = try await channel.next() { try parser.feed(bytes) }
         case .file(let path):
-            let reader = catalog.catalogNames.lazy.compactMap {
-                self.catalog.backend($0) as? any FileReadingBackend
-            }.first
-            guard let reader else { throw QueryError.notSupported("COPY FROM a file without a catalogue of files") }
+            let reader = try catalog.fileBackend(for: path, as: (any FileReadingBackend).self).backend
             let file = try reader.openFile(path: path)
             while let bytes = try file.next() {
                 try Task.checkCancellation()

@@ -15,19 +15,25 @@ final class ArrowFile: Sendable {
         var rowCount = 0
     }
 
+    private static let tailByteCount = 64 << 10
+
     let identity: FileIdentity
+    let store: any FileStore
     let columns: [ArrowColumn]
     let batches: [Block]
     private let dictionaries: [Block]
 
     static func corrupted(_ what: String) -> QueryError { QueryError(.dataCorrupted, "invalid Arrow file: \(what)") }
 
-    init(_ identity: FileIdentity) throws {
+    init(_ identity: FileIdentity, in store: any FileStore) throws {
         self.identity = identity
-        let file = try LocalFile(identity)
+        self.store = store
+        var file = try store.open(identity)
         do {
             let size = identity.byteCount
             guard size >= 24 else { throw ArrowFile.corrupted("it is too short") }
+            // Of a server's file the end comes as a whole, and then the heads of all batches at the same time.
+            if file.isRemote { file = try PrefetchedFile(file, [max(0, size - ArrowFile.tailByteCount)..<size]) }
             let tail = try ArrowFile.bytes(file, size - 10, 10)
             guard tail[4...].elementsEqual("ARROW1".utf8) else {
                 throw ArrowFile.corrupted("it does not end with ARROW1")
@@ -51,7 +57,12 @@ final class ArrowFile: Sendable {
                 }
             }
             dictionaries = try blocks(2)
-            batches = try blocks(3).map { block in
+            let found = try blocks(3)
+            if file.isRemote {
+                file = try PrefetchedFile(
+                    file, found.map { $0.offset..<$0.offset + min($0.metadataByteCount, ArrowFile.tailByteCount) })
+            }
+            batches = try found.map { block in
                 var block = block
                 let count = Int(try ArrowFile.header(file, block, kind: 3).integer(0, Int64.self))
                 guard count >= 0, count <= 1 << 40 else {
@@ -69,7 +80,7 @@ final class ArrowFile: Sendable {
         }
     }
 
-    private static func bytes(_ file: LocalFile, _ offset: Int, _ count: Int) throws -> [UInt8] {
+    private static func bytes(_ file: any ReadableFile, _ offset: Int, _ count: Int) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             if let base = buffer.baseAddress { try file.read(into: base, count: count, at: offset) }
             filled = count
@@ -77,7 +88,7 @@ final class ArrowFile: Sendable {
     }
 
     /// The header of a message of the given kind.
-    static func header(_ file: LocalFile, _ block: Block, kind: UInt8) throws -> FlatTable {
+    static func header(_ file: any ReadableFile, _ block: Block, kind: UInt8) throws -> FlatTable {
         var bytes = try bytes(file, block.offset, block.metadataByteCount)
         // Before format 0.15 there was no mark in front of the length.
         bytes.removeFirst(bytes.prefix(4).allSatisfy { $0 == 255 } ? 8 : 4)
@@ -89,7 +100,7 @@ final class ArrowFile: Sendable {
     }
 
     /// The dictionary with this number as a flat vector.
-    func dictionary(_ number: Int64, of column: ArrowColumn, _ file: LocalFile) throws -> Vector {
+    func dictionary(_ number: Int64, of column: ArrowColumn, _ file: any ReadableFile) throws -> Vector {
         var found: Vector?
         for block in dictionaries {
             let header = try ArrowFile.header(file, block, kind: 2)
@@ -99,7 +110,7 @@ final class ArrowFile: Sendable {
             }
             var values = column
             (values.dictionary, values.index, values.firstNode, values.firstBuffer) = (nil, nil, 0, 0)
-            found = try ArrowBatch(data, block, file).vector(values)
+            found = try ArrowBatch(data, block, ArrowFileBody(file: file)).vector(values)
         }
         guard let found else { throw ArrowFile.corrupted("a dictionary is missing") }
         return found
@@ -111,7 +122,14 @@ protocol ArrowBodySource {
     func read(into target: UnsafeMutableRawPointer, count: Int, at offset: Int) throws
 }
 
-extension LocalFile: ArrowBodySource {}
+/// Bodies that lie in a file.
+struct ArrowFileBody: ArrowBodySource {
+    let file: any ReadableFile
+
+    func read(into target: UnsafeMutableRawPointer, count: Int, at offset: Int) throws {
+        try file.read(into: target, count: count, at: offset)
+    }
+}
 
 /// One record batch: its buffers, read and decompressed as they are asked for. Confined to its reader.
 struct ArrowBatch {

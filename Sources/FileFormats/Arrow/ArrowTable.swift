@@ -10,8 +10,8 @@ package final class ArrowTable: TableProvider {
     package let schema: Schema
     private let files: [ArrowFile]
 
-    package init(name: String, files: [FileIdentity]) throws {
-        let opened = try files.map { try ArrowFile($0) }
+    package init(name: String, files: [FileIdentity], in store: any FileStore = LocalFiles.shared) throws {
+        let opened = try files.map { try ArrowFile($0, in: store) }
         guard let first = opened.first else {
             throw QueryError(.undefinedFile, "table \"\(name)\" has no files", object: name)
         }
@@ -77,6 +77,7 @@ private final class ArrowReader: BatchReader {
     private let context: ScanContext
     private var row = 0
     private var limit: Int
+    private var held: HeldBytes?
 
     init(
         _ file: ArrowFile, _ block: ArrowFile.Block, _ columns: [ArrowColumn], _ request: ScanRequest,
@@ -89,8 +90,14 @@ private final class ArrowReader: BatchReader {
             vectors = []
             return
         }
-        let opened = try LocalFile(file.identity)
-        let batch = try ArrowBatch(ArrowFile.header(opened, block, kind: 3), block, opened)
+        var opened = try file.store.open(file.identity)
+        if opened.isRemote {
+            let range = block.offset..<block.offset + block.metadataByteCount + block.bodyByteCount
+            held = HeldBytes(context)
+            try held?.add(range.count)
+            opened = try PrefetchedFile(opened, [range])
+        }
+        let batch = try ArrowBatch(ArrowFile.header(opened, block, kind: 3), block, ArrowFileBody(file: opened))
         guard batch.rowCount == block.rowCount else { throw ArrowFile.corrupted("a batch has changed") }
         vectors = try columns.map { column in
             try batch.vector(column, dictionary: column.dictionary.map { try file.dictionary($0, of: column, opened) })

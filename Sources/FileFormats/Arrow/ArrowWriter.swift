@@ -30,7 +30,9 @@ package final class ArrowWriter: TableWriter {
     private var blocks: [Block] = []
     private var hasBegun = false
 
-    package init(path: String, options: [String: String], columns: [Field]) throws {
+    package init(
+        path: String, options: [String: String], columns: [Field], in store: any FileStore = LocalFiles.shared
+    ) throws {
         var codec: Codec?
         for (key, value) in options where key != "format" {
             guard key == "compression" else {
@@ -60,8 +62,10 @@ package final class ArrowWriter: TableWriter {
         }
         guard !columns.isEmpty else { throw QueryError.notSupported("writing an Arrow file without columns") }
         pending = columns.map { _ in [] }
-        file = try OutputFile(path: path)
+        file = try store.makeFile(path: path)
     }
+
+    package var heldByteCount: Int { pendingByteCount + file.heldByteCount }
 
     package func write(_ batch: Batch) throws {
         var start = 0

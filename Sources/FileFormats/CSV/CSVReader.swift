@@ -15,6 +15,7 @@ final class CSVReader: BatchReader {
     private let parsers: [CSVColumnParser]
     private let context: ScanContext
     private let chunk: CSVChunk
+    private let file: any ReadableFile
     /// Where the range begins; the header is not in it.
     private let start: Int
     private var row = 0
@@ -25,10 +26,12 @@ final class CSVReader: BatchReader {
     private var bytesReported = 0
 
     init(
-        _ part: FilePart, isCompressed: Bool, dialect: CSVDialect, schema: Schema, request: ScanRequest,
+        _ part: FilePart, in store: any FileStore, isCompressed: Bool, dialect: CSVDialect, schema: Schema,
+        request: ScanRequest,
         context: ScanContext
     ) throws {
-        let file = try LocalFile(part.identity)
+        let file = try store.open(part.identity)
+        self.file = file
         identity = part.identity
         path = part.identity.path
         start = part.start
@@ -36,7 +39,9 @@ final class CSVReader: BatchReader {
         self.schema = schema
         self.context = context
         let source: any ByteSource =
-            isCompressed ? try GzipSource(file) : FileRangeSource(file, part.start..<max(part.start, part.end))
+            isCompressed
+            ? try GzipSource(file, held: HeldBytes(context))
+            : try FileRangeSource(file, part.start..<max(part.start, part.end), held: HeldBytes(context))
         chunk = CSVChunk(source, dialect)
         linesToSkip = part.start == 0 && dialect.hasHeader ? 1 : 0
         parsers = request.projection.map {
@@ -198,7 +203,7 @@ final class CSVReader: BatchReader {
     /// Adds file and line. The line is counted only now, from the start of the file.
     private func located(_ error: QueryError, atByte offset: Int) -> QueryError {
         var error = error
-        let line = (try? CSVLines.line(of: start + offset, in: identity, newline: dialect.newline)) ?? nil
+        let line = (try? CSVLines.line(of: start + offset, in: file, newline: dialect.newline)) ?? nil
         let place = line.map { ", line \($0)" } ?? ""
         error.detail = (error.detail.map { $0 + " " } ?? "") + "File: \(path)\(place)."
         if error.object == nil { error.object = path }
@@ -209,10 +214,10 @@ final class CSVReader: BatchReader {
 /// Line numbers for messages.
 enum CSVLines {
     /// The line, from 1, in which a byte of the (decompressed) file lies.
-    static func line(of offset: Int, in identity: FileIdentity, newline: UInt8) throws -> Int? {
-        let file = try LocalFile(path: identity.path)
+    static func line(of offset: Int, in file: any ReadableFile, newline: UInt8) throws -> Int? {
         let source: any ByteSource =
-            identity.path.hasSuffix(".gz") ? try GzipSource(file) : FileRangeSource(file, 0..<file.identity.byteCount)
+            file.identity.path.hasSuffix(".gz")
+            ? try GzipSource(file) : try FileRangeSource(file, 0..<file.identity.byteCount)
         let buffer = Buffer(byteCount: CSVChunk.byteCount)
         var left = offset
         var line = 1

@@ -31,11 +31,11 @@ struct CSVSniffer {
     private let count: Int
     private let isWhole: Bool
 
-    init(_ file: LocalFile, options: CSVOptions) throws {
+    init(_ file: any ReadableFile, options: CSVOptions) throws {
         self.options = options
         path = file.identity.path
         let source: any ByteSource =
-            path.hasSuffix(".gz") ? try GzipSource(file) : FileRangeSource(file, 0..<file.identity.byteCount)
+            path.hasSuffix(".gz") ? try GzipSource(file) : try FileRangeSource(file, 0..<file.identity.byteCount)
         let buffer = Buffer(byteCount: CSVSniffer.sampleByteCount + 1)
         var filled = 0
         var isAtEnd = false

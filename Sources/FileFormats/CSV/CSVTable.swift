@@ -12,6 +12,7 @@ import Synchronization
 package final class CSVTable: TableProvider {
     package let schema: Schema
     private let name: String
+    private let store: any FileStore
     private let files: [FileIdentity]
     private let dialect: CSVDialect
     private let descriptions: [CSVDescription]
@@ -21,13 +22,16 @@ package final class CSVTable: TableProvider {
     /// Files whose columns are found out; of more files the others are taken to be alike.
     private static let sniffedFileMax = 64
 
-    package init(name: String, files: [FileIdentity], options: CSVOptions) throws {
+    package init(
+        name: String, files: [FileIdentity], options: CSVOptions, in store: any FileStore = LocalFiles.shared
+    ) throws {
         guard let first = files.first else {
             throw QueryError(.undefinedFile, "table \"\(name)\" has no files", object: name)
         }
         self.name = name
+        self.store = store
         self.files = files
-        let head = try CSVSniffer(LocalFile(first), options: options).describe()
+        let head = try CSVSniffer(store.open(first), options: options).describe()
         var settled = options
         settled.delimiter = head.dialect.delimiter
         settled.quote = head.dialect.quote
@@ -36,7 +40,7 @@ package final class CSVTable: TableProvider {
         var descriptions = [head]
         var types = head.types
         for file in files.dropFirst().prefix(CSVTable.sniffedFileMax - 1) {
-            let other = try CSVSniffer(LocalFile(file), options: settled).describe()
+            let other = try CSVSniffer(store.open(file), options: settled).describe()
             guard other.names == head.names else {
                 throw QueryError(
                     .datatypeMismatch, "the files of table \"\(name)\" do not have the same columns",
@@ -132,21 +136,24 @@ package final class CSVTable: TableProvider {
         return result
     }
 
-    /// Where splits begin and end: 0, positions behind row ends, the end of the file.
+    /// Where splits begin and end: 0, positions behind row ends, the end of the file. Quotes of a file on a server are not
+    /// counted: it would be read twice.
     private func cuts(_ file: FileIdentity) throws -> [Int] {
         let size = file.byteCount
-        if CSVTable.isCompressed(file) || !dialect.isParityBased || size < CSVTable.splitByteCount * 3 / 2 {
+        if CSVTable.isCompressed(file) || !dialect.isParityBased || size < CSVTable.splitByteCount * 3 / 2
+            || (store.isRemote && dialect.quote != 0)
+        {
             return [0, size]
         }
         if let known = boundaries.withLock({ $0[file] }) { return known }
-        let made = try CSVTable.findCuts(LocalFile(file), dialect)
+        let made = try CSVTable.findCuts(store.open(file), dialect)
         boundaries.withLock { $0[file] = made }
         return made
     }
 
     /// A newline ends a row if an even number of quotes lies before it, so all quotes up to each cut are counted; without
     /// quoting, looking around the cuts is enough.
-    private static func findCuts(_ file: LocalFile, _ dialect: CSVDialect) throws -> [Int] {
+    private static func findCuts(_ file: any ReadableFile, _ dialect: CSVDialect) throws -> [Int] {
         let size = file.identity.byteCount
         let pieceByteCount = 256 << 10
         let buffer = Buffer(byteCount: pieceByteCount)
@@ -191,7 +198,7 @@ package final class CSVTable: TableProvider {
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
         let part = try FilePart(payload: split.payload)
         return try CSVReader(
-            part, isCompressed: CSVTable.isCompressed(part.identity), dialect: dialect, schema: schema,
+            part, in: store, isCompressed: CSVTable.isCompressed(part.identity), dialect: dialect, schema: schema,
             request: request, context: context)
     }
 }

@@ -65,12 +65,12 @@ package final class CSVWriter: TableWriter {
     /// - Parameter format: `csv`, or `text` as COPY calls it.
     package init(
         path: String, format: String, options: [String: String], columns: [Field],
-        settings: TextSettings = TextSettings()
+        settings: TextSettings = TextSettings(), in store: any FileStore = LocalFiles.shared
     ) throws {
         fields = columns
         self.settings = settings
         self.options = try Options(options, isText: format == "text")
-        file = try GzipSink.sink(path: path, compression: options["compression"]) { try OutputFile(path: path) }
+        file = try GzipSink.sink(path: path, compression: options["compression"]) { try store.makeFile(path: path) }
         if self.options.hasHeader {
             for (index, field) in fields.enumerated() {
                 if index > 0 { line.append(self.options.delimiter) }
@@ -152,6 +152,8 @@ package final class CSVWriter: TableWriter {
         try flush()
         try file.commit()
     }
+
+    package var heldByteCount: Int { line.capacity + file.heldByteCount }
 
     package func abort() { file.abort() }
 }

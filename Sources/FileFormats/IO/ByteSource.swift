@@ -14,13 +14,13 @@ protocol ByteSource: AnyObject {
 
 /// A range of a file.
 final class FileRangeSource: ByteSource {
-    private let file: LocalFile
+    private let file: any ReadableFile
     private var offset: Int
     private let end: Int
     private(set) var bytesRead = 0
 
-    init(_ file: LocalFile, _ range: Range<Int>) {
-        self.file = file
+    init(_ file: any ReadableFile, _ range: Range<Int>, held: HeldBytes? = nil) throws {
+        self.file = file.isRemote ? try ReadAhead(file, range, held: held) : file
         offset = range.lowerBound
         end = range.upperBound
     }
@@ -39,20 +39,23 @@ final class FileRangeSource: ByteSource {
 final class GzipSource: ByteSource {
     private static let inputByteCount = 128 << 10
 
-    private let file: LocalFile
-    private var offset = 0
+    private let path: String
+    private let byteCount: Int
+    private let source: FileRangeSource
     private let input = Buffer(byteCount: GzipSource.inputByteCount)
     private let stream: UnsafeMutablePointer<z_stream>
     private var isAtEnd = false
-    private(set) var bytesRead = 0
+    var bytesRead: Int { source.bytesRead }
 
-    init(_ file: LocalFile) throws {
-        self.file = file
+    init(_ file: any ReadableFile, held: HeldBytes? = nil) throws {
+        path = file.identity.path
+        byteCount = file.identity.byteCount
+        source = try FileRangeSource(file, 0..<byteCount, held: held)
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         guard inflateInit2_(stream, 15 + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             stream.deallocate()
-            throw QueryError(.outOfMemory, "could not start to decompress \"\(file.identity.path)\"")
+            throw QueryError(.outOfMemory, "could not start to decompress \"\(path)\"")
         }
     }
 
@@ -67,9 +70,7 @@ final class GzipSource: ByteSource {
         stream.pointee.avail_out = UInt32(wanted)
         while stream.pointee.avail_out > 0 && !isAtEnd {
             if stream.pointee.avail_in == 0 {
-                let got = try file.readSome(into: input.base, count: GzipSource.inputByteCount, at: offset)
-                offset += got
-                bytesRead += got
+                let got = try source.read(into: input.base, count: GzipSource.inputByteCount)
                 stream.pointee.next_in = input.base.assumingMemoryBound(to: UInt8.self)
                 stream.pointee.avail_in = UInt32(got)
                 if got == 0 { throw broken("it ends too early") }
@@ -77,7 +78,7 @@ final class GzipSource: ByteSource {
             switch inflate(stream, Z_NO_FLUSH) {
             case Z_OK: continue
             case Z_STREAM_END:
-                let hasMore = stream.pointee.avail_in > 0 || offset < file.identity.byteCount
+                let hasMore = stream.pointee.avail_in > 0 || source.bytesRead < byteCount
                 if hasMore {
                     guard inflateReset(stream) == Z_OK else { throw broken("it cannot be decompressed") }
                 } else {
@@ -91,6 +92,6 @@ final class GzipSource: ByteSource {
 
     private func broken(_ what: String) -> QueryError {
         QueryError(
-            .dataCorrupted, "invalid gzip file \"\(file.identity.path)\": \(what)", object: file.identity.path)
+            .dataCorrupted, "invalid gzip file \"\(path)\": \(what)", object: path)
     }
 }

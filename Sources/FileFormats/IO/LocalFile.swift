@@ -10,10 +10,13 @@ package struct FileIdentity: Hashable, Sendable {
     package var byteCount: Int
     /// Modification time, nanoseconds since 1970.
     package var modified: Int64
-    package init(path: String, byteCount: Int, modified: Int64) {
+    /// What a store that counts versions calls this one; empty for files of a file system.
+    package var version: String
+    package init(path: String, byteCount: Int, modified: Int64, version: String = "") {
         self.path = path
         self.byteCount = byteCount
         self.modified = modified
+        self.version = version
     }
 
     /// The identity of the file that lies at `path` now.
@@ -54,7 +57,7 @@ package enum StaleFiles {
 }
 
 /// A file open for reading. Reads by position, so several threads may share it.
-package final class LocalFile: Sendable {
+package final class LocalFile: ReadableFile {
     package let identity: FileIdentity
     private let descriptor: Int32
 

@@ -12,14 +12,18 @@ package protocol FileSink: AnyObject {
     func commit() throws
     /// Leaves no trace.
     func abort()
+    /// Memory that bytes take on their way.
+    var heldByteCount: Int { get }
 }
 
 extension FileSink {
+    package var heldByteCount: Int { 0 }
     func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
 }
 
 /// A new file of the local file system. Until `commit` nobody sees it under its name.
 final class OutputFile: FileSink {
+    var heldByteCount: Int { buffer.capacity }
     private static let bufferByteCount = 256 << 10
 
     private let path: String

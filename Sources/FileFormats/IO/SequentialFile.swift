@@ -8,10 +8,10 @@ package final class SequentialFile: FileStream {
     private static let pieceByteCount = 1 << 20
     private let source: any ByteSource
 
-    package init(_ file: LocalFile) throws {
+    package init(_ file: any ReadableFile) throws {
         source =
             file.identity.path.lowercased().hasSuffix(".gz")
-            ? try GzipSource(file) : FileRangeSource(file, 0..<file.identity.byteCount)
+            ? try GzipSource(file) : try FileRangeSource(file, 0..<file.identity.byteCount)
     }
 
     package func next() throws -> [UInt8]? {

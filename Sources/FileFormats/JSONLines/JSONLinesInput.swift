@@ -26,9 +26,9 @@ final class JSONLinesInput {
 
     /// - Parameters:
     ///   - range: of the file's bytes; of a compressed file it is everything.
-    init(_ file: LocalFile, _ range: Range<Int>) throws {
+    init(_ file: any ReadableFile, _ range: Range<Int>, held: HeldBytes? = nil) throws {
         if JSONLinesInput.isCompressed(file.identity) {
-            source = try GzipSource(file)
+            source = try GzipSource(file, held: held)
             bufferOffset = 0
             end = .max
             mustSkip = false
@@ -36,7 +36,8 @@ final class JSONLinesInput {
             // The byte in front says whether the first line is whole.
             mustSkip = range.lowerBound > 0
             bufferOffset = max(0, range.lowerBound - 1)
-            source = FileRangeSource(file, bufferOffset..<file.identity.byteCount)
+            // Of a server's file not much is asked for beyond the last line's beginning.
+            source = try FileRangeSource(file, bufferOffset..<file.identity.byteCount, held: held)
             end = range.upperBound
         }
     }

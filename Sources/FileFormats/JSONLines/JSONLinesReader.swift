@@ -18,12 +18,16 @@ final class JSONLinesReader: BatchReader {
     /// By name: the place among `columns`, if it is read.
     private let places: [Int?]
     private let context: ScanContext
+    private let file: any ReadableFile
     private var limit: Int
     private var bytesReported = 0
 
-    init(_ part: FilePart, schema: Schema, request: ScanRequest, context: ScanContext) throws {
+    init(
+        _ part: FilePart, in store: any FileStore, schema: Schema, request: ScanRequest, context: ScanContext
+    ) throws {
         identity = part.identity
-        input = try JSONLinesInput(LocalFile(part.identity), part.start..<part.end)
+        file = try store.open(part.identity)
+        input = try JSONLinesInput(file, part.start..<part.end, held: HeldBytes(context))
         self.context = context
         columns = request.projection.map { JSONLinesColumn(schema.fields[$0].type) }
         names = schema.fields.map { Array($0.name.utf8) }
@@ -62,9 +66,9 @@ final class JSONLinesReader: BatchReader {
             do {
                 try read(base, line.count, row)
             } catch let error as JSONLineError {
-                throw JSONLinesReader.located(error, line: base, offset: offset, in: identity)
+                throw JSONLinesReader.located(error, line: base, offset: offset, in: file)
             } catch var error as QueryError {
-                let place = JSONLinesReader.place(offset, identity)
+                let place = JSONLinesReader.place(offset, file)
                 error.detail = (error.detail.map { $0 + " " } ?? "") + place
                 if error.object == nil { error.object = identity.path }
                 throw error
@@ -117,16 +121,16 @@ final class JSONLinesReader: BatchReader {
     // MARK: Errors
 
     static func located(
-        _ error: JSONLineError, line: UnsafePointer<UInt8>, offset: Int, in identity: FileIdentity
+        _ error: JSONLineError, line: UnsafePointer<UInt8>, offset: Int, in file: any ReadableFile
     ) -> QueryError {
         QueryError(
             .invalidTextRepresentation, "invalid input syntax for type json: \(error.message)",
-            detail: "Character \(error.at - line + 1). \(place(offset, identity))", object: identity.path)
+            detail: "Character \(error.at - line + 1). \(place(offset, file))", object: file.identity.path)
     }
 
-    private static func place(_ offset: Int, _ identity: FileIdentity) -> String {
-        let line = (try? CSVLines.line(of: offset, in: identity, newline: 10)) ?? nil
-        return "File: \(identity.path)" + (line.map { ", line \($0)" } ?? "") + "."
+    private static func place(_ offset: Int, _ file: any ReadableFile) -> String {
+        let line = (try? CSVLines.line(of: offset, in: file, newline: 10)) ?? nil
+        return "File: \(file.identity.path)" + (line.map { ", line \($0)" } ?? "") + "."
     }
 }
 

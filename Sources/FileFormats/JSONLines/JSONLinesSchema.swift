@@ -29,7 +29,7 @@ struct JSONLinesSchema {
     private(set) var isWhole = true
 
     /// Looks at the first lines of a file. Names that are new come behind those of earlier files.
-    mutating func add(_ file: LocalFile) throws {
+    mutating func add(_ file: any ReadableFile) throws {
         let input = try JSONLinesInput(file, 0..<file.identity.byteCount)
         var lines = 0
         var bytes = 0
@@ -38,7 +38,7 @@ struct JSONLinesSchema {
             do {
                 try note(base, line.count)
             } catch let error as JSONLineError {
-                throw JSONLinesReader.located(error, line: base, offset: offset, in: file.identity)
+                throw JSONLinesReader.located(error, line: base, offset: offset, in: file)
             }
             lines += 1
             bytes += line.count + 1

@@ -14,21 +14,23 @@ package final class JSONLinesTable: TableProvider {
     private static let compressionRatio = 6.0
 
     package let schema: Schema
+    private let store: any FileStore
     private let files: [FileIdentity]
     private let bytesPerLine: Double
 
-    package init(name: String, files: [FileIdentity]) throws {
+    package init(name: String, files: [FileIdentity], in store: any FileStore = LocalFiles.shared) throws {
         guard !files.isEmpty else {
             throw QueryError(.undefinedFile, "table \"\(name)\" has no files", object: name)
         }
         var found = JSONLinesSchema()
-        for file in files.prefix(JSONLinesTable.sniffedFileMax) { try found.add(LocalFile(file)) }
+        for file in files.prefix(JSONLinesTable.sniffedFileMax) { try found.add(store.open(file)) }
         schema = Schema(try found.fields())
         guard !schema.fields.isEmpty else {
             throw QueryError(
                 .dataCorrupted, "no columns could be found in \"\(files[0].path)\"",
                 hint: "A file of JSON lines has one object in each line.", object: files[0].path)
         }
+        self.store = store
         self.files = files
         bytesPerLine = found.lineCount == 0 ? 100 : Double(found.byteCount) / Double(found.lineCount)
     }
@@ -62,6 +64,7 @@ package final class JSONLinesTable: TableProvider {
     }
 
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
-        try JSONLinesReader(FilePart(payload: split.payload), schema: schema, request: request, context: context)
+        try JSONLinesReader(
+            FilePart(payload: split.payload), in: store, schema: schema, request: request, context: context)
     }
 }

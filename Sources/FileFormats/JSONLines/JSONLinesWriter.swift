@@ -29,7 +29,9 @@ package final class JSONLinesWriter: TableWriter {
     private var line: [UInt8] = []
     private var value: [UInt8] = []
 
-    package init(path: String, options: [String: String], columns: [Field]) throws {
+    package init(
+        path: String, options: [String: String], columns: [Field], in store: any FileStore = LocalFiles.shared
+    ) throws {
         for key in options.keys where !["format", "encoding", "compression"].contains(key) {
             throw QueryError(.syntaxError, "option \"\(key)\" not recognized", object: key)
         }
@@ -38,7 +40,7 @@ package final class JSONLinesWriter: TableWriter {
             JSONText.appendQuoted(Array(field.name.utf8), into: &label)
             return Column(label: label + [UInt8(ascii: ":")], form: try JSONLinesWriter.form(field))
         }
-        file = try GzipSink.sink(path: path, compression: options["compression"]) { try OutputFile(path: path) }
+        file = try GzipSink.sink(path: path, compression: options["compression"]) { try store.makeFile(path: path) }
     }
 
     private static func form(_ field: Field) throws -> Form {
@@ -106,6 +108,8 @@ package final class JSONLinesWriter: TableWriter {
         try flush()
         try file.commit()
     }
+
+    package var heldByteCount: Int { line.capacity + file.heldByteCount }
 
     package func abort() { file.abort() }
 }

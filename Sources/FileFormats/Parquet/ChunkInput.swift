@@ -8,7 +8,7 @@ import Storage
 final class ChunkInput {
     private static let readAhead = 256 << 10
 
-    private let file: LocalFile
+    private let file: any ReadableFile
     private var buffer: Buffer
     /// Bytes of the buffer that were passed already, and bytes that are there.
     private var start = 0
@@ -18,7 +18,7 @@ final class ChunkInput {
     private let fileEnd: Int
     private(set) var bytesRead = 0
 
-    init(_ file: LocalFile, offset: Int, byteCount: Int) {
+    init(_ file: any ReadableFile, offset: Int, byteCount: Int) {
         self.file = file
         fileOffset = offset
         fileEnd = offset + byteCount
@@ -26,7 +26,7 @@ final class ChunkInput {
     }
 
     /// The same range when its bytes are in memory already, from byte `position` of `buffer` on.
-    init(_ file: LocalFile, offset: Int, byteCount: Int, in buffer: Buffer, at position: Int) {
+    init(_ file: any ReadableFile, offset: Int, byteCount: Int, in buffer: Buffer, at position: Int) {
         self.file = file
         self.buffer = buffer
         start = position
@@ -39,8 +39,33 @@ final class ChunkInput {
     /// Column chunks that lie within so many bytes are read at once.
     private static let smallSpanMax = 256 << 10
 
-    /// The inputs of several chunks of one row group.
-    static func inputs(_ file: LocalFile, _ ranges: [Range<Int>]) throws -> [ChunkInput] {
+    /// So many bytes of a row group are asked for at once; of a larger one each column comes in pieces.
+    private static let fetchedByteCountMax = 32 << 20
+
+    /// Chunks of a server's file, asked for together.
+    private static func remoteInputs(
+        _ file: any ReadableFile, _ ranges: [Range<Int>], share: Double, _ context: ScanContext
+    ) throws -> [ChunkInput] {
+        let held = HeldBytes(context)
+        let total = ranges.reduce(0) { $0 + $1.count }
+        guard share > 0.25, total <= fetchedByteCountMax else {
+            return try ranges.map {
+                ChunkInput(try ReadAhead(file, $0, held: held), offset: $0.lowerBound, byteCount: $0.count)
+            }
+        }
+        try held.add(total)
+        let fetches = try file.fetch(ranges)
+        return zip(ranges, fetches).map { range, fetch in
+            ChunkInput(
+                ReadAhead(file, range, fetch: fetch, held: held), offset: range.lowerBound, byteCount: range.count)
+        }
+    }
+
+    /// The inputs of several chunks of one row group, of whose rows a share is wanted.
+    static func inputs(
+        _ file: any ReadableFile, _ ranges: [Range<Int>], share: Double = 1, _ context: ScanContext
+    ) throws -> [ChunkInput] {
+        if file.isRemote { return try remoteInputs(file, ranges, share: share, context) }
         let start = ranges.map(\.lowerBound).min() ?? 0
         let end = ranges.map(\.upperBound).max() ?? 0
         guard ranges.count > 1, end - start <= smallSpanMax else {

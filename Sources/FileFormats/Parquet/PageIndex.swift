@@ -10,7 +10,7 @@ enum PageIndex {
 
     /// The rows that may satisfy all conditions, as ascending ranges. A broken index prunes nothing.
     static func ranges(
-        _ group: ParquetRowGroup, columns: [ParquetColumn], conditions: [Expression], file: LocalFile
+        _ group: ParquetRowGroup, columns: [ParquetColumn], conditions: [Expression], file: any ReadableFile
     ) throws -> [Range<Int>] {
         var result = [0..<group.rowCount]
         var pages: [Int: [Page]] = [:]
@@ -36,7 +36,7 @@ enum PageIndex {
 
     /// The pages of a chunk with their bounds; empty if there is no usable index.
     private static func read(
-        _ column: ParquetColumn, _ chunk: ParquetColumnChunk, _ rowCount: Int, _ file: LocalFile
+        _ column: ParquetColumn, _ chunk: ParquetColumnChunk, _ rowCount: Int, _ file: any ReadableFile
     ) throws -> [Page] {
         guard let offsets = chunk.offsetIndex, let bounds = chunk.columnIndex else { return [] }
         let size = file.identity.byteCount

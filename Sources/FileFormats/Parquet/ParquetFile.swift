@@ -33,16 +33,18 @@ private let footerCache = FooterCache()
 /// A Parquet file: identity and footer.
 package struct ParquetFile: Sendable {
     package let identity: FileIdentity
+    let store: any FileStore
     package let metadata: ParquetMetadata
 
     /// The footer of exactly this version of the file, from the cache if it was read before.
-    package init(_ identity: FileIdentity) throws {
+    package init(_ identity: FileIdentity, in store: any FileStore = LocalFiles.shared) throws {
         self.identity = identity
+        self.store = store
         if let footer = footerCache.footer(identity) {
             metadata = footer
             return
         }
-        let file = try LocalFile(identity)
+        let file = try store.open(identity)
         metadata = try ParquetFile.readFooter(file)
         footerCache.keep(metadata, identity)
     }
@@ -53,21 +55,47 @@ package struct ParquetFile: Sendable {
     private static let filesPerThread = 100
 
     /// The footers of many files, read by several threads.
-    static func open(_ identities: [FileIdentity]) throws -> [ParquetFile] {
-        try identities.mappedInPieces(of: filesPerThread) { piece in try piece.map { try ParquetFile($0) } }
+    static func open(_ identities: [FileIdentity], in store: any FileStore) throws -> [ParquetFile] {
+        if store.isRemote { return try openRemote(identities, in: store) }
+        return try identities.mappedInPieces(of: filesPerThread) { piece in
+            try piece.map { try ParquetFile($0, in: store) }
+        }
+    }
+
+    /// Footers asked for at the same time.
+    private static let footersUnderWay = 32
+
+    private static func openRemote(_ identities: [FileIdentity], in store: any FileStore) throws -> [ParquetFile] {
+        var result: [ParquetFile] = []
+        result.reserveCapacity(identities.count)
+        var rest = identities[...]
+        while !rest.isEmpty {
+            let piece = rest.prefix(footersUnderWay)
+            rest = rest.dropFirst(piece.count)
+            let tails = try piece.map { identity -> (any ReadableFile, any RangeFetch)? in
+                guard footerCache.footer(identity) == nil, identity.byteCount >= 12 else { return nil }
+                let file = try store.open(identity)
+                let size = identity.byteCount
+                return (file, try file.fetch([size - min(size, tailByteCount)..<size])[0])
+            }
+            for (identity, tail) in zip(piece, tails) {
+                if let (file, tail) = tail { footerCache.keep(try readFooter(file, tail: tail), identity) }
+                result.append(try ParquetFile(identity, in: store))
+            }
+        }
+        return result
     }
 
     /// Bytes read at once at the end of the file: most footers fit.
     private static let tailByteCount = 64 << 10
 
-    private static func readFooter(_ file: LocalFile) throws -> ParquetMetadata {
+    private static func readFooter(_ file: any ReadableFile, tail: (any RangeFetch)? = nil) throws -> ParquetMetadata {
         let size = file.identity.byteCount
         do {
             guard size >= 12 else { throw QueryError.corrupted("it is too short") }
             let tailCount = min(size, tailByteCount)
-            let tail = Buffer(byteCount: tailCount)
-            try file.read(into: tail.base, count: tailCount, at: size - tailCount)
-            let end = tail.base + tailCount
+            let (tail, position) = try (tail ?? file.fetch([size - tailCount..<size])[0]).wait()
+            let end = tail.base + position + tailCount
             let magic = (end - 4).loadUnaligned(as: UInt32.self)
             if magic == 0x4552_4150 { throw QueryError.notSupported("an encrypted Parquet file") }
             guard magic == 0x3152_4150 else { throw QueryError.corrupted("it does not end with PAR1") }

@@ -15,8 +15,8 @@ struct OpenedPart: Sendable {
     var number: Int
     var smallRowCount: Int?
 
-    init(_ part: FilePart) throws {
-        parquet = try ParquetFile(part.identity)
+    init(_ part: FilePart, in store: any FileStore) throws {
+        parquet = try ParquetFile(part.identity, in: store)
         guard part.start < part.end, part.start >= 0, part.end <= parquet.metadata.rowGroups.count else {
             throw QueryError.corrupted("there is no row group \(part.start)").about(file: part.identity)
         }
@@ -38,10 +38,10 @@ final class KnownParts: Sendable {
     private static let countMax = 512
     private let known = Mutex<[Payload: [OpenedPart]]>([:])
 
-    func parts(_ bytes: [UInt8]) throws -> [OpenedPart] {
+    func parts(_ bytes: [UInt8], in store: any FileStore) throws -> [OpenedPart] {
         let payload = Payload(bytes: bytes)
         if let found = known.withLock({ $0[payload] }) { return found }
-        let parts = try FileParts.decode(bytes).map { try OpenedPart($0) }
+        let parts = try FileParts.decode(bytes).map { try OpenedPart($0, in: store) }
         if parts.count > 1 {
             known.withLock { known in
                 if known.count >= KnownParts.countMax { known.removeAll() }
@@ -68,6 +68,10 @@ final class ParquetPartsReader: BatchReader {
     private var group = 0
     private var reader: (any RowGroupReader)?
     private let small: SmallRowGroupReader
+    /// Of files on a server: readers whose bytes are under way while earlier ones are read.
+    private var ahead: ArraySlice<any RowGroupReader> = []
+    private let isRemote: Bool
+    private static let aheadCount = 6
 
     /// - Parameter columns: those of a file, by projected position; all can be read.
     init(
@@ -83,6 +87,7 @@ final class ParquetPartsReader: BatchReader {
         limit = isUnfiltered ? request.limit ?? Int.max : Int.max
         small = SmallRowGroupReader(parts, columnCount: request.projection.count, context: context, limit: limit)
         group = parts.first?.groups.lowerBound ?? 0
+        isRemote = parts.first?.parquet.store.isRemote ?? false
         // A file that is not there is an error at once.
         try openNext()
     }
@@ -97,6 +102,7 @@ final class ParquetPartsReader: BatchReader {
 
     /// Opens the next row group, if there is one: the same file stays open.
     private func openNext() throws {
+        if isRemote { return try openNextRemote() }
         guard part < parts.count else {
             reader = nil
             return
@@ -108,6 +114,22 @@ final class ParquetPartsReader: BatchReader {
             let opened = group > parts[part].groups.lowerBound ? reader?.file : nil
             reader = try makeReader(parts[part].parquet, opened)
         }
+        advance()
+    }
+
+    private func openNextRemote() throws {
+        var file = (ahead.last ?? reader)?.file
+        reader = nil
+        while ahead.count < Self.aheadCount, part < parts.count {
+            let made = try makeReader(parts[part].parquet, group > parts[part].groups.lowerBound ? file : nil)
+            file = made.file
+            ahead.append(made)
+            advance()
+        }
+        reader = ahead.popFirst()
+    }
+
+    private func advance() {
         group += 1
         if group == parts[part].groups.upperBound {
             part += 1
@@ -115,7 +137,7 @@ final class ParquetPartsReader: BatchReader {
         }
     }
 
-    private func makeReader(_ parquet: ParquetFile, _ opened: LocalFile?) throws -> any RowGroupReader {
+    private func makeReader(_ parquet: ParquetFile, _ opened: (any ReadableFile)?) throws -> any RowGroupReader {
         let rowGroup = parquet.metadata.rowGroups[group]
         let columns = try commonColumns ?? columns(parquet)
         if rowGroup.hasUnsupported {
@@ -133,11 +155,15 @@ final class ParquetPartsReader: BatchReader {
             guard mayMatch else { return PrunedRowGroupReader(file: opened) }
         }
         if rowGroup.rowCount <= SmallRowGroupReader.rowCountMax {
+            let small =
+                isRemote
+                ? SmallRowGroupReader(parts, columnCount: columns.count, context: context, limit: limit) : self.small
             small.restart(part: part, group: group, rowCount: rowGroup.rowCount, columns: columns, opened: opened)
+            if isRemote { try small.start() }
             return small
         }
         return try ParquetRowGroupReader(
-            parquet, file: opened ?? LocalFile(parquet.identity), group: rowGroup, columns: columns,
+            parquet, file: opened ?? parquet.store.open(parquet.identity), group: rowGroup, columns: columns,
             conditions: conditions, context: context, limit: limit)
     }
 }
@@ -145,12 +171,12 @@ final class ParquetPartsReader: BatchReader {
 /// Gives the rows of one row group that its filters leave.
 protocol RowGroupReader: BatchReader {
     /// The file, if it was opened.
-    var file: LocalFile? { get }
+    var file: (any ReadableFile)? { get }
 }
 
 /// A row group of which statistics tell that no row is wanted.
 private final class PrunedRowGroupReader: RowGroupReader {
-    let file: LocalFile?
-    init(file: LocalFile?) { self.file = file }
+    let file: (any ReadableFile)?
+    init(file: (any ReadableFile)?) { self.file = file }
     func next() throws -> Batch? { nil }
 }

@@ -21,15 +21,15 @@ final class ParquetRowGroupReader: RowGroupReader {
     private var limit: Int
     private var bytesReported = 0
 
-    private let opened: LocalFile
-    var file: LocalFile? { opened }
+    private let opened: any ReadableFile
+    var file: (any ReadableFile)? { opened }
 
     /// - Parameters:
     ///   - columns: by projected position.
     ///   - conditions: what pages may be pruned by.
     ///   - limit: rows that are enough.
     init(
-        _ parquet: ParquetFile, file: LocalFile, group: ParquetRowGroup, columns: [ParquetColumn],
+        _ parquet: ParquetFile, file: any ReadableFile, group: ParquetRowGroup, columns: [ParquetColumn],
         conditions: [Expression], context: ScanContext, limit: Int
     ) throws {
         identity = parquet.identity
@@ -39,18 +39,24 @@ final class ParquetRowGroupReader: RowGroupReader {
         filters = context.filters
         self.limit = limit
         ranges = [0..<group.rowCount]
-        if !conditions.isEmpty {
+        let sources = columns.map { ChunkSource(parquet.metadata.number, $0, group.columns[$0.leaf]) }
+        // Of a server's file small row groups are sooner there than their page index.
+        if !conditions.isEmpty, !file.isRemote || sources.reduce(0, { $0 + $1.range.count }) > Self.indexedByteCountMin
+        {
             ranges = try PageIndex.ranges(group, columns: columns, conditions: conditions, file: file)
         }
         let scratch = ParquetScratch.of(context)
-        let sources = columns.map { ChunkSource(parquet.metadata.number, $0, group.columns[$0.leaf]) }
-        let inputs = try ChunkInput.inputs(file, sources.map(\.range))
+        let rowsWanted = ranges.reduce(0) { $0 + $1.count }
+        let inputs = try ChunkInput.inputs(
+            file, sources.map(\.range), share: Double(rowsWanted) / Double(group.rowCount), context)
         readers = zip(columns.indices, inputs).map { index, input in
             ParquetColumnReader(
                 columns[index], group.columns[columns[index].leaf], input: input, scratch: scratch,
                 known: sources[index].dictionary, cacheKey: sources[index].cacheKey)
         }
     }
+
+    private static let indexedByteCountMin = 4 << 20
 
     func next() throws -> Batch? {
         do {

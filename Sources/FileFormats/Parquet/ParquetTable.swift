@@ -9,6 +9,7 @@ import Synchronization
 /// One or more Parquet files of the same columns. Splits are row groups.
 package final class ParquetTable: TableProvider {
     package let schema: Schema
+    private let store: any FileStore
     private let files: [ParquetFile]
     /// All files have exactly the same columns, as a rule because one writer made them.
     private let isUniform: Bool
@@ -20,11 +21,13 @@ package final class ParquetTable: TableProvider {
     private let knownSplits = Mutex<[[Int]: [Split]]>([:])
 
     /// Reads the footers (from the cache if they were read before) and checks that the files agree.
-    package init(name: String, files identities: [FileIdentity]) throws {
+    package init(
+        name: String, files identities: [FileIdentity], in store: any FileStore = LocalFiles.shared
+    ) throws {
         guard !identities.isEmpty else {
             throw QueryError(.undefinedFile, "table \"\(name)\" has no files", object: name)
         }
-        let files = try ParquetFile.open(identities)
+        let files = try ParquetFile.open(identities, in: store)
         var fields = files[0].metadata.columns.map(\.field)
         try ParquetTable.checkNames(fields, files[0].identity.path)
         for file in files.dropFirst() {
@@ -42,6 +45,7 @@ package final class ParquetTable: TableProvider {
             }
         }
         schema = Schema(fields)
+        self.store = store
         self.files = files
         let first = files[0].metadata.columns
         isUniform = files.dropFirst().allSatisfy { $0.metadata.columns == first }
@@ -185,7 +189,7 @@ package final class ParquetTable: TableProvider {
 
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
         if let rows = try RowCountPart.decode(split.payload) { return RowCountReader(rows, limit: request.limit) }
-        let parts = try knownParts.parts(split.payload)
+        let parts = try knownParts.parts(split.payload, in: store)
         let common = isUniform ? try readableColumns(files[0], request.projection) : nil
         return try ParquetPartsReader(parts, request: request, context: context, commonColumns: common) { [self] in
             try readableColumns($0, request.projection)

@@ -7,11 +7,24 @@ import Storage
 
 /// Files that are looked into, open for all columns: few of a table's files.
 private struct SampledFiles {
-    private var files: [FileIdentity: LocalFile] = [:]
+    private var files: [FileIdentity: any ReadableFile] = [:]
 
-    mutating func open(_ file: ParquetFile) -> LocalFile? {
+    /// Asks for all that will be looked at in files of a server, at the same time.
+    mutating func prepare(_ places: [(file: ParquetFile, range: Range<Int>)]) {
+        var ranges: [FileIdentity: [Range<Int>]] = [:]
+        for place in places where place.file.store.isRemote {
+            ranges[place.file.identity, default: []].append(place.range)
+        }
+        for place in places where files[place.file.identity] == nil {
+            guard let wanted = ranges[place.file.identity], let file = try? place.file.store.open(place.file.identity)
+            else { continue }
+            files[place.file.identity] = try? PrefetchedFile(file, wanted)
+        }
+    }
+
+    mutating func open(_ file: ParquetFile) -> (any ReadableFile)? {
         if let known = files[file.identity] { return known }
-        guard let opened = try? LocalFile(file.identity) else { return nil }
+        guard let opened = try? file.store.open(file.identity) else { return nil }
         files[file.identity] = opened
         return opened
     }
@@ -38,6 +51,7 @@ enum ParquetTableStatistics {
         let columnCount = columnsByFile.first?.count ?? 0
         var sources = SampledFiles()
         var result: [ColumnStatistics] = []
+        var columns: [[Piece]] = []
         for ordinal in 0..<columnCount {
             var pieces: [Piece] = []
             for (index, file) in files.enumerated() {
@@ -47,6 +61,13 @@ enum ParquetTableStatistics {
                     pieces.append(Piece(file: file, chunk: chunk, bounds: column.bounds(chunk)))
                 }
             }
+            columns.append(pieces)
+        }
+        sources.prepare(
+            columns.flatMap { pieces in
+                sampled(pieces).map { ($0.file, $0.chunk.offset..<$0.chunk.offset + headByteCount($0.chunk)) }
+            })
+        for (ordinal, pieces) in columns.enumerated() {
             result.append(
                 pieces.isEmpty || columnsByFile[0][ordinal].unsupported != nil
                     ? ColumnStatistics() : column(columnsByFile[0][ordinal], pieces, &sources))
@@ -68,10 +89,7 @@ enum ParquetTableStatistics {
             statistics.distinctCount = min(2, notNull)
             return statistics
         }
-        let step = max(1, pieces.count / sampleMax)
-        let samples = stride(from: 0, to: pieces.count, by: step).prefix(sampleMax).compactMap {
-            sample(pieces[$0], &sources)
-        }
+        let samples = sampled(pieces).compactMap { sample($0, &sources) }
         var range: Double?
         if let low = number(statistics.minimum), let high = number(statistics.maximum), !column.type.isFloat {
             range = high - low + 1
@@ -111,6 +129,14 @@ enum ParquetTableStatistics {
         var averageLength: Double
     }
 
+    /// The pieces of a column that are looked into.
+    private static func sampled(_ pieces: [Piece]) -> [Piece] {
+        let step = max(1, pieces.count / sampleMax)
+        return stride(from: 0, to: pieces.count, by: step).prefix(sampleMax).map { pieces[$0] }
+    }
+
+    private static func headByteCount(_ chunk: ParquetColumnChunk) -> Int { min(128, chunk.compressedByteCount) }
+
     /// Reads the header of a chunk's dictionary.
     private static func sample(_ piece: Piece, _ sources: inout SampledFiles) -> Sample? {
         let rows = Double(piece.bounds.rowCount - (piece.bounds.nullCount ?? 0))
@@ -118,7 +144,7 @@ enum ParquetTableStatistics {
             return Sample(entryCount: Double(count), rowCount: rows, isComplete: true, averageLength: 0)
         }
         let buffer = Buffer(byteCount: 128)
-        let count = min(128, piece.chunk.compressedByteCount)
+        let count = headByteCount(piece.chunk)
         guard let file = sources.open(piece.file),
             (try? file.read(into: buffer.base, count: count, at: piece.chunk.offset)) != nil
         else { return nil }

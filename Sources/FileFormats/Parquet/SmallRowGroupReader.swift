@@ -19,7 +19,7 @@ final class SmallRowGroupReader: RowGroupReader {
     private var group = 0
     private var rowCount = 0
     private var columns: [ParquetColumn] = []
-    private(set) var file: LocalFile?
+    private(set) var file: (any ReadableFile)?
     /// By position, as far as they were needed.
     private var vectors: [Vector?]
     private var readers: [ParquetColumnReader?] = []
@@ -37,7 +37,7 @@ final class SmallRowGroupReader: RowGroupReader {
     /// - Parameters:
     ///   - columns: by projected position; all can be read.
     ///   - opened: the file if it is open already.
-    func restart(part: Int, group: Int, rowCount: Int, columns: [ParquetColumn], opened: LocalFile?) {
+    func restart(part: Int, group: Int, rowCount: Int, columns: [ParquetColumn], opened: (any ReadableFile)?) {
         self.part = part
         self.group = group
         self.rowCount = rowCount
@@ -80,8 +80,7 @@ final class SmallRowGroupReader: RowGroupReader {
     private func column(_ position: Int) throws -> Vector {
         if let known = vectors[position] { return known }
         let type = columns[position].type
-        let key = DecodedCache.Key(
-            file: parts[part].number, place: group << 32 | columns[position].leaf, type: type, part: .allRows)
+        let key = key(position)
         if let kept = DecodedCache.shared.entry(key) {
             vectors[position] = kept.values
             return kept.values
@@ -95,19 +94,32 @@ final class SmallRowGroupReader: RowGroupReader {
         return vector
     }
 
-    private func reader(_ position: Int) throws -> ParquetColumnReader {
-        if readers.isEmpty {
-            let parquet = parts[part].parquet
-            let file = try file ?? LocalFile(parquet.identity)
-            self.file = file
-            let scratch = ParquetScratch.of(context)
-            let chunks = columns.map { parquet.metadata.rowGroups[group].columns[$0.leaf] }
-            let inputs = try ChunkInput.inputs(
-                file, chunks.map { $0.offset..<$0.offset + $0.compressedByteCount })
-            readers = columns.indices.map {
-                ParquetColumnReader(columns[$0], chunks[$0], input: inputs[$0], scratch: scratch)
-            }
+    @inline(__always)
+    private func key(_ position: Int) -> DecodedCache.Key {
+        DecodedCache.Key(
+            file: parts[part].number, place: group << 32 | columns[position].leaf, type: columns[position].type,
+            part: .allRows)
+    }
+
+    /// Asks for what is not kept. For files of a server, where that takes its time.
+    func start() throws {
+        if columns.indices.contains(where: { DecodedCache.shared.entry(key($0)) == nil }) { try openReaders() }
+    }
+
+    private func openReaders() throws {
+        let parquet = parts[part].parquet
+        let file = try file ?? parquet.store.open(parquet.identity)
+        self.file = file
+        let scratch = ParquetScratch.of(context)
+        let chunks = columns.map { parquet.metadata.rowGroups[group].columns[$0.leaf] }
+        let inputs = try ChunkInput.inputs(file, chunks.map { $0.offset..<$0.offset + $0.compressedByteCount }, context)
+        readers = columns.indices.map {
+            ParquetColumnReader(columns[$0], chunks[$0], input: inputs[$0], scratch: scratch)
         }
+    }
+
+    private func reader(_ position: Int) throws -> ParquetColumnReader {
+        if readers.isEmpty { try openReaders() }
         guard let reader = readers[position] else { throw QueryError.internalError("a column is read twice") }
         readers[position] = nil
         return reader

@@ -132,6 +132,8 @@ package final class DirectoryWriter: PartitionedTableWriter {
 
     package func makePart() throws -> any TableWriterPart { DirectoryPart(self) }
 
+    package var heldByteCount: Int { own?.heldByteCount ?? 0 }
+
     package func write(_ batch: Batch) throws {
         let part = own ?? DirectoryPart(self)
         own = part
@@ -154,6 +156,8 @@ private final class DirectoryPart: TableWriterPart {
     private var file: (any TableWriter)?
 
     init(_ owner: DirectoryWriter) { self.owner = owner }
+
+    var heldByteCount: Int { file?.heldByteCount ?? 0 }
 
     func write(_ batch: Batch) throws {
         let file = try self.file ?? owner.nextFile()

@@ -11,6 +11,7 @@ final class GzipSink: FileSink {
     private let stream: UnsafeMutablePointer<z_stream>
     private let chunk = Buffer(byteCount: GzipSink.chunkByteCount)
     private(set) var byteCount = 0
+    var heldByteCount: Int { target.heldByteCount + (512 << 10) }
 
     init(_ target: any FileSink) throws {
         self.target = target

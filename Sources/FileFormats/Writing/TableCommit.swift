@@ -10,16 +10,24 @@ package struct DataFile: Sendable {
     package var path: String
     package var rowCount: Int
     package var byteCount: Int
+    /// What the store calls this version of it.
+    package var version = ""
 }
 
 /// One change of a table. Readers see all of its files or none, whenever the process ends. Exactly one of `commit` and
 /// `abort` ends it; whatever is left of one that has neither is never read.
 package protocol TableCommit: AnyObject, Sendable {
+    /// Where the table and its new files lie.
+    var store: any FileStore { get }
     /// Where a new file is written: on the file system of the table, under a name that no listing shows.
     func stagingPath(_ name: String) throws -> String
     /// Publishes the files, which lie at paths that `stagingPath` gave.
     func commit(_ files: [DataFile]) throws
     func abort()
+}
+
+extension TableCommit {
+    package var store: any FileStore { LocalFiles.shared }
 }
 
 /// A new table: a directory that appears with its files.
@@ -82,7 +90,7 @@ package final class TableFileWriter: PartitionedTableWriter {
         self.onEnd = onEnd
         do {
             path = try commitment.stagingPath("data-0.parquet")
-            writer = try ParquetWriter(path: path, options: options, columns: fields)
+            writer = try ParquetWriter(path: path, options: options, columns: fields, in: commitment.store)
         } catch {
             commitment.abort()
             throw error
@@ -99,12 +107,18 @@ package final class TableFileWriter: PartitionedTableWriter {
     }
 
     package func write(_ batch: Batch) throws { try writer.write(batch) }
+    package var heldByteCount: Int { writer.heldByteCount }
 
     package func commit() throws {
         do {
-            try writer.commit()
-            let identity = try FileIdentity(path: path)
-            let metadata = try ParquetFile(identity).metadata
+            do { try writer.commit() } catch var error as QueryError where error.state == SQLState("08007") {
+                // Whether the file is there or not: nothing names it, and it is given up.
+                error.state = .connectionFailure
+                throw error
+            }
+            let store = commitment.store
+            let identity = try store.identity(path: path)
+            let metadata = try ParquetFile(identity, in: store).metadata
             // What is read must be what was written, or the table could not be read any more.
             let read = metadata.columns.map(\.field)
             guard read.map(\.name) == fields.map(\.name), read.map(\.type) == fields.map(\.type) else {
@@ -114,7 +128,10 @@ package final class TableFileWriter: PartitionedTableWriter {
                         "Cast the columns to types that Parquet has: text for times with a zone, bits, ranges and enumerations, "
                         + "numeric(p, s) for numeric.")
             }
-            try commitment.commit([DataFile(path: path, rowCount: metadata.rowCount, byteCount: identity.byteCount)])
+            try commitment.commit([
+                DataFile(
+                    path: path, rowCount: metadata.rowCount, byteCount: identity.byteCount, version: identity.version)
+            ])
         } catch {
             abort()
             throw error

@@ -136,6 +136,7 @@ struct RelationResolver {
         }
         // A quoted identifier that looks like a path is one.
         if name.parts.count == 1, name.parts[0].contains("/") || name.parts[0].contains(".") {
+            if FilePath.hasScheme(name.parts[0]) { return try await lookUpFile(name.parts[0]) }
             if let file = try? await lookUpFile(name.parts[0]) { return file }
         }
         if let unreachable { throw unreachable }
@@ -183,13 +184,12 @@ struct RelationResolver {
     }
 
     private func lookUpFile(_ path: String) async throws -> ResolvedRelation {
-        for name in catalog.catalogNames {
-            guard let backend = catalog.backend(name) as? any PathResolvingBackend else { continue }
-            let (schema, table) = try await backend.resolve(path: path)
-            guard let provider = try await backend.table(schema: schema, name: table) else { continue }
-            return .table(TableName(catalog: name, schema: schema, table: table), provider.schema)
+        let (name, backend) = try catalog.fileBackend(for: path, as: (any PathResolvingBackend).self)
+        let (schema, table) = try await backend.resolve(path: path)
+        guard let provider = try await backend.table(schema: schema, name: table) else {
+            throw QueryError(.undefinedFile, "no files match \"\(path)\"", object: path)
         }
-        throw QueryError.notSupported("reading files: no catalogue that resolves paths is open; '\(path)'")
+        return .table(TableName(catalog: name, schema: schema, table: table), provider.schema)
     }
 }
 

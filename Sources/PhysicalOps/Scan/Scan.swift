@@ -68,8 +68,13 @@ private final class ScanSource: BatchSource {
     private let driver: DriverContext
     private let filters: AdaptiveFilters
     private let request: ScanRequest
-    private let context: ScanContext
+    private var context: ScanContext
     private var reader: (any BatchReader)?
+    /// The reader of the next split, made while the current one is read, so that its bytes are under way.
+    private var followingReader: (any BatchReader)?
+    private var followingContext: ScanContext?
+    /// Of readers that hold more than their batch; most scans have none.
+    private var reservation: MemoryReservation?
     /// Filters of other stages that `filters` has already.
     private var stageFilterCount = 0
 
@@ -83,8 +88,24 @@ private final class ScanSource: BatchSource {
         request = ScanRequest(
             projection: scan.projection, predicates: scan.predicates,
             limit: scan.predicates.isEmpty ? scan.limit : nil, storeQuery: scan.storeQuery)
+        context = Self.makeContext(driver)
+        charge(context)
+    }
+
+    private static func makeContext(_ driver: DriverContext) -> ScanContext {
         let task = driver.task
-        context = ScanContext(checkCancellation: { try task.checkCancellation() })
+        return ScanContext(checkCancellation: { try task.checkCancellation() })
+    }
+
+    /// What readers of either context hold is the scan's.
+    private func charge(_ context: ScanContext) {
+        context.chargeMemory = { [unowned self] _ in try chargeReaders() }
+    }
+
+    private func chargeReaders() throws {
+        let reservation = self.reservation ?? MemoryReservation(driver.task.memory(for: factory.node))
+        self.reservation = reservation
+        try reservation.resize(to: context.heldByteCount + (followingContext?.heldByteCount ?? 0))
     }
 
     func next(wake: @escaping @Sendable () -> Void) throws -> SourceEvent {
@@ -98,6 +119,12 @@ private final class ScanSource: BatchSource {
                     return .batch(batch)
                 }
                 closeReader()
+                if let reader = followingReader, let context = followingContext {
+                    (followingReader, followingContext) = (nil, nil)
+                    self.reader = reader
+                    self.context = context
+                    try prepareFollowing()
+                }
                 // An empty batch: the driver looks at its clock between splits.
                 return .batch(Batch(columns: [], rowCount: 0))
             }
@@ -114,17 +141,34 @@ private final class ScanSource: BatchSource {
                 context.filters = filters.ordered()
                 context.bytesRead = 0
                 reader = try factory.table.makeReader(for: split, request: request, context: context)
+                try prepareFollowing()
             case .pending: return .blocked
             case .finished: return .finished
             }
         }
     }
 
+    /// Makes the reader of another split where that pays, if there is one at once.
+    private func prepareFollowing() throws {
+        guard factory.table.startsReadersEarly, factory.scan.limit == nil, followingReader == nil,
+            factory.splits.remainingCount ?? 0 > 0, case .split(let split) = try factory.splits.next(wake: {})
+        else { return }
+        let context = Self.makeContext(driver)
+        charge(context)
+        context.filters = filters.ordered()
+        followingContext = context
+        followingReader = try factory.table.makeReader(for: split, request: request, context: context)
+    }
+
     private func closeReader() {
         counters.metrics.bytes += context.bytesRead
         context.bytesRead = 0
         reader = nil
+        reservation?.shrink(to: context.heldByteCount + (followingContext?.heldByteCount ?? 0))
     }
 
-    func close() { closeReader() }
+    func close() {
+        (followingReader, followingContext) = (nil, nil)
+        closeReader()
+    }
 }

@@ -26,11 +26,14 @@ private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
     private var writer: (any TableWriter)?
     private let acceptsParts: Bool
     private(set) var rowCount = 0
+    /// What the writer itself holds; parts have their own.
+    private let reservation: MemoryReservation
 
     init(node: PhysicalNode, target: WriteTarget, task: TaskContext) throws {
         self.node = node
         self.target = target
         self.task = task
+        reservation = MemoryReservation(task.memory(for: node))
         let writer = try task.environment.writer(for: target)
         acceptsParts = (writer as? any PartitionedTableWriter)?.acceptsParts ?? false
         self.writer = writer
@@ -46,9 +49,16 @@ private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
 
     func write(_ batch: Batch) throws {
         try lock.withLock { _ in
-            try open().write(batch)
+            let writer = try open()
+            try writer.write(batch)
+            try reservation.resize(to: writer.heldByteCount)
             rowCount += batch.rowCount
         }
+    }
+
+    /// After parts have given the writer rows.
+    func chargeWriter() throws {
+        try lock.withLock { _ in if let writer { try reservation.resize(to: writer.heldByteCount) } }
     }
 
     func count(_ rows: Int) { lock.withLock { _ in rowCount += rows } }
@@ -64,6 +74,7 @@ private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
             // Without rows too: a file is made, an empty one.
             try open().commit()
             writer = nil
+            reservation.shrink(to: 0)
         }
         return []
     }
@@ -72,6 +83,7 @@ private final class WriteSinkFactory: SinkFactory, @unchecked Sendable {
         lock.withLock { _ in
             writer?.abort()
             writer = nil
+            reservation.shrink(to: 0)
         }
     }
 }
@@ -80,22 +92,27 @@ private final class WriteSink: PushOperator {
     private let factory: WriteSinkFactory
     private let part: (any TableWriterPart)?
     private var rowCount = 0
+    private let reservation: MemoryReservation
 
     init(factory: WriteSinkFactory, part: (any TableWriterPart)?, node: PhysicalNode, driver: DriverContext) {
         self.factory = factory
         self.part = part
+        reservation = MemoryReservation(factory.task.memory(for: node))
         super.init(node: node, downstream: nil, driver: driver)
     }
 
     override func process(_ batch: Batch) throws {
         guard let part else { return try factory.write(batch.densified()) }
         try part.write(batch.densified())
+        try reservation.resize(to: part.heldByteCount)
+        try factory.chargeWriter()
         rowCount += batch.rowCount
     }
 
     override func finishInput() throws {
         guard let part else { return }
         try part.finish()
+        reservation.shrink(to: 0)
         factory.count(rowCount)
         rowCount = 0
     }

@@ -305,7 +305,10 @@ extension Parser {
     private mutating func parseTableFunction(_ call: Expression, lateral: Bool, at position: SourcePosition)
         throws(ParseFailure) -> TableReference
     {
-        try finishFunction(
+        if case .function(let function) = call.kind, let path = function.filePath {
+            return try finish(.file(path), at: position)
+        }
+        return try finishFunction(
             [TableFunction.Member(expression: call, columnDefinitions: [])], isRowsFrom: false, lateral: lateral,
             at: position)
     }

@@ -71,6 +71,8 @@ final class ColumnStage {
     }
 
     /// About the memory it takes.
+    /// Memory that it keeps.
+    var heldByteCount: Int { codes.capacity + plain.capacity + levels.capacity + dictionaryByteCount }
     var byteCount: Int { codes.count + plain.count + levels.count + dictionaryByteCount }
 
     var entryCount: Int {

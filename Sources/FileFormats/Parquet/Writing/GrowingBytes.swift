@@ -8,7 +8,7 @@ final class GrowingBytes {
 
     private(set) var base: UnsafeMutableRawPointer
     private(set) var count = 0
-    private var capacity: Int
+    private(set) var capacity: Int
 
     init(capacity: Int = 4096) {
         self.capacity = capacity

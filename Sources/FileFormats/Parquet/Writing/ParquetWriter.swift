@@ -23,8 +23,10 @@ package final class ParquetWriter: PartitionedTableWriter {
     private let output: ParquetOutput
     private var own: ParquetPart?
 
-    package convenience init(path: String, options: [String: String], columns fields: [Field]) throws {
-        try self.init(options: options, columns: fields) { try OutputFile(path: path) }
+    package convenience init(
+        path: String, options: [String: String], columns fields: [Field], in store: any FileStore = LocalFiles.shared
+    ) throws {
+        try self.init(options: options, columns: fields) { try store.makeFile(path: path) }
     }
 
     package init(options: [String: String], columns fields: [Field], open: () throws -> any FileSink) throws {
@@ -77,6 +79,8 @@ package final class ParquetWriter: PartitionedTableWriter {
     }
 
     package func abort() { output.abort() }
+
+    package var heldByteCount: Int { (own?.heldByteCount ?? 0) + output.heldByteCount }
 }
 
 /// The file that parts give their row groups to.
@@ -145,6 +149,8 @@ private final class ParquetOutput: Sendable {
     }
 
     func abort() { state.withLock { _ in file.abort() } }
+
+    var heldByteCount: Int { state.withLock { _ in file.heldByteCount } }
 }
 
 /// Fills row groups. Confined to one thread.
@@ -154,6 +160,7 @@ private final class ParquetPart: TableWriterPart {
     /// Of numeric columns, until the row group is complete.
     private var pending: [[Vector]]
     private let hasNumeric: Bool
+    private var pendingByteCount = 0
     private var rowCount = 0
     private let encoder: ColumnChunkEncoder
     private let encoded = GrowingBytes()
@@ -177,6 +184,7 @@ private final class ParquetPart: TableWriterPart {
                 }
                 if hasNumeric { pending[index].append(column) }
             }
+            if hasNumeric { pendingByteCount += part.estimatedByteCount }
             if !hasNumeric {
                 if stages.isEmpty { stages = try output.types(pending).map { ColumnStage($0) } }
                 for index in stages.indices { try stages[index].append(part.column(index)) }
@@ -185,6 +193,14 @@ private final class ParquetPart: TableWriterPart {
             start += count
             if rowCount == output.rowCountMax || byteCount >= output.byteCountMax { try flush() }
         }
+    }
+
+    /// Staged values, and the last row group's pages.
+    var heldByteCount: Int {
+        var result = encoded.capacity
+        for stage in stages { result += stage.heldByteCount }
+        if hasNumeric { result += pendingByteCount }
+        return result
     }
 
     private var byteCount: Int {
@@ -196,6 +212,7 @@ private final class ParquetPart: TableWriterPart {
     private func flush() throws {
         guard rowCount > 0 else { return }
         if hasNumeric { try stagePending() }
+        pendingByteCount = 0
         encoded.removeAll()
         var chunks: [WrittenChunk] = []
         for stage in stages {

@@ -17,7 +17,7 @@ run: deps ## build, make a small data set, answer three queries, open the shell
 
 test: deps ## run all tests of the default tier
 	@scripts/build --build-tests
-	@swift test --skip-build --disable-xctest --skip 'SQLScriptTests|ClusterTests|PerformanceTests|ShellTests'
+	@swift test --skip-build --disable-xctest --no-parallel --skip 'SQLScriptTests|ClusterTests|PerformanceTests|ShellTests'
 	@swift test --skip-build --disable-xctest --filter SQLScriptTests
 	@swift test --skip-build --disable-xctest --filter '^ShellTests'
 	@swift test --skip-build --disable-xctest --filter '^ClusterTests'

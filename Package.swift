@@ -133,6 +133,8 @@ var targets: [Target] = [
             "CCurl", "CCrypto",
         ]),
     plugin("InProcessTransport", ["Transport", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost"]),
+    plugin("StaticDiscovery", ["Transport", "Diagnostics", "PluginHost"]),
+    plugin("DNSDiscovery", ["Transport", "Diagnostics", "PluginHost"]),
 
     // Coordination and workers.
     library("SystemCatalog", ["Storage", "SQLFunctions", "QueryPlan", "Columnar", "Diagnostics"]),
@@ -169,7 +171,7 @@ var targets: [Target] = [
         "EngineTestSupport",
         [
             "EmbeddedCluster", "Coordination", "PluginHost", "MemoryStorage", "LocalFileStorage", "TPCHStorage",
-            "InProcessTransport", "Columnar", "QueryPlan", "Diagnostics", log,
+            "InProcessTransport", "StaticDiscovery", "Columnar", "QueryPlan", "Diagnostics", log,
         ]),
     tests("SQLScriptTests", ["EngineTestSupport", "TestSupport", "Diagnostics"]),
     tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
@@ -185,6 +187,8 @@ var targets: [Target] = [
     tests(
         "WireCodecTests",
         ["WireCodec", "QueryPlan", "Storage", "Transport", "Columnar", "Diagnostics", "TransportConformance"]),
+    tests(
+        "DiscoveryTests", ["StaticDiscovery", "DNSDiscovery", "Transport", "PluginHost", "Diagnostics"]),
     tests("InProcessTransportTests", ["InProcessTransport", "TransportConformance", "Transport", "Diagnostics"]),
     tests("ClusterMembershipTests", ["ClusterMembership", "Diagnostics"]),
     tests("DiagnosticsTests", ["Diagnostics", "TestSupport"]),
@@ -279,7 +283,7 @@ var dependencies: [Package.Dependency] = [
 var programDependencies: [Target.Dependency] = [
     "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
     "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "SQLiteStorage", "S3Storage",
-    "InProcessTransport", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    "InProcessTransport", "StaticDiscovery", "DNSDiscovery", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 var programSettings = swiftSettings
 let products: [Product] = []

@@ -199,9 +199,19 @@ final class GRPCWorkerConnection: WorkerConnection {
                     throwing: GRPCErrors.queryError(error, peer: connection.endpoint, lost: .workerLost))
             }
         }
-        continuation.onTermination = { _ in watching.cancel() }
+        // Who stops following does not reset the stream at once: an HTTP/2 server ends the whole connection after 200 resets
+        // in half a minute. The worker ends the stream by itself when the query's tasks are released.
+        continuation.onTermination = { reason in
+            guard case .cancelled = reason else { return }
+            Task {
+                try? await Task.sleep(for: Self.lingerLimit)
+                watching.cancel()
+            }
+        }
         return statuses
     }
+
+    private static let lingerLimit: Duration = .seconds(5)
 
     func ping() async throws {
         try await call {

@@ -37,10 +37,12 @@ package final class GRPCExchange: ExchangeTransport {
         return server.endpoint
     }
 
-    package func openReader(_ channel: ExchangeChannel, at endpoint: Endpoint) -> any ExchangeReader {
+    package func openReader(
+        _ channel: ExchangeChannel, at endpoint: Endpoint, fund: (any CreditFund)?
+    ) -> any ExchangeReader {
         // A connection may fail between the look and the opening; the second try dials afresh.
         for _ in 0..<2 {
-            if let receiver = connection(to: endpoint)?.open(channel) { return receiver }
+            if let receiver = connection(to: endpoint)?.open(channel, fund) { return receiver }
         }
         let receiver = ChannelReceiver(window: options.creditByteCount, grant: { _, _ in }, whenClosed: {})
         receiver.failed(
@@ -119,7 +121,7 @@ final class GRPCExchangeConnection: Sendable {
     var isFailed: Bool { state.withLock { $0.failure != nil } }
 
     /// Opens the reading end of a channel; nil when the stream has failed already.
-    func open(_ channel: ExchangeChannel) -> ChannelReceiver? {
+    func open(_ channel: ExchangeChannel, _ fund: (any CreditFund)?) -> ChannelReceiver? {
         let key: UInt32? = state.withLock { state in
             if state.failure != nil { return nil }
             defer { state.nextKey += 1 }
@@ -128,7 +130,7 @@ final class GRPCExchangeConnection: Sendable {
         guard let key else { return nil }
         let continuation = continuation
         let receiver = ChannelReceiver(
-            window: options.creditByteCount,
+            window: options.creditByteCount, fund: fund,
             grant: { byteCount, _ in
                 var message = Martlet_V1_ReaderMessage()
                 message.channel = key
@@ -142,6 +144,7 @@ final class GRPCExchangeConnection: Sendable {
                 message.close = Martlet_V1_CloseChannel()
                 continuation.yield(message)
             })
+        if receiver.failure != nil { return receiver }
         let failure = state.withLock { state in
             if state.failure == nil { state.receivers[key] = receiver }
             return state.failure
@@ -154,7 +157,7 @@ final class GRPCExchangeConnection: Sendable {
         message.channel = key
         message.open.producer = Martlet_V1_TaskAttempt(channel.producer)
         message.open.partition = UInt32(clamping: channel.partition)
-        message.open.creditBytes = UInt64(options.creditByteCount)
+        message.open.creditBytes = UInt64(receiver.window)
         continuation.yield(message)
         return receiver
     }

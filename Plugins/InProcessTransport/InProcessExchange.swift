@@ -20,7 +20,9 @@ package final class InProcessExchange: ExchangeTransport {
         return resolved
     }
 
-    package func openReader(_ channel: ExchangeChannel, at endpoint: Endpoint) -> any ExchangeReader {
+    package func openReader(
+        _ channel: ExchangeChannel, at endpoint: Endpoint, fund: (any CreditFund)?
+    ) -> any ExchangeReader {
         guard let exchange = network.exchange(at: endpoint) else {
             return InProcessReader(failure: InProcessExchange.unreachable(endpoint))
         }

@@ -70,7 +70,7 @@ final class TCPConnection: Sendable {
     var isFailed: Bool { state.withLock { $0.failure != nil } }
 
     /// Opens the reading end of a channel; nil when the connection has failed already.
-    func open(_ channel: ExchangeChannel) -> ChannelReceiver? {
+    func open(_ channel: ExchangeChannel, _ fund: (any CreditFund)?) -> ChannelReceiver? {
         let key: UInt32? = state.withLock { state in
             if state.failure != nil { return nil }
             defer { state.nextKey += 1 }
@@ -78,13 +78,14 @@ final class TCPConnection: Sendable {
         }
         guard let key else { return nil }
         let receiver = ChannelReceiver(
-            window: options.creditByteCount,
+            window: options.creditByteCount, fund: fund,
             grant: { [weak self] _, limit in
                 var writer = ByteWriter()
                 writer.int(limit)
                 self?.send(.credit, channel: key, body: writer.bytes)
             },
             whenClosed: { [weak self] in self?.closed(key) })
+        if receiver.failure != nil { return receiver }
         let reading = Reading(channel: channel, receiver: receiver)
         // In one step: either the peer is told now, or with all other channels once the connection stands.
         let (standing, buffer, failure) = state.withLock { state -> ((any Channel)?, ByteBuffer, QueryError?) in
@@ -225,11 +226,11 @@ final class TCPConnection: Sendable {
 
     /// Body: attempt, partition, window, frames that have come, byte up to which the channel may go, number of the connection.
     private func write(open reading: Reading, _ key: UInt32, _ dial: Int, to buffer: inout ByteBuffer) {
-        let resumption = reading.receiver.resumption ?? (0, options.creditByteCount)
+        let resumption = reading.receiver.resumption ?? (0, reading.receiver.window)
         var writer = ByteWriter()
         writer.attempt(reading.channel.producer)
         writer.int(reading.channel.partition)
-        writer.int(options.creditByteCount)
+        writer.int(reading.receiver.window)
         writer.int(resumption.frameCount)
         writer.int(resumption.limit)
         writer.int(dial)

@@ -71,10 +71,12 @@ package final class TCPExchange: ExchangeTransport {
         return Endpoint(host: endpoint.host, port: listener.localAddress?.port ?? endpoint.port)
     }
 
-    package func openReader(_ channel: ExchangeChannel, at endpoint: Endpoint) -> any ExchangeReader {
+    package func openReader(
+        _ channel: ExchangeChannel, at endpoint: Endpoint, fund: (any CreditFund)?
+    ) -> any ExchangeReader {
         // A connection may fail between the look and the opening; the second try dials afresh.
         for _ in 0..<2 {
-            if let receiver = connection(to: endpoint)?.open(channel) { return receiver }
+            if let receiver = connection(to: endpoint)?.open(channel, fund) { return receiver }
         }
         let receiver = ChannelReceiver(window: options.creditByteCount, grant: { _, _ in }, whenClosed: {})
         receiver.failed(

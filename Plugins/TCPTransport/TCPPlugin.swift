@@ -52,7 +52,7 @@ package struct TCPOptions: Sendable {
             }
             return value
         }
-        if let value = try number("credit-bytes", atLeast: 2 * frames.maximumByteCount) { creditByteCount = value }
+        if let value = try number("credit-bytes", atLeast: smallestExchangeWindow) { creditByteCount = value }
         if let value = try number("connect-timeout-ms", atLeast: 1) { connectDeadline = .milliseconds(Int64(value)) }
         if let value = try number("resume-limit-ms", atLeast: 0) {
             resumeLimit = .milliseconds(Int64(value))

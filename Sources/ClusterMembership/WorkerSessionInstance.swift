@@ -8,6 +8,8 @@ package enum WorkerSessionEvent: Sendable, Hashable {
     /// The stream that `WorkerSessionDirective.dial` asked for is open.
     case dialed(SessionID)
     case dialFailed(SessionID, message: String)
+    /// Where coordinators are at the moment, as `WorkerSessionDirective.discover` asked; empty: nobody knows.
+    case discovered([String])
     case registered(SessionID, Registration)
     case refused(SessionID, RegistrationRefusal)
     case acknowledged(SessionID, HeartbeatAcknowledgement)
@@ -23,6 +25,8 @@ package enum WorkerSessionEvent: Sendable, Hashable {
 package enum WorkerSessionDirective: Sendable, Hashable {
     /// Open a stream to a coordinator and report `dialed` or `dialFailed` under this number.
     case dial(SessionID, address: String)
+    /// Find out where coordinators are and report `discovered`; dialling goes on meanwhile with what is known.
+    case discover
     case register(SessionID, WorkerDescription)
     /// Send a heartbeat with the load of this moment.
     case heartbeat(SessionID, sequence: UInt64)
@@ -61,7 +65,8 @@ package struct WorkerSessionInstance: Sendable {
 
     package private(set) var description: WorkerDescription
     package let options: WorkerSessionOptions
-    private let coordinators: [String]
+    private var coordinators: [String]
+    private let discovers: Bool
 
     private var phase: Phase = .idle
     private var nextSession: UInt64 = 0
@@ -81,16 +86,17 @@ package struct WorkerSessionInstance: Sendable {
     private var drainUntil: MonotonicInstant?
     private var workIsFinished = false
 
-    /// `coordinators` are tried in turn; it must not be empty.
+    /// `coordinators` are tried in turn; with `discovers` they are asked for before each round, without it there must be some.
     package init(
-        description: WorkerDescription, coordinators: [String],
+        description: WorkerDescription, coordinators: [String], discovers: Bool = false,
         options: WorkerSessionOptions = WorkerSessionOptions()
     ) throws(QueryError) {
-        guard !coordinators.isEmpty else {
+        guard discovers || !coordinators.isEmpty else {
             throw QueryError(.configurationFileError, "a worker needs the address of a coordinator")
         }
         self.description = description
         self.coordinators = coordinators
+        self.discovers = discovers
         self.options = options
     }
 
@@ -133,6 +139,8 @@ package struct WorkerSessionInstance: Sendable {
             dialed(session, now, &directives)
         case .dialFailed(let session, _):
             if case .dialing(session, _) = phase { retry(now, &directives) }
+        case .discovered(let addresses):
+            discovered(addresses, now, &directives)
         case .registered(let session, let registration):
             registered(session, registration, now, &directives)
         case .refused(let session, let refusal):
@@ -152,7 +160,26 @@ package struct WorkerSessionInstance: Sendable {
         return directives
     }
 
+    private mutating func discovered(
+        _ addresses: [String], _ now: MonotonicInstant, _ directives: inout [WorkerSessionDirective]
+    ) {
+        // Who knows nothing now may know something later: until then what was known counts.
+        guard discovers, !addresses.isEmpty, addresses != coordinators else { return }
+        let isFirst = coordinators.isEmpty
+        coordinators = addresses
+        coordinatorIndex = 0
+        // The round for which they were asked for.
+        if isFirst, case .waiting = phase { connect(now, &directives) }
+    }
+
     private mutating func dial(_ now: MonotonicInstant, _ directives: inout [WorkerSessionDirective]) {
+        let startsRound = coordinators.isEmpty || coordinatorIndex % coordinators.count == 0
+        if discovers, startsRound, leaderHint == nil { directives.append(.discover) }
+        if coordinators.isEmpty, leaderHint == nil { return retry(now, &directives) }
+        connect(now, &directives)
+    }
+
+    private mutating func connect(_ now: MonotonicInstant, _ directives: inout [WorkerSessionDirective]) {
         nextSession += 1
         let session = SessionID(nextSession)
         let address = leaderHint ?? coordinators[coordinatorIndex % coordinators.count]

@@ -86,6 +86,7 @@ package final class WorkerNode: Sendable {
             type: configuration.exchangeTransport, section: ConfigurationSection(name: configuration.exchangeTransport))
         let control = try plugins.controlTransport(
             type: configuration.controlTransport, section: ConfigurationSection(name: configuration.controlTransport))
+        let discovery = try plugins.coordinatorDiscovery(configuration.coordinators)
         var crashes: [WorkerCrash] = []
         if let directory = configuration.spillDirectory, let identity = configuration.crashIdentity {
             // Before the worker's threads start.
@@ -115,9 +116,9 @@ package final class WorkerNode: Sendable {
             controlAddress: advertised(controlEndpoint).description,
             exchangeAddress: "\(configuration.exchangeTransport)://\(exchangeAddress)",
             memoryBytes: Int64(configuration.memoryByteLimit), slots: configuration.threads, crashes: crashes)
-        let instance = try WorkerSessionInstance(description: description, coordinators: configuration.coordinators)
+        let instance = try WorkerSessionInstance(description: description, coordinators: [], discovers: true)
         let session = WorkerSession(
-            worker: worker, instance: instance, transport: control, logger: logger)
+            worker: worker, instance: instance, transport: control, discovery: discovery, logger: logger)
         return WorkerNode(
             worker: worker, session: session, control: control, exchange: exchange,
             controlEndpoint: advertised(controlEndpoint), exchangeEndpoint: advertised(exchangeEndpoint))

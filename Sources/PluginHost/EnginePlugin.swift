@@ -19,6 +19,8 @@ package protocol EnginePlugin: Sendable {
     func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)?
     /// Opens a store of the coordinator's own state, whose keys are those of the section `state`.
     func makeStateStore(_ section: ConfigurationSection) throws -> (any StateStore)?
+    /// Finds coordinators: `target` is what follows `name://` in `worker.join`.
+    func makeCoordinatorDiscovery(_ target: String) throws -> (any CoordinatorDiscovery)?
     /// Adds functions; built-in ones are there already.
     func registerFunctions(in registry: FunctionRegistry) throws
 }
@@ -29,6 +31,7 @@ extension EnginePlugin {
     package func makeExchangeTransport(_ section: ConfigurationSection) throws -> (any ExchangeTransport)? { nil }
     package func makeControlTransport(_ section: ConfigurationSection) throws -> (any ControlTransport)? { nil }
     package func makeStateStore(_ section: ConfigurationSection) throws -> (any StateStore)? { nil }
+    package func makeCoordinatorDiscovery(_ target: String) throws -> (any CoordinatorDiscovery)? { nil }
     package func registerFunctions(in registry: FunctionRegistry) throws {}
 }
 
@@ -49,6 +52,16 @@ package struct PluginRegistry: Sendable {
 
     package func stateStore(type: String, section: ConfigurationSection) throws -> any StateStore {
         try select("state store", type) { try $0.makeStateStore(section) }
+    }
+
+    /// `targets`: `SCHEME://…`, or `HOST:PORT`, which is the scheme "static".
+    package func coordinatorDiscovery(_ targets: [String]) throws -> any CoordinatorDiscovery {
+        JoinedDiscovery(
+            try targets.map { target in
+                let parts = target.split(separator: "://", maxSplits: 1)
+                let (scheme, rest) = parts.count == 2 ? (String(parts[0]), String(parts[1])) : ("static", target)
+                return try select("discovery", scheme) { try $0.makeCoordinatorDiscovery(rest) }
+            })
     }
 
     private func select<T>(_ kind: String, _ type: String, _ make: (any EnginePlugin) throws -> T?) throws -> T {

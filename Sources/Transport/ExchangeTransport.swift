@@ -69,12 +69,33 @@ package protocol ExchangeStream: AnyObject, Sendable {
     func close()
 }
 
+/// Pays for what producers may send ahead of their reader: credit is memory that the reader's task has reserved already.
+/// Thread-safe.
+package protocol CreditFund: AnyObject, Sendable {
+    /// Takes up to `wanted` bytes for one channel, fewer when memory is short, at least `smallestExchangeWindow`. Throws 53200 when
+    /// not even that is free.
+    func take(_ wanted: Int) throws -> Int
+    /// The channel has ended and nothing of it is held any more.
+    func giveBack(_ byteCount: Int)
+}
+
+/// What a channel may have under way at least; its frames are then no larger than half of it. In bytes.
+package let smallestExchangeWindow = 128 << 10
+
 /// Moves exchange data between nodes. `inprocess`, `tcp` and `grpc` are the implementations.
 package protocol ExchangeTransport: AnyObject, Sendable {
     /// Starts serving this node's output. Returns where other nodes reach it.
     func serve(_ source: any ExchangeSource, on endpoint: Endpoint) async throws -> Endpoint
-    /// Opens the reading end of a channel that lives at `endpoint`. Never blocks: connection errors come from `poll`.
-    func openReader(_ channel: ExchangeChannel, at endpoint: Endpoint) -> any ExchangeReader
+    /// Opens the reading end of a channel that lives at `endpoint`. Never blocks: connection errors come from `poll`, as does
+    /// the error of a `fund` that has nothing to give. A transport within a process has no bytes under way and asks no fund.
+    func openReader(_ channel: ExchangeChannel, at endpoint: Endpoint, fund: (any CreditFund)?) -> any ExchangeReader
     /// Closes all connections and stops serving.
     func shutdown() async
+}
+
+extension ExchangeTransport {
+    /// For a reader whose memory nobody counts.
+    package func openReader(_ channel: ExchangeChannel, at endpoint: Endpoint) -> any ExchangeReader {
+        openReader(channel, at: endpoint, fund: nil)
+    }
 }

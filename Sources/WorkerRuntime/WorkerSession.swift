@@ -23,15 +23,18 @@ package final class WorkerSession: Sendable {
 
     private let worker: Worker
     private let transport: any ControlTransport
+    private let discovery: any CoordinatorDiscovery
     private let logger: Logger
     private let state: Mutex<State>
     private let start = ContinuousClock.now
 
     package init(
-        worker: Worker, instance: WorkerSessionInstance, transport: any ControlTransport, logger: Logger
+        worker: Worker, instance: WorkerSessionInstance, transport: any ControlTransport,
+        discovery: any CoordinatorDiscovery, logger: Logger
     ) {
         self.worker = worker
         self.transport = transport
+        self.discovery = discovery
         self.logger = logger
         state = Mutex(State(instance: instance))
     }
@@ -74,6 +77,7 @@ package final class WorkerSession: Sendable {
 
     private func carryOut(_ directive: WorkerSessionDirective) {
         switch directive {
+        case .discover: discover()
         case .dial(let session, let address): dial(session, address)
         case .register(let session, let description): send(.register(description), session)
         case .heartbeat(let session, let sequence):
@@ -96,6 +100,16 @@ package final class WorkerSession: Sendable {
             state.withLock { state in
                 state.refusal = refusal
                 state.isOver = true
+            }
+        }
+    }
+
+    private func discover() {
+        Task { [discovery, logger] in
+            do {
+                self.feed(.discovered(try await discovery.coordinators()))
+            } catch {
+                logger.warning("coordinators cannot be found", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -1,5 +1,6 @@
 // The plug-ins of this binary. Adding one is a line here and a line in Package.swift.
 
+import DNSDiscovery
 import InProcessTransport
 import LocalFileStorage
 import MemoryStorage
@@ -7,6 +8,7 @@ import PluginHost
 import PostgresStorage
 import S3Storage
 import SQLiteStorage
+import StaticDiscovery
 import TPCHStorage
 
 #if MARTLET_NETWORK
@@ -19,7 +21,8 @@ enum LinkedPlugins {
     /// What queries inside one process need.
     static let local: [any EnginePlugin] = [
         MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), PostgresStoragePlugin(),
-        SQLiteStoragePlugin(), S3StoragePlugin(), InProcessPlugin(),
+        SQLiteStoragePlugin(), S3StoragePlugin(), InProcessPlugin(), StaticDiscoveryPlugin(),
+        DNSDiscoveryPlugin(),
     ]
 
     #if MARTLET_NETWORK

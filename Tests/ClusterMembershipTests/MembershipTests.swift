@@ -297,3 +297,75 @@ import Testing
         }
     }
 }
+
+/// A worker whose coordinators are found out, by the state machine alone.
+@Suite struct WorkerDiscoveryTests {
+    private func session() throws -> WorkerSessionInstance {
+        try WorkerSessionInstance(
+            description: WorkerDescription(
+                worker: WorkerID("w"), incarnation: Incarnation(1), clusterID: "test", controlAddress: "w:1",
+                exchangeAddress: "w:2"),
+            coordinators: [], discovers: true)
+    }
+
+    private func dialled(_ directives: [WorkerSessionDirective]) -> [String] {
+        directives.compactMap { if case .dial(_, let address) = $0 { address } else { nil } }
+    }
+
+    @Test func asksFirstAndDialsWhatItIsTold() throws {
+        var session = try session()
+        let started = session.handle(.start, now: .zero)
+        #expect(started == [.discover])
+        #expect(dialled(session.handle(.discovered(["a:1", "b:1"]), now: .zero)) == ["a:1"])
+    }
+
+    @Test func asksAgainBeforeEachRoundAndFollowsANameThatMoves() throws {
+        var session = try session()
+        var now = MonotonicInstant.zero
+        _ = session.handle(.start, now: now)
+        var directives = session.handle(.discovered(["a:1", "b:1"]), now: now)
+        var order: [String] = []
+        var questions = 0
+        for _ in 0..<40 {
+            for directive in directives {
+                switch directive {
+                case .dial(let number, let address):
+                    order.append(address)
+                    _ = session.handle(.dialFailed(number, message: "nobody"), now: now)
+                case .discover:
+                    questions += 1
+                    if questions == 1 { _ = session.handle(.discovered(["c:1"]), now: now) }
+                default: break
+                }
+            }
+            guard let due = session.nextDeadline else { break }
+            now = due
+            directives = session.handle(.tick, now: now)
+        }
+        // Both of a round, then the question; the dial that comes with it still goes to the old address.
+        #expect(order.prefix(3) == ["a:1", "b:1", "a:1"])
+        #expect(questions > 2)
+        #expect(order.count > 3 && order.dropFirst(3).allSatisfy { $0 == "c:1" }, "\(order)")
+    }
+
+    @Test func keepsWhatItKnewWhenNobodyKnowsAnything() throws {
+        var session = try session()
+        _ = session.handle(.start, now: .zero)
+        #expect(session.handle(.discovered([]), now: .zero).isEmpty)
+        let due = try #require(session.nextDeadline)
+        #expect(session.handle(.tick, now: due).contains(.discover))
+        #expect(dialled(session.handle(.discovered(["a:1"]), now: due)) == ["a:1"])
+        #expect(session.handle(.discovered([]), now: due).isEmpty)
+    }
+
+    @Test func needsAnAddressOrAWayToFindOne() {
+        let error = #expect(throws: QueryError.self) {
+            try WorkerSessionInstance(
+                description: WorkerDescription(
+                    worker: WorkerID("w"), incarnation: Incarnation(1), clusterID: "test", controlAddress: "w:1",
+                    exchangeAddress: "w:2"),
+                coordinators: [])
+        }
+        #expect(error?.state == .configurationFileError)
+    }
+}

@@ -208,6 +208,7 @@ final class VirtualCluster {
         node.directives += directives
         for directive in directives {
             switch directive {
+            case .discover: break
             case .dial(let session, _):
                 // A partitioned dial goes nowhere; the instance's own deadline ends it.
                 if node.isPartitioned { continue }

@@ -22,6 +22,8 @@ enum Mutation: CaseIterable {
     case resumesBehindLostFrames
     /// It begins with frames that its reader has taken already.
     case resendsTakenFrames
+    /// A worker is not told of which term the coordinator is that accepts it.
+    case acceptsOldEpochs
 }
 
 struct Scenario {
@@ -52,6 +54,8 @@ struct Scenario {
     var cancels = 0.15
     /// Queries that bring down the worker that reads a certain split of theirs.
     var poison = 0.0
+    /// Whether a coordinator of an earlier term can be reached for a few seconds.
+    var hasDeposed = false
     var mutation: Mutation?
 
     /// A swarm: every run has another mix of faults, some of them none at all.
@@ -77,6 +81,7 @@ struct Scenario {
         sometimes(&scenario.flippedBits)
         sometimes(&scenario.lostFrames)
         sometimes(&scenario.cancels)
+        scenario.hasDeposed = random.chance(0.25)
         scenario.poison = random.chance(0.3) ? 0.2 * random.fraction() : 0
         return scenario
     }

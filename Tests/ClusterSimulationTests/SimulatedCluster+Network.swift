@@ -18,14 +18,18 @@ extension SimulatedCluster {
 
     // MARK: - Session streams
 
-    func dial(_ worker: SimulatedWorker, _ session: SessionID) {
+    func dial(_ worker: SimulatedWorker, _ session: SessionID, _ address: String) {
         let life = worker.life
+        let isDeposed = address != SimulatedWorker.coordinators[0]
+        if isDeposed, deposed == nil {
+            return kernel.after(.milliseconds(1)) { self.feed(worker, life, .closed(session)) }
+        }
         // A dial into a cut goes nowhere; the worker's own deadline ends it.
         guard !cutOff.contains(worker.index) else { return }
         nextStream += 1
         let stream = nextStream
         worker.streams[session] = stream
-        openStreams[stream] = (worker.index, life, session)
+        openStreams[stream] = OpenStream(worker: worker.index, life: life, session: session, isDeposed: isDeposed)
         kernel.after(.milliseconds(1)) { self.feed(worker, life, .dialed(session)) }
     }
 
@@ -42,7 +46,14 @@ extension SimulatedCluster {
         _ worker: SimulatedWorker, _ session: SessionID, _ event: @escaping (SessionID) -> MembershipEvent
     ) {
         guard let stream = worker.streams[session] else { return }
-        transmit(stream) { self.feedMembership(event(SessionID(stream))) }
+        let isDeposed = openStreams[stream]?.isDeposed == true
+        transmit(stream) {
+            if isDeposed {
+                self.feedDeposed(event(SessionID(stream)))
+            } else {
+                self.feedMembership(event(SessionID(stream)))
+            }
+        }
     }
 
     func reply(_ session: SessionID, _ event: @escaping (SessionID) -> WorkerSessionEvent) {
@@ -56,7 +67,10 @@ extension SimulatedCluster {
         lastDelivery[stream] = nil
         // Nobody notices the end of a connection over a cut.
         if cutOff.contains(owner.worker) { return }
-        kernel.after(.milliseconds(1)) { self.feedMembership(.streamClosed(SessionID(stream))) }
+        kernel.after(.milliseconds(1)) {
+            let event = MembershipEvent.streamClosed(SessionID(stream))
+            if owner.isDeposed { self.feedDeposed(event) } else { self.feedMembership(event) }
+        }
         let worker = workers[owner.worker]
         if tellsWorker {
             kernel.after(.milliseconds(1)) { self.feed(worker, owner.life, .closed(owner.session)) }
@@ -114,6 +128,7 @@ extension SimulatedCluster {
     // MARK: - Faults
 
     func scheduleFaults() {
+        scheduleDeposed()
         func plan(_ rate: Double, _ action: @escaping (SimulatedWorker) -> Void) {
             for worker in workers {
                 var expected = rate
@@ -200,10 +215,12 @@ extension SimulatedCluster {
         worker.isAlive = true
         worker.nextTick = nil
         worker.streams = [:]
+        worker.seenEpoch = 0
         // Incarnations are times of start: far above what a worker that fenced itself counts up to.
         let incarnation = UInt64(worker.life) * 1000
         do {
-            worker.session = try SimulatedWorker.session(worker.index, incarnation, crashes: worker.crashNotes)
+            worker.session = try SimulatedWorker.session(
+                worker.index, incarnation, crashes: worker.crashNotes, hasDeposed: scenario.hasDeposed)
             worker.crashNotes = []
         } catch {
             return violate("harness", "\(error)")

@@ -4,6 +4,7 @@
 //   Kernel               time and order
 //   Scenario             sizes, faults, mutations
 //   SimulatedCluster     nodes, membership, the coordinator's directory
+//   SimulatedCluster+Deposed    a coordinator of an earlier term
 //   SimulatedCluster+Network    calls, streams, partitions
 //   SimulatedCluster+Tasks      tasks on workers and the exchange between them
 //   SimulatedQuery       the shell of one query
@@ -31,7 +32,18 @@ final class SimulatedCluster {
     var cutPairs: Set<[Int]> = []
     /// Whether faults still happen.
     var isCalm = false
-    var openStreams: [UInt64: (worker: Int, life: Int, session: SessionID)] = [:]
+    struct OpenStream {
+        var worker: Int
+        /// Of the worker's process.
+        var life: Int
+        var session: SessionID
+        /// Whether it goes to the coordinator of the earlier term.
+        var isDeposed: Bool
+    }
+    var openStreams: [UInt64: OpenStream] = [:]
+    /// A coordinator of an earlier term, while it is reachable.
+    var deposed: MembershipInstance?
+    var deposedTick: MonotonicInstant?
     var lastDelivery: [UInt64: MonotonicInstant] = [:]
     var nextStream: UInt64 = 0
     var coordinatorTick: MonotonicInstant?
@@ -51,12 +63,12 @@ final class SimulatedCluster {
         faults = SimulationRandom(seed: seed, stream: 3)
         placement = SimulationRandom(seed: seed, stream: 4)
         membership = MembershipInstance(
-            options: MembershipOptions().scaled(forWorkers: scenario.workers), clusterID: "test")
+            options: MembershipOptions().scaled(forWorkers: scenario.workers), clusterID: "test", epoch: Self.epoch)
         var options = AdmissionOptions()
         options.runningMax = scenario.runningMax
         admission = AdmissionInstance(options: options)
         for index in 0..<scenario.workers {
-            let worker = try SimulatedWorker(index: index, incarnation: 1)
+            let worker = try SimulatedWorker(index: index, incarnation: 1, hasDeposed: scenario.hasDeposed)
             workers.append(worker)
             let life = worker.life
             kernel.after(.milliseconds(index % 97)) { self.feed(worker, life, .start) }
@@ -99,6 +111,7 @@ final class SimulatedCluster {
         isCalm = true
         cutOff = []
         cutPairs = []
+        endDeposed()
         for worker in workers {
             if worker.isPaused { resume(worker) }
             if !worker.isAlive || worker.session.isFinished { restart(worker) }
@@ -146,7 +159,7 @@ final class SimulatedCluster {
 
     private func carryOut(_ directive: MembershipDirective) {
         switch directive {
-        case .accept(let session, let registration): reply(session) { .registered($0, registration) }
+        case .accept(let session, let registration): offer(session, registration)
         case .refuse(let session, let refusal): reply(session) { .refused($0, refusal) }
         case .acknowledge(let session, let acknowledgement): reply(session) { .acknowledged($0, acknowledgement) }
         case .closeSession(let session): closeStream(session.number, tellsWorker: true)
@@ -223,7 +236,8 @@ final class SimulatedCluster {
     private func carryOut(_ directive: WorkerSessionDirective, _ worker: SimulatedWorker) {
         let life = worker.life
         switch directive {
-        case .dial(let session, _): dial(worker, session)
+        case .discover: break
+        case .dial(let session, let address): dial(worker, session, address)
         case .register(let session, let description):
             toCoordinator(worker, session) { .register($0, description) }
         case .heartbeat(let session, let sequence):
@@ -236,7 +250,9 @@ final class SimulatedCluster {
             guard let stream = worker.streams[session] else { return }
             // What was sent before the end arrives before it.
             kernel.after(.milliseconds(5)) { self.closeStream(stream, tellsWorker: false) }
-        case .leaseGained: feedTasks(worker, .accepts(!worker.session.isDraining))
+        case .leaseGained:
+            checkEpoch(worker)
+            feedTasks(worker, .accepts(!worker.session.isDraining))
         case .leaseLost: if scenario.mutation != .acceptsWithoutLease { feedTasks(worker, .accepts(false)) }
         case .stopAccepting: feedTasks(worker, .accepts(false))
         case .abandonWork: feedTasks(worker, .abandon(QueryError(.workerLost, "the worker lost its coordinator")))

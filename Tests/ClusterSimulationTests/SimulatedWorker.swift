@@ -111,19 +111,24 @@ final class SimulatedWorker {
     var nextTick: MonotonicInstant?
     /// On its disk: what its last lives died of.
     var crashNotes: [WorkerCrash] = []
+    /// The term of the coordinator that has accepted it last, and the latest whose lease this process has had.
+    var offeredEpoch: UInt64 = 0
+    var seenEpoch: UInt64 = 0
+    /// The one that counts, and the one of an earlier term.
+    static let coordinators = ["c0", "c1"]
 
-    init(index: Int, incarnation: UInt64) throws {
+    init(index: Int, incarnation: UInt64, hasDeposed: Bool) throws {
         self.index = index
-        session = try Self.session(index, incarnation)
+        session = try Self.session(index, incarnation, hasDeposed: hasDeposed)
     }
 
-    static func session(_ index: Int, _ incarnation: UInt64, crashes: [WorkerCrash] = []) throws
-        -> WorkerSessionInstance
-    {
+    static func session(
+        _ index: Int, _ incarnation: UInt64, crashes: [WorkerCrash] = [], hasDeposed: Bool
+    ) throws -> WorkerSessionInstance {
         try WorkerSessionInstance(
             description: WorkerDescription(
                 worker: WorkerID("w\(index)"), incarnation: Incarnation(incarnation), clusterID: "test",
                 controlAddress: "w\(index):1", exchangeAddress: "w\(index):2", crashes: crashes),
-            coordinators: ["c0"])
+            coordinators: hasDeposed ? coordinators : [coordinators[0]])
     }
 }

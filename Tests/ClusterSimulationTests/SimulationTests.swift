@@ -53,7 +53,7 @@ struct SimulationTests {
         guard only == nil, count >= 60 else { return }
         for fault in [
             "crash", "pause", "partition", "reset", "lost frame", "lost call", "lost reply", "repeated call",
-            "slow call",
+            "slow call", "deposed coordinator",
         ] {
             #expect(fired[fault, default: 0] > 0, "no \(fault) has happened")
         }
@@ -147,6 +147,7 @@ struct SimulationTests {
         case .ignoresAdmission: scenario.runningMax = 1
         case .resumesBehindLostFrames, .resendsTakenFrames: scenario.lostFrames = 0.1
         case .forgetsDeadlines, .offersToSuspects: scenario.partitions = 1.5
+        case .acceptsOldEpochs: (scenario.hasDeposed, scenario.resets) = (true, 6)
         }
         return scenario
     }

@@ -32,7 +32,8 @@ struct ClusterTests {
         let query = "SELECT count(*), sum(l_quantity) FROM tpch.tiny.lineitem"
         let expected = [["60175", "1536127.00"]]
         #expect(try await connection.run(query) == expected)
-        try cluster.addWorker()
+        // This one finds the coordinator by its name.
+        try cluster.addWorker(byName: true)
         try await cluster.waitForWorkers(2)
         #expect(try await connection.run(query) == expected)
         cluster.workers[0].kill()

@@ -141,11 +141,13 @@ final class ProcessCluster: @unchecked Sendable {
 
     @discardableResult
     func addWorker(
-        id: String? = nil, through proxy: FaultProxy? = nil, wrapper: [String] = [], arguments: [String] = []
+        id: String? = nil, through proxy: FaultProxy? = nil, wrapper: [String] = [], arguments: [String] = [],
+        byName: Bool = false
     ) throws -> ServerProcess {
-        guard let join = proxy?.address ?? coordinator.addresses["grpc"] else {
+        guard var join = proxy?.address ?? coordinator.addresses["grpc"] else {
             throw QueryError(.cannotConnectNow, "the coordinator did not say where workers join")
         }
+        if byName { join = "dns://" + join.replacingOccurrences(of: "127.0.0.1", with: "localhost") }
         var all = ["worker", "--join", join, "--grpc-port", "0", "--threads", "2"]
         if let id { all += ["--id", id] }
         let worker = try ServerProcess(all + arguments, wrapper: wrapper, environment: workerEnvironment)

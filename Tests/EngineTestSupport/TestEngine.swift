@@ -13,6 +13,7 @@ import LocalFileStorage
 import Logging
 import MemoryStorage
 import PluginHost
+import StaticDiscovery
 import QueryPlan
 import TPCHStorage
 
@@ -34,7 +35,7 @@ package final class TestEngine: Sendable {
     private init(node: EngineNode) { self.node = node }
 
     package static let plugins = PluginRegistry([
-        MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), InProcessPlugin(),
+        MemoryStoragePlugin(), LocalFileStoragePlugin(), TPCHPlugin(), InProcessPlugin(), StaticDiscoveryPlugin(),
     ])
 
     package static func start(

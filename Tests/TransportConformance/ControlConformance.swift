@@ -28,7 +28,10 @@ package final class RecordingWorker: WorkerService {
         if attempt.query == Self.refusedQuery { throw Self.refusal }
         state.withLock { $0.started[attempt] = descriptor }
     }
-    package func cancelTasks(_ attempts: [TaskAttemptID]) async { state.withLock { $0.cancelled += attempts } }
+    package func cancelTasks(_ attempts: [TaskAttemptID]) async {
+        state.withLock { $0.cancelled += attempts }
+        for attempt in attempts { endReports(attempt.query) }
+    }
     package func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
         let (stream, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
         state.withLock { $0.watchers[query] = continuation }
@@ -101,6 +104,7 @@ package struct ControlConformance: Sendable {
         case carriesRefusals
         case reportsTaskStates
         case reportsALostWorker
+        case outlivesManyQueries
         case refusesToConnectToNobody
         case carriesASession
         case endsASessionFromEitherSide
@@ -120,6 +124,7 @@ package struct ControlConformance: Sendable {
             case .carriesRefusals: try await carriesRefusals()
             case .reportsTaskStates: try await reportsTaskStates()
             case .reportsALostWorker: try await reportsALostWorker()
+            case .outlivesManyQueries: try await outlivesManyQueries()
             case .refusesToConnectToNobody: try await refusesToConnectToNobody()
             case .carriesASession: try await carriesASession()
             case .endsASessionFromEitherSide: try await endsASessionFromEitherSide()
@@ -212,6 +217,33 @@ package struct ControlConformance: Sendable {
             try require(
                 got.count > 2 && got[2].error?.state == .divisionByZero && got[2].error?.position == error.position,
                 "another error")
+        }
+    }
+
+    /// Queries come and go by the hundred each second: that somebody stops following one must not cost the connection, which
+    /// HTTP/2 servers end when too many of its streams are reset.
+    private func outlivesManyQueries() async throws {
+        try await withWorker { worker, connection, _ in
+            let lasting = connection.taskStatuses(query: QueryID("lasting"))
+            try await eventually(.seconds(10), "watching") { worker.isWatched(QueryID("lasting")) }
+            for number in 0..<500 {
+                let query = QueryID("q\(number)")
+                let following = Task {
+                    for try await _ in connection.taskStatuses(query: query) {}
+                }
+                try await eventually(.seconds(10), "watching query \(number)") { worker.isWatched(query) }
+                following.cancel()
+                _ = await following.result
+                try await connection.cancelTasks([Self.attempt(0, query: query.text)])
+            }
+            try await eventually(.seconds(20), "the end of all reports") {
+                (0..<500).allSatisfy { !worker.isWatched(QueryID("q\($0)")) }
+            }
+            worker.report(TaskStatus(attempt: Self.attempt(0, query: "lasting"), version: 1, state: .finished))
+            worker.endReports(QueryID("lasting"))
+            var got: [TaskState] = []
+            for try await status in lasting { got.append(status.state) }
+            try require(got == [.finished], "the connection was lost: \(got)")
         }
     }
 

@@ -2,7 +2,40 @@
 
 import Columnar
 import Diagnostics
+import Synchronization
 import Transport
+
+/// Gives each channel the smallest window, as long as there is something left.
+private final class LimitedFund: CreditFund {
+    private struct Account {
+        var left: Int
+        var taken = 0
+        var isAsked = false
+    }
+    private let account: Mutex<Account>
+
+    init(byteCount: Int) { account = Mutex(Account(left: byteCount)) }
+
+    var takenByteCount: Int { account.withLock { $0.taken } }
+    var isAsked: Bool { account.withLock { $0.isAsked } }
+
+    func take(_ wanted: Int) throws -> Int {
+        try account.withLock { account in
+            account.isAsked = true
+            guard account.left >= smallestExchangeWindow else { throw QueryError(.outOfMemory, "nothing is left") }
+            account.left -= smallestExchangeWindow
+            account.taken += smallestExchangeWindow
+            return smallestExchangeWindow
+        }
+    }
+
+    func giveBack(_ byteCount: Int) {
+        account.withLock { account in
+            account.left += byteCount
+            account.taken -= byteCount
+        }
+    }
+}
 
 /// The suite. `makeTransport` makes the transport of one node; nodes made by one suite can reach each other.
 package struct ExchangeConformance: Sendable {
@@ -14,6 +47,8 @@ package struct ExchangeConformance: Sendable {
         case deliversAnEmptyChannel
         case deliversAcrossPauses
         case holdsTheProducerBack
+        case keepsToWhatTheFundGives
+        case reportsAnEmptyFund
         case stopsTheProducerOnEarlyClose
         case stopsTheProducerWhenTheReadersNodeLeaves
         case carriesTheProducersError
@@ -54,6 +89,8 @@ package struct ExchangeConformance: Sendable {
         case .deliversAnEmptyChannel: try await deliversAnEmptyChannel()
         case .deliversAcrossPauses: try await deliversAcrossPauses()
         case .holdsTheProducerBack: try await holdsTheProducerBack()
+        case .keepsToWhatTheFundGives: try await keepsToWhatTheFundGives()
+        case .reportsAnEmptyFund: try await reportsAnEmptyFund()
         case .stopsTheProducerOnEarlyClose: try await stopsTheProducerOnEarlyClose()
         case .stopsTheProducerWhenTheReadersNodeLeaves: try await stopsTheProducerWhenTheReadersNodeLeaves()
         case .carriesTheProducersError: try await carriesTheProducersError()
@@ -120,6 +157,64 @@ package struct ExchangeConformance: Sendable {
             }
         }
         try require(expected == count, "\(expected) rows instead of \(count)")
+    }
+
+    // MARK: Credit
+
+    /// Readers with the smallest windows get everything, values larger than a window as well, and the fund is whole at the
+    /// end, also after a reader that went early.
+    private func keepsToWhatTheFundGives() async throws {
+        try await withPair { pair in
+            let fund = LimitedFund(byteCount: 4 * smallestExchangeWindow)
+            let large = [UInt8](repeating: 7, count: 3 * smallestExchangeWindow)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<4 {
+                    let output = pair.board.channel(Self.channel(number))
+                    let reader = pair.reader.openReader(Self.channel(number), at: pair.endpoint, fund: fund)
+                    group.addTask {
+                        for index in 0..<20 { _ = await output.push(Self.numbers(index * 1000, count: 1000)) }
+                        let builder = VectorBuilder(type: .text, capacity: 1)
+                        builder.append(.bytes(large))
+                        let numbers = Vector.constant(.integer(20_000), type: .int64, count: 1).flattened()
+                        _ = await output.push(Batch(columns: [numbers, builder.finish()], rowCount: 1))
+                        output.finish()
+                    }
+                    group.addTask {
+                        if number == 3 {
+                            _ = try await reader.next()
+                            reader.close()
+                        } else {
+                            let rows = try await reader.rows()
+                            let isRight = rows.count == 20_001 && rows.last?[1] == .bytes(large)
+                            try require(isRight, "\(rows.count) rows instead of 20,001, or another last one")
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try require(fund.takenByteCount == 0, "the fund lacks \(fund.takenByteCount) bytes at the end")
+        }
+    }
+
+    /// A transport that has bytes under way does not send what nobody has paid for.
+    private func reportsAnEmptyFund() async throws {
+        try await withPair { pair in
+            let fund = LimitedFund(byteCount: 0)
+            let output = pair.board.channel(Self.channel(0))
+            let reader = pair.reader.openReader(Self.channel(0), at: pair.endpoint, fund: fund)
+            let producer = Task {
+                _ = await output.push(Self.numbers(0, count: 10))
+                output.finish()
+            }
+            if fund.isAsked {
+                let error = await reader.error()
+                try require(error?.state == .outOfMemory, "no error 53200 but \(String(describing: error))")
+            } else {
+                try await checkNumbers(reader, count: 10)
+            }
+            reader.close()
+            await producer.value
+        }
     }
 
     // MARK: Delivery

@@ -27,7 +27,7 @@ extension StatementBinder {
             ScalarCall(
                 name: function.name, arguments: converted, type: resolved.resultType, volatility: function.volatility,
                 isStrict: function.isStrict,
-                canFail: function.canFailForTypes?(resolved.parameterTypes) ?? function.canFail))
+                canFail: function.mayFail(resolved.parameterTypes, literals: converted.map(\.literal))))
         let isConstant = function.volatility == .immutable && converted.allSatisfy(\.isLiteral)
         return isConstant ? fold(call) : call
     }

@@ -22,7 +22,7 @@ extension FunctionRegistry {
             ScalarCall(
                 name: name, arguments: converted, type: resolved.resultType, volatility: resolved.function.volatility,
                 isStrict: resolved.function.isStrict,
-                canFail: resolved.function.canFailForTypes?(types) ?? resolved.function.canFail))
+                canFail: resolved.function.mayFail(types, literals: converted.map(\.literal))))
     }
 
     private static let comparisons: Set<String> = ["=", "<>", "<", "<=", ">", ">="]

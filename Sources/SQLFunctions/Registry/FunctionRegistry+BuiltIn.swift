@@ -75,12 +75,14 @@ extension FunctionRegistry {
     func scalar(
         _ name: String, _ parameters: [ParameterType], _ result: DataType, isVariadic: Bool = false,
         volatility: Volatility = .immutable, isStrict: Bool = true, canFail: Bool = false,
+        canFailForLiterals: (@Sendable ([ScalarValue?]) -> Bool)? = nil,
         _ documentation: FunctionDocumentation, kernel: @escaping ScalarFunction.Kernel
     ) {
-        register(
-            ScalarFunction(
-                name, parameters, isVariadic: isVariadic, resultType: { _ in result }, volatility: volatility,
-                isStrict: isStrict, canFail: canFail, documentation: documentation, kernel: kernel))
+        var function = ScalarFunction(
+            name, parameters, isVariadic: isVariadic, resultType: { _ in result }, volatility: volatility,
+            isStrict: isStrict, canFail: canFail, documentation: documentation, kernel: kernel)
+        function.canFailForLiterals = canFailForLiterals
+        register(function)
     }
 
     /// Registers a scalar function whose result type depends on its arguments'.

@@ -93,6 +93,9 @@ package struct ScalarFunction: Sendable {
     package var literalResultType: (@Sendable ([DataType], [ScalarValue?]) throws -> DataType?)?
     /// Whether a call with these argument types may raise an error, where `canFail` alone is too coarse.
     package var canFailForTypes: (@Sendable ([DataType]) -> Bool)?
+    /// Whether a call with these literal arguments may raise an error: no division by 7 fails. What cannot fail may run before
+    /// other predicates, within scans, and on samples.
+    package var canFailForLiterals: (@Sendable ([ScalarValue?]) -> Bool)?
     /// Whether the kernel asks for `EvaluationContext.catalogFacts`.
     package var readsCatalog = false
 
@@ -110,6 +113,12 @@ package struct ScalarFunction: Sendable {
         self.canFail = canFail
         self.documentation = documentation
         self.kernel = kernel
+    }
+
+    /// Whether a call may raise an error, as far as its arguments' types and the values of literal ones tell.
+    package func mayFail(_ types: [DataType], literals: [ScalarValue?]) -> Bool {
+        guard canFailForTypes?(types) ?? canFail else { return false }
+        return canFailForLiterals?(literals) ?? true
     }
 }
 

@@ -56,6 +56,8 @@ enum IntegerArithmetic {
         for name in ["/", "div"] {
             registry.scalar(
                 name, pair, type, canFail: true,
+                // The least number divided by -1 has no place in its type.
+                canFailForLiterals: { [nil, .null, .integer(0), .integer(-1)].contains($0[1]) },
                 documentation("Quotient, cut towards zero.", name == "/" ? "7 / 2" : nil, name == "/" ? "3" : nil)
             ) { arguments, type, count, _ in
                 try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {
@@ -72,6 +74,7 @@ enum IntegerArithmetic {
         for name in ["%", "mod"] {
             registry.scalar(
                 name, pair, type, canFail: true,
+                canFailForLiterals: { [nil, .null, .integer(0)].contains($0[1]) },
                 documentation("Remainder, with the sign of the dividend.", name == "%" ? "7 % 2" : "mod(7, 2)", "1")
             ) { arguments, type, count, _ in
                 try Kernel.checkedBinary(arguments[0], arguments[1], type, count) {

@@ -22,6 +22,7 @@ enum TextSlices {
             }
             registry.scalar(
                 name, [.text, .int32, .int32], .text, canFail: true,
+                canFailForLiterals: { if case .integer(0...) = $0[2] { false } else { true } },
                 text("As many characters from a character on, from 1.", "\(name)('alphabet', 3, 2)", "ph")
             ) { arguments, type, count, _ in
                 let starts = ValueColumn<Int32>(arguments[1])
@@ -58,6 +59,7 @@ enum TextSlices {
         registerTrims(in: registry)
         registry.scalar(
             "split_part", [.text, .text, .int32], .text, canFail: true,
+            canFailForLiterals: { if case .integer(let number) = $0[2] { number == 0 } else { true } },
             text(
                 "The n-th field between separators; negative: from the end.", "split_part('abc~@~def~@~ghi', '~@~', 2)",
                 "def")

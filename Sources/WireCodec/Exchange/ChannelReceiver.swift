@@ -22,15 +22,23 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
         var limit: Int
         var receivedByteCount = 0
         var receivedFrameCount = 0
+        /// Paid the window; `nil` once it has got it back.
+        var fund: (any CreditFund)?
 
         mutating func takeWake() -> (@Sendable () -> Void)? {
             defer { wake = nil }
             return wake
         }
+
+        mutating func takeFund() -> (any CreditFund)? {
+            defer { fund = nil }
+            return fund
+        }
     }
 
     private let state: Mutex<State>
-    private let window: Int
+    /// Bytes that the sender may be ahead.
+    package let window: Int
     private let grant: @Sendable (_ byteCount: Int, _ limit: Int) -> Void
     private let whenClosed: @Sendable () -> Void
 
@@ -42,15 +50,23 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
     /// Bytes taken since credit was granted last.
     private var ungranted = 0
 
-    /// `window`: bytes granted at the start, at least twice the largest frame. `grant` sends further credit, as the bytes that
-    /// were taken and as the byte up to which the channel may go now; `whenClosed` tells the sender that the reader wants no
-    /// more. Both are called from driver threads.
+    /// `window`: bytes granted at the start; with a `fund` what it gives, and if it gives nothing, the channel has failed.
+    /// `grant` sends further credit, as the bytes that were taken and as the byte up to which the channel may go now;
+    /// `whenClosed` tells the sender that the reader wants no more. Both are called from driver threads.
     package init(
-        window: Int, types: [DataType]? = nil, grant: @escaping @Sendable (_ byteCount: Int, _ limit: Int) -> Void,
+        window wanted: Int, fund: (any CreditFund)? = nil, types: [DataType]? = nil,
+        grant: @escaping @Sendable (_ byteCount: Int, _ limit: Int) -> Void,
         whenClosed: @escaping @Sendable () -> Void
     ) {
-        state = Mutex(State(limit: window))
-        self.window = window
+        var state: State
+        do {
+            window = try fund?.take(wanted) ?? wanted
+            state = State(limit: window, fund: fund)
+        } catch {
+            window = smallestExchangeWindow
+            state = State(failure: QueryError.wrapping(error), limit: window)
+        }
+        self.state = Mutex(state)
         self.grant = grant
         self.whenClosed = whenClosed
         decoder = FrameDecoder(types: types)
@@ -84,6 +100,7 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
                 }
                 giveBack(byteCount, atOnce: isLast)
             case .failure(let error):
+                payBack()
                 throw error
             case .end(let frames, let rows):
                 do {
@@ -92,6 +109,7 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
                     fail(error)
                     throw error
                 }
+                payBack()
                 return .finished
             case .closed: return .finished
             case .pending: return .pending
@@ -110,8 +128,17 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
         }
         // `decoded` is left to the thread that polls: this may be another one.
         isAbandoned.store(true, ordering: .releasing)
+        payBack()
         if wasOpen { whenClosed() }
     }
+
+    /// No frame is held any more.
+    private func payBack() {
+        state.withLock { $0.takeFund() }?.giveBack(window)
+    }
+
+    /// What `poll` throws, once it is known that the channel has failed.
+    package var failure: QueryError? { state.withLock { $0.failure } }
 
     private enum Taken {
         case frame(Buffer, byteCount: Int, isLast: Bool)
@@ -164,6 +191,7 @@ package final class ChannelReceiver: ExchangeReader, @unchecked Sendable {
             state.firstFrame = 0
             return wasOpen
         }
+        payBack()
         if wasOpen { whenClosed() }
     }
 

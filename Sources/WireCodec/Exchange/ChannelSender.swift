@@ -50,13 +50,18 @@ package final class ChannelSender {
     /// How many of them have gone out over the connection that there is now.
     private var resentCount = 0
 
-    /// `credit`: bytes of frames that may be sent before the reader grants more.
+    /// `credit`: bytes of frames that may be sent before the reader grants more; at least `smallestExchangeWindow`, or
+    /// nothing may ever fit.
     package init(stream: any ExchangeStream, credit: Int, isResumable: Bool = false, options: FrameOptions) {
         self.stream = stream
         self.isResumable = isResumable
         window = credit
         limit = credit
-        encoder = FrameEncoder(options: options)
+        // Two of the largest frames fit into the window, so that one is on its way while another is read.
+        var fitting = options
+        fitting.maximumByteCount = min(options.maximumByteCount, max(credit, smallestExchangeWindow) / 2)
+        fitting.targetByteCount = min(options.targetByteCount, fitting.maximumByteCount / 2)
+        encoder = FrameEncoder(options: fitting)
     }
 
     package var isClosed: Bool { if case .closed = phase { true } else { false } }

@@ -47,9 +47,14 @@ package final class Worker: WorkerService, Sendable {
     private struct State {
         var tasks: WorkerTasksInstance
         var parts: [TaskAttemptID: TaskParts] = [:]
-        var subscribers: [QueryID: [Int: AsyncThrowingStream<TaskStatus, any Error>.Continuation]] = [:]
+        var subscribers: [QueryID: [Int: Subscriber]] = [:]
         var nextSubscriber = 0
         var queryPools: [QueryID: (pool: MemoryPool, tasks: Int)] = [:]
+    }
+
+    private struct Subscriber {
+        var continuation: AsyncThrowingStream<TaskStatus, any Error>.Continuation
+        var since: MonotonicInstant
     }
 
     package let id: WorkerID
@@ -131,7 +136,9 @@ package final class Worker: WorkerService, Sendable {
                 state.parts[attempt]?.execution = execution
                 return state.tasks.isReleased(attempt)
             }
+            let fund = environment.fund
             execution.start(helpNanoseconds: isSimple ? Self.helpNanoseconds : 0) { [weak self] result in
+                fund.close()
                 self?.finish(attempt, result)
             }
             if isCancelled { execution.cancel(Self.cancelled) }
@@ -191,19 +198,27 @@ package final class Worker: WorkerService, Sendable {
             }
         }
         let queryPool = enterQuery(descriptor)
+        let channels = descriptor.sources.values.joined().count { $0.worker != id }
+        let fund = ExchangeFund(pool: queryPool, channelCount: channels)
         return WorkerTaskEnvironment(
             descriptor: descriptor, output: output, tables: tables, writers: PreparedWriters(writers),
             catalogFacts: catalogs.catalogFacts(of: descriptor.attempt.query), registry: registry,
-            memory: queryPool, threads: options.threads,
+            memory: queryPool, fund: fund, threads: options.threads,
             spillStore: spill
         ) { [weak self] location, partition in
             guard let self else { throw Self.cancelled }
-            return try self.openReader(location, partition: partition)
+            return try self.openReader(location, partition: partition, fund: fund)
         }
     }
 
-    /// The reading end of another task's output, here or on another node.
+    /// The reading end of a task's output, here or on another node, for who is no task: the worker itself pays for it.
     package func openReader(_ location: TaskLocation, partition: Int) throws -> any ExchangeReader {
+        try openReader(location, partition: partition, fund: ExchangeFund(pool: memory, channelCount: 1))
+    }
+
+    private func openReader(
+        _ location: TaskLocation, partition: Int, fund: ExchangeFund
+    ) throws -> any ExchangeReader {
         let channel = ExchangeChannel(producer: location.attempt, partition: partition)
         if location.worker == id { return outputs.openLocalReader(channel) }
         guard let transport = transports[location.transport] else {
@@ -211,7 +226,7 @@ package final class Worker: WorkerService, Sendable {
                 .exchangeFailed, "this node has no exchange transport \"\(location.transport)\"",
                 hint: "Transports here: \(transports.keys.sorted().joined(separator: ", ")).")
         }
-        return transport.openReader(channel, at: location.endpoint)
+        return transport.openReader(channel, at: location.endpoint, fund: fund)
     }
 
     /// All tasks of a query on this worker share one budget.
@@ -276,7 +291,30 @@ package final class Worker: WorkerService, Sendable {
                 dropPartsIfForgotten(status.attempt)
             }
         }
+        switch event {
+        case .release(let attempts, _): endReports(of: Set(attempts.map(\.query)))
+        case .ended(let attempt, _): endReports(of: [attempt.query])
+        default: break
+        }
     }
+
+    /// Whoever follows the query has heard everything, when it has no task here any more.
+    private func endReports(of queries: Set<QueryID>) {
+        let ended = state.withLock { state in
+            queries.filter { !state.tasks.knowsTasks(of: $0) }.flatMap { (state.subscribers[$0] ?? [:]).values }
+        }
+        for subscriber in ended { subscriber.continuation.finish() }
+    }
+
+    /// As above, for those who came when the tasks had been released already. Who waits for tasks asks again.
+    private func endIdleReports() {
+        let ended = state.withLock { state in
+            state.subscribers.filter { !state.tasks.knowsTasks(of: $0.key) }.flatMap(\.value.values)
+                .filter { now.since($0.since) > Self.idleReportLimit }
+        }
+        for subscriber in ended { subscriber.continuation.finish() }
+    }
+    private static let idleReportLimit: Duration = .seconds(2)
 
     private func dropPartsIfForgotten(_ attempt: TaskAttemptID) {
         _ = state.withLock { state in
@@ -290,7 +328,7 @@ package final class Worker: WorkerService, Sendable {
                 "task failed", metadata: ["task": "\(status.attempt)", "error": "\(status.error?.message ?? "")"])
         }
         let subscribers = state.withLock { Array(($0.subscribers[status.attempt.query] ?? [:]).values) }
-        for subscriber in subscribers { subscriber.yield(status) }
+        for subscriber in subscribers { subscriber.continuation.yield(status) }
     }
 
     // MARK: - States
@@ -299,7 +337,8 @@ package final class Worker: WorkerService, Sendable {
         let (stream, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
         let (number, known) = state.withLock { state in
             state.nextSubscriber += 1
-            state.subscribers[query, default: [:]][state.nextSubscriber] = continuation
+            state.subscribers[query, default: [:]][state.nextSubscriber] = Subscriber(
+                continuation: continuation, since: now)
             _ = state.tasks.handle(.watched(query), now: now)
             return (state.nextSubscriber, state.tasks.statuses(of: query))
         }
@@ -363,6 +402,7 @@ package final class Worker: WorkerService, Sendable {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
             outputs.wakeWaitingReaders()
             feed(.tick)
+            endIdleReports()
             tellProgress()
         }
     }

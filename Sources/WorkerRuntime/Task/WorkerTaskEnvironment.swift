@@ -14,6 +14,8 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
     let registry: FunctionRegistry
     let evaluationContext: EvaluationContext
     let memory: MemoryPool
+    /// Pays for what is on its way to the task's readers.
+    let fund: ExchangeFund
     let threads: Int
     let spillStore: (any SpillStore)?
     private let descriptor: TaskDescriptor
@@ -25,7 +27,8 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
     init(
         descriptor: TaskDescriptor, output: OutputBuffer, tables: [TableName: any TableProvider],
         writers: PreparedWriters,
-        catalogFacts: (any CatalogFacts)?, registry: FunctionRegistry, memory: MemoryPool, threads: Int,
+        catalogFacts: (any CatalogFacts)?, registry: FunctionRegistry, memory: MemoryPool, fund: ExchangeFund,
+        threads: Int,
         spillStore: (any SpillStore)?,
         openReader: @escaping @Sendable (TaskLocation, Int) throws -> any ExchangeReader
     ) {
@@ -34,6 +37,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         self.writers = writers
         self.registry = registry
         self.memory = memory
+        self.fund = fund
         self.threads = threads
         self.spillStore = spillStore
         self.output = output

@@ -283,7 +283,8 @@ var dependencies: [Package.Dependency] = [
 var programDependencies: [Target.Dependency] = [
     "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
     "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "SQLiteStorage", "S3Storage",
-    "InProcessTransport", "StaticDiscovery", "DNSDiscovery", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    "InProcessTransport", "StaticDiscovery", "DNSDiscovery", log,
+    .product(name: "ArgumentParser", package: "swift-argument-parser"),
 ]
 var programSettings = swiftSettings
 let products: [Product] = []

@@ -66,7 +66,9 @@ package enum ConfigurationRegistry {
             "coordinator.worker-quarantine", .duration, "60s",
             "Time without work for a worker that fails often; twice as long each time, up to 30 minutes."),
 
-        ConfigurationKey("worker.join", .list, "", "Coordinators to join, with commas between them: HOST:PORT, or dns://NAME:PORT for all that have the name."),
+        ConfigurationKey(
+            "worker.join", .list, "",
+            "Coordinators to join, with commas between them: HOST:PORT, or dns://NAME:PORT for all that have the name."),
         ConfigurationKey("worker.id", .text, "", "Name of the worker; empty is one made of host and port."),
         ConfigurationKey(
             "worker.grpc-port", .port, "50052",

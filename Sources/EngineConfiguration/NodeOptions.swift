@@ -133,7 +133,8 @@ package struct WorkerProcessOptions: Sendable {
         coordinators = configuration.list("worker.join")
         guard !coordinators.isEmpty else {
             throw QueryError(
-                .configurationFileError, "a worker needs a coordinator to join", hint: "Give --join HOST:PORT, or dns://NAME:PORT.",
+                .configurationFileError, "a worker needs a coordinator to join",
+                hint: "Give --join HOST:PORT, or dns://NAME:PORT.",
                 object: "worker.join")
         }
         let id = configuration["worker.id"]

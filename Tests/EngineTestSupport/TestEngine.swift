@@ -13,8 +13,8 @@ import LocalFileStorage
 import Logging
 import MemoryStorage
 import PluginHost
-import StaticDiscovery
 import QueryPlan
+import StaticDiscovery
 import TPCHStorage
 
 /// Where the repository's fixtures lie.

@@ -170,7 +170,7 @@ class Server(Martlet):
                 self.spawn([
                     "worker", "--id", f"worker-{index + 1}", "--join", ports["grpc"], "--grpc-port", "0",
                     "--exchange-port", "0"])
-            self.address = ports["postgres"]
+            self.address, self.http_address, self.grpc_address = ports["postgres"], ports["http"], ports["grpc"]
             if self.worker_count:
                 self.wait_for_workers(ports["http"])
         except Exception:

@@ -81,6 +81,11 @@ class PostgreSQL:
     def connect(self, timeout=600):
         return wire.Connection("127.0.0.1", self.port, ACCOUNT, ACCOUNT, timeout)
 
+    @property
+    def dsn(self):
+        """For libpq."""
+        return f"host=127.0.0.1 port={self.port} user={ACCOUNT} dbname={ACCOUNT}"
+
     def clock(self, connection):
         """The time on processors, as a function, of the process that serves a connection."""
         process_id = int(connection.query("SELECT pg_backend_pid()").rows()[0][0])

@@ -102,7 +102,7 @@ class Cluster:
 
 
 class Load(threading.Thread):
-    """Small queries without end, some of them wrong."""
+    """Small queries without end, some of them wrong, and now and then one for the workers."""
 
     def __init__(self, cluster):
         super().__init__(daemon=True)
@@ -117,6 +117,8 @@ class Load(threading.Thread):
                 self.cluster.query("SELECT n_name, r_name FROM tiny.nation JOIN tiny.region ON n_regionkey = r_regionkey")
                 if number % 9 == 0:
                     self.cluster.query("SELECT 1 / (n_nationkey - 3) FROM tiny.nation")
+                if number % 12 == 0:
+                    self.cluster.query('SELECT l_shipmode, count(*), sum(l_quantity) FROM "sf0.1".lineitem GROUP BY 1')
             except (OSError, ValueError):
                 pass
 
@@ -249,6 +251,8 @@ def run(cluster, browser, screenshots):
     page.get_by_role("link", name="worker-1").click()
     page.get_by_role("heading", level=1, name="worker-1").wait_for()
     check("worker: has a history", until(lambda: page.locator(".chart path").count() >= 4) is not None)
+    busy = page.locator(".tile", has_text="Processors").locator("dd")
+    check("worker: is seen at work", until(lambda: float(busy.inner_text().split()[0]) > 0, 30) is not None)
     audit(page, "worker")
     shot("worker")
 

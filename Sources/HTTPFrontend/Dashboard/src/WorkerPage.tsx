@@ -34,7 +34,7 @@ export function WorkerPage({ id }: { id: string }) {
           <Tile name="Processors" value={worker.processors?.toFixed(2) ?? "–"} note={` of ${worker.slots}`} />
           <Tile name="Query memory" value={bytes(worker.memory_used_bytes)} note={` of ${bytes(worker.memory_bytes)}`} />
           <Tile name="Process memory" value={bytes(worker.resident_bytes)} />
-          {detail?.state_age_ms != null && <Tile name={`${worker.state} since`} value={duration(detail.state_age_ms * 1000)} />}
+          {detail?.state_age_ms != null && <Tile name={worker.state === "active" ? "Active for" : `In state ${worker.state} for`} value={duration(detail.state_age_ms * 1000)} />}
           {detail?.silence_ms != null && <Tile name="Last heartbeat" value={duration(detail.silence_ms * 1000)} note=" ago" />}
         </dl>
       )}
@@ -44,7 +44,7 @@ export function WorkerPage({ id }: { id: string }) {
             series={[{ name: "busy", color: "var(--series-1)", values: samples.map((sample) => sample.processors) }]} />
         </Card>
         <Card>
-          <LineChart title="Memory" labels={labels} format={bytes} least={1 << 20}
+          <LineChart title="Memory" labels={labels} format={bytes} least={1 << 20} isBytes
             series={[
               { name: "process", color: "var(--series-2)", values: samples.map((sample) => sample.resident_bytes) },
               { name: "queries", color: "var(--series-1)", values: samples.map((sample) => sample.memory_used_bytes) },

@@ -26,6 +26,11 @@ function ceiling(value: number): number {
   return 10 * power;
 }
 
+/** The same for bytes, whose units are powers of two. */
+function binaryCeiling(value: number): number {
+  return value <= 1 ? 1 : 2 ** Math.ceil(Math.log2(value));
+}
+
 function path(values: (number | null)[], x: (index: number) => number, y: (value: number) => number): string {
   let result = "";
   let isOpen = false;
@@ -43,9 +48,11 @@ interface LineChartProps {
   least?: number; isFilled?: boolean;
   /** Steps of ten have the same height: for values of very different sizes. */
   isLogarithmic?: boolean;
+  /** The values are bytes: the scale has round numbers of their units. */
+  isBytes?: boolean;
 }
 
-export function LineChart({ title, labels, series, format, height = 150, least = 0, isFilled = false, isLogarithmic = false }: LineChartProps) {
+export function LineChart({ title, labels, series, format, height = 150, least = 0, isFilled = false, isLogarithmic = false, isBytes = false }: LineChartProps) {
   const [reference, width] = useWidth<HTMLDivElement>(480);
   const [hover, setHover] = useState<number | null>(null);
   const id = useId();
@@ -60,7 +67,7 @@ export function LineChart({ title, labels, series, format, height = 150, least =
   }
   const low = isLogarithmic ? Math.floor(Math.log10(Math.max(1e-9, bottom))) : 0;
   const high = isLogarithmic ? Math.max(low + 1, Math.ceil(Math.log10(Math.max(1e-9, top)))) : 1;
-  const maximum = isLogarithmic ? 10 ** high : ceiling(top);
+  const maximum = isLogarithmic ? 10 ** high : isBytes ? binaryCeiling(top) : ceiling(top);
   const ticks = isLogarithmic
     ? Array.from({ length: high - low + 1 }, (_, step) => 10 ** (low + step)).filter((_, step) => step % Math.ceil((high - low) / 4) === 0)
     : [0, maximum / 2, maximum];

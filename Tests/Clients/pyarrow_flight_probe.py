@@ -97,6 +97,15 @@ def state(error):
     return text.split("(SQLSTATE ", 1)[1][:5] if "(SQLSTATE " in text else text
 
 
+def resident_megabytes():
+    """Of the server's process, where it is known."""
+    try:
+        with open(f"/proc/{os.environ['SERVER_PROCESS']}/status") as file:
+            return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS:"))
+    except (KeyError, OSError):
+        return None
+
+
 with probe.part("queries"):
     probe.equal("rows", query("SELECT 1 AS a, 'x' AS b").to_pylist(), [{"a": 1, "b": "x"}])
     told = info("SELECT 1::bigint AS a, 'x' AS b")
@@ -210,10 +219,16 @@ with probe.part("unknown things"):
 
 with probe.part("a slow reader and one that goes away"):
     big = "SELECT g, repeat('x', 1000) AS t FROM generate_series(1, 100000000) AS g"
+    before = resident_megabytes()
     reader = client.do_get(info(big).endpoints[0].ticket, options)
-    reader.read_chunk()
-    time.sleep(2)
+    for _ in range(20):
+        reader.read_chunk()
+        time.sleep(0.1)
     probe.equal("still there", query("SELECT 1 AS a").to_pylist(), [{"a": 1}])
+    if before is not None:
+        # The query waits for its reader: of the 100 GB there are never more than some buffers.
+        grown = resident_megabytes() - before
+        probe.true(f"memory of a slow reader ({grown:.0f} MB)", grown < 192)
     reader.cancel()
     told = info("SELECT count(*) FROM generate_series(1, 100000000000)")
     failures = []

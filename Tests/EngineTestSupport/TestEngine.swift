@@ -40,7 +40,7 @@ package final class TestEngine: Sendable {
 
     package static func start(
         workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil,
-        spillDirectory: String? = nil, localRowLimit: Int = 0,
+        spillDirectory: String? = nil, localRowLimit: Int = 0, holdBackByteLimit: Int? = nil,
         catalogs more: [(name: String, type: String, values: [String: String])] = [],
         plugins others: [any EnginePlugin] = []
     ) async throws -> TestEngine {
@@ -56,9 +56,10 @@ package final class TestEngine: Sendable {
         let plugins = PluginRegistry(plugins.plugins + others)
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
-        let configuration = NodeConfiguration(
+        var configuration = NodeConfiguration(
             threads: threads, memoryByteLimit: memoryByteLimit, localWorkers: workers, catalogs: catalogs,
             localRowLimit: localRowLimit, spillDirectory: spillDirectory)
+        if let holdBackByteLimit { configuration.holdBackByteLimit = holdBackByteLimit }
         return TestEngine(node: try await EngineNode.start(configuration, plugins: plugins, logger: logger))
     }
 

@@ -16,6 +16,8 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     /// Set when the session asks for other batches; what is left of the last one, in reverse.
     private var variation: BatchVariation?
     private var parts: [Batch] = []
+    /// How many operators know that their input has ended, once the source is at its end.
+    private var endedCount: Int?
     /// When it last told what it has done. Often enough for people who watch, and too seldom to cost anything.
     private var toldAt: UInt64 = 0
     private static let tellingPause: UInt64 = 250_000_000
@@ -83,10 +85,19 @@ final class PipelineDriver: Driver, @unchecked Sendable {
             if isStopped(last) {
                 // Rows that are still pending belong to nobody.
                 for member in chain { member.hasPendingOutput = false }
-                try first.finish()
+                for member in chain.dropFirst(endedCount ?? 0) {
+                    member.hasPendingOutput = false
+                    try member.endInputTimed()
+                }
                 return end()
             }
             if try !resumePending() {
+                if let count = endedCount {
+                    endedCount = count + 1
+                    try chain[count].endInputTimed()
+                    if count + 1 == chain.count { return end() }
+                    continue
+                }
                 if let part = parts.popLast() {
                     try first.push(part)
                     continue
@@ -100,9 +111,7 @@ final class PipelineDriver: Driver, @unchecked Sendable {
                         try first.push(batch)
                     }
                 case .blocked: return .blocked
-                case .finished:
-                    try first.finish()
-                    return end()
+                case .finished: endedCount = 0
                 }
             }
             if monotonicNanoseconds() >= deadline { return .yielded }

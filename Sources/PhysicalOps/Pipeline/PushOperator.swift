@@ -126,6 +126,13 @@ package class PushOperator {
         try downstream?.finish()
     }
 
+    /// The end of the input, timed; for the driver, which ends one operator after the other, so that it can pause between them.
+    final func endInputTimed() throws {
+        let previous = driver.switchTo(counters)
+        try finishInput()
+        _ = driver.switchTo(previous)
+    }
+
     /// One `resume`, timed; for the driver.
     final func resumeTimed() throws {
         let previous = driver.switchTo(counters)

@@ -41,6 +41,18 @@ private final class TableFunctionOperator: PushOperator {
     private let inputCount: Int
     private let task: TaskContext
 
+    private static let rowsBetweenPauses = 4 * Batch.standardRowCount
+    /// The batch whose rows the function is called for, what it is called with, and how far that has gone.
+    private var input: Batch?
+    private var values: [Vector] = []
+    private var row = 0
+    /// Rows that the function has given for the current row.
+    private var ordinal: Int64 = 0
+    /// What goes on giving rows for the current row.
+    private var series: (any RowSeries)?
+    /// Rows that the function has given, for all rows of the input.
+    private var givenCount = 0
+
     init(
         node: PhysicalNode, plan: TableFunctionNode, function: TableFunction, task: TaskContext,
         downstream: PushOperator, driver: DriverContext
@@ -55,20 +67,57 @@ private final class TableFunctionOperator: PushOperator {
     }
 
     override func process(_ batch: Batch) throws {
-        let values = try arguments.evaluate(batch)
-        for row in 0..<batch.rowCount {
-            var ordinal: Int64 = 0
-            let given = values.map { $0.value(at: row) }
+        values = try arguments.evaluate(batch)
+        input = batch
+        row = 0
+        try resume()
+    }
+
+    /// Pauses after some rows, so that whoever reads slowly is waited for.
+    override func resume() throws {
+        guard let batch = input else { return hasPendingOutput = false }
+        hasPendingOutput = true
+        let pauseAt = givenCount + Self.rowsBetweenPauses
+        while row < batch.rowCount {
+            guard try giveRows(of: batch, until: pauseAt) else { return }
+            row += 1
+            if givenCount >= pauseAt { return }
+        }
+        input = nil
+        values = []
+        hasPendingOutput = false
+    }
+
+    /// The function's rows for the current row of the input. `false`: there may be more.
+    private func giveRows(of batch: Batch, until pauseAt: Int) throws -> Bool {
+        let given = values.map { $0.value(at: row) }
+        if let function = function.series {
+            let rows = try series ?? function(given, arguments.types, task.environment.evaluationContext)
+            series = rows
+            while let produced = try rows.next() {
+                try task.checkCancellation()
+                try give(batch, produced)
+                if givenCount >= pauseAt { return false }
+            }
+            series = nil
+        } else {
             try function.evaluate(given, arguments.types, task.environment.evaluationContext) { produced in
                 try task.checkCancellation()
-                try give(batch, row, produced, after: ordinal)
-                ordinal += Int64(produced.rowCount)
-            }
-            if ordinal == 0 && plan.isOuter {
-                let empty = plan.functionTypes.map { Vector.constant(.null, type: $0, count: 1) }
-                try give(batch, row, Batch(columns: empty, rowCount: 1), after: nil)
+                try give(batch, produced)
             }
         }
+        if ordinal == 0 && plan.isOuter {
+            let empty = plan.functionTypes.map { Vector.constant(.null, type: $0, count: 1) }
+            try give(batch, row, Batch(columns: empty, rowCount: 1), after: nil)
+        }
+        ordinal = 0
+        return true
+    }
+
+    private func give(_ batch: Batch, _ produced: Batch) throws {
+        try give(batch, row, produced, after: ordinal)
+        ordinal += Int64(produced.rowCount)
+        givenCount += produced.rowCount
     }
 
     /// The function's rows beside copies of the input row. `after`: ordinality of the row before the first.

@@ -244,6 +244,12 @@ package struct WindowFunction: Sendable {
     }
 }
 
+/// Rows that are made as they are asked for. Confined to who asks.
+package protocol RowSeries: AnyObject {
+    /// The next rows; `nil` behind the last one.
+    func next() throws -> Batch?
+}
+
 /// One overload of a function that gives rows: unnest, generate_series, ….
 package struct TableFunction: Sendable {
     package var name: String
@@ -257,6 +263,12 @@ package struct TableFunction: Sendable {
             _ arguments: [ScalarValue], _ types: [DataType], _ context: EvaluationContext,
             _ emit: (Batch) throws -> Void
         ) throws -> Void
+    /// For functions whose rows have no bound: the rows for one set of arguments as they are asked for.
+    package var series:
+        (
+            @Sendable (_ arguments: [ScalarValue], _ types: [DataType], _ context: EvaluationContext) throws ->
+                any RowSeries
+        )?
 
     package init(
         _ name: String, _ parameters: [ParameterType], resultFields: @escaping @Sendable ([DataType]) throws -> [Field],
@@ -284,5 +296,23 @@ package struct TableFunction: Sendable {
         self.resultFields = resultFields
         self.documentation = documentation
         self.evaluate = evaluateInSession
+    }
+
+    /// A function that may give any number of rows.
+    package init(
+        _ name: String, _ parameters: [ParameterType], resultFields: @escaping @Sendable ([DataType]) throws -> [Field],
+        series:
+            @escaping @Sendable ([ScalarValue], [DataType], EvaluationContext) throws -> any RowSeries,
+        documentation: FunctionDocumentation
+    ) {
+        self.name = name
+        self.parameters = parameters
+        self.resultFields = resultFields
+        self.documentation = documentation
+        self.series = series
+        evaluate = { arguments, types, context, emit in
+            let rows = try series(arguments, types, context)
+            while let batch = try rows.next() { try emit(batch) }
+        }
     }
 }

@@ -51,110 +51,63 @@ enum TableFunctions {
     private static func integer(_ value: ScalarValue) -> Int64 {
         if case .integer(let number) = value { number } else { 0 }
     }
-    private static let zeroStep = QueryError(.invalidParameterValue, "step size cannot equal zero")
+
+    /// Functions without bound: NULL among the arguments gives no rows.
+    private static func addSeries(
+        _ registry: FunctionRegistry, _ parameters: [ParameterType], _ type: DataType, _ documentation: String,
+        _ series: @escaping @Sendable ([ScalarValue], EvaluationContext) throws -> any RowSeries
+    ) {
+        registry.register(
+            TableFunction(
+                "generate_series", parameters, resultFields: { _ in [Field(name: "generate_series", type: type)] },
+                series: { arguments, _, context in
+                    if arguments.contains(where: \.isNull) { return EmptySeries() }
+                    return try series(arguments, context)
+                }, documentation: text(documentation)))
+    }
 
     private static func registerIntegerSeries(in registry: FunctionRegistry) {
         for type in [DataType.int32, .int64] {
             for hasStep in [false, true] {
-                add(
-                    registry, "generate_series", Array(repeating: .exact(type), count: hasStep ? 3 : 2),
-                    "generate_series",
-                    typed: { _ in type }, "Numbers from the first to the second, both included."
-                ) { arguments, type, _, emit in
-                    try integers(
+                addSeries(
+                    registry, Array(repeating: .exact(type), count: hasStep ? 3 : 2), type,
+                    "Numbers from the first to the second, both included."
+                ) { arguments, _ in
+                    try IntegerSeries(
                         from: integer(arguments[0]), to: integer(arguments[1]),
-                        step: hasStep ? integer(arguments[2]) : 1, type, emit)
+                        step: hasStep ? integer(arguments[2]) : 1, type: type)
                 }
             }
-        }
-    }
-
-    private static func integers(
-        from: Int64, to: Int64, step: Int64, _ type: DataType, _ emit: (Batch) throws -> Void
-    ) throws {
-        if step == 0 { throw zeroStep }
-        var next = from
-        var isDone = step > 0 ? from > to : from < to
-        while !isDone {
-            let vector = Vector(flat: type, capacity: Batch.standardRowCount)
-            var count = 0
-            while count < Batch.standardRowCount && !isDone {
-                if type.physical == .int32 {
-                    vector.values(Int32.self)[count] = Int32(truncatingIfNeeded: next)
-                } else {
-                    vector.values(Int64.self)[count] = next
-                }
-                count &+= 1
-                let (sum, overflow) = next.addingReportingOverflow(step)
-                next = sum
-                isDone = overflow || (step > 0 ? sum > to : sum < to)
-            }
-            vector.count = count
-            try emit(Batch(columns: [vector], rowCount: count))
         }
     }
 
     private static func registerDecimalSeries(in registry: FunctionRegistry) {
         for hasStep in [false, true] {
-            add(
-                registry, "generate_series", Array(repeating: .numeric, count: hasStep ? 3 : 2), "generate_series",
-                typed: { _ in .anyNumeric }, "Numbers from the first to the second, both included."
-            ) { arguments, type, _, emit in
-                let names = ["start value", "stop value", "step size"]
+            addSeries(
+                registry, Array(repeating: .numeric, count: hasStep ? 3 : 2), .anyNumeric,
+                "Numbers from the first to the second, both included."
+            ) { arguments, _ in
                 let values = arguments.map { argument in
                     if case .bytes(let bytes) = argument { NumericBlob.value(bytes) } else { NumericValue.zero }
                 }
-                for (name, value) in zip(names, values) where !value.isFinite {
-                    throw QueryError(
-                        .invalidParameterValue, "\(name) cannot be \(value.isNaN ? "NaN" : "infinity")")
-                }
-                let step = hasStep ? values[2] : .one
-                if step.isZero { throw zeroStep }
-                var next = values[0]
-                try emitAll(type, emit) {
-                    let order = NumericValue.compare(next, values[1])
-                    if step.signum > 0 ? order > 0 : order < 0 { return nil }
-                    defer { next = NumericValue.sum(next, step) }
-                    return .bytes(NumericBlob.bytes(next))
-                }
+                return try DecimalSeries(values)
             }
         }
     }
 
     private static func registerTimeSeries(in registry: FunctionRegistry) {
         for type in [DataType.timestamp, .timestampTZ] {
-            registry.register(
-                TableFunction(
-                    "generate_series", [.exact(type), .exact(type), .interval],
-                    resultFields: { _ in [Field(name: "generate_series", type: type)] },
-                    documentation: text(
-                        type == .timestamp
-                            ? "Moments from the first to the second, both included."
-                            : "Moments from the first to the second, both included, by the session's calendar."),
-                    evaluateInSession: { arguments, _, context, emit in
-                        if arguments.contains(where: \.isNull) { return }
-                        guard case .interval(let step) = arguments[2] else { return }
-                        let zone = type == .timestampTZ ? TimeZoneData.named(context.timeZone) : nil
-                        try emitMoments(type, arguments, by: step, in: zone ?? .utc, emit)
-                    }))
-        }
-    }
-
-    private static func emitMoments(
-        _ type: DataType, _ bounds: [ScalarValue], by step: IntervalValue, in zone: TimeZoneData,
-        _ emit: (Batch) throws -> Void
-    ) throws {
-        let length = step.comparisonMicroseconds
-        if length == 0 { throw zeroStep }
-        var next = integer(bounds[0])
-        let to = integer(bounds[1])
-        try emitAll(type, emit) {
-            let current = next
-            guard length > 0 ? current <= to : current >= to else { return nil }
-            var failed: UInt8 = 0
-            next = DateArithmetic.sum(current, step, in: zone, &failed)
-            if failed != 0 { throw QueryError(.datetimeFieldOverflow, "timestamp out of range") }
-            return .integer(current)
+            addSeries(
+                registry, [.exact(type), .exact(type), .interval], type,
+                type == .timestamp
+                    ? "Moments from the first to the second, both included."
+                    : "Moments from the first to the second, both included, by the session's calendar."
+            ) { arguments, context in
+                guard case .interval(let step) = arguments[2] else { return EmptySeries() }
+                let zone = type == .timestampTZ ? TimeZoneData.named(context.timeZone) : nil
+                return try MomentSeries(
+                    type, from: integer(arguments[0]), to: integer(arguments[1]), step: step, zone: zone ?? .utc)
+            }
         }
     }
 
@@ -191,11 +144,10 @@ enum TableFunctions {
                 guard let shape, number >= 1, number <= Int64(shape.dimensions.count) else { return }
                 let dimension = shape.dimensions[Int(number) - 1]
                 let (first, last) = (Int64(dimension.lower), Int64(dimension.upper))
-                if hasReverse, arguments[2] == .boolean(true) {
-                    try integers(from: last, to: first, step: -1, type, emit)
-                } else {
-                    try integers(from: first, to: last, step: 1, type, emit)
-                }
+                let isReverse = hasReverse && arguments[2] == .boolean(true)
+                let series = try IntegerSeries(
+                    from: isReverse ? last : first, to: isReverse ? first : last, step: isReverse ? -1 : 1, type: type)
+                while let batch = series.next() { try emit(batch) }
             }
         }
     }

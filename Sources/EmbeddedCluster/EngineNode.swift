@@ -168,7 +168,14 @@ package final class EngineNode: Sendable {
         options.admission = configuration.admission
         if options.admission.memoryByteMax == 0 { options.admission.memoryByteMax = configuration.memoryByteLimit }
         let engine = QueryEngine(
-            catalog: catalog, registry: registry, directory: directory, options: options, logger: logger
+            catalog: catalog, registry: registry, directory: directory, options: options, logger: logger,
+            makeRowBlocks: { [directory = configuration.spillDirectory] in
+                guard let directory else {
+                    throw QueryError(
+                        .outOfMemory, "the cursor's rows do not fit into memory", hint: "Set spill-directory.")
+                }
+                return SpilledRowBlocks(directory: directory)
+            }
         ) { location in try coordinatorWorker.openReader(location, partition: 0) }
 
         var background: [Task<Void, Never>] = []

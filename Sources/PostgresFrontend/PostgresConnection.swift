@@ -20,6 +20,8 @@ final class PostgresConnection {
         let parameters: [ScalarValue]
         let formats: [Int16]
         var result: StatementResult?
+        /// Of a named portal with rows: FETCH and MOVE may have taken some of them.
+        var cursor: Cursor?
         /// Rows that were fetched and not yet sent.
         var rest: Batch?
         var isAtEnd = false
@@ -29,12 +31,6 @@ final class PostgresConnection {
             self.parameters = parameters
             self.formats = formats
         }
-    }
-
-    private struct NamedStatement {
-        var prepared: PreparedStatement
-        /// Numbers that the client gave in Parse: they say what its binary parameters look like.
-        var clientTypes: [DataType?]
     }
 
     /// Bytes after which rows are handed to the network.
@@ -50,7 +46,8 @@ final class PostgresConnection {
     /// What the client proves its name by, until it has, and how the session then begins.
     private var exchange: PasswordExchange?
     private var awaitingParameters: [StartupParameter] = []
-    private var statements: [String: NamedStatement] = [:]
+    /// The unnamed one; those with names are the session's, so that SQL knows them, too.
+    private var unnamedStatement: PreparedStatement?
     private var portals: [String: Portal] = [:]
     /// Gives the client's next message while a statement waits for data; `nil` at the end of the connection.
     private let nextMessage: () async throws -> FrontendMessage?
@@ -227,7 +224,7 @@ final class PostgresConnection {
     private func runSimple(_ sql: String) async throws {
         let session = try requireSession()
         // A simple query drops the unnamed statement and portal.
-        statements[""] = nil
+        unnamedStatement = nil
         closePortal("")
         var isEmpty = true
         do {
@@ -331,9 +328,9 @@ final class PostgresConnection {
     private func carryOutExtended(_ directive: ProtocolDirective) async throws {
         switch directive {
         case .parse(let name, let sql, let types): try await offLoop { try await parse(name, sql, types) }
-        case .bind(let message): try bind(message)
+        case .bind(let message): try await bind(message)
         case .describeStatement(let name):
-            let statement = try statement(name).prepared
+            let statement = try statement(name)
             writer.parameterDescription(statement.parameterTypes)
             if let fields = statement.fields { writer.rowDescription(fields, formats: []) } else { writer.noData() }
         case .describePortal(let name):
@@ -355,7 +352,7 @@ final class PostgresConnection {
                 try await offLoop { try await execute(name, limit: limit) }
             }
         case .closeStatement(let name):
-            statements[name] = nil
+            if name.isEmpty { unnamedStatement = nil } else { session?.forget(name) }
             writer.closeComplete()
         case .closePortal(let name):
             closePortal(name)
@@ -365,8 +362,8 @@ final class PostgresConnection {
         if writer.bytes.count >= Self.flushByteCount { try await flush() }
     }
 
-    private func statement(_ name: String) throws -> NamedStatement {
-        guard let statement = statements[name] else {
+    private func statement(_ name: String) throws -> PreparedStatement {
+        guard let statement = name.isEmpty ? unnamedStatement : session?.preparedStatement(name) else {
             let text =
                 name.isEmpty
                 ? "unnamed prepared statement does not exist" : "prepared statement \"\(name)\" does not exist"
@@ -376,34 +373,45 @@ final class PostgresConnection {
     }
 
     private func portal(_ name: String) throws -> Portal {
-        guard let portal = portals[name] else {
-            throw QueryError(.invalidCursorName, "portal \"\(name)\" does not exist")
-        }
+        guard let portal = portals[name] else { throw Self.missingPortal(name) }
         return portal
     }
 
-    private func closePortal(_ name: String) { portals.removeValue(forKey: name)?.result?.cancel() }
+    private static func missingPortal(_ name: String) -> QueryError {
+        QueryError(.invalidCursorName, "portal \"\(name)\" does not exist")
+    }
+
+    private func closePortal(_ name: String) {
+        portals.removeValue(forKey: name)?.result?.cancel()
+        // A cursor of SQL, too, may be closed like this.
+        if !name.isEmpty { session?.closeCursor(name) }
+    }
 
     private func closePortalsOfEndedTransaction() {
         guard session?.transactionStatus == .idle else { return }
-        for portal in portals.values where !portal.isAtEnd { portal.result?.cancel() }
+        for (name, portal) in portals {
+            if !portal.isAtEnd { portal.result?.cancel() }
+            if portal.cursor != nil { session?.closeCursor(name) }
+        }
         portals.removeAll()
     }
 
     private func parse(_ name: String, _ sql: String, _ types: [Int32]) async throws {
-        if !name.isEmpty, statements[name] != nil {
+        let session = try requireSession()
+        if name.isEmpty {
+            unnamedStatement = nil
+        } else if session.preparedStatement(name) != nil {
             throw QueryError(.duplicatePreparedStatement, "prepared statement \"\(name)\" already exists")
         }
-        statements[name] = nil
-        let clientTypes = try types.map { try PostgresType.dataType($0) }
-        let prepared = try await requireSession().prepare(sql, parameterTypes: clientTypes)
-        statements[name] = NamedStatement(prepared: prepared, clientTypes: clientTypes)
+        let prepared = try await session.prepare(
+            sql, parameterTypes: try types.map { try PostgresType.dataType($0) })
+        if name.isEmpty { unnamedStatement = prepared } else { session.keep(prepared, as: name) }
         writer.parseComplete()
     }
 
-    private func bind(_ message: BindMessage) throws {
-        let named = try statement(message.statement)
-        let prepared = named.prepared
+    private func bind(_ message: BindMessage) async throws {
+        let session = try requireSession()
+        let prepared = try statement(message.statement)
         guard message.parameters.count == prepared.parameterTypes.count else {
             throw QueryError(
                 .protocolViolation,
@@ -415,10 +423,14 @@ final class PostgresConnection {
                 "bind message has \(message.parameterFormats.count) parameter formats but \(message.parameters.count) parameters"
             )
         }
-        if !message.portal.isEmpty, portals[message.portal] != nil {
+        if !message.portal.isEmpty, portals[message.portal] != nil || session.cursorFields(message.portal) != nil {
             throw QueryError(SQLState("42P03"), "portal \"\(message.portal)\" already exists")
         }
-        let settings = textSettings(try requireSession())
+        var settings = textSettings(session)
+        // The text may be a name.
+        if prepared.parameterTypes.contains(where: { if case .registered = $0 { true } else { false } }) {
+            settings.objectNames = try await session.objectNames()
+        }
         let values = try message.parameters.enumerated().map { index, bytes -> ScalarValue in
             guard let bytes else { return .null }
             let type = prepared.parameterTypes[index]
@@ -435,7 +447,11 @@ final class PostgresConnection {
             }
         }
         closePortal(message.portal)
-        portals[message.portal] = Portal(statement: prepared, parameters: values, formats: message.resultFormats)
+        let portal = Portal(statement: prepared, parameters: values, formats: message.resultFormats)
+        if !message.portal.isEmpty, prepared.onlyReads {
+            portal.cursor = try session.openPortal(message.portal, prepared, values)
+        }
+        portals[message.portal] = portal
         writer.bindComplete()
     }
 
@@ -443,14 +459,17 @@ final class PostgresConnection {
         let portal = try portal(name)
         let session = try requireSession()
         guard portal.statement.statement != nil else { return writer.emptyQueryResponse() }
+        // CLOSE ended it.
+        if portal.cursor?.isClosed == true { throw Self.missingPortal(name) }
         let result: StatementResult
-        if let started = portal.result {
+        if let started = portal.result ?? portal.cursor?.result {
             result = started
         } else {
             result = try await session.execute(portal.statement, parameters: portal.parameters)
-            portal.result = result
+            portal.cursor?.start(result)
             for notice in result.notices { writer.notice(notice) }
         }
+        portal.result = result
         if let copy = result.copyWriter {
             try await sendCopy(result, copy, session)
             portal.isAtEnd = true
@@ -466,7 +485,13 @@ final class PostgresConnection {
         var left = limit == 0 ? Int.max : limit
         while left > 0 {
             let next: Batch?
-            if let rest = portal.rest { next = rest } else { next = try await result.next() }
+            if let cursor = portal.cursor {
+                next = try await cursor.forward(left)
+            } else if let rest = portal.rest {
+                next = rest
+            } else {
+                next = try await result.next()
+            }
             portal.rest = nil
             guard let batch = next else {
                 portal.isAtEnd = true

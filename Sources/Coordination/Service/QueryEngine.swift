@@ -61,6 +61,7 @@ package final class QueryEngine: Sendable {
     package let queries = QueryRegistry()
     package let options: QueryEngineOptions
     private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
+    private let makeRowBlocks: @Sendable () throws -> any RowBlockStore
     private let holdBackRoom: HoldBackRoom
     package let admission: QueryAdmission
     package let monitor: ClusterMonitor
@@ -68,10 +69,12 @@ package final class QueryEngine: Sendable {
     private let keeper: KeeperPlace
     let logger: Logger
 
-    /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is.
+    /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is; `makeRowBlocks` a place
+    /// for rows of a cursor that do not fit into memory.
     package init(
         catalog: Catalog, registry: FunctionRegistry, directory: WorkerDirectory, options: QueryEngineOptions,
-        logger: Logger, openReader: @escaping @Sendable (TaskLocation) throws -> any ExchangeReader
+        logger: Logger, makeRowBlocks: @escaping @Sendable () throws -> any RowBlockStore,
+        openReader: @escaping @Sendable (TaskLocation) throws -> any ExchangeReader
     ) {
         self.catalog = catalog
         self.registry = registry
@@ -79,6 +82,7 @@ package final class QueryEngine: Sendable {
         self.options = options
         self.logger = logger
         self.openReader = openReader
+        self.makeRowBlocks = makeRowBlocks
         // All queries together hold back an eighth of what one may use on a worker at most.
         holdBackRoom = HoldBackRoom(
             byteLimit: max(options.holdBackByteLimit, options.queryMemoryByteLimit / 8),
@@ -113,6 +117,11 @@ package final class QueryEngine: Sendable {
         -> Session
     {
         Session(engine: self, user: user, database: database, applicationName: applicationName)
+    }
+
+    /// For a cursor that gives its rows more than once.
+    func makeScrolledRows(types: [DataType]) -> ScrolledRows {
+        ScrolledRows(types: types, room: holdBackRoom, makeStore: makeRowBlocks)
     }
 
     /// Everything about one query, running or ended; `nil` if none of that id is known.

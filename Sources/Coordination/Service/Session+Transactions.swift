@@ -203,10 +203,9 @@ extension Session {
                 state.block = nil
                 state.transaction = .idle
             }
-            for cursor in state.cursors.values { cursor.result.cancel() }
-            state.cursors = [:]
             return state.block
         }
+        closeCursorsOfEndedTransaction(commits: commits)
         guard let block else { return }
         if commits { block.transaction.commit() } else { block.transaction.rollback() }
         engine.catalog.locks.releaseAll(of: block.transaction)
@@ -234,6 +233,7 @@ extension Session {
     package func close() {
         cancelCurrent()
         end(commits: false)
+        closeCursors()
         Task {
             try? await inTransaction { [self] in
                 let runner = StatementRunner(

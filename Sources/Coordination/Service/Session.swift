@@ -73,9 +73,6 @@ package final class Session: Sendable {
     package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }
     package var settings: SessionSettings { state.withLock { $0.settings } }
 
-    /// Columns of an open cursor; clients may describe it like a portal of the protocol.
-    package func cursorFields(_ name: String) -> [Field]? { state.withLock { $0.cursors[name] }?.result.fields }
-
     package func onSettingChange(_ listener: @escaping @Sendable (String, String) -> Void) {
         settingListener.withLock { $0 = listener }
     }
@@ -140,6 +137,16 @@ package final class Session: Sendable {
             throw QueryError.wrapping(error)
         }
     }
+
+    /// Prepared statements with names: of PREPARE and of the protocol.
+    package func preparedStatement(_ name: String) -> PreparedStatement? { state.withLock { $0.prepared[name] } }
+    package func keep(_ statement: PreparedStatement, as name: String) {
+        state.withLock { $0.prepared[name] = statement }
+    }
+    package func forget(_ name: String) { state.withLock { $0.prepared[name] = nil } }
+
+    /// What names of objects in texts mean to this session.
+    package func objectNames() async throws -> any ObjectNames { try await inTransaction { try await catalogFacts() } }
 
     /// Runs a prepared statement. Parameters have the statement's parameter types.
     package func execute(_ prepared: PreparedStatement, parameters: [ScalarValue]) async throws -> StatementResult {

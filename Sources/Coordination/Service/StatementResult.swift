@@ -11,6 +11,7 @@ package final class StatementResult: Sendable {
         case none
         case batches([Batch])
         case query(QueryExecution, limitTag: @Sendable (Int) -> String)
+        case cursor(CursorReader)
     }
     private struct State {
         var source: Source
@@ -67,6 +68,16 @@ package final class StatementResult: Sendable {
         state = Mutex(State(source: .query(execution, limitTag: tag), tag: tag(0)))
     }
 
+    /// With rows of a cursor, which go on when they are asked for.
+    init(fields: [Field], reader: CursorReader, objectNames: (any ObjectNames)?) {
+        self.fields = fields
+        notices = []
+        copyWriter = nil
+        self.objectNames = objectNames
+        execution = nil
+        state = Mutex(State(source: .cursor(reader), tag: "FETCH 0"))
+    }
+
     /// The next rows, never an empty batch; `nil` at the end.
     package func next() async throws -> Batch? {
         let source = state.withLock { $0.source }
@@ -92,6 +103,14 @@ package final class StatementResult: Sendable {
             }
             await execution.waitForEnd()
             return nil
+        case .cursor(var reader):
+            let batch = try await reader.next()
+            state.withLock { state in
+                state.source = .cursor(reader)
+                state.rowCount += batch?.rowCount ?? 0
+                state.tag = "FETCH \(state.rowCount)"
+            }
+            return batch
         }
     }
 

@@ -1,4 +1,4 @@
-// Statements about the session and about what there is: SET, SHOW, DESCRIBE, DISCARD, cursors.
+// Statements about the session and about what there is: SET, SHOW, DESCRIBE, DISCARD.
 
 import Columnar
 import Diagnostics
@@ -8,40 +8,6 @@ import SQLParser
 import Storage
 import Synchronization
 import SystemCatalog
-
-/// An open cursor: a query whose rows are taken bit by bit, forwards only.
-final class Cursor: Sendable {
-    let result: StatementResult
-    /// Rows that were taken from the result and not yet given.
-    private let rest = Mutex<Batch?>(nil)
-
-    init(_ result: StatementResult) { self.result = result }
-
-    /// At most `count` rows.
-    func fetch(_ count: Int) async throws -> [Batch] {
-        var left = count
-        var batches: [Batch] = []
-        while left > 0 {
-            let kept = rest.withLock { rest -> Batch? in
-                defer { rest = nil }
-                return rest
-            }
-            let next: Batch?
-            if let kept { next = kept } else { next = try await result.next() }
-            guard let batch = next else { break }
-            if batch.rowCount > left {
-                let tail = batch.slice(left, batch.rowCount - left)
-                rest.withLock { $0 = tail }
-                batches.append(batch.prefix(left))
-                left = 0
-            } else {
-                batches.append(batch)
-                left -= batch.rowCount
-            }
-        }
-        return batches
-    }
-}
 
 extension StatementRunner {
     /// The worker gets no more tasks and leaves when those that it has are done.
@@ -98,11 +64,13 @@ extension StatementRunner {
             }
             if what == .all || what == .temporary { try await dropTemporaryObjects() }
             session.state.withLock { state in
-                if what == .all || what == .plans { state.prepared = [:] }
-                if what == .all { state.cursors = [:] }
+                if what == .all { state.prepared = [:] }
                 if what == .all || what == .sequences { state.sequences = SequenceValues() }
             }
-            if what == .all { try session.resetSettings() }
+            if what == .all {
+                session.closeCursors()
+                try session.resetSettings()
+            }
             let word = what == .temporary ? "TEMP" : what.rawValue.uppercased()
             return StatementResult(tag: "DISCARD \(word)")
         default: throw QueryError.internalError("not a session statement")
@@ -148,56 +116,6 @@ extension StatementRunner {
         let batch = Batch.rows(rows.map { $0.map { ScalarValue.string($0) } }, types: fields.map(\.type))
         return StatementResult(fields: fields, batches: [batch], tag: tag)
     }
-
-    // MARK: - Cursors
-
-    func declareCursor(
-        _ name: String, _ plan: LogicalPlan, _ fields: [Field], _ syntax: DeclareCursor
-    ) async throws -> StatementResult {
-        guard session.transactionStatus == .inTransaction || syntax.withHold == true else {
-            throw QueryError(.noActiveSQLTransaction, "DECLARE CURSOR can only be used in transaction blocks")
-        }
-        let result = try await runQuery(plan, fields: fields) { "FETCH \($0)" }
-        try session.state.withLock { state in
-            if state.cursors[name] != nil {
-                throw QueryError(SQLState("42P03"), "cursor \"\(name)\" already exists")
-            }
-            state.cursors[name] = Cursor(result)
-        }
-        // Nothing but FETCH waits for it.
-        session.interruption.removeHandlers()
-        return StatementResult(tag: "DECLARE CURSOR")
-    }
-
-    func fetch(_ fetch: Fetch) async throws -> StatementResult {
-        guard let cursor = session.state.withLock({ $0.cursors[fetch.cursor.text] }) else {
-            throw QueryError(.invalidCursorName, "cursor \"\(fetch.cursor.text)\" does not exist")
-        }
-        guard let count = fetch.forwardCount else { throw QueryError.notSupported("FETCH that is not forward") }
-        session.interruption.onRequest { cursor.result.cancel($0) }
-        let batches = try await cursor.fetch(count)
-        let total = batches.reduce(0) { $0 + $1.rowCount }
-        if fetch.isMove { return StatementResult(tag: "MOVE \(total)") }
-        return StatementResult(
-            fields: cursor.result.fields ?? [], batches: batches, tag: "FETCH \(total)",
-            objectNames: cursor.result.objectNames)
-    }
-
-    func closeCursor(_ name: String?) throws -> StatementResult {
-        guard let name else {
-            let all = session.state.withLock { state in
-                defer { state.cursors = [:] }
-                return Array(state.cursors.values)
-            }
-            for cursor in all { cursor.result.cancel() }
-            return StatementResult(tag: "CLOSE CURSOR ALL")
-        }
-        guard let cursor = session.state.withLock({ $0.cursors.removeValue(forKey: name) }) else {
-            throw QueryError(.invalidCursorName, "cursor \"\(name)\" does not exist")
-        }
-        cursor.result.cancel()
-        return StatementResult(tag: "CLOSE CURSOR")
-    }
 }
 
 extension Session {
@@ -228,25 +146,12 @@ extension Session {
             return state.withLock { $0.prepared[name]?.fields }
         case .fetch(let fetch):
             if fetch.isMove { return nil }
-            return state.withLock { $0.cursors[fetch.cursor.text]?.result.fields }
+            return cursorFields(fetch.cursor.text)
         case .withChanges(_, let main): return try resultFields(main, modifiers)
         case .modify(let modification):
             guard modification.returnsRows else { return nil }
             return zip(modification.returningNames, modification.returningTypes).map { Field(name: $0, type: $1) }
         default: return nil
-        }
-    }
-}
-
-extension Fetch {
-    /// Rows to take when the direction is forward; `.max` is all.
-    fileprivate var forwardCount: Int? {
-        switch direction {
-        // No rows forward is the current row again.
-        case .forward(let count?): count > 0 ? Int(count) : nil
-        case .forward(nil): .max
-        case .relative(1): 1
-        case .backward, .absolute, .relative: nil
         }
     }
 }

@@ -48,6 +48,8 @@ package enum BuiltInTypes {
         30 oidvector -1 b A 1013 26 oidvector r i p 0 -
         114 json -1 b U 199 0 json_ r i x 0 -
         194 pg_node_tree -1 b Z 0 0 pg_node_tree_ r i x 100 -
+        269 table_am_handler 4 p P 0 0 table_am_handler_ v i p 0 -
+        325 index_am_handler 4 p P 0 0 index_am_handler_ v i p 0 -
         700 float4 4 b N 1021 0 float4 vr i p 0 -
         701 float8 8 b N 1022 0 float8 vpr d p 0 -
         705 unknown -2 p X 0 0 unknown r c p 0 -
@@ -73,11 +75,16 @@ package enum BuiltInTypes {
         2276 any 4 p P 0 0 any_ v i p 0 -
         2277 anyarray -1 p P 0 0 anyarray_ r d x 0 -
         2278 void 4 p P 0 0 void_ vr i p 0 -
+        2279 trigger 4 p P 0 0 trigger_ v i p 0 -
+        2280 language_handler 4 p P 0 0 language_handler_ v i p 0 -
         2281 internal 8 p P 0 0 internal_ v d p 0 -
         2283 anyelement 4 p P 0 0 anyelement_ v i p 0 -
         2776 anynonarray 4 p P 0 0 anynonarray_ v i p 0 -
         2950 uuid 16 b U 2951 0 uuid_ r c p 0 -
+        3115 fdw_handler 4 p P 0 0 fdw_handler_ v i p 0 -
+        3310 tsm_handler 4 p P 0 0 tsm_handler_ v i p 0 -
         3802 jsonb -1 b U 3807 0 jsonb_ r i x 0 -
+        3838 event_trigger 4 p P 0 0 event_trigger_ v i p 0 -
         3904 int4range -1 r R 3905 0 range_ r i x 0 -
         3906 numrange -1 r R 3907 0 range_ r i x 0 -
         3908 tsrange -1 r R 3909 0 range_ r d x 0 -

@@ -66,7 +66,8 @@ enum ConstraintEntries {
                 var name = entry.name
                 name.table = key.name
                 guard taken.insert(name).inserted else { continue }
-                var index = RelationEntry(name: name, kind: "i", columns: [])
+                var index = RelationEntry(
+                    name: name, kind: "i", columns: key.columns.map { definition.columns[$0].field })
                 index.index = IndexEntry(
                     table: entry.name, isUnique: true, isPrimary: key.kind == .primary,
                     nullsAreEqual: key.nullsAreEqual,
@@ -79,13 +80,17 @@ enum ConstraintEntries {
             guard taken.insert(name).inserted, let table = tables.first(where: { $0.name == definition.table }) else {
                 continue
             }
-            var index = RelationEntry(name: name, kind: "i", columns: [])
+            let columns = table.definition?.columns ?? []
+            let ordinals = definition.elements.map { element in
+                columns.firstIndex { QuotedNames.quoted($0.field.name) == element }
+            }
+            // The types of expressions are not kept.
+            var index = RelationEntry(
+                name: name, kind: "i",
+                columns: ordinals.map { $0.map { columns[$0].field } ?? Field(name: "expr", type: .text) })
             index.index = IndexEntry(
                 table: definition.table, isUnique: definition.isUnique, isPrimary: false, nullsAreEqual: false,
-                elements: definition.elements,
-                columns: definition.elements.map { element in
-                    (table.definition?.columns.firstIndex { QuotedNames.quoted($0.field.name) == element } ?? -1) + 1
-                })
+                elements: definition.elements, columns: ordinals.map { ($0 ?? -1) + 1 })
             result.append(index)
         }
         return result

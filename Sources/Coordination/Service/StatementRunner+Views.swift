@@ -28,7 +28,7 @@ extension StatementRunner {
         catalog.setView(view, for: name)
         try await replaceViews(readers)
         if let new = alteration.newName { try await moveView(name, view, to: new) }
-        return StatementResult(tag: "ALTER VIEW")
+        return StatementResult(tag: alteration.tag)
     }
 
     private func moveView(_ name: TableName, _ view: ViewDefinition, to new: TableName) async throws {

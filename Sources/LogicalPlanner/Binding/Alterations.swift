@@ -66,6 +66,7 @@ extension StatementBinder {
         guard case .view(let name, let query, _) = found else { throw undefinedRelation(alter.name) }
         var result = BoundAlteration(
             table: name, definition: TableDefinition(columns: []), plan: nil, rewrites: false, checks: [])
+        if alter.object == .view { result.tag = "ALTER VIEW" }
         for action in alter.actions {
             switch action {
             case .renameTo(let new):

@@ -46,6 +46,8 @@ package struct BoundAlteration: Sendable {
     package var viewDefaults: [String: String?] = [:]
     package var checkOption: ViewDefinition.CheckOption??
     package var notices: [QueryError] = []
+    /// How the statement calls it: a view may be altered by ALTER TABLE, too.
+    package var tag = "ALTER TABLE"
 }
 
 package struct BoundIndex: Sendable {

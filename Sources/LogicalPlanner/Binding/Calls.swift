@@ -327,6 +327,17 @@ extension StatementBinder {
         }
         let bound = try tableFunctionCall(name, call.arguments.map { try operand($0.value, scope) }, at: position)
         let isRecord = bound.fields.count > 1
+        func result(_ columns: [PlanColumn]) -> Expression {
+            guard isRecord else { return columns[0].reference }
+            let fields = bound.fields.map { Field(name: $0.name, type: $0.type) }
+            return recordOf(columns.map(\.reference), type: .record(fields))
+        }
+        // `(f(x)).a, (f(x)).b` are columns of the same rows.
+        if isRecord,
+            let same = state.setReturning.first(where: { $0.name == bound.name && $0.arguments == bound.arguments })
+        {
+            return result(same.columns)
+        }
         // Beside a longer one, a row of the function would be NULLs instead of NULL.
         if isRecord ? !state.setReturning.isEmpty : state.setReturning.contains(where: { $0.columns.count > 1 }) {
             throw QueryError.notSupported(
@@ -336,9 +347,7 @@ extension StatementBinder {
         let columns = bound.fields.map { ids.column(isRecord ? $0.name : name, $0.type) }
         state.setReturning.append(
             .init(name: bound.name, arguments: bound.arguments, columns: columns, position: position))
-        guard isRecord else { return columns[0].reference }
-        let fields = bound.fields.map { Field(name: $0.name, type: $0.type) }
-        return recordOf(columns.map(\.reference), type: .record(fields))
+        return result(columns)
     }
 
     /// A table function resolved, its arguments cast.

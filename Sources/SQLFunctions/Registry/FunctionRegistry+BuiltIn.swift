@@ -61,6 +61,7 @@ extension FunctionRegistry {
         JSONRecords.register(in: self)
         JSONAggregates.register(in: self)
         CatalogTableFunctions.register(in: self)
+        KeywordFunctions.register(in: self)
         BitFunctions.register(in: self)
         ArrayAssignment.register(in: self)
         JSONAssignment.register(in: self)

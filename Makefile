@@ -25,7 +25,7 @@ test: deps ## run all tests of the default tier
 CLIENTS_PYTHON ?= python3
 test-clients: deps ## drivers and tools of PostgreSQL against a server and a cluster; CLIENTS_PYTHON has them
 	@test -x $(MARTLET) || scripts/build --product martlet
-	@Tests/Clients/run.py --martlet $(MARTLET) --python $(CLIENTS_PYTHON)
+	@CLIENTS_PYTHON="$(CLIENTS_PYTHON)" Tests/Clients/run.py --martlet $(MARTLET)
 
 check: ## everything a change must pass: format, layering, build, documents, tests
 	@scripts/check

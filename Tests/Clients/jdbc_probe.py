@@ -44,6 +44,38 @@ with probe.part("prepared"):
         got = (str(rows.getString(1)), str(rows.getBigDecimal(2)), str(rows.getDate(3)), int(rows.getInt(4)))
         probe.equal(f"run {number}", got, (f"name {number}", "2.50", "2024-02-29", number))
 
+with probe.part("types both ways"):
+    # Beyond the fifth run values come in binary.
+    query = java.prepareStatement(
+        "SELECT ?::boolean, ?::smallint, ?::bigint, ?::float8, ?::numeric(12, 3), ?::text, ?::bytea, ?::date, ?::time, ?::timestamp, "
+        "?::uuid, ?::int[], ?::text")
+    for number in range(1, 9):
+        query.setBoolean(1, True)
+        query.setShort(2, -7)
+        query.setLong(3, 1 << 40)
+        query.setDouble(4, 2.25)
+        query.setBigDecimal(5, jpype.java.math.BigDecimal("-12.340"))
+        query.setString(6, "Zoë 東京")
+        query.setBytes(7, jpype.JArray(jpype.JByte)([0, -1]))
+        query.setDate(8, jpype.java.sql.Date.valueOf("1999-12-31"))
+        query.setTime(9, jpype.java.sql.Time.valueOf("23:59:58"))
+        query.setTimestamp(10, jpype.java.sql.Timestamp.valueOf("2024-02-29 12:30:15.123456"))
+        query.setObject(11, jpype.java.util.UUID(0, 5))
+        query.setArray(12, java.createArrayOf("int4", [jpype.java.lang.Integer(1), jpype.java.lang.Integer(2)]))
+        query.setString(13, None)
+        rows = query.executeQuery()
+        rows.next()
+        got = [
+            bool(rows.getBoolean(1)), int(rows.getShort(2)), int(rows.getLong(3)), float(rows.getDouble(4)), str(rows.getBigDecimal(5)),
+            str(rows.getString(6)), [int(byte) for byte in rows.getBytes(7)], str(rows.getDate(8)), str(rows.getTime(9)),
+            str(rows.getTimestamp(10)), str(rows.getObject(11)), [int(item) for item in rows.getArray(12).getArray()], rows.getString(13),
+        ]
+        wanted = [
+            True, -7, 1 << 40, 2.25, "-12.340", "Zoë 東京", [0, -1], "1999-12-31", "23:59:58", "2024-02-29 12:30:15.123456",
+            "00000000-0000-0000-0000-000000000005", [1, 2], None,
+        ]
+        probe.equal(f"run {number}", got, wanted)
+
 with probe.part("fetch size"):
     java.setAutoCommit(False)
     statement = java.createStatement()
@@ -71,6 +103,9 @@ with probe.part("metadata"):
     probe.equal("primary keys", names(data.getPrimaryKeys(None, "public", "probe_jdbc"), "COLUMN_NAME"), ["id"])
     probe.true("schemas", "public" in names(data.getSchemas(), "TABLE_SCHEM"))
     probe.equal("index", names(data.getIndexInfo(None, "public", "probe_jdbc", True, False), "COLUMN_NAME"), ["id"])
+    probe.equal("foreign keys", names(data.getImportedKeys(None, "public", "probe_jdbc"), "FKCOLUMN_NAME"), [])
+    probe.true("functions", "lower" in names(data.getFunctions(None, "pg_catalog", "low%"), "FUNCTION_NAME"))
+    probe.true("keywords", "ilike" in str(data.getSQLKeywords()))
     probe.true("types", "int4" in names(data.getTypeInfo(), "TYPE_NAME"))
 
 with probe.part("errors"):

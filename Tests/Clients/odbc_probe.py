@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import threading
 
 from probe import Probe, skip
 
@@ -24,6 +25,37 @@ with probe.part("values"):
         1, 1, "text", decimal.Decimal("1.50"), datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 12, 0), None))
     cursor.execute("SELECT ? + 1, ? || 'b'", 41, "a")
     probe.equal("parameters", tuple(cursor.fetchone()), (42, "ab"))
+
+with probe.part("types both ways"):
+    values = [
+        (True, "boolean", "1"), (-7, "smallint", -7), (70000, "integer", 70000), (1 << 40, "bigint", 1 << 40), (2.25, "double precision", 2.25),
+        (decimal.Decimal("-12.340"), "numeric(8, 3)", decimal.Decimal("-12.340")), ("Zoë 東京", "text", "Zoë 東京"),
+        (b"\x00\xff", "bytea", b"\x00\xff"), (datetime.date(1999, 12, 31), "date", datetime.date(1999, 12, 31)),
+        (datetime.time(23, 59, 58), "time", datetime.time(23, 59, 58)),
+        (datetime.datetime(2024, 2, 29, 12, 30, 15, 123000), "timestamp", datetime.datetime(2024, 2, 29, 12, 30, 15, 123000)),
+        (None, "text", None),
+    ]
+    for value, name, wanted in values:
+        cursor.execute(f"SELECT CAST(? AS {name})", value)
+        probe.equal(name, cursor.fetchone()[0], wanted)
+
+with probe.part("cursors"):
+    fetching = pyodbc.connect(
+        f"DRIVER={{{drivers[0]}}};SERVER={probe.host};PORT={probe.port};UID={probe.user};DATABASE={probe.database};"
+        "UseDeclareFetch=1;Fetch=100")
+    walker = fetching.cursor()
+    walker.execute("SELECT g FROM generate_series(1, 1000) AS s(g)")
+    probe.equal("by pieces", sum(row[0] for row in walker.fetchmany(250)), 31375)
+    probe.equal("the rest", sum(row[0] for row in walker), 500500 - 31375)
+    fetching.commit()
+    fetching.close()
+
+with probe.part("cancel"):
+    timer = threading.Timer(0.5, cursor.cancel)
+    timer.start()
+    probe.raises("cancel", "57014", lambda: cursor.execute("SELECT pg_sleep(20)").fetchall(), lambda error: error.args[0])
+    timer.join()
+    cursor = connection.cursor()
 
 with probe.part("statements"):
     cursor.execute("DROP TABLE IF EXISTS probe_odbc")

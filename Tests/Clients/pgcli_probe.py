@@ -1,5 +1,7 @@
 """pgcli: the statements with which it learns what can be completed, and a query."""
 
+import threading
+
 from probe import Probe, skip
 
 try:
@@ -35,6 +37,18 @@ with probe.part("special commands"):
             from pgspecial.main import PGSpecial
             list(executor.run(sql, PGSpecial()))
             probe.passed += 1
+
+with probe.part("errors"):
+    for code, sql in [("42P01", "SELECT * FROM no_such_table"), ("22012", "SELECT 1 / 0")]:
+        probe.raises(sql, code, lambda: list(executor.run(sql)))
+    title, rows, *_ = next(iter(executor.run("SELECT 1")))
+    probe.equal("afterwards", [tuple(row) for row in rows], [(1,)])
+
+with probe.part("cancel"):
+    timer = threading.Timer(0.5, executor.conn.cancel)
+    timer.start()
+    probe.raises("cancel", "57014", lambda: list(executor.run("SELECT pg_sleep(20)")))
+    timer.join()
 
 list(executor.run("DROP TABLE probe_pgcli"))
 probe.end()

@@ -61,6 +61,9 @@ with probe.part("scripts"):
     probe.true("expanded", "one|1" in got)
     counted = output("-A", "-t", "-v", "FETCH_COUNT=7", "-c", "SELECT g FROM generate_series(1, 30) AS s(g)")
     probe.equal("FETCH_COUNT", len(counted.split()), 30)
+    tags = output("-A", "-t", "-c", "BEGIN; DECLARE c SCROLL CURSOR FOR SELECT g FROM generate_series(1, 9) AS s(g); MOVE 4 FROM c; "
+                  "FETCH PRIOR FROM c; MOVE BACKWARD ALL FROM c; FETCH LAST FROM c; CLOSE c; COMMIT")
+    probe.equal("cursors", tags.split("\n"), ["BEGIN", "DECLARE CURSOR", "MOVE 4", "3", "MOVE 2", "9", "CLOSE CURSOR", "COMMIT", ""])
 
 with probe.part("\\copy"):
     with tempfile.TemporaryDirectory() as directory:

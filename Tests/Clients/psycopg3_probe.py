@@ -71,6 +71,25 @@ with connect() as connection:
                 server.execute("SELECT id FROM probe_psycopg3 ORDER BY id")
                 probe.equal("server-side", [row[0] for row in server.fetchmany(3)], [1, 2, 3])
                 probe.equal("iteration", len(list(server)), 48)
+            with connection.cursor(name="there_and_back", scrollable=True, binary=True) as server:
+                server.execute("SELECT id FROM probe_psycopg3 ORDER BY id")
+                server.scroll(10)
+                there = server.fetchone()
+                server.scroll(-6)
+                back = server.fetchone()
+                server.scroll(2, mode="absolute")
+                probe.equal("scroll", (there, back, server.fetchone()), ((11,), (6,), (3,)))
+            with connection.cursor(name="onward", scrollable=False) as server:
+                server.execute("SELECT id FROM probe_psycopg3 ORDER BY id")
+                server.fetchmany(5)
+
+                def back():
+                    with connection.transaction():
+                        server.scroll(-2)
+                probe.raises("NO SCROLL", "55000", back)
+        with connection.cursor(name="over", withhold=True) as server:
+            server.execute("SELECT id FROM probe_psycopg3 ORDER BY id")
+            probe.equal("WITH HOLD", [row[0] for row in server.fetchmany(2)] + [server.fetchone()[0]], [1, 2, 3])
         with connect() as other:
             streamed = [row[0] for row in other.cursor().stream("SELECT g FROM generate_series(1, 1000) AS s(g)")]
         probe.equal("stream", (len(streamed), streamed[-1]), (1000, 1000))

@@ -4,7 +4,8 @@
     Tests/Clients/run.py --martlet .build/debug/martlet [PROBE …]
     Tests/Clients/run.py --server HOST:PORT --user NAME --database NAME      against a server that runs, PostgreSQL too
 
-Clients that are not installed are skipped, and it says so. --python names the interpreter that has them.
+Clients that are not installed are skipped, and it says so. --python names the interpreter that has them; several may be
+named, for clients that cannot be installed beside each other: a probe runs with the first one that has its client.
 """
 
 import argparse
@@ -33,6 +34,7 @@ class Server:
             self.end()
             sys.exit(f"{' '.join(command)}: did not get ready")
         self.addresses = dict(pair.split("=", 1) for pair in line.split()[1:] if "=" in pair)
+        self.addresses["process"] = str(self.process.pid)
 
     def end(self):
         self.process.terminate()
@@ -56,24 +58,29 @@ def cluster(martlet):
     return coordinator.addresses, servers
 
 
-def run(probes, python, addresses, user, database):
-    """Probes of Flight SQL find its address in a variable, and skip without one."""
+def run(probes, pythons, addresses, user, database):
+    """Probes of Flight SQL find its address in a variable, and skip without one; the server's process is in another."""
     host, port = addresses["postgres"].rsplit(":", 1)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     if "grpc" in addresses:
         environment["FLIGHT_ADDRESS"] = addresses["grpc"]
+    if "process" in addresses:
+        environment["SERVER_PROCESS"] = addresses["process"]
     results = {}
     for probe in probes:
         start = time.monotonic()
-        try:
-            done = subprocess.run(
-                [python, str(probe), host, port, user, database], capture_output=True, text=True, timeout=SECONDS_EACH,
-                cwd=HERE, env=environment)
-            status, lines = done.returncode, done.stdout.splitlines()
-            if status not in (0, 1, 77):
-                lines.append("ended with an error: " + (done.stderr.strip().splitlines() or ["?"])[-1])
-        except subprocess.TimeoutExpired:
-            status, lines = 1, [f"did not end within {SECONDS_EACH} s"]
+        for python in pythons:
+            try:
+                done = subprocess.run(
+                    [python, str(probe), host, port, user, database], capture_output=True, text=True,
+                    timeout=SECONDS_EACH, cwd=HERE, env=environment)
+                status, lines = done.returncode, done.stdout.splitlines()
+                if status not in (0, 1, 77):
+                    lines.append("ended with an error: " + (done.stderr.strip().splitlines() or ["?"])[-1])
+            except subprocess.TimeoutExpired:
+                status, lines = 1, [f"did not end within {SECONDS_EACH} s"]
+            if status != 77:
+                break
         for line in lines:
             print("   ", line)
         results[probe.stem] = {0: "ok", 77: "skipped"}.get(status, "FAILED")
@@ -84,19 +91,20 @@ def run(probes, python, addresses, user, database):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--martlet", default=".build/debug/martlet")
-    parser.add_argument("--python", default=os.environ.get("CLIENTS_PYTHON", sys.executable))
+    parser.add_argument("--python", action="append")
     parser.add_argument("--server")
     parser.add_argument("--user", default="martlet")
     parser.add_argument("--database", default="martlet")
     parser.add_argument("--only", choices=["standalone", "cluster"])
     parser.add_argument("probes", nargs="*")
     options = parser.parse_args()
+    pythons = options.python or os.environ.get("CLIENTS_PYTHON", sys.executable).split()
     probes = sorted(HERE.glob("*_probe.py"))
     if options.probes:
         probes = [probe for probe in probes if any(name in probe.stem for name in options.probes)]
     failed = False
     if options.server:
-        results = run(probes, options.python, {"postgres": options.server}, options.user, options.database)
+        results = run(probes, pythons, {"postgres": options.server}, options.user, options.database)
         failed = "FAILED" in results.values()
     else:
         for name, start in [("standalone", standalone), ("cluster", cluster)]:
@@ -105,7 +113,7 @@ def main():
             print(f"{name}:", flush=True)
             addresses, servers = start(options.martlet)
             try:
-                results = run(probes, options.python, addresses, options.user, options.database)
+                results = run(probes, pythons, addresses, options.user, options.database)
                 failed = failed or "FAILED" in results.values()
             finally:
                 for server in reversed(servers):

@@ -173,9 +173,15 @@ var targets: [Target] = [
             "EmbeddedCluster", "Coordination", "PluginHost", "MemoryStorage", "LocalFileStorage", "TPCHStorage",
             "InProcessTransport", "StaticDiscovery", "Columnar", "QueryPlan", "Diagnostics", log,
         ]),
-    tests("SQLScriptTests", ["EngineTestSupport", "TestSupport", "Diagnostics"]),
+    tests(
+        "SQLScriptTests",
+        ["EngineTestSupport", "TestSupport", "Frontends", "Coordination", "EmbeddedCluster", "Columnar", "Diagnostics"]),
     tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
-    tests("CoordinationTests", ["Coordination", "ClusterMembership", "Transport", "Diagnostics"]),
+    tests(
+        "CoordinationTests",
+        [
+            "Coordination", "SQLParser", "Storage", "ClusterMembership", "Transport", "Columnar", "Diagnostics",
+        ]),
     tests(
         "ClusterSimulationTests",
         ["Coordination", "WorkerRuntime", "ClusterMembership", "Transport", "Diagnostics"]),

@@ -12,7 +12,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure an engine in this process, or a server of PostgreSQL's protocol.",
         subcommands: [
-            BenchTPCHCommand.self, BenchLatencyCommand.self, BenchLoadCommand.self, BenchCompareCommand.self,
+            BenchTPCHCommand.self, BenchClickBenchCommand.self, BenchLatencyCommand.self, BenchLoadCommand.self,
+            BenchCompareCommand.self,
         ])
 }
 
@@ -130,45 +131,87 @@ struct BenchTPCHCommand: AsyncParsableCommand {
     var scale = 0.1
     @Option(help: ArgumentHelp("Schema that has the tables, such as sf1.", valueName: "NAME"))
     var schema: String?
-    @Option(help: ArgumentHelp("Queries to run: 1,6,14.", valueName: "NUMBERS"))
-    var queries: String?
-    @Option(help: "Runs of each query that are measured.")
-    var runs = 5
-    @Option(help: "Runs of each query before those.")
-    var warmUp = 1
-    @Option(name: [.customShort("j"), .long], help: "Clients that run each query at the same time.")
-    var concurrency = 1
+    @OptionGroup var repetition: RepetitionFlags
     @OptionGroup var flags: BenchFlags
 
     func validate() throws {
         guard scale > 0, scale <= 10_000 else { throw ValidationError("--scale is between 0 and 10000") }
-        guard (1...1000).contains(concurrency) else { throw ValidationError("--concurrency is between 1 and 1000") }
-        guard (1...100_000).contains(runs), (0...1000).contains(warmUp) else {
-            throw ValidationError("--runs is between 1 and 100000, --warm-up between 0 and 1000")
-        }
-        _ = try numbers()
-    }
-
-    private func numbers() throws -> [Int] {
-        guard let queries else { return Array(1...TPCHQueries.count) }
-        return try queries.split(separator: ",").map { text in
-            guard let number = Int(text), (1...TPCHQueries.count).contains(number) else {
-                throw ValidationError("\"\(text)\" is no query between 1 and \(TPCHQueries.count)")
-            }
-            return number
-        }
+        _ = try repetition.numbers(of: 1...TPCHQueries.count)
     }
 
     func run() async throws {
         var benchmark = TPCHBenchmark()
         benchmark.scale = scale
         benchmark.schema = schema
-        benchmark.queries = try numbers()
-        benchmark.runs = runs
-        benchmark.warmUps = warmUp
-        benchmark.clients = concurrency
+        benchmark.queries = try repetition.numbers(of: 1...TPCHQueries.count)
+        benchmark.runs = repetition.runs ?? benchmark.runs
+        benchmark.warmUps = repetition.warmUp
+        benchmark.clients = repetition.concurrency
         let prepared = benchmark
         try await flags.report { try await prepared.run($0, say: BenchFlags.say) }
+    }
+}
+
+struct BenchClickBenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clickbench", abstract: "The 43 queries of ClickBench.",
+        discussion: """
+            Without --schema the table hits is generated, in the schema bench_hits_ROWS. Answers are known for 10000 and 1000000 \
+            rows. For the real table name the schema that has it, with columns of ClickBench's names in lower case.
+            """)
+
+    @Option(help: "Rows of the generated table.")
+    var rows = 1_000_000
+    @Option(help: ArgumentHelp("Schema that has the table hits.", valueName: "NAME"))
+    var schema: String?
+    @OptionGroup var repetition: RepetitionFlags
+    @OptionGroup var flags: BenchFlags
+
+    func validate() throws {
+        guard (1...100_000_000).contains(rows) else { throw ValidationError("--rows is between 1 and 100000000") }
+        _ = try repetition.numbers(of: 0...ClickBenchQueries.count - 1)
+    }
+
+    func run() async throws {
+        var benchmark = ClickBenchBenchmark()
+        benchmark.rows = rows
+        benchmark.schema = schema
+        benchmark.queries = try repetition.numbers(of: 0...ClickBenchQueries.count - 1)
+        benchmark.runs = repetition.runs ?? benchmark.runs
+        benchmark.warmUps = repetition.warmUp
+        benchmark.clients = repetition.concurrency
+        let prepared = benchmark
+        try await flags.report { try await prepared.run($0, say: BenchFlags.say) }
+    }
+}
+
+/// What the suites of queries can be told.
+struct RepetitionFlags: ParsableArguments {
+    @Option(help: ArgumentHelp("Queries to run: 1,6,14.", valueName: "NUMBERS"))
+    var queries: String?
+    @Option(help: "Runs of each query that are measured (tpch: 5, clickbench: 3).")
+    var runs: Int?
+    @Option(help: "Runs of each query before those.")
+    var warmUp = 1
+    @Option(name: [.customShort("j"), .long], help: "Clients that run each query at the same time.")
+    var concurrency = 1
+
+    func validate() throws {
+        guard (1...1000).contains(concurrency) else { throw ValidationError("--concurrency is between 1 and 1000") }
+        guard (1...100_000).contains(runs ?? 1), (0...1000).contains(warmUp) else {
+            throw ValidationError("--runs is between 1 and 100000, --warm-up between 0 and 1000")
+        }
+    }
+
+    /// The chosen queries, in the order given.
+    func numbers(of range: ClosedRange<Int>) throws -> [Int] {
+        guard let queries else { return Array(range) }
+        return try queries.split(separator: ",").map { text in
+            guard let number = Int(text), range.contains(number) else {
+                throw ValidationError("\"\(text)\" is no query between \(range.lowerBound) and \(range.upperBound)")
+            }
+            return number
+        }
     }
 }
 

@@ -96,6 +96,18 @@ private let escape = "\u{1B}"
         shell.waitForPrompt()
     }
 
+    @Test func progressOfLongQueries() throws {
+        let shell = try Place().shell()
+        shell.type("SELECT sum(length(l_comment)) FROM sf10.lineitem;" + enter)
+        shell.wait(seconds: 60, "how far it is") { screen in
+            screen.visibleLines.contains { $0.hasPrefix("[") && $0.contains(" %") && $0.contains(" rows") }
+        }
+        shell.type("\u{03}")
+        shell.wait(for: "canceling statement due to user request", seconds: 60)
+        shell.waitForPrompt()
+        #expect(!shell.screen.visibleLines.contains { $0.hasPrefix("[") })
+    }
+
     @Test func whatIsTypedDuringAQueryComesAfterIt() throws {
         let shell = try Place().shell()
         shell.type("SELECT pg_sleep(0.4);" + enter + "SELECT 'typed ' || 'ahead';" + enter)

@@ -129,27 +129,38 @@ package final class GRPCControl: ControlTransport {
     }
 }
 
-/// The coordinator's way to one worker. Calls share one connection.
+/// The coordinator's way to one worker. All calls go over one stream, which is opened anew after it has failed.
 final class GRPCWorkerConnection: WorkerConnection {
     /// A descriptor travels in pieces of this size.
     private static let chunkByteCount = 1 << 20
 
+    private struct State {
+        var link: GRPCWorkerLink?
+        var isClosed = false
+    }
+
     private let connection: GRPCNodeConnection
     private let options: GRPCOptions
-    private let client: Martlet_V1_WorkerControl.Client<HTTP2ClientTransport.Posix>
+    private let state = Mutex(State())
 
     init(_ connection: GRPCNodeConnection, options: GRPCOptions) {
         self.connection = connection
         self.options = options
-        client = Martlet_V1_WorkerControl.Client(wrapping: connection.client)
     }
 
-    private func call<T>(_ body: () async throws -> T) async throws -> T {
-        do {
-            return try await body()
-        } catch {
-            throw GRPCErrors.queryError(error, peer: connection.endpoint, lost: .workerLost)
+    private func link() throws -> GRPCWorkerLink {
+        try state.withLock { state in
+            if state.isClosed { throw closed }
+            if let link = state.link, !link.isFailed { return link }
+            let link = GRPCWorkerLink(connection, callDeadline: options.callDeadline)
+            state.link = link
+            link.start()
+            return link
         }
+    }
+
+    private var closed: QueryError {
+        QueryError(.workerLost, "the connection to \(connection.endpoint) is closed")
     }
 
     func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws {
@@ -157,68 +168,46 @@ final class GRPCWorkerConnection: WorkerConnection {
     }
 
     func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws {
-        try await call {
-            _ = try await client.startTask(options: .failingFast(timeout: options.callDeadline)) { writer in
-                for (attempt, descriptor) in tasks {
-                    var start = 0
-                    repeat {
-                        let end = min(start + Self.chunkByteCount, descriptor.count)
-                        var chunk = Martlet_V1_StartTaskChunk()
-                        if start == 0 { chunk.attempt = Martlet_V1_TaskAttempt(attempt) }
-                        chunk.descriptor = Data(descriptor[start..<end])
-                        try await writer.write(chunk)
-                        start = end
-                    } while start < descriptor.count
-                }
-            }
+        guard !tasks.isEmpty else { return }
+        var chunks: [Martlet_V1_StartTaskChunk] = []
+        for (attempt, descriptor) in tasks {
+            var start = 0
+            repeat {
+                let end = min(start + Self.chunkByteCount, descriptor.count)
+                var chunk = Martlet_V1_StartTaskChunk()
+                if start == 0 { chunk.attempt = Martlet_V1_TaskAttempt(attempt) }
+                chunk.descriptor = Data(descriptor[start..<end])
+                chunks.append(chunk)
+                start = end
+            } while start < descriptor.count
         }
+        chunks[chunks.count - 1].isLast = true
+        try await link().call(chunks.map { .start($0) })
     }
 
     func cancelTasks(_ attempts: [TaskAttemptID]) async throws {
-        try await call {
-            var request = Martlet_V1_CancelTasksRequest()
-            request.attempts = attempts.map { Martlet_V1_TaskAttempt($0) }
-            _ = try await client.cancelTasks(request, options: .failingFast(timeout: options.callDeadline))
-        }
+        var cancel = Martlet_V1_CancelTasks()
+        cancel.attempts = attempts.map { Martlet_V1_TaskAttempt($0) }
+        try await link().call([.cancel(cancel)])
     }
 
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
-        let (statuses, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
-        let client = client
-        let connection = connection
-        let watching = Task {
-            do {
-                var request = Martlet_V1_WatchTasksRequest()
-                request.query = query.text
-                try await client.watchTasks(request, options: .failingFast()) { response in
-                    for try await update in response.messages { continuation.yield(try update.value()) }
-                }
-                continuation.finish()
-            } catch {
-                continuation.finish(
-                    throwing: GRPCErrors.queryError(error, peer: connection.endpoint, lost: .workerLost))
-            }
-        }
-        // Who stops following does not reset the stream at once: an HTTP/2 server ends the whole connection after 200 resets
-        // in half a minute. The worker ends the stream by itself when the query's tasks are released.
-        continuation.onTermination = { reason in
-            guard case .cancelled = reason else { return }
-            Task {
-                try? await Task.sleep(for: Self.lingerLimit)
-                watching.cancel()
-            }
-        }
-        return statuses
-    }
-
-    private static let lingerLimit: Duration = .seconds(5)
-
-    func ping() async throws {
-        try await call {
-            _ = try await client.ping(
-                Martlet_V1_PingRequest(), options: .failingFast(timeout: options.callDeadline))
+        do {
+            return try link().watch(query)
+        } catch {
+            return AsyncThrowingStream { $0.finish(throwing: error) }
         }
     }
 
-    func close() async { connection.close() }
+    func ping() async throws { try await link().call([.ping(Martlet_V1_Ping())]) }
+
+    func close() async {
+        let link = state.withLock { state in
+            state.isClosed = true
+            defer { state.link = nil }
+            return state.link
+        }
+        link?.fail(closed)
+        connection.close()
+    }
 }

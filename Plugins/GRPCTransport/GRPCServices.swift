@@ -35,68 +35,6 @@ struct WorkerSessionServer: Martlet_V1_WorkerSession.SimpleServiceProtocol {
     }
 }
 
-/// Tasks of this worker.
-struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
-    /// Descriptors are put together up to this size.
-    static let descriptorByteLimit = 256 << 20
-
-    let service: any WorkerService
-
-    func startTask(
-        request: RPCAsyncSequence<Martlet_V1_StartTaskChunk, any Error>, context: ServerContext
-    ) async throws -> Martlet_V1_StartTaskReply {
-        var attempt: TaskAttemptID?
-        var descriptor: [UInt8] = []
-        func start() async throws {
-            guard let attempt else { throw QueryError(.protocolViolation, "a task without attempt") }
-            try await service.startTask(attempt, descriptor: descriptor)
-        }
-        do {
-            for try await chunk in request {
-                if chunk.hasAttempt {
-                    // The task before it is complete.
-                    if attempt != nil { try await start() }
-                    attempt = chunk.attempt.value
-                    descriptor = []
-                }
-                guard descriptor.count + chunk.descriptor.count <= Self.descriptorByteLimit else {
-                    throw QueryError(
-                        .programLimitExceeded, "a task's descriptor exceeds \(Self.descriptorByteLimit) bytes")
-                }
-                descriptor.append(contentsOf: chunk.descriptor)
-            }
-            try await start()
-        } catch {
-            throw GRPCErrors.rpcError(error)
-        }
-        return Martlet_V1_StartTaskReply()
-    }
-
-    func cancelTasks(
-        request: Martlet_V1_CancelTasksRequest, context: ServerContext
-    ) async throws -> Martlet_V1_CancelTasksReply {
-        await service.cancelTasks(request.attempts.map(\.value))
-        return Martlet_V1_CancelTasksReply()
-    }
-
-    func watchTasks(
-        request: Martlet_V1_WatchTasksRequest, response: RPCWriter<Martlet_V1_TaskStatusUpdate>,
-        context: ServerContext
-    ) async throws {
-        do {
-            for try await status in service.taskStatuses(query: QueryID(request.query)) {
-                try await response.write(Martlet_V1_TaskStatusUpdate(status))
-            }
-        } catch {
-            throw GRPCErrors.rpcError(error)
-        }
-    }
-
-    func ping(request: Martlet_V1_PingRequest, context: ServerContext) async throws -> Martlet_V1_PingReply {
-        Martlet_V1_PingReply()
-    }
-}
-
 /// The standard health service: what listens here is serving.
 struct HealthServer: Grpc_Health_V1_Health.SimpleServiceProtocol {
     /// Full names of the services; the empty name stands for the whole server.

@@ -61,8 +61,7 @@ package protocol WorkerConnection: AnyObject, Sendable {
     func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws
     /// Stops the attempts. Unknown ones are ignored. Returns when the worker has heard it.
     func cancelTasks(_ attempts: [TaskAttemptID]) async throws
-    /// States of a query's tasks as they change; ends when all tasks that the worker had of it are released, and fails when
-    /// the connection does.
+    /// States of a query's tasks as they change; ends when the connection does.
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
     /// Round trip for health checks.
     func ping() async throws

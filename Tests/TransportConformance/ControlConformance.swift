@@ -220,8 +220,8 @@ package struct ControlConformance: Sendable {
         }
     }
 
-    /// Queries come and go by the hundred each second: that somebody stops following one must not cost the connection, which
-    /// HTTP/2 servers end when too many of its streams are reset.
+    /// Queries come and go by the hundred each second, and following one ends long before the connection does. A stream of
+    /// HTTP/2 for each would not do: servers end a connection after some hundred resets of its streams.
     private func outlivesManyQueries() async throws {
         try await withWorker { worker, connection, _ in
             let lasting = connection.taskStatuses(query: QueryID("lasting"))

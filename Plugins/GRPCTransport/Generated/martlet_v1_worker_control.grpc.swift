@@ -22,64 +22,22 @@ internal enum Martlet_V1_WorkerControl: Sendable {
     internal static let descriptor = GRPCCore.ServiceDescriptor(fullyQualifiedService: "martlet.v1.WorkerControl")
     /// Namespace for method metadata.
     internal enum Method: Sendable {
-        /// Namespace for "StartTask" metadata.
-        internal enum StartTask: Sendable {
-            /// Request type for "StartTask".
-            internal typealias Input = Martlet_V1_StartTaskChunk
-            /// Response type for "StartTask".
-            internal typealias Output = Martlet_V1_StartTaskReply
-            /// Descriptor for "StartTask".
+        /// Namespace for "Link" metadata.
+        internal enum Link: Sendable {
+            /// Request type for "Link".
+            internal typealias Input = Martlet_V1_WorkerCall
+            /// Response type for "Link".
+            internal typealias Output = Martlet_V1_WorkerAnswer
+            /// Descriptor for "Link".
             internal static let descriptor = GRPCCore.MethodDescriptor(
                 service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "martlet.v1.WorkerControl"),
-                method: "StartTask",
-                type: .clientStreaming
-            )
-        }
-        /// Namespace for "CancelTasks" metadata.
-        internal enum CancelTasks: Sendable {
-            /// Request type for "CancelTasks".
-            internal typealias Input = Martlet_V1_CancelTasksRequest
-            /// Response type for "CancelTasks".
-            internal typealias Output = Martlet_V1_CancelTasksReply
-            /// Descriptor for "CancelTasks".
-            internal static let descriptor = GRPCCore.MethodDescriptor(
-                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "martlet.v1.WorkerControl"),
-                method: "CancelTasks",
-                type: .unary
-            )
-        }
-        /// Namespace for "WatchTasks" metadata.
-        internal enum WatchTasks: Sendable {
-            /// Request type for "WatchTasks".
-            internal typealias Input = Martlet_V1_WatchTasksRequest
-            /// Response type for "WatchTasks".
-            internal typealias Output = Martlet_V1_TaskStatusUpdate
-            /// Descriptor for "WatchTasks".
-            internal static let descriptor = GRPCCore.MethodDescriptor(
-                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "martlet.v1.WorkerControl"),
-                method: "WatchTasks",
-                type: .serverStreaming
-            )
-        }
-        /// Namespace for "Ping" metadata.
-        internal enum Ping: Sendable {
-            /// Request type for "Ping".
-            internal typealias Input = Martlet_V1_PingRequest
-            /// Response type for "Ping".
-            internal typealias Output = Martlet_V1_PingReply
-            /// Descriptor for "Ping".
-            internal static let descriptor = GRPCCore.MethodDescriptor(
-                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "martlet.v1.WorkerControl"),
-                method: "Ping",
-                type: .unary
+                method: "Link",
+                type: .bidirectionalStreaming
             )
         }
         /// Descriptors for all methods in the "martlet.v1.WorkerControl" service.
         internal static let descriptors: [GRPCCore.MethodDescriptor] = [
-            StartTask.descriptor,
-            CancelTasks.descriptor,
-            WatchTasks.descriptor,
-            Ping.descriptor
+            Link.descriptor
         ]
     }
 }
@@ -106,73 +64,23 @@ extension Martlet_V1_WorkerControl {
     /// Where possible, prefer using the stricter, less-verbose ``ServiceProtocol``
     /// or ``SimpleServiceProtocol`` instead.
     internal protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
-        /// Handle the "StartTask" method.
+        /// Handle the "Link" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+        /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
         ///
         /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_StartTaskChunk` messages.
+        ///   - request: A streaming request of `Martlet_V1_WorkerCall` messages.
         ///   - context: Context providing information about the RPC.
         /// - Throws: Any error which occurred during the processing of the request. Thrown errors
         ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
         ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_StartTaskReply` messages.
-        func startTask(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_StartTaskChunk>,
+        /// - Returns: A streaming response of `Martlet_V1_WorkerAnswer` messages.
+        func link(
+            request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCall>,
             context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_StartTaskReply>
-
-        /// Handle the "CancelTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Stops attempts; unknown ones are ignored.
-        ///
-        /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_CancelTasksRequest` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_CancelTasksReply` messages.
-        func cancelTasks(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_CancelTasksRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_CancelTasksReply>
-
-        /// Handle the "WatchTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > The states of a query's tasks as they change.
-        ///
-        /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_WatchTasksRequest` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_TaskStatusUpdate` messages.
-        func watchTasks(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_WatchTasksRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_TaskStatusUpdate>
-
-        /// Handle the "Ping" method.
-        ///
-        /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_PingRequest` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_PingReply` messages.
-        func ping(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_PingRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_PingReply>
+        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer>
     }
 
     /// Service protocol for the "martlet.v1.WorkerControl" service.
@@ -183,73 +91,23 @@ extension Martlet_V1_WorkerControl {
     /// the ``SimpleServiceProtocol``. If you need fine grained control over your RPCs then
     /// use ``StreamingServiceProtocol``.
     internal protocol ServiceProtocol: Martlet_V1_WorkerControl.StreamingServiceProtocol {
-        /// Handle the "StartTask" method.
+        /// Handle the "Link" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+        /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
         ///
         /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_StartTaskChunk` messages.
+        ///   - request: A streaming request of `Martlet_V1_WorkerCall` messages.
         ///   - context: Context providing information about the RPC.
         /// - Throws: Any error which occurred during the processing of the request. Thrown errors
         ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
         ///     to an internal error.
-        /// - Returns: A response containing a single `Martlet_V1_StartTaskReply` message.
-        func startTask(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_StartTaskChunk>,
+        /// - Returns: A streaming response of `Martlet_V1_WorkerAnswer` messages.
+        func link(
+            request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCall>,
             context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.ServerResponse<Martlet_V1_StartTaskReply>
-
-        /// Handle the "CancelTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Stops attempts; unknown ones are ignored.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_CancelTasksRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A response containing a single `Martlet_V1_CancelTasksReply` message.
-        func cancelTasks(
-            request: GRPCCore.ServerRequest<Martlet_V1_CancelTasksRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.ServerResponse<Martlet_V1_CancelTasksReply>
-
-        /// Handle the "WatchTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > The states of a query's tasks as they change.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_WatchTasksRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_TaskStatusUpdate` messages.
-        func watchTasks(
-            request: GRPCCore.ServerRequest<Martlet_V1_WatchTasksRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_TaskStatusUpdate>
-
-        /// Handle the "Ping" method.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_PingRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A response containing a single `Martlet_V1_PingReply` message.
-        func ping(
-            request: GRPCCore.ServerRequest<Martlet_V1_PingRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.ServerResponse<Martlet_V1_PingReply>
+        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer>
     }
 
     /// Simple service protocol for the "martlet.v1.WorkerControl" service.
@@ -258,74 +116,24 @@ extension Martlet_V1_WorkerControl {
     /// doesn't provide access to request or response metadata. If you need access to these
     /// then use ``ServiceProtocol`` instead.
     internal protocol SimpleServiceProtocol: Martlet_V1_WorkerControl.ServiceProtocol {
-        /// Handle the "StartTask" method.
+        /// Handle the "Link" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+        /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
         ///
         /// - Parameters:
-        ///   - request: A stream of `Martlet_V1_StartTaskChunk` messages.
+        ///   - request: A stream of `Martlet_V1_WorkerCall` messages.
+        ///   - response: A response stream of `Martlet_V1_WorkerAnswer` messages.
         ///   - context: Context providing information about the RPC.
         /// - Throws: Any error which occurred during the processing of the request. Thrown errors
         ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
         ///     to an internal error.
-        /// - Returns: A `Martlet_V1_StartTaskReply` to respond with.
-        func startTask(
-            request: GRPCCore.RPCAsyncSequence<Martlet_V1_StartTaskChunk, any Swift.Error>,
-            context: GRPCCore.ServerContext
-        ) async throws -> Martlet_V1_StartTaskReply
-
-        /// Handle the "CancelTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Stops attempts; unknown ones are ignored.
-        ///
-        /// - Parameters:
-        ///   - request: A `Martlet_V1_CancelTasksRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A `Martlet_V1_CancelTasksReply` to respond with.
-        func cancelTasks(
-            request: Martlet_V1_CancelTasksRequest,
-            context: GRPCCore.ServerContext
-        ) async throws -> Martlet_V1_CancelTasksReply
-
-        /// Handle the "WatchTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > The states of a query's tasks as they change.
-        ///
-        /// - Parameters:
-        ///   - request: A `Martlet_V1_WatchTasksRequest` message.
-        ///   - response: A response stream of `Martlet_V1_TaskStatusUpdate` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        func watchTasks(
-            request: Martlet_V1_WatchTasksRequest,
-            response: GRPCCore.RPCWriter<Martlet_V1_TaskStatusUpdate>,
+        func link(
+            request: GRPCCore.RPCAsyncSequence<Martlet_V1_WorkerCall, any Swift.Error>,
+            response: GRPCCore.RPCWriter<Martlet_V1_WorkerAnswer>,
             context: GRPCCore.ServerContext
         ) async throws
-
-        /// Handle the "Ping" method.
-        ///
-        /// - Parameters:
-        ///   - request: A `Martlet_V1_PingRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A `Martlet_V1_PingReply` to respond with.
-        func ping(
-            request: Martlet_V1_PingRequest,
-            context: GRPCCore.ServerContext
-        ) async throws -> Martlet_V1_PingReply
     }
 }
 
@@ -334,44 +142,11 @@ extension Martlet_V1_WorkerControl {
 extension Martlet_V1_WorkerControl.StreamingServiceProtocol {
     internal func registerMethods<Transport>(with router: inout GRPCCore.RPCRouter<Transport>) where Transport: GRPCCore.ServerTransport {
         router.registerHandler(
-            forMethod: Martlet_V1_WorkerControl.Method.StartTask.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_StartTaskChunk>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_StartTaskReply>(),
+            forMethod: Martlet_V1_WorkerControl.Method.Link.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WorkerCall>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WorkerAnswer>(),
             handler: { request, context in
-                try await self.startTask(
-                    request: request,
-                    context: context
-                )
-            }
-        )
-        router.registerHandler(
-            forMethod: Martlet_V1_WorkerControl.Method.CancelTasks.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_CancelTasksRequest>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_CancelTasksReply>(),
-            handler: { request, context in
-                try await self.cancelTasks(
-                    request: request,
-                    context: context
-                )
-            }
-        )
-        router.registerHandler(
-            forMethod: Martlet_V1_WorkerControl.Method.WatchTasks.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WatchTasksRequest>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_TaskStatusUpdate>(),
-            handler: { request, context in
-                try await self.watchTasks(
-                    request: request,
-                    context: context
-                )
-            }
-        )
-        router.registerHandler(
-            forMethod: Martlet_V1_WorkerControl.Method.Ping.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_PingRequest>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_PingReply>(),
-            handler: { request, context in
-                try await self.ping(
+                try await self.link(
                     request: request,
                     context: context
                 )
@@ -383,107 +158,25 @@ extension Martlet_V1_WorkerControl.StreamingServiceProtocol {
 // Default implementation of streaming methods from 'StreamingServiceProtocol'.
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension Martlet_V1_WorkerControl.ServiceProtocol {
-    internal func startTask(
-        request: GRPCCore.StreamingServerRequest<Martlet_V1_StartTaskChunk>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_StartTaskReply> {
-        let response = try await self.startTask(
-            request: request,
-            context: context
-        )
-        return GRPCCore.StreamingServerResponse(single: response)
-    }
-
-    internal func cancelTasks(
-        request: GRPCCore.StreamingServerRequest<Martlet_V1_CancelTasksRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_CancelTasksReply> {
-        let response = try await self.cancelTasks(
-            request: GRPCCore.ServerRequest(stream: request),
-            context: context
-        )
-        return GRPCCore.StreamingServerResponse(single: response)
-    }
-
-    internal func watchTasks(
-        request: GRPCCore.StreamingServerRequest<Martlet_V1_WatchTasksRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_TaskStatusUpdate> {
-        let response = try await self.watchTasks(
-            request: GRPCCore.ServerRequest(stream: request),
-            context: context
-        )
-        return response
-    }
-
-    internal func ping(
-        request: GRPCCore.StreamingServerRequest<Martlet_V1_PingRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_PingReply> {
-        let response = try await self.ping(
-            request: GRPCCore.ServerRequest(stream: request),
-            context: context
-        )
-        return GRPCCore.StreamingServerResponse(single: response)
-    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension Martlet_V1_WorkerControl.SimpleServiceProtocol {
-    internal func startTask(
-        request: GRPCCore.StreamingServerRequest<Martlet_V1_StartTaskChunk>,
+    internal func link(
+        request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCall>,
         context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.ServerResponse<Martlet_V1_StartTaskReply> {
-        return GRPCCore.ServerResponse<Martlet_V1_StartTaskReply>(
-            message: try await self.startTask(
-                request: request.messages,
-                context: context
-            ),
-            metadata: [:]
-        )
-    }
-
-    internal func cancelTasks(
-        request: GRPCCore.ServerRequest<Martlet_V1_CancelTasksRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.ServerResponse<Martlet_V1_CancelTasksReply> {
-        return GRPCCore.ServerResponse<Martlet_V1_CancelTasksReply>(
-            message: try await self.cancelTasks(
-                request: request.message,
-                context: context
-            ),
-            metadata: [:]
-        )
-    }
-
-    internal func watchTasks(
-        request: GRPCCore.ServerRequest<Martlet_V1_WatchTasksRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_TaskStatusUpdate> {
-        return GRPCCore.StreamingServerResponse<Martlet_V1_TaskStatusUpdate>(
+    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer> {
+        return GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer>(
             metadata: [:],
             producer: { writer in
-                try await self.watchTasks(
-                    request: request.message,
+                try await self.link(
+                    request: request.messages,
                     response: writer,
                     context: context
                 )
                 return [:]
             }
-        )
-    }
-
-    internal func ping(
-        request: GRPCCore.ServerRequest<Martlet_V1_PingRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.ServerResponse<Martlet_V1_PingReply> {
-        return GRPCCore.ServerResponse<Martlet_V1_PingReply>(
-            message: try await self.ping(
-                request: request.message,
-                context: context
-            ),
-            metadata: [:]
         )
     }
 }
@@ -497,92 +190,27 @@ extension Martlet_V1_WorkerControl {
     /// You don't need to implement this protocol directly, use the generated
     /// implementation, ``Client``.
     internal protocol ClientProtocol: Sendable {
-        /// Call the "StartTask" method.
+        /// Call the "Link" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+        /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
         ///
         /// - Parameters:
-        ///   - request: A streaming request producing `Martlet_V1_StartTaskChunk` messages.
-        ///   - serializer: A serializer for `Martlet_V1_StartTaskChunk` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_StartTaskReply` messages.
+        ///   - request: A streaming request producing `Martlet_V1_WorkerCall` messages.
+        ///   - serializer: A serializer for `Martlet_V1_WorkerCall` messages.
+        ///   - deserializer: A deserializer for `Martlet_V1_WorkerAnswer` messages.
         ///   - options: Options to apply to this RPC.
         ///   - handleResponse: A closure which handles the response and returns its result to
         ///       the caller. Returning from the closure will cancel the RPC if it hasn't
         ///       already finished.
         /// - Returns: The result of `handleResponse`.
-        func startTask<Result>(
-            request: GRPCCore.StreamingClientRequest<Martlet_V1_StartTaskChunk>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_StartTaskChunk>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_StartTaskReply>,
+        func link<Result>(
+            request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>,
+            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WorkerCall>,
+            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_WorkerAnswer>,
             options: GRPCCore.CallOptions,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_StartTaskReply>) async throws -> Result
-        ) async throws -> Result where Result: Sendable
-
-        /// Call the "CancelTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Stops attempts; unknown ones are ignored.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_CancelTasksRequest` message.
-        ///   - serializer: A serializer for `Martlet_V1_CancelTasksRequest` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_CancelTasksReply` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        func cancelTasks<Result>(
-            request: GRPCCore.ClientRequest<Martlet_V1_CancelTasksRequest>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_CancelTasksRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_CancelTasksReply>,
-            options: GRPCCore.CallOptions,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_CancelTasksReply>) async throws -> Result
-        ) async throws -> Result where Result: Sendable
-
-        /// Call the "WatchTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > The states of a query's tasks as they change.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_WatchTasksRequest` message.
-        ///   - serializer: A serializer for `Martlet_V1_WatchTasksRequest` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_TaskStatusUpdate` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        func watchTasks<Result>(
-            request: GRPCCore.ClientRequest<Martlet_V1_WatchTasksRequest>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WatchTasksRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_TaskStatusUpdate>,
-            options: GRPCCore.CallOptions,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_TaskStatusUpdate>) async throws -> Result
-        ) async throws -> Result where Result: Sendable
-
-        /// Call the "Ping" method.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_PingRequest` message.
-        ///   - serializer: A serializer for `Martlet_V1_PingRequest` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_PingReply` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        func ping<Result>(
-            request: GRPCCore.ClientRequest<Martlet_V1_PingRequest>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_PingRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_PingReply>,
-            options: GRPCCore.CallOptions,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_PingReply>) async throws -> Result
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -602,129 +230,31 @@ extension Martlet_V1_WorkerControl {
             self.client = client
         }
 
-        /// Call the "StartTask" method.
+        /// Call the "Link" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+        /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
         ///
         /// - Parameters:
-        ///   - request: A streaming request producing `Martlet_V1_StartTaskChunk` messages.
-        ///   - serializer: A serializer for `Martlet_V1_StartTaskChunk` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_StartTaskReply` messages.
+        ///   - request: A streaming request producing `Martlet_V1_WorkerCall` messages.
+        ///   - serializer: A serializer for `Martlet_V1_WorkerCall` messages.
+        ///   - deserializer: A deserializer for `Martlet_V1_WorkerAnswer` messages.
         ///   - options: Options to apply to this RPC.
         ///   - handleResponse: A closure which handles the response and returns its result to
         ///       the caller. Returning from the closure will cancel the RPC if it hasn't
         ///       already finished.
         /// - Returns: The result of `handleResponse`.
-        internal func startTask<Result>(
-            request: GRPCCore.StreamingClientRequest<Martlet_V1_StartTaskChunk>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_StartTaskChunk>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_StartTaskReply>,
+        internal func link<Result>(
+            request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>,
+            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WorkerCall>,
+            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_WorkerAnswer>,
             options: GRPCCore.CallOptions = .defaults,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_StartTaskReply>) async throws -> Result = { response in
-                try response.message
-            }
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
         ) async throws -> Result where Result: Sendable {
-            try await self.client.clientStreaming(
+            try await self.client.bidirectionalStreaming(
                 request: request,
-                descriptor: Martlet_V1_WorkerControl.Method.StartTask.descriptor,
-                serializer: serializer,
-                deserializer: deserializer,
-                options: options,
-                onResponse: handleResponse
-            )
-        }
-
-        /// Call the "CancelTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Stops attempts; unknown ones are ignored.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_CancelTasksRequest` message.
-        ///   - serializer: A serializer for `Martlet_V1_CancelTasksRequest` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_CancelTasksReply` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        internal func cancelTasks<Result>(
-            request: GRPCCore.ClientRequest<Martlet_V1_CancelTasksRequest>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_CancelTasksRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_CancelTasksReply>,
-            options: GRPCCore.CallOptions = .defaults,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_CancelTasksReply>) async throws -> Result = { response in
-                try response.message
-            }
-        ) async throws -> Result where Result: Sendable {
-            try await self.client.unary(
-                request: request,
-                descriptor: Martlet_V1_WorkerControl.Method.CancelTasks.descriptor,
-                serializer: serializer,
-                deserializer: deserializer,
-                options: options,
-                onResponse: handleResponse
-            )
-        }
-
-        /// Call the "WatchTasks" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > The states of a query's tasks as they change.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_WatchTasksRequest` message.
-        ///   - serializer: A serializer for `Martlet_V1_WatchTasksRequest` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_TaskStatusUpdate` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        internal func watchTasks<Result>(
-            request: GRPCCore.ClientRequest<Martlet_V1_WatchTasksRequest>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WatchTasksRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_TaskStatusUpdate>,
-            options: GRPCCore.CallOptions = .defaults,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_TaskStatusUpdate>) async throws -> Result
-        ) async throws -> Result where Result: Sendable {
-            try await self.client.serverStreaming(
-                request: request,
-                descriptor: Martlet_V1_WorkerControl.Method.WatchTasks.descriptor,
-                serializer: serializer,
-                deserializer: deserializer,
-                options: options,
-                onResponse: handleResponse
-            )
-        }
-
-        /// Call the "Ping" method.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Martlet_V1_PingRequest` message.
-        ///   - serializer: A serializer for `Martlet_V1_PingRequest` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_PingReply` messages.
-        ///   - options: Options to apply to this RPC.
-        ///   - handleResponse: A closure which handles the response and returns its result to
-        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-        ///       already finished.
-        /// - Returns: The result of `handleResponse`.
-        internal func ping<Result>(
-            request: GRPCCore.ClientRequest<Martlet_V1_PingRequest>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_PingRequest>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_PingReply>,
-            options: GRPCCore.CallOptions = .defaults,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_PingReply>) async throws -> Result = { response in
-                try response.message
-            }
-        ) async throws -> Result where Result: Sendable {
-            try await self.client.unary(
-                request: request,
-                descriptor: Martlet_V1_WorkerControl.Method.Ping.descriptor,
+                descriptor: Martlet_V1_WorkerControl.Method.Link.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -737,111 +267,28 @@ extension Martlet_V1_WorkerControl {
 // Helpers providing default arguments to 'ClientProtocol' methods.
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension Martlet_V1_WorkerControl.ClientProtocol {
-    /// Call the "StartTask" method.
+    /// Call the "Link" method.
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+    /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
     ///
     /// - Parameters:
-    ///   - request: A streaming request producing `Martlet_V1_StartTaskChunk` messages.
+    ///   - request: A streaming request producing `Martlet_V1_WorkerCall` messages.
     ///   - options: Options to apply to this RPC.
     ///   - handleResponse: A closure which handles the response and returns its result to
     ///       the caller. Returning from the closure will cancel the RPC if it hasn't
     ///       already finished.
     /// - Returns: The result of `handleResponse`.
-    internal func startTask<Result>(
-        request: GRPCCore.StreamingClientRequest<Martlet_V1_StartTaskChunk>,
+    internal func link<Result>(
+        request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>,
         options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_StartTaskReply>) async throws -> Result = { response in
-            try response.message
-        }
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
     ) async throws -> Result where Result: Sendable {
-        try await self.startTask(
+        try await self.link(
             request: request,
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_StartTaskChunk>(),
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_StartTaskReply>(),
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "CancelTasks" method.
-    ///
-    /// > Source IDL Documentation:
-    /// >
-    /// > Stops attempts; unknown ones are ignored.
-    ///
-    /// - Parameters:
-    ///   - request: A request containing a single `Martlet_V1_CancelTasksRequest` message.
-    ///   - options: Options to apply to this RPC.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    internal func cancelTasks<Result>(
-        request: GRPCCore.ClientRequest<Martlet_V1_CancelTasksRequest>,
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_CancelTasksReply>) async throws -> Result = { response in
-            try response.message
-        }
-    ) async throws -> Result where Result: Sendable {
-        try await self.cancelTasks(
-            request: request,
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_CancelTasksRequest>(),
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_CancelTasksReply>(),
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "WatchTasks" method.
-    ///
-    /// > Source IDL Documentation:
-    /// >
-    /// > The states of a query's tasks as they change.
-    ///
-    /// - Parameters:
-    ///   - request: A request containing a single `Martlet_V1_WatchTasksRequest` message.
-    ///   - options: Options to apply to this RPC.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    internal func watchTasks<Result>(
-        request: GRPCCore.ClientRequest<Martlet_V1_WatchTasksRequest>,
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_TaskStatusUpdate>) async throws -> Result
-    ) async throws -> Result where Result: Sendable {
-        try await self.watchTasks(
-            request: request,
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WatchTasksRequest>(),
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_TaskStatusUpdate>(),
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "Ping" method.
-    ///
-    /// - Parameters:
-    ///   - request: A request containing a single `Martlet_V1_PingRequest` message.
-    ///   - options: Options to apply to this RPC.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    internal func ping<Result>(
-        request: GRPCCore.ClientRequest<Martlet_V1_PingRequest>,
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_PingReply>) async throws -> Result = { response in
-            try response.message
-        }
-    ) async throws -> Result where Result: Sendable {
-        try await self.ping(
-            request: request,
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_PingRequest>(),
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_PingReply>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WorkerCall>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WorkerAnswer>(),
             options: options,
             onResponse: handleResponse
         )
@@ -851,11 +298,11 @@ extension Martlet_V1_WorkerControl.ClientProtocol {
 // Helpers providing sugared APIs for 'ClientProtocol' methods.
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension Martlet_V1_WorkerControl.ClientProtocol {
-    /// Call the "StartTask" method.
+    /// Call the "Link" method.
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Hands a task over. The first chunk names the attempt; the descriptor is put together from all chunks.
+    /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -866,112 +313,17 @@ extension Martlet_V1_WorkerControl.ClientProtocol {
     ///       the caller. Returning from the closure will cancel the RPC if it hasn't
     ///       already finished.
     /// - Returns: The result of `handleResponse`.
-    internal func startTask<Result>(
+    internal func link<Result>(
         metadata: GRPCCore.Metadata = [:],
         options: GRPCCore.CallOptions = .defaults,
-        requestProducer producer: @Sendable @escaping (GRPCCore.RPCWriter<Martlet_V1_StartTaskChunk>) async throws -> Void,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_StartTaskReply>) async throws -> Result = { response in
-            try response.message
-        }
+        requestProducer producer: @Sendable @escaping (GRPCCore.RPCWriter<Martlet_V1_WorkerCall>) async throws -> Void,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
     ) async throws -> Result where Result: Sendable {
-        let request = GRPCCore.StreamingClientRequest<Martlet_V1_StartTaskChunk>(
+        let request = GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>(
             metadata: metadata,
             producer: producer
         )
-        return try await self.startTask(
-            request: request,
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "CancelTasks" method.
-    ///
-    /// > Source IDL Documentation:
-    /// >
-    /// > Stops attempts; unknown ones are ignored.
-    ///
-    /// - Parameters:
-    ///   - message: request message to send.
-    ///   - metadata: Additional metadata to send, defaults to empty.
-    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    internal func cancelTasks<Result>(
-        _ message: Martlet_V1_CancelTasksRequest,
-        metadata: GRPCCore.Metadata = [:],
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_CancelTasksReply>) async throws -> Result = { response in
-            try response.message
-        }
-    ) async throws -> Result where Result: Sendable {
-        let request = GRPCCore.ClientRequest<Martlet_V1_CancelTasksRequest>(
-            message: message,
-            metadata: metadata
-        )
-        return try await self.cancelTasks(
-            request: request,
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "WatchTasks" method.
-    ///
-    /// > Source IDL Documentation:
-    /// >
-    /// > The states of a query's tasks as they change.
-    ///
-    /// - Parameters:
-    ///   - message: request message to send.
-    ///   - metadata: Additional metadata to send, defaults to empty.
-    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    internal func watchTasks<Result>(
-        _ message: Martlet_V1_WatchTasksRequest,
-        metadata: GRPCCore.Metadata = [:],
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_TaskStatusUpdate>) async throws -> Result
-    ) async throws -> Result where Result: Sendable {
-        let request = GRPCCore.ClientRequest<Martlet_V1_WatchTasksRequest>(
-            message: message,
-            metadata: metadata
-        )
-        return try await self.watchTasks(
-            request: request,
-            options: options,
-            onResponse: handleResponse
-        )
-    }
-
-    /// Call the "Ping" method.
-    ///
-    /// - Parameters:
-    ///   - message: request message to send.
-    ///   - metadata: Additional metadata to send, defaults to empty.
-    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
-    ///   - handleResponse: A closure which handles the response and returns its result to
-    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
-    ///       already finished.
-    /// - Returns: The result of `handleResponse`.
-    internal func ping<Result>(
-        _ message: Martlet_V1_PingRequest,
-        metadata: GRPCCore.Metadata = [:],
-        options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Martlet_V1_PingReply>) async throws -> Result = { response in
-            try response.message
-        }
-    ) async throws -> Result where Result: Sendable {
-        let request = GRPCCore.ClientRequest<Martlet_V1_PingRequest>(
-            message: message,
-            metadata: metadata
-        )
-        return try await self.ping(
+        return try await self.link(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -163,8 +163,7 @@ extension QueryExecution {
         while !Task.isCancelled {
             do {
                 for try await status in handle.connection.taskStatuses(query: query) { feed(.status(status)) }
-                // All tasks of one attempt were released; another attempt may have some on this worker.
-                continue
+                break
             } catch {
                 setting.logger.info("task states stopped", metadata: ["worker": "\(handle.id)", "error": "\(error)"])
             }

@@ -47,14 +47,9 @@ package final class Worker: WorkerService, Sendable {
     private struct State {
         var tasks: WorkerTasksInstance
         var parts: [TaskAttemptID: TaskParts] = [:]
-        var subscribers: [QueryID: [Int: Subscriber]] = [:]
+        var subscribers: [QueryID: [Int: AsyncThrowingStream<TaskStatus, any Error>.Continuation]] = [:]
         var nextSubscriber = 0
         var queryPools: [QueryID: (pool: MemoryPool, tasks: Int)] = [:]
-    }
-
-    private struct Subscriber {
-        var continuation: AsyncThrowingStream<TaskStatus, any Error>.Continuation
-        var since: MonotonicInstant
     }
 
     package let id: WorkerID
@@ -291,30 +286,7 @@ package final class Worker: WorkerService, Sendable {
                 dropPartsIfForgotten(status.attempt)
             }
         }
-        switch event {
-        case .release(let attempts, _): endReports(of: Set(attempts.map(\.query)))
-        case .ended(let attempt, _): endReports(of: [attempt.query])
-        default: break
-        }
     }
-
-    /// Whoever follows the query has heard everything, when it has no task here any more.
-    private func endReports(of queries: Set<QueryID>) {
-        let ended = state.withLock { state in
-            queries.filter { !state.tasks.knowsTasks(of: $0) }.flatMap { (state.subscribers[$0] ?? [:]).values }
-        }
-        for subscriber in ended { subscriber.continuation.finish() }
-    }
-
-    /// As above, for those who came when the tasks had been released already. Who waits for tasks asks again.
-    private func endIdleReports() {
-        let ended = state.withLock { state in
-            state.subscribers.filter { !state.tasks.knowsTasks(of: $0.key) }.flatMap(\.value.values)
-                .filter { now.since($0.since) > Self.idleReportLimit }
-        }
-        for subscriber in ended { subscriber.continuation.finish() }
-    }
-    private static let idleReportLimit: Duration = .seconds(2)
 
     private func dropPartsIfForgotten(_ attempt: TaskAttemptID) {
         _ = state.withLock { state in
@@ -328,7 +300,7 @@ package final class Worker: WorkerService, Sendable {
                 "task failed", metadata: ["task": "\(status.attempt)", "error": "\(status.error?.message ?? "")"])
         }
         let subscribers = state.withLock { Array(($0.subscribers[status.attempt.query] ?? [:]).values) }
-        for subscriber in subscribers { subscriber.continuation.yield(status) }
+        for subscriber in subscribers { subscriber.yield(status) }
     }
 
     // MARK: - States
@@ -337,8 +309,7 @@ package final class Worker: WorkerService, Sendable {
         let (stream, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
         let (number, known) = state.withLock { state in
             state.nextSubscriber += 1
-            state.subscribers[query, default: [:]][state.nextSubscriber] = Subscriber(
-                continuation: continuation, since: now)
+            state.subscribers[query, default: [:]][state.nextSubscriber] = continuation
             _ = state.tasks.handle(.watched(query), now: now)
             return (state.nextSubscriber, state.tasks.statuses(of: query))
         }
@@ -402,7 +373,6 @@ package final class Worker: WorkerService, Sendable {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
             outputs.wakeWaitingReaders()
             feed(.tick)
-            endIdleReports()
             tellProgress()
         }
     }

@@ -79,8 +79,6 @@ package struct WorkerTasksInstance: Sendable {
     package var attempts: [TaskAttemptID] { entries.keys.sorted { $0.description < $1.description } }
     package func status(_ attempt: TaskAttemptID) -> TaskStatus? { entries[attempt]?.status }
     package func isReleased(_ attempt: TaskAttemptID) -> Bool { entries[attempt]?.isReleased ?? true }
-    /// Whether attempts of the query are known that the coordinator has not released.
-    package func knowsTasks(of query: QueryID) -> Bool { (queries[query]?.attempts ?? 0) > 0 }
     package func statuses(of query: QueryID) -> [TaskStatus] {
         entries.values.filter { $0.status.attempt.query == query }.map(\.status)
             .sorted { $0.attempt.description < $1.attempt.description }

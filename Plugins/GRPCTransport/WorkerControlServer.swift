@@ -1,0 +1,150 @@
+// The worker's end of the streams that carry the calls of coordinators.
+
+import Diagnostics
+import Foundation
+import GRPCCore
+import Synchronization
+import Transport
+
+/// Tasks of this worker.
+struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
+    /// The descriptors of a call are put together up to this size.
+    static let descriptorByteLimit = 256 << 20
+
+    let service: any WorkerService
+
+    func link(
+        request: RPCAsyncSequence<Martlet_V1_WorkerCall, any Error>,
+        response: RPCWriter<Martlet_V1_WorkerAnswer>, context: ServerContext
+    ) async throws {
+        let (answers, continuation) = AsyncStream<Martlet_V1_WorkerAnswer>.makeStream()
+        let calls = LinkedCalls(service: service, answers: continuation)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await answer in answers { try await response.write(answer) }
+            }
+            defer {
+                calls.end()
+                continuation.finish()
+                group.cancelAll()
+            }
+            for try await call in request { calls.take(call) }
+        }
+    }
+}
+
+/// The calls of one stream. `take` is called by one task, the rest runs beside it.
+private final class LinkedCalls: Sendable {
+    private struct State {
+        /// What runs: calls, and watches until they end.
+        var running: [UInt64: Task<Void, Never>] = [:]
+        var isOver = false
+    }
+    fileprivate struct Parts {
+        var tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])] = []
+        var byteCount = 0
+        var failure: QueryError?
+    }
+
+    private let service: any WorkerService
+    private let answers: AsyncStream<Martlet_V1_WorkerAnswer>.Continuation
+    private let state = Mutex(State())
+    /// Tasks that have not come wholly yet.
+    private let parts = Mutex<[UInt64: Parts]>([:])
+
+    init(service: any WorkerService, answers: AsyncStream<Martlet_V1_WorkerAnswer>.Continuation) {
+        self.service = service
+        self.answers = answers
+    }
+
+    /// The coordinator is gone: nobody wants the answers.
+    func end() {
+        let running = state.withLock { state in
+            state.isOver = true
+            return state.running.values
+        }
+        for task in running { task.cancel() }
+    }
+
+    func take(_ call: Martlet_V1_WorkerCall) {
+        let number = call.number
+        switch call.kind {
+        case .start(let chunk): take(chunk, number)
+        case .cancel(let cancel):
+            run(number) { [service] in await service.cancelTasks(cancel.attempts.map(\.value)) }
+        case .watch(let watch):
+            run(number) { [service, answers] in
+                for try await status in service.taskStatuses(query: QueryID(watch.query)) {
+                    var answer = Martlet_V1_WorkerAnswer()
+                    answer.number = number
+                    answer.status = Martlet_V1_TaskStatusUpdate(status)
+                    answers.yield(answer)
+                }
+            }
+        case .unwatch: state.withLock { $0.running.removeValue(forKey: number) }?.cancel()
+        case .ping: answer(number, nil)
+        case nil: answer(number, QueryError(.versionMismatch, "this worker does not know the call"))
+        }
+    }
+
+    private func take(_ chunk: Martlet_V1_StartTaskChunk, _ number: UInt64) {
+        let complete = parts.withLock { all -> Parts? in
+            var parts = all.removeValue(forKey: number) ?? Parts()
+            parts.add(chunk)
+            if chunk.isLast { return parts }
+            all[number] = parts
+            return nil
+        }
+        guard let complete else { return }
+        if let failure = complete.failure { return answer(number, failure) }
+        run(number) { [service] in
+            for task in complete.tasks { try await service.startTask(task.attempt, descriptor: task.descriptor) }
+        }
+    }
+
+    private func run(_ number: UInt64, _ body: @escaping @Sendable () async throws -> Void) {
+        state.withLock { state in
+            guard !state.isOver else { return }
+            state.running[number] = Task { [weak self] in
+                var failure: QueryError?
+                do { try await body() } catch { failure = QueryError.wrapping(error) }
+                // A watch that nobody wants any more is forgotten already, and has no answer.
+                guard let self, self.state.withLock({ $0.running.removeValue(forKey: number) }) != nil,
+                    !Task.isCancelled
+                else { return }
+                self.answer(number, failure)
+            }
+        }
+    }
+
+    private func answer(_ number: UInt64, _ failure: QueryError?) {
+        var answer = Martlet_V1_WorkerAnswer()
+        answer.number = number
+        if let failure {
+            answer.error = GRPCErrors.info(failure, textLimit: 256 << 10)
+        } else {
+            answer.done = Martlet_V1_Done()
+        }
+        answers.yield(answer)
+    }
+}
+
+extension LinkedCalls.Parts {
+    mutating func add(_ chunk: Martlet_V1_StartTaskChunk) {
+        guard failure == nil else { return }
+        byteCount += chunk.descriptor.count
+        guard byteCount <= WorkerControlServer.descriptorByteLimit else {
+            tasks = []
+            failure = QueryError(
+                .programLimitExceeded,
+                "the descriptors of tasks exceed \(WorkerControlServer.descriptorByteLimit) bytes")
+            return
+        }
+        if chunk.hasAttempt { tasks.append((chunk.attempt.value, [])) }
+        guard !tasks.isEmpty else {
+            failure = QueryError(.protocolViolation, "a task without attempt")
+            return
+        }
+        tasks[tasks.count - 1].descriptor.append(contentsOf: chunk.descriptor)
+    }
+}

@@ -173,9 +173,20 @@ var targets: [Target] = [
             "EmbeddedCluster", "Coordination", "PluginHost", "MemoryStorage", "LocalFileStorage", "TPCHStorage",
             "InProcessTransport", "StaticDiscovery", "Columnar", "QueryPlan", "Diagnostics", log,
         ]),
+    // Stores that tests start for themselves.
+    testLibrary(
+        "StoreServers",
+        [
+            "EngineTestSupport", "PluginHost", "PostgresStorage", "SQLiteStorage", "S3Storage", "FileFormats",
+            "Storage", "EngineConfiguration", "Diagnostics", "CSQLite",
+        ]),
     tests(
         "SQLScriptTests",
-        ["EngineTestSupport", "TestSupport", "Frontends", "Coordination", "EmbeddedCluster", "Columnar", "Diagnostics"]),
+        [
+            "EngineTestSupport", "StoreServers", "TestSupport", "Frontends", "Coordination", "EmbeddedCluster",
+            "Columnar", "Diagnostics",
+        ]),
+    tests("FederationTests", ["EngineTestSupport", "StoreServers", "Diagnostics"]),
     tests("PerformanceTests", ["EngineTestSupport", "Diagnostics"]),
     tests(
         "CoordinationTests",
@@ -220,22 +231,22 @@ var targets: [Target] = [
     tests(
         "PostgresStorageTests",
         [
-            "PostgresStorage", "StateStore", "StateStoreConformance", "StorageConformance", "EngineTestSupport",
-            "Storage", "QueryPlan", "Columnar",
-            "Diagnostics", "EngineConfiguration",
+            "PostgresStorage", "StateStore", "StateStoreConformance", "StorageConformance", "StoreServers",
+            "EngineTestSupport", "EmbeddedCluster", "Storage", "QueryPlan", "Columnar", "Diagnostics",
+            "EngineConfiguration",
         ]),
     tests(
         "SQLiteStorageTests",
         [
             "SQLiteStorage", "CSQLite", "StateStore", "StateStoreConformance", "StorageConformance",
-            "EngineTestSupport", "Storage", "QueryPlan", "Columnar",
+            "StoreServers", "EngineTestSupport", "EmbeddedCluster", "PluginHost", "Storage", "QueryPlan", "Columnar",
             "Diagnostics", "EngineConfiguration",
         ]),
     tests(
         "S3StorageTests",
         [
-            "S3Storage", "StorageConformance", "EngineTestSupport", "FileFormats", "Storage", "QueryPlan", "Columnar",
-            "Diagnostics", "EngineConfiguration",
+            "S3Storage", "StorageConformance", "StoreServers", "EngineTestSupport", "FileFormats", "Storage",
+            "QueryPlan", "Columnar", "Diagnostics", "EngineConfiguration",
         ]),
     tests(
         "TPCHStorageTests",

@@ -8,63 +8,6 @@ import Glibc
 import Storage
 import Synchronization
 
-/// Tables that CREATE TABLE AS has announced and not yet filled, by name.
-final class PreparedTables: Sendable {
-    private let tables = Mutex<[String: PreparedTable]>([:])
-
-    subscript(name: String) -> PreparedTable? { tables.withLock { $0[name] } }
-
-    func add(_ table: PreparedTable, _ name: String) throws {
-        try tables.withLock { tables in
-            guard tables[name] == nil else {
-                throw QueryError(.duplicateTable, "relation \"\(name)\" already exists", object: name)
-            }
-            tables[name] = table
-        }
-    }
-
-    @discardableResult
-    func remove(_ name: String) -> Bool { tables.withLock { $0.removeValue(forKey: name) != nil } }
-}
-
-/// A table that only the statement which makes it knows.
-final class PreparedTable: TableProvider {
-    let schema: Schema
-    private let path: String
-    private let onEnd: @Sendable () -> Void
-    /// The statement's transaction.
-    private let owner = StorageScope.current?.transaction.id
-
-    /// Whether the running statement is the one that makes it.
-    var isVisible: Bool { StorageScope.current?.transaction.id == owner }
-
-    init(schema: Schema, path: String, onEnd: @escaping @Sendable () -> Void) {
-        self.schema = schema
-        self.path = path
-        self.onEnd = onEnd
-    }
-
-    func splits(for request: ScanRequest) async throws -> [Split] { [] }
-    func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
-        throw QueryError.internalError("a table is read before it is there")
-    }
-    func makeWriter() async throws -> any TableWriter {
-        try TableFileWriter(NewDirectoryCommit(path: path), fields: schema.fields) { [onEnd] in
-            if $0 { onEnd() }
-        }
-    }
-}
-
-extension Field {
-    /// Files of one table may be written by anyone: their columns may have nulls.
-    fileprivate var nullable: Field {
-        var result = self
-        result.isNullable = true
-        result.modifier = nil
-        return result
-    }
-}
-
 /// A table of files to which rows can be added.
 final class AppendableTable: TableProvider {
     private let table: any TableProvider
@@ -90,7 +33,7 @@ final class AppendableTable: TableProvider {
     }
     func makeWriter() async throws -> any TableWriter {
         let target = try makeTarget()
-        return try TableFileWriter(AppendedFileCommit(target: target), fields: schema.fields.map(\.nullable)) {
+        return try TableFileWriter(AppendedFileCommit(target: target), fields: schema.fields.map(\.ofFile)) {
             [turnOff] isCommitted in if isCommitted { turnOff() }
         }
     }
@@ -110,55 +53,25 @@ extension DirectoryBackend {
         }
     }
 
-    /// Where a new table goes; throws if there is one.
-    private func placeOfNewTable(_ name: String, _ definition: TableDefinition) async throws -> String {
-        guard definition.isPlain else {
-            throw QueryError.notSupported("defaults and constraints of tables in this catalogue")
-        }
-        guard !name.isEmpty, name == name.lowercased(), !name.contains("/"), !name.hasPrefix("."), !name.hasPrefix("_"),
-            name.utf8.count <= 200
-        else {
-            throw QueryError(
-                SQLState("42602"), "\"\(name)\" cannot be the name of a directory of files",
-                hint: "Use lower case letters, digits and underscores.", object: name)
-        }
-        guard try sources(of: name)[name] == nil, prepared[name] == nil else {
-            throw QueryError(.duplicateTable, "relation \"\(name)\" already exists", object: name)
-        }
-        return directory + "/" + name
-    }
-
     package func createTable(schema: String, name: String, columns: [Field]) async throws {
         try await createTable(schema: schema, name: name, definition: TableDefinition(Schema(columns)))
     }
 
     package func createTable(schema: String, name: String, definition: TableDefinition) async throws {
-        for field in definition.schema.fields {
-            switch field.type {
-            case .char, .varchar(length: _?):
-                throw QueryError.notSupported(
-                    "a column of type \(field.type.sqlName) in a table of files",
-                    hint: "Use text: files keep no length.")
-            default: break
-            }
+        try await prepared.create(name, definition) {
+            try await prepareTable(schema: schema, name: name, definition: definition)
         }
-        try await prepareTable(schema: schema, name: name, definition: definition)
-        defer { prepared.remove(name) }
-        guard let table = prepared[name] else { throw QueryError.internalError("a prepared table is gone") }
-        // A file without rows says what the columns are.
-        try await table.makeWriter().commit()
     }
 
     package func prepareTable(schema: String, name: String, definition: TableDefinition) async throws {
         try checkWritable(schema)
-        let path = try await placeOfNewTable(name, definition)
-        // Character types of the query become text, the only one that files have.
-        let fields = definition.schema.fields.map { field in
-            var field = field.nullable
-            if field.type.isString { field.type = .text }
-            return field
+        let fields = try FileTableDefinition.fields(definition)
+        try FileTableDefinition.checkName(name)
+        guard try sources(of: name)[name] == nil, !prepared.contains(name) else { throw PreparedFileTables.taken(name) }
+        let path = directory + "/" + name
+        let table = PreparedFileTable(schema: Schema(fields)) { [prepared] in
+            try TableFileWriter(NewDirectoryCommit(path: path), fields: fields) { if $0 { prepared.remove(name) } }
         }
-        let table = PreparedTable(schema: Schema(fields), path: path) { [prepared] in prepared.remove(name) }
         try prepared.add(table, name)
     }
 

@@ -55,7 +55,7 @@ package final class DirectoryBackend: StorageBackend {
     private let options: [String: String]
     private let tables = OpenTables()
     private let watched = WatchedTables()
-    let prepared = PreparedTables()
+    let prepared = PreparedFileTables()
 
     init(directory: String, format: FileFormat?, options: [String: String], isWritable: Bool = false) {
         self.directory = directory
@@ -80,7 +80,7 @@ package final class DirectoryBackend: StorageBackend {
         let known = StatementTables.current(self)
         if schema == DirectoryBackend.schema, let table = known?[name] { return table }
         guard schema == DirectoryBackend.schema else { return nil }
-        if let table = prepared[name], table.isVisible { return table }
+        if let table = prepared.visible(name) { return table }
         let table = try watched.table(name) { try look(name) }
         if let table { known?.keep(table, name) }
         return table

@@ -71,6 +71,7 @@ final class PostgresReader: BatchReader {
     /// The rows of a page after all filters; `nil` if none is left.
     private func filtered(_ page: RowPage) throws -> Batch? {
         context.bytesRead += page.byteCount
+        context.rowsRead += page.rowCount
         let fields = try PageFields(page, columnCount: decoders.count, catalog: catalog)
         var batch = Batch(
             columns: try decoders.enumerated().map { try $1.decode(fields.column($0)) }, rowCount: page.rowCount)
@@ -102,13 +103,18 @@ final class PostgresReader: BatchReader {
         hasStarted = true
         var predicates = text.request.predicates
         // What joins have found out since the splits were made.
+        var members: [ScanMembers] = []
         if text.request.storeQuery == nil {
             for filter in context.filters {
                 if let found = filter.prunable, !predicates.contains(found) { predicates.append(found) }
+                if let found = filter.members { members.append(found) }
             }
         }
         let limit = context.filters.isEmpty && predicates.isEmpty ? text.request.limit : nil
-        let select = text.select(start: place.start, end: place.end, predicates: predicates, limit: limit)
+        let conditions = context.reusable as? MemberConditions ?? MemberConditions()
+        context.reusable = conditions
+        let select = text.select(
+            start: place.start, end: place.end, predicates: predicates, members: members, of: conditions, limit: limit)
         let connection = try pool.acquire()
         self.connection = connection
         do {

@@ -43,7 +43,7 @@ struct PredicateText {
     }
 
     /// Longer lists cost the server more than they save.
-    private static let listMaximum = 1000
+    static let listMaximum = 1000
 
     private func joined(_ operands: [Expression], _ separator: String) -> String? {
         let texts = operands.map { condition($0) }
@@ -105,12 +105,41 @@ struct PredicateText {
         return operand.orderText
     }
 
+    /// Sums, differences and products of exact numbers, where neither side rounds.
+    func exactNumber(_ expression: Expression) -> String? {
+        switch expression {
+        case .input(let position, let type):
+            guard let column = readable(position, type) else { return nil }
+            switch type {
+            case .decimal: return SQLText.name(column.name)
+            case .int16, .int32, .int64: return SQLText.name(column.name) + "::numeric"
+            default: return nil
+            }
+        case .literal(let value, .decimal(let precision, let scale)):
+            return SQLText.literal(value, .decimal(precision: precision, scale: scale))
+        case .cast(let inner, let type, .strict):
+            return type.isDecimal && inner.type.converts(losslesslyTo: type) ? exactNumber(inner) : nil
+        case .call(let call) where call.arguments.count == 2:
+            guard case .decimal(_, let scale) = call.type, case .decimal(_, let left) = call.arguments[0].type,
+                case .decimal(_, let right) = call.arguments[1].type
+            else { return nil }
+            switch call.name {
+            case "+", "-": guard scale == max(left, right) else { return nil }
+            case "*": guard scale == left + right else { return nil }
+            default: return nil
+            }
+            guard let a = exactNumber(call.arguments[0]), let b = exactNumber(call.arguments[1]) else { return nil }
+            return "(\(a) \(call.name) \(b))"
+        default: return nil
+        }
+    }
+
     /// The column at a position of that type.
     func readable(_ position: Int, _ type: DataType) -> TableDescription.Column? {
         column(position).flatMap { $0.type?.type == type ? $0 : nil }
     }
 
-    private func column(_ position: Int) -> TableDescription.Column? {
+    func column(_ position: Int) -> TableDescription.Column? {
         guard projection.indices.contains(position), table.columns.indices.contains(projection[position]) else {
             return nil
         }

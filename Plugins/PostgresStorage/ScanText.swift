@@ -58,12 +58,17 @@ struct ScanText {
     let expectedColumns: [PostgresConnection.ResultColumn]
 
     /// Rows of the pages from `start` up to `end`, or of all; more of them may come than satisfy `predicates`.
-    func select(start: Int? = nil, end: Int? = nil, predicates: [Expression], limit: Int?) -> String {
+    func select(
+        start: Int? = nil, end: Int? = nil, predicates: [Expression], members: [ScanMembers] = [],
+        of known: MemberConditions = MemberConditions(), limit: Int?
+    ) -> String {
         if let stored { return stored.select }
         var conditions: [String] = []
         if let start, start > 0 { conditions.append("ctid >= '(\(start),0)'::tid") }
         if let end { conditions.append("ctid < '(\(end),0)'::tid") }
-        conditions += PredicateText(table: table, projection: request.projection).conditions(predicates)
+        let writer = PredicateText(table: table, projection: request.projection)
+        conditions += writer.conditions(predicates)
+        conditions += members.compactMap { known.text($0, writer) }
         var text = "SELECT \(Self.list(table, request.projection)) FROM \(Self.from(table))"
         if !conditions.isEmpty { text += " WHERE " + conditions.joined(separator: " AND ") }
         if let limit { text += " LIMIT \(limit)" }
@@ -163,10 +168,6 @@ struct StoreQueryText {
             return call.name == "count" && call.type == .int64
                 ? ("count(*)", PostgresType(type: .int64, codec: .int64), 20) : nil
         }
-        guard case .input(let position, let type) = argument, let column = writer.readable(position, type) else {
-            return nil
-        }
-        let name = SQLText.name(column.name)
         func numeric() -> PostgresType? {
             switch call.type {
             case .decimal(let precision, let scale):
@@ -175,6 +176,14 @@ struct StoreQueryText {
             default: nil
             }
         }
+        guard case .input(let position, let type) = argument else {
+            guard call.name == "sum", argument.type.isDecimal, let text = writer.exactNumber(argument),
+                let result = numeric()
+            else { return nil }
+            return ("sum(\(text))", result, 1700)
+        }
+        guard let column = writer.readable(position, type) else { return nil }
+        let name = SQLText.name(column.name)
         switch (call.name, type) {
         case ("count", _) where call.type == .int64:
             return ("count(\(name))", PostgresType(type: .int64, codec: .int64), 20)

@@ -11,7 +11,6 @@
 import Diagnostics
 import EngineConfiguration
 import FileFormats
-import Glibc
 import PluginHost
 import Storage
 import Synchronization
@@ -30,21 +29,5 @@ package struct S3StoragePlugin: EnginePlugin {
         // an environment without use for it stops nothing.
         if section.values.keys.contains(where: { $0 != "roots" && $0 != "writable" }) { _ = try backend.opened() }
         return backend
-    }
-}
-
-enum ProcessVariables {
-    /// All variables of this process.
-    static var all: [String: String] {
-        var result: [String: String] = [:]
-        var entry = environ
-        while let pointer = entry.pointee {
-            let text = String(cString: pointer)
-            if let equals = text.firstIndex(of: "=") {
-                result[String(text[..<equals])] = String(text[text.index(after: equals)...])
-            }
-            entry += 1
-        }
-        return result
     }
 }

@@ -115,6 +115,7 @@ final class SQLiteReader: BatchReader {
 
     private func decode(_ stage: RowStage) throws -> Batch {
         context.bytesRead += stage.count * stage.columnCount * 8
+        context.rowsRead += stage.count
         if let stored = text.storeQuery { return try decode(stage, stored) }
         let identifiers = text.table.rowName == nil ? nil : stage.column(text.columns.count).numbers
         let columns = try text.columns.enumerated().map { index, column in

@@ -184,7 +184,10 @@ package final class EngineNode: Sendable {
             let store = try plugins.stateStore(
                 type: state.type, section: ConfigurationSection(name: "state", values: state.values))
             let made = StateKeeper(store, options: state.options, logger: logger)
-            engine.keepState(made, history: await made.open(historyLimit: QueryRegistry.historyCountMax))
+            let history = await made.open(historyLimit: QueryRegistry.historyCountMax) { [engine] entries in
+                await engine.restore(entries)
+            }
+            engine.keepState(made, history: history)
             background.append(Task { await made.run() })
             keeper = made
         }

@@ -16,6 +16,8 @@ package final class Catalog: Sendable {
         var open: [UInt64: CatalogObjects.Changes] = [:]
         /// What ANALYZE found, by column.
         var distinctCounts: [TableName: [Double?]] = [:]
+        /// Is told of committed changes, in their order.
+        var observer: (@Sendable (CatalogObjects.Changes) -> Void)?
         /// What running statements know of the catalogue.
         var objectNames: [QueryID: any ObjectNames] = [:]
 
@@ -23,6 +25,7 @@ package final class Catalog: Sendable {
             changes.apply(to: &committed)
             committed.version = (committed.version ?? 0) + 1
             changes.publish()
+            observer?(changes)
         }
     }
     private let state = Mutex(State())
@@ -97,6 +100,11 @@ package final class Catalog: Sendable {
         }
         scope.transaction.join(self)
         state.withLock { state in body(&state.open[scope.transaction.id, default: CatalogObjects.Changes()]) }
+    }
+
+    /// Tells of changes from now on. `observer` is called with the catalogue locked: it only notes them.
+    package func observe(_ observer: @escaping @Sendable (CatalogObjects.Changes) -> Void) {
+        state.withLock { $0.observer = observer }
     }
 
     package func view(_ name: TableName) -> ViewDefinition? { objects.views[name] }

@@ -239,6 +239,8 @@ package final class ScanContext {
     package var checkCancellation: () throws -> Void
     /// For metrics: bytes read from the store.
     package var bytesRead = 0
+    /// For metrics: rows that the store sent, before `filters`, where it is another program that sends them.
+    package var rowsRead = 0
     /// What one reader leaves to the next of the same scan: contexts of codecs, buffers. The back end's own business.
     package var reusable: (any AnyObject)?
     /// Bytes that readers of the scan hold beyond the batch that they work on, and who is told when there are more: it
@@ -261,6 +263,56 @@ package protocol ScanFilter: AnyObject {
     /// What zone maps and dictionaries may be pruned by: a conjunct over output positions, if there is one. For a filter
     /// from a join this is a range that the build side's keys lie in.
     var prunable: Expression? { get }
+    /// The values that a column must have one of, where they are known one by one. For stores that can look them up.
+    var members: ScanMembers? { get }
+}
+
+extension ScanFilter {
+    package var members: ScanMembers? { nil }
+}
+
+/// A set of integers that one column of a scan is tested against, as a bitmap.
+package struct ScanMembers {
+    /// In the request's projection.
+    package let position: Int
+    package let type: DataType
+    /// The value of the first bit.
+    package let minimum: Int64
+    /// The last bit's distance from the first.
+    package let span: UInt64
+    package let words: UnsafePointer<UInt64>
+    /// Keeps `words`.
+    private let owner: AnyObject
+
+    package init(
+        position: Int, type: DataType, minimum: Int64, span: UInt64, words: UnsafePointer<UInt64>, owner: AnyObject
+    ) {
+        self.position = position
+        self.type = type
+        self.minimum = minimum
+        self.span = span
+        self.words = words
+        self.owner = owner
+    }
+
+    private var wordCount: Int { Int(span / 64) + 1 }
+
+    package var count: Int {
+        defer { withExtendedLifetime(owner) {} }
+        return (0..<wordCount).reduce(0) { $0 + words[$1].nonzeroBitCount }
+    }
+
+    /// Ascending.
+    package func forEach(_ body: (Int64) -> Void) {
+        defer { withExtendedLifetime(owner) {} }
+        for index in 0..<wordCount {
+            var rest = words[index]
+            while rest != 0 {
+                body(minimum &+ Int64(index * 64 + rest.trailingZeroBitCount))
+                rest &= rest &- 1
+            }
+        }
+    }
 }
 
 /// Gives the rows of a split, batch by batch, filters applied. Confined to one thread at a time.

@@ -40,22 +40,6 @@ struct CommonFlags: ParsableArguments {
     }
 }
 
-enum ProcessEnvironment {
-    /// All variables of this process.
-    static var variables: [String: String] {
-        var result: [String: String] = [:]
-        var entry = environ
-        while let pointer = entry.pointee {
-            let text = String(cString: pointer)
-            if let equals = text.firstIndex(of: "=") {
-                result[String(text[..<equals])] = String(text[text.index(after: equals)...])
-            }
-            entry += 1
-        }
-        return result
-    }
-}
-
 /// Ends the process with an error as people read it.
 func failing<T>(_ body: () throws -> T) throws -> T {
     do { return try body() } catch let error as QueryError {

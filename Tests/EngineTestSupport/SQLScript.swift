@@ -4,6 +4,11 @@
 //   statement error SQLSTATE     they must fail with that code
 //   query [rowsort]              the rows must be those behind ----, one line a row, values separated by tabs; in this
 //                                order if the statement has ORDER BY and rowsort is not given
+//   plan                         each line behind ---- must occur in what EXPLAIN says of the statement; with `not ` in front
+//                                it must not
+//   store TYPE NAME              a line of its own in front of all records: the script needs an empty store of that type
+//                                (postgres, sqlite, s3) as the catalogue NAME. It is left out where the program is missing
+//   native NAME                  SQL for the store's own program; rows as for a query, or none if they do not matter
 //
 // NULL is written NULL, an empty text (empty). `#` begins a comment line. Records end with an empty line.
 // `$FIXTURES` in SQL stands for the directory of the fixtures, `$SCRATCH` for an empty one that the script may write to; it
@@ -24,14 +29,28 @@ package struct SQLScript: Sendable {
         case success
         case failure(SQLState)
         case rows([String], isSorted: Bool)
+        /// What the plan says, and what it does not.
+        case plan([String])
+        /// The rows that the program of a catalogue's store gives; `nil`: it succeeds.
+        case native(catalog: String, [String]?)
     }
     package struct Record: Sendable {
         package var line: Int
         package var sql: String
         package var expectation: Expectation
     }
+    /// A store that the script needs.
+    package struct Store: Sendable, Hashable {
+        package var type: String
+        package var catalog: String
+        package init(type: String, catalog: String) {
+            self.type = type
+            self.catalog = catalog
+        }
+    }
     package var name: String
     package var records: [Record]
+    package var stores: [Store] = []
     private let scratch: ScriptScratch?
 
     package init(name: String, text: String) throws {
@@ -56,29 +75,42 @@ package struct SQLScript: Sendable {
             }
             let text = sql.joined(separator: "\n").replacing("$FIXTURES", with: Fixtures.path("."))
                 .replacing("$SCRATCH", with: scratch?.path ?? "")
+            func result() -> [String] {
+                guard position < lines.count, lines[position] == "----" else { return [] }
+                let end = lines[position...].firstIndex(of: "") ?? lines.count
+                defer { position = end }
+                return Array(lines[(position + 1)..<end])
+            }
             switch header.first {
+            case "store" where header.count == 3 && sql.isEmpty:
+                stores.append(Store(type: header[1], catalog: header[2]))
+            case "plan": records.append(Record(line: start, sql: text, expectation: .plan(result())))
+            case "native" where header.count == 2:
+                let isQuery = position < lines.count && lines[position] == "----"
+                let rows = result()
+                records.append(
+                    Record(
+                        line: start, sql: text, expectation: .native(catalog: header[1], isQuery ? rows : nil)))
             case "statement" where header.count >= 2 && header[1] == "ok":
                 records.append(Record(line: start, sql: text, expectation: .success))
             case "statement" where header.count == 3 && header[1] == "error":
                 records.append(Record(line: start, sql: text, expectation: .failure(SQLState(header[2]))))
             case "query":
-                var rows: [String] = []
-                if position < lines.count, lines[position] == "----" {
-                    position += 1
-                    while position < lines.count, !lines[position].isEmpty {
-                        rows.append(lines[position])
-                        position += 1
-                    }
-                }
                 records.append(
                     Record(
                         line: start, sql: text,
                         expectation: .rows(
-                            rows, isSorted: header.contains("rowsort") || !ordersRows(text))))
+                            result(), isSorted: header.contains("rowsort") || !ordersRows(text))))
             default: throw QueryError(.syntaxError, "\(name):\(start): unknown record \"\(line)\"")
             }
         }
     }
+}
+
+/// A store that a script talks to beside the engine.
+package protocol ScriptStore: Sendable {
+    /// The rows of the last statement, values separated by tabs, NULL and empty texts as in scripts.
+    func run(_ sql: String) throws -> [String]
 }
 
 /// Runs scripts.
@@ -87,7 +119,9 @@ package enum ScriptRunner {
     private static let recordLimit = Duration.seconds(120)
 
     /// Descriptions of the records that did not do what they should; empty when all is well.
-    package static func run(_ script: SQLScript, on connection: any ScriptConnection) async -> [String] {
+    package static func run(
+        _ script: SQLScript, on connection: any ScriptConnection, stores: [String: any ScriptStore] = [:]
+    ) async -> [String] {
         var failures: [String] = []
         for record in script.records {
             let watch = Task.detached {
@@ -97,17 +131,33 @@ package enum ScriptRunner {
                 fatalError("\(script.name):\(record.line) has not ended after \(recordLimit)\n    \(record.sql)")
             }
             defer { watch.cancel() }
-            if let failure = await check(record, on: connection) {
+            if let failure = await check(record, on: connection, stores) {
                 failures.append("\(script.name):\(record.line): \(failure)\n    \(record.sql)")
             }
         }
         return failures
     }
 
-    private static func check(_ record: SQLScript.Record, on connection: any ScriptConnection) async -> String? {
+    private static func check(
+        _ record: SQLScript.Record, on connection: any ScriptConnection, _ stores: [String: any ScriptStore]
+    ) async -> String? {
         do {
+            if case .native(let catalog, let expected) = record.expectation {
+                guard let store = stores[catalog] else { return "no store \(catalog)" }
+                let actual = try store.run(record.sql)
+                guard let expected, expected != actual else { return nil }
+                return "rows differ\n  expected:\n    \(expected.joined(separator: "\n    "))\n  actual:\n    \(actual.prefix(50).joined(separator: "\n    "))"
+            }
+            if case .plan(let wanted) = record.expectation {
+                let plan = try await connection.run("EXPLAIN " + record.sql).compactMap { $0[0] }.joined(separator: "\n")
+                let missed = wanted.filter { line in
+                    line.hasPrefix("not ") ? plan.contains(line.dropFirst(4)) : !plan.contains(line)
+                }
+                return missed.isEmpty ? nil : "the plan does not say: \(missed.joined(separator: "; "))\n\(plan)"
+            }
             let rows = try await connection.run(record.sql)
             switch record.expectation {
+            case .plan, .native: return nil
             case .success: return nil
             case .failure(let state): return "succeeded, but should fail with \(state)"
             case .rows(let expected, let isSorted):

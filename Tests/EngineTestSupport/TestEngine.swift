@@ -42,7 +42,7 @@ package final class TestEngine: Sendable {
         workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil,
         spillDirectory: String? = nil, localRowLimit: Int = 0, holdBackByteLimit: Int? = nil,
         catalogs more: [(name: String, type: String, values: [String: String])] = [],
-        plugins others: [any EnginePlugin] = []
+        plugins others: [any EnginePlugin] = [], state: StateConfiguration? = nil
     ) async throws -> TestEngine {
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let dataDirectory {
@@ -60,6 +60,7 @@ package final class TestEngine: Sendable {
             threads: threads, memoryByteLimit: memoryByteLimit, localWorkers: workers, catalogs: catalogs,
             localRowLimit: localRowLimit, spillDirectory: spillDirectory)
         if let holdBackByteLimit { configuration.holdBackByteLimit = holdBackByteLimit }
+        configuration.state = state
         return TestEngine(node: try await EngineNode.start(configuration, plugins: plugins, logger: logger))
     }
 
@@ -67,7 +68,9 @@ package final class TestEngine: Sendable {
     package var reservedByteCount: Int { node.workerMemory.reduce(0) { $0 + $1.reservedByteCount } }
     package var peakByteCount: Int { node.workerMemory.map(\.peakByteCount).max() ?? 0 }
 
-    package func makeConnection() -> any ScriptConnection { EngineConnection(node.engine.makeSession()) }
+    package func makeConnection(user: String = "martlet") -> any ScriptConnection {
+        EngineConnection(node.engine.makeSession(user: user))
+    }
     package func shutdown() async { await node.shutdown() }
 
     /// The rows of the last statement of a text.

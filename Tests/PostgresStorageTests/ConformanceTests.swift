@@ -6,9 +6,10 @@ import PostgresStorage
 import QueryPlan
 import Storage
 import StorageConformance
+import StoreServers
 import Testing
 
-@Suite(.enabled(if: PostgresServer.programs != nil, PostgresServer.reason), .serialized)
+@Suite(.enabled(if: PostgresServer.programs != nil, Comment(rawValue: PostgresServer.reason)), .serialized)
 struct PostgresConformanceTests {
     @Test func conformance() async throws {
         let server = try PostgresServer()

@@ -1,10 +1,12 @@
 // Whole queries over a real server: types there and back, pushed conditions against plain scans, changes, TPC-H.
 
 import Diagnostics
+import EmbeddedCluster
 import EngineTestSupport
 import Foundation
 import PostgresStorage
 import StateStoreConformance
+import StoreServers
 import Testing
 
 /// An engine with the server as the catalogue "pg".
@@ -24,7 +26,7 @@ func state(_ engine: TestEngine, _ sql: String) async -> String {
     } catch { return "other" }
 }
 
-@Suite(.enabled(if: PostgresServer.programs != nil, PostgresServer.reason), .serialized)
+@Suite(.enabled(if: PostgresServer.programs != nil, Comment(rawValue: PostgresServer.reason)), .serialized)
 struct PostgresEngineTests {
     static let types = """
         CREATE TABLE types (a int2, b int4, c int8, d float4, e float8, f numeric(10,2), g numeric(38,10), h numeric,
@@ -263,6 +265,15 @@ struct PostgresEngineTests {
         await #expect(throws: QueryError.self) { try await PostgresStateStore(dsn: dsn).open() }
     }
 
+    @Test func stateOutlivesTheEngine() async throws {
+        let server = try PostgresServer.shared()
+        server.psql("CREATE DATABASE state")
+        let state = StateConfiguration(
+            type: "postgres", values: ["dsn": "postgres://postgres@127.0.0.1:\(server.port)/state"])
+        let failures = try await StateScenario.failures(state, plugin: PostgresStoragePlugin())
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+    }
+
     @Test func statementsReadOneSnapshot() async throws {
         let server = try PostgresServer()
         server.psql("CREATE TABLE s AS SELECT i FROM generate_series(1, 20000) i")
@@ -284,26 +295,13 @@ struct PostgresEngineTests {
         let server = try PostgresServer()
         let engine = try await startEngine(server, workers: 1, values: ["split-size": "256kB"])
         server.psql("CREATE SCHEMA h")
-        let tables = ["region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem"]
-        for table in tables {
-            _ = try await engine.query("CREATE TABLE pg.h.\(table) AS SELECT * FROM tpch.\"sf0.01\".\(table)")
-        }
+        try await TPCHQueries.fill(engine) { "pg.h.\($0)" }
         server.psql("ANALYZE")
         let cluster = try await startEngine(server, workers: 3, values: ["pool-maximum": "6"])
-        for number in 1...22 {
-            let name = number < 10 ? "q0\(number)" : "q\(number)"
-            var sql = try String(contentsOfFile: Fixtures.path("tpch/queries/\(name).sql"), encoding: .utf8)
-            if number == 11 { sql = sql.replacing("0.0001", with: "0.01") }
-            for engine in [engine, cluster] {
-                let connection = engine.makeConnection()
-                _ = try await connection.run("SET search_path = 'sf0.01'")
-                let expected = try await connection.run(sql)
-                _ = try await connection.run("SET search_path = h")
-                let actual = try await connection.run(sql)
-                #expect(actual == expected, "\(name)")
-            }
+        for engine in [engine, cluster] {
+            let failures = try await TPCHQueries.failures(engine, searchPath: "h")
+            #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+            await engine.shutdown()
         }
-        await engine.shutdown()
-        await cluster.shutdown()
     }
 }

@@ -4,9 +4,10 @@ import Diagnostics
 import EngineTestSupport
 import Foundation
 import PostgresStorage
+import StoreServers
 import Testing
 
-@Suite(.enabled(if: PostgresServer.programs != nil, PostgresServer.reason), .serialized)
+@Suite(.enabled(if: PostgresServer.programs != nil, Comment(rawValue: PostgresServer.reason)), .serialized)
 struct PostgresFaultTests {
     @Test func restartsAndRefusals() async throws {
         let server = try PostgresServer()

@@ -10,11 +10,12 @@ import QueryPlan
 import Storage
 import StorageConformance
 import Synchronization
+import StoreServers
 import Testing
 
 @testable import S3Storage
 
-@Suite(.enabled(if: S3Server.program != nil, S3Server.reason), .serialized)
+@Suite(.enabled(if: S3Server.program != nil, Comment(rawValue: S3Server.reason)), .serialized)
 struct S3EngineTests {
     /// An engine with a catalogue "lake" of tables, and "s3" for paths.
     private func start(_ root: String, workers: Int = 1, memory: Int = 2 << 30, _ values: [String: String] = [:])
@@ -147,32 +148,14 @@ struct S3EngineTests {
     @Test func tpch() async throws {
         let root = S3Server.prefix("tpch")
         let engine = try await start(root)
-        let tables = ["region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem"]
-        for table in tables {
-            _ = try await engine.query("CREATE TABLE lake.public.\(table) AS SELECT * FROM tpch.\"sf0.01\".\(table)")
-        }
+        try await TPCHQueries.fill(engine) { "lake.public.\($0)" }
         let cluster = try await start(root, workers: 3)
-        // The queries name no catalogue.
         for engine in [engine, cluster] {
-            for table in tables {
-                _ = try await engine.query("CREATE VIEW \(table) AS SELECT * FROM lake.public.\(table)")
-            }
+            try await TPCHQueries.makeViews(engine) { "lake.public.\($0)" }
+            let failures = try await TPCHQueries.failures(engine, searchPath: "public")
+            #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+            await engine.shutdown()
         }
-        for number in 1...22 {
-            let name = number < 10 ? "q0\(number)" : "q\(number)"
-            var sql = try String(contentsOfFile: Fixtures.path("tpch/queries/\(name).sql"), encoding: .utf8)
-            if number == 11 { sql = sql.replacing("0.0001", with: "0.01") }
-            for engine in [engine, cluster] {
-                let connection = engine.makeConnection()
-                _ = try await connection.run("SET search_path = 'sf0.01'")
-                let expected = try await connection.run(sql)
-                _ = try await connection.run("SET search_path = public")
-                let actual = try await connection.run(sql)
-                #expect(actual == expected, "\(name)")
-            }
-        }
-        await engine.shutdown()
-        await cluster.shutdown()
     }
 
     // MARK: Faults

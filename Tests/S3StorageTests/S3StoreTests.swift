@@ -7,11 +7,12 @@ import FileFormats
 import Foundation
 import Storage
 import StorageConformance
+import StoreServers
 import Testing
 
 @testable import S3Storage
 
-@Suite(.enabled(if: S3Server.program != nil, S3Server.reason), .serialized)
+@Suite(.enabled(if: S3Server.program != nil, Comment(rawValue: S3Server.reason)), .serialized)
 struct S3StoreTests {
     private func path(_ text: String) throws -> ObjectPath { try #require(ObjectPath(text)) }
 

@@ -2,15 +2,8 @@
 
 import EngineTestSupport
 import Foundation
+import StoreServers
 import Testing
-
-private func scripts() throws -> [SQLScript] {
-    let root = Fixtures.path("sql")
-    guard let files = FileManager.default.enumerator(atPath: root) else { return [] }
-    return try files.compactMap { $0 as? String }.filter { $0.hasSuffix(".slt") }.sorted().map { name in
-        try SQLScript(name: name, text: String(contentsOfFile: "\(root)/\(name)", encoding: .utf8))
-    }
-}
 
 @Suite("SQL scripts")
 struct SQLScriptTests {
@@ -24,14 +17,23 @@ struct SQLScriptTests {
     func cluster() async throws { try await runAll(workers: 3) }
 
     private func runAll(workers: Int, localRowLimit: Int = 0) async throws {
-        let all = try scripts()
+        let all = try SQLScript.all()
         var recordCount = 0
         // SCRIPT=name runs only the scripts whose name contains that.
         let only = ProcessInfo.processInfo.environment["SCRIPT"]
         for script in all where only.map({ script.name.contains($0) }) ?? true {
+            if let reason = script.stores.compactMap(TestStores.missing).first {
+                print("\(script.name) is left out: \(reason)")
+                continue
+            }
+            let stores = try TestStores(script.stores)
             // An engine of its own for every script: no script sees another's tables.
-            let engine = try await TestEngine.start(workers: workers, localRowLimit: localRowLimit)
-            for failure in await ScriptRunner.run(script, on: engine.makeConnection()) { Issue.record("\(failure)") }
+            let engine = try await TestEngine.start(
+                workers: workers, localRowLimit: localRowLimit, catalogs: stores.catalogs, plugins: stores.plugins)
+            let connection = engine.makeConnection()
+            for failure in await ScriptRunner.run(script, on: connection, stores: stores.programs) {
+                Issue.record("\(failure)")
+            }
             recordCount += script.records.count
             await engine.shutdown()
         }

@@ -6,6 +6,7 @@ import QueryPlan
 import SQLiteStorage
 import Storage
 import StorageConformance
+import StoreServers
 import Testing
 
 @Suite(.serialized) struct SQLiteConformanceTests {

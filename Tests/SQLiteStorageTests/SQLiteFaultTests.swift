@@ -6,6 +6,7 @@ import Foundation
 import SQLiteStorage
 import StateStore
 import StateStoreConformance
+import StoreServers
 import Testing
 
 @Suite(.serialized) struct SQLiteFaultTests {

@@ -30,14 +30,14 @@ package final class S3Backend: PathResolvingBackend, FileWritingBackend, FileRea
     private let section: ConfigurationSection
     private let state = Mutex<OpenedStore?>(nil)
     private let known = OpenTables()
-    let prepared = Mutex<[String: PreparedObjectTable]>([:])
+    let prepared = PreparedFileTables()
 
     init(_ section: ConfigurationSection) { self.section = section }
 
     func opened() throws -> OpenedStore {
         try state.withLock { state in
             if let state { return state }
-            let made = OpenedStore(try S3Options(section, environment: ProcessVariables.all))
+            let made = OpenedStore(try S3Options(section, environment: ProcessEnvironment.variables))
             state = made
             return made
         }
@@ -66,7 +66,7 @@ package final class S3Backend: PathResolvingBackend, FileWritingBackend, FileRea
         let statement = StatementTables.current(self)
         let key = "\(schema)/\(name)"
         if let table = statement?[key] { return table }
-        if schema == Self.schema, let table = prepared.withLock({ $0[name] }), table.isVisible { return table }
+        if schema == Self.schema, let table = prepared.visible(name) { return table }
         let found = try await offloaded { [self] () -> (any TableProvider)? in
             let opened = try opened()
             let listing = S3Listing(opened)

@@ -51,16 +51,6 @@ final class S3Table: TableProvider {
     }
 }
 
-extension Field {
-    /// Files of one table may be written by anyone: their columns may have nulls.
-    fileprivate var ofFile: Field {
-        var result = self
-        result.isNullable = true
-        result.modifier = nil
-        return result
-    }
-}
-
 /// Commits on a thread that may wait.
 private final class S3TableWriter: PartitionedTableWriter {
     private let writer: TableFileWriter
@@ -78,37 +68,6 @@ private final class S3TableWriter: PartitionedTableWriter {
         // The caller waits for the end and does nothing else with the writer.
         nonisolated(unsafe) let writer = self.writer
         try await offloaded { try writer.commit() }
-    }
-}
-
-/// A table that only the statement which makes it knows.
-final class PreparedObjectTable: TableProvider {
-    let schema: Schema
-    private let backend: S3Backend
-    private let directory: ObjectPath
-    private let name: String
-    /// The statement's transaction.
-    private let owner = StorageScope.current?.transaction.id
-
-    var isVisible: Bool { StorageScope.current?.transaction.id == owner }
-
-    init(_ backend: S3Backend, schema: Schema, directory: ObjectPath, name: String) {
-        self.backend = backend
-        self.schema = schema
-        self.directory = directory
-        self.name = name
-    }
-
-    func splits(for request: ScanRequest) async throws -> [Split] { [] }
-    func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {
-        throw QueryError.internalError("a table is read before it is there")
-    }
-    func makeWriter() async throws -> any TableWriter {
-        let commitment = ObjectTableCommit(try backend.opened().tables, table: directory, name: name, isNew: true)
-        return S3TableWriter(
-            try TableFileWriter(commitment, fields: schema.fields) { [backend, name] isCommitted in
-                if isCommitted { backend.prepared.withLock { _ = $0.removeValue(forKey: name) } }
-            })
     }
 }
 
@@ -138,55 +97,28 @@ extension S3Backend {
     }
 
     package func createTable(schema: String, name: String, definition: TableDefinition) async throws {
-        for field in definition.schema.fields {
-            switch field.type {
-            case .char, .varchar(length: _?):
-                throw QueryError.notSupported(
-                    "a column of type \(field.type.sqlName) in a table of files",
-                    hint: "Use text: files keep no length.")
-            default: break
-            }
+        try await prepared.create(name, definition) {
+            try await prepareTable(schema: schema, name: name, definition: definition)
         }
-        try await prepareTable(schema: schema, name: name, definition: definition)
-        defer { prepared.withLock { _ = $0.removeValue(forKey: name) } }
-        guard let table = prepared.withLock({ $0[name] }) else {
-            throw QueryError.internalError("a prepared table is gone")
-        }
-        // A file without rows says what the columns are.
-        try await table.makeWriter().finish()
     }
 
     package func prepareTable(schema: String, name: String, definition: TableDefinition) async throws {
         let root = try writableRoot(schema)
-        guard definition.isPlain else {
-            throw QueryError.notSupported("defaults and constraints of tables in this catalogue")
+        let fields = try FileTableDefinition.fields(definition)
+        try FileTableDefinition.checkName(name)
+        guard try await table(schema: schema, name: name) == nil else { throw PreparedFileTables.taken(name) }
+        let directory = root.appending(name + "/")
+        let made = PreparedFileTable(schema: Schema(fields)) { [self] in
+            let commitment = ObjectTableCommit(try opened().tables, table: directory, name: name, isNew: true)
+            return S3TableWriter(
+                try TableFileWriter(commitment, fields: fields) { [prepared] in if $0 { prepared.remove(name) } })
         }
-        guard !name.isEmpty, name == name.lowercased(), !name.contains("/"), !name.hasPrefix("."), !name.hasPrefix("_"),
-            name.utf8.count <= 200
-        else {
-            throw QueryError(
-                SQLState("42602"), "\"\(name)\" cannot be the name of a table of files",
-                hint: "Use lower case letters, digits and underscores.", object: name)
-        }
-        let taken = QueryError(.duplicateTable, "relation \"\(name)\" already exists", object: name)
-        guard try await table(schema: schema, name: name) == nil else { throw taken }
-        // Character types of the query become text, the only one that files have.
-        let fields = definition.schema.fields.map { field in
-            var field = field.ofFile
-            if field.type.isString { field.type = .text }
-            return field
-        }
-        let made = PreparedObjectTable(
-            self, schema: Schema(fields), directory: root.appending(name + "/"), name: name)
-        try prepared.withLock { tables in
-            guard tables[name] == nil else { throw taken }
-            tables[name] = made
-        }
+        try prepared.add(made, name)
     }
 
     /// The version that says so is the drop; the files go after it, and what stays of them is never read.
     package func dropTable(schema: String, name: String) async throws {
-        if prepared.withLock({ $0.removeValue(forKey: name) }) != nil { return }
+        if prepared.remove(name) { return }
         let root = try writableRoot(schema)
         StatementTables.current(self)?.turnOff()
         try await offloaded { [self] in

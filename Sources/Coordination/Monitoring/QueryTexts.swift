@@ -28,7 +28,7 @@ package struct QueryTexts: Hashable, Sendable {
                 entry.node,
                 NodeMetrics(
                     rowCount: entry.rowsOut, nanoseconds: entry.nanoseconds, memoryByteCount: entry.memoryBytesPeak,
-                    spilledByteCount: entry.spilledBytes, readByteCount: entry.bytesRead)
+                    spilledByteCount: entry.spilledBytes, readByteCount: entry.bytesRead, fetchedRowCount: entry.rowsIn)
             )
         }
         plan = PhysicalPlanPrinter.text(

@@ -41,6 +41,8 @@ package final class StateKeeper: Sendable {
         var droppedCount = 0
         var sinceTrim = 0
         var isOpen = false
+        /// Takes what the store has, once.
+        var restorer: (@Sendable ([StateEntry]) async -> Void)?
         var lastError: QueryError?
         var waiter: CheckedContinuation<Void, Never>?
         var isStopped = false
@@ -74,8 +76,7 @@ package final class StateKeeper: Sendable {
 
     /// A query has ended.
     package func note(_ record: QueryRecord, _ course: QueryCourse?) { add(.query(record, course)) }
-    package func put(_ entry: StateEntry) { add(.change(.put(entry))) }
-    package func remove(_ kind: StateEntry.Kind, name: String) { add(.change(.remove(kind, name: name))) }
+    package func keep(_ change: StateChange) { add(.change(change)) }
 
     private func add(_ item: Item) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
@@ -93,16 +94,39 @@ package final class StateKeeper: Sendable {
 
     // MARK: Writing
 
-    /// Opens the store and gives the queries that ended last, newest first; none if the store is away.
-    package func open(historyLimit: Int) async -> [QueryHistoryEntry] {
+    /// Opens the store and gives the queries that ended last, newest first; none if the store is away. `restorer` gets the
+    /// entries of the store as soon as it can be read: now, or when the store is back.
+    package func open(
+        historyLimit: Int, restorer: @escaping @Sendable ([StateEntry]) async -> Void = { _ in }
+    ) async -> [QueryHistoryEntry] {
+        state.withLock { $0.restorer = restorer }
         do {
             try await store.open()
             let history = try await store.history(limit: historyLimit)
+            try await restore()
             state.withLock { $0.isOpen = true }
             return history
         } catch {
             note(QueryError.wrapping(error))
             return []
+        }
+    }
+
+    /// Without what has changed since and is not yet written.
+    private func restore(except items: [Item] = []) async throws {
+        guard let restorer = state.withLock({ $0.restorer }) else { return }
+        var entries: [StateEntry] = []
+        for kind in StateEntry.Kind.allCases { entries += try await store.entries(kind) }
+        let waiting = Set((items + state.withLock { $0.queue }).compactMap(Self.key))
+        await restorer(entries.filter { !waiting.contains([$0.kind.rawValue, $0.name]) })
+        state.withLock { $0.restorer = nil }
+    }
+
+    private static func key(_ item: Item) -> [String]? {
+        switch item {
+        case .change(.put(let entry)): [entry.kind.rawValue, entry.name]
+        case .change(.remove(let kind, let name)): [kind.rawValue, name]
+        case .change, .query: nil
         }
     }
 
@@ -122,6 +146,7 @@ package final class StateKeeper: Sendable {
             do {
                 if !state.withLock({ $0.isOpen }) {
                     try await store.open()
+                    try await restore(except: items)
                     state.withLock { $0.isOpen = true }
                 }
                 try await write(items.map(Self.change))

@@ -67,6 +67,7 @@ package final class QueryEngine: Sendable {
     package let monitor: ClusterMonitor
     let systemCatalog: SystemCatalog
     private let keeper: KeeperPlace
+    let settingDefaults = SettingDefaults()
     let logger: Logger
 
     /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is; `makeRowBlocks` a place
@@ -111,6 +112,29 @@ package final class QueryEngine: Sendable {
                 return (entry.record, texts)
             })
         queries.observe { record, course in made.note(record, course) }
+        catalog.observe { changes in
+            for change in KeptViews.changes(changes, isTemporary: \.isTemporary) { made.keep(change) }
+        }
+    }
+
+    /// Notes changes for the store of state, if there is one.
+    func keep(_ changes: [StateChange]) { for change in changes { keeper.value?.keep(change) } }
+
+    /// Takes over what a store has kept from another process. What is there already stays.
+    package func restore(_ entries: [StateEntry]) async {
+        for entry in entries where entry.kind == .setting { settingDefaults.restore(entry) }
+        for entry in entries where entry.kind == .view {
+            guard let name = KeptViews.name(entry), let view = KeptViews.view(entry), catalog.view(name) == nil else {
+                continue
+            }
+            // Schemas of tables in memory are made anew, those of other stores are there or are not.
+            if name.catalog == catalog.defaultCatalog, let backend = catalog.backend(name.catalog),
+                let schemas = try? await backend.schemaNames(), !schemas.contains(name.schema)
+            {
+                try? await backend.createSchema(name.schema)
+            }
+            catalog.setView(view, for: name)
+        }
     }
 
     package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "")

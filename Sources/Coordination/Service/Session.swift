@@ -67,7 +67,11 @@ package final class Session: Sendable {
         self.user = user
         self.database = database
         state = Mutex(State())
-        state.withLock { state in _ = try? state.settings.set("application_name", to: applicationName) }
+        let initialValues = engine.settingDefaults.values(of: user)
+        state.withLock { state in
+            if !initialValues.isEmpty { state.settings = SessionSettings(initialValues: initialValues) }
+            _ = try? state.settings.set("application_name", to: applicationName)
+        }
     }
 
     package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }

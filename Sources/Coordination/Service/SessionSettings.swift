@@ -89,10 +89,19 @@ package struct SessionSettings: Sendable, Equatable {
     private var values: [String: String] = [:] {
         didSet { textStyle = madeTextStyle }
     }
+    /// What the session began with, beyond the defaults of the settings themselves; RESET goes back to it.
+    private var initialValues: [String: String] = [:]
     /// How values look as text in this session. Kept, since every execution asks for it.
     package private(set) var textStyle = TextStyle()
 
     package init() {}
+
+    /// Values that have no meaning any more are passed over.
+    package init(initialValues: [String: String]) {
+        for (name, value) in initialValues { _ = try? set(name, to: value) }
+        self.initialValues = values
+        values = [:]
+    }
 
     package static func definition(_ name: String) -> Definition? {
         definitionsByName[name] ?? definitionsByName[canonicalName(name)]
@@ -125,19 +134,19 @@ package struct SessionSettings: Sendable, Equatable {
     /// The value, or 42704.
     package func value(_ name: String) throws -> String {
         let canonical = Self.canonicalName(name)
-        if let value = values[canonical] { return value }
+        if let value = values[canonical] ?? initialValues[canonical] { return value }
         if let definition = Self.definition(canonical) { return definition.defaultValue }
         throw Self.unknown(name)
     }
 
     package subscript(name: String) -> String {
-        values[name] ?? Self.definition(name)?.defaultValue ?? ""
+        values[name] ?? initialValues[name] ?? Self.definition(name)?.defaultValue ?? ""
     }
 
     package var all: [String: String] {
         var result: [String: String] = [:]
         for definition in Self.definitions { result[definition.name] = self[definition.name] }
-        return result.merging(values) { _, own in own }
+        return result.merging(initialValues) { _, own in own }.merging(values) { _, own in own }
     }
 
     /// Sets a value; without one, back to the default. Returns the name if clients are to be told.

@@ -154,7 +154,14 @@ extension StatementRunner {
                 throw QueryError(.duplicateTable, "relation \"\(name.table)\" already exists", object: name.table)
             }
             // What others read of the view stays as it is: columns may only be added at the end.
-            let before = existing.columnTypes
+            var before = existing.columnTypes
+            // A view that another process made: its types follow from what it reads, if that is there.
+            if before.isEmpty {
+                let place = [name.catalog, name.schema, name.table].map(SyntaxPrinter.identifier).joined(separator: ".")
+                let result = try? await session.executeWithin("SELECT * FROM \(place) LIMIT 0")
+                _ = try? await result?.collect()
+                before = result?.fields?.map(\.type) ?? []
+            }
             for (index, old) in (existing.columnNames ?? []).enumerated() {
                 guard index < columns.count else {
                     throw QueryError(SQLState("42P16"), "cannot drop columns from view", object: name.table)

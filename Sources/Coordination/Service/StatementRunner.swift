@@ -50,6 +50,7 @@ struct StatementRunner {
         case .fetch(let fetch): return try await self.fetch(fetch)
         case .closeCursor(let name): return try closeCursor(name)
         case .drainWorker(let name): return try await drainWorker(name)
+        case .alterDefaults(let user, let name, let value): return try alterDefaults(user, name, value)
         case .listen: return StatementResult(tag: "LISTEN")
         case .unlisten: return StatementResult(tag: "UNLISTEN")
         case .notify: return StatementResult(tag: "NOTIFY")
@@ -251,6 +252,7 @@ extension NodeMetrics {
             node.memoryByteCount += metric.memoryBytesPeak
             node.spilledByteCount += metric.spilledBytes
             node.readByteCount += metric.bytesRead
+            node.fetchedRowCount += metric.rowsIn
             result[metric.node] = node
         }
         return result

@@ -79,6 +79,8 @@ package indirect enum BoundStatement: Sendable {
     case unlisten(channel: String?)
     case notify(channel: String, payload: String)
     case drainWorker(name: String)
+    /// Values that sessions begin with, of one user or of all. No name: all settings; no value: as if none had been set.
+    case alterDefaults(user: String?, name: String?, value: String?)
 }
 
 /// A statement together with what binding found out about it.

@@ -71,12 +71,11 @@ extension StatementBinder {
     private func bindSessionStatement(_ statement: Statement) throws -> BoundStatement {
         switch statement {
         case .set(let set):
-            let values = set.values.map { value in
-                switch value {
-                case .text(let text), .number(let text): text
-                }
-            }
-            return .setVariable(name: set.name, values: values, isLocal: set.isLocal)
+            return .setVariable(name: set.name, values: set.values.map(\.text), isLocal: set.isLocal)
+        case .alterDefaults(let change):
+            let value = change.values.map(\.text).joined(separator: ", ")
+            return .alterDefaults(
+                user: change.user?.text, name: change.name, value: change.values.isEmpty ? nil : value)
         case .reset(let name): return .resetVariable(name: name)
         case .setTransaction(let set): return .transaction(.setModes(set.modes, forSession: set.forSession))
         case .discard(let what): return .discard(what)
@@ -376,5 +375,13 @@ extension StatementBinder {
     /// The table whose constraint has that name, among those that the statement's names found.
     private func keyIndex(_ name: String) -> TableName? {
         relations.definitions.first { $0.value.keys.contains { $0.name == name && $0.kind != .index } }?.key
+    }
+}
+
+extension SetSetting.Value {
+    fileprivate var text: String {
+        switch self {
+        case .text(let text), .number(let text): text
+        }
     }
 }

@@ -46,6 +46,13 @@ final class RuntimeScanFilter: ScanFilter {
         }
     }
 
+    var members: ScanMembers? {
+        guard !isDropped, case .integers(_, _, let set?) = filter.content else { return nil }
+        return ScanMembers(
+            position: column, type: filter.type, minimum: set.minimum, span: set.span,
+            words: UnsafePointer(set.words), owner: set)
+    }
+
     func select(_ batch: Batch) throws -> Selection? {
         if isDropped { return nil }
         let count = batch.rowCount

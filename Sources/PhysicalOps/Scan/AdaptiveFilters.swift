@@ -85,6 +85,7 @@ private final class MeasuredFilter: ScanFilter {
 
     var positions: [Int] { filter.positions }
     var prunable: Expression? { filter.prunable }
+    var members: ScanMembers? { filter.members }
 
     /// Cost for each row got rid of; low is good.
     var rank: Double {

@@ -162,7 +162,9 @@ private final class ScanSource: BatchSource {
 
     private func closeReader() {
         counters.metrics.bytes += context.bytesRead
+        counters.metrics.rowsIn += context.rowsRead
         context.bytesRead = 0
+        context.rowsRead = 0
         reader = nil
         reservation?.shrink(to: context.heldByteCount + (followingContext?.heldByteCount ?? 0))
     }

@@ -48,6 +48,9 @@ package struct PhysicalPlanJSON {
             if own.memoryByteCount > 0 { members.append(("Memory Bytes", String(own.memoryByteCount))) }
             if own.spilledByteCount > 0 { members.append(("Spilled Bytes", String(own.spilledByteCount))) }
             if own.readByteCount > 0 { members.append(("Read Bytes", String(own.readByteCount))) }
+            if case .scan = node.kind, own.fetchedRowCount > 0 {
+                members.append(("Fetched Rows", String(own.fetchedRowCount)))
+            }
         }
         if options.verbose {
             let columns = node.output.fields.map { Self.string("\($0.name) \($0.type.sqlName)") }

@@ -13,9 +13,11 @@ package struct NodeMetrics: Hashable, Sendable {
     package var spilledByteCount: Int
     /// Bytes read from the store or received from other tasks.
     package var readByteCount: Int
+    /// Of a scan: rows that its store sent, before the engine's own filters; 0 where the store does not count them.
+    package var fetchedRowCount: Int
     package init(
         rowCount: Int = 0, batchCount: Int = 0, nanoseconds: Int = 0, memoryByteCount: Int = 0,
-        spilledByteCount: Int = 0, readByteCount: Int = 0
+        spilledByteCount: Int = 0, readByteCount: Int = 0, fetchedRowCount: Int = 0
     ) {
         self.rowCount = rowCount
         self.batchCount = batchCount
@@ -23,6 +25,7 @@ package struct NodeMetrics: Hashable, Sendable {
         self.memoryByteCount = memoryByteCount
         self.spilledByteCount = spilledByteCount
         self.readByteCount = readByteCount
+        self.fetchedRowCount = fetchedRowCount
     }
 }
 
@@ -106,7 +109,7 @@ package struct PhysicalPlanPrinter {
     private mutating func print(_ node: PhysicalNode, depth: Int) {
         var line = String(repeating: "  ", count: depth) + describe(node)
         if options.costs { line += " rows=\(Self.count(node.estimatedRowCount))" }
-        if let metrics { line += " " + text(metrics[node.id]) }
+        if let metrics { line += " " + text(metrics[node.id], of: node) }
         lines.append(line)
         if options.verbose {
             let columns = node.output.fields.map { "\($0.name) \($0.type.sqlName)" }.joined(separator: ", ")
@@ -116,13 +119,14 @@ package struct PhysicalPlanPrinter {
         for input in node.inputs { print(input, depth: depth + 1) }
     }
 
-    private func text(_ metrics: NodeMetrics?) -> String {
+    private func text(_ metrics: NodeMetrics?, of node: PhysicalNode) -> String {
         guard let metrics else { return "(never executed)" }
         var parts = ["actual rows=\(metrics.rowCount)"]
         if options.timing { parts.append("time=\(Self.milliseconds(metrics.nanoseconds)) ms") }
         if metrics.memoryByteCount > 0 { parts.append("memory=\(Self.bytes(metrics.memoryByteCount))") }
         if metrics.spilledByteCount > 0 { parts.append("spilled=\(Self.bytes(metrics.spilledByteCount))") }
         if metrics.readByteCount > 0 { parts.append("read=\(Self.bytes(metrics.readByteCount))") }
+        if case .scan = node.kind, metrics.fetchedRowCount > 0 { parts.append("fetched=\(metrics.fetchedRowCount)") }
         return "(" + parts.joined(separator: ", ") + ")"
     }
 

@@ -56,6 +56,7 @@ extension Parser {
             return .alterSequence(try parseAlterSequence(ifExists: ifExists, at: position))
         case .type: return .defineType(try parseAlterType(at: position))
         case .domain: return .defineType(try parseAlterDomain(at: position))
+        case .system, .role, .user: return .alterDefaults(try parseAlterDefaults(at: position))
         default:
             if lexer.foldedWord(token) == "worker" { return try parseAlterWorker() }
             throw unsupportedObject("ALTER")

@@ -94,6 +94,26 @@ extension Parser {
         return .set(SetSetting(isLocal: isLocal, name: name, values: values, position: position))
     }
 
+    /// Behind ALTER: `SYSTEM` or `ROLE name`, then SET or RESET.
+    mutating func parseAlterDefaults(at position: SourcePosition) throws(ParseFailure) -> AlterDefaults {
+        let object = lexer.foldedWord(token).uppercasedASCII
+        let isForAll = at(.system)
+        try advance()
+        if !isForAll, at(.all) { throw notSupported("ALTER \(object) ALL") }
+        let user = isForAll ? nil : try parseIdentifier()
+        if try accept(.reset) {
+            let name = try accept(.all) ? nil : try parseSettingName()
+            return AlterDefaults(user: user, name: name, values: [], position: position)
+        }
+        guard at(.set) else {
+            if isForAll { throw syntaxError() }
+            throw notSupported("ALTER \(object) but for settings")
+        }
+        try advance()
+        let (name, values) = try parseAssignmentOfSetting()
+        return AlterDefaults(user: user, name: name, values: values, position: position)
+    }
+
     private mutating func parseAssignmentOfSetting() throws(ParseFailure) -> (String, [SetSetting.Value]) {
         switch token.keyword {
         case .time:

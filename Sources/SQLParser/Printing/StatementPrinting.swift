@@ -69,6 +69,18 @@ extension SyntaxPrinter {
         text += ")"
     }
 
+    private mutating func printAssignment(_ name: String, _ values: [SetSetting.Value]) {
+        printSettingName(name)
+        text += " TO "
+        if values.isEmpty { text += "DEFAULT" }
+        list(values) { printer, value in
+            switch value {
+            case .text(let value): printer.text += SyntaxPrinter.stringLiteral(value)
+            case .number(let value): printer.text += value
+            }
+        }
+    }
+
     private mutating func printSettingName(_ name: String) {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         text += parts.map { SyntaxPrinter.identifier(String($0)) }.joined(separator: ".")
@@ -261,14 +273,14 @@ extension SyntaxPrinter {
         case .show(let show): print(show)
         case .set(let set):
             text += set.isLocal ? "SET LOCAL " : "SET "
-            printSettingName(set.name)
-            text += " TO "
-            if set.values.isEmpty { text += "DEFAULT" }
-            list(set.values) { printer, value in
-                switch value {
-                case .text(let value): printer.text += SyntaxPrinter.stringLiteral(value)
-                case .number(let value): printer.text += value
-                }
+            printAssignment(set.name, set.values)
+        case .alterDefaults(let change):
+            if let user = change.user { printNamed("ALTER ROLE ", user) } else { text += "ALTER SYSTEM" }
+            if let name = change.name {
+                text += " SET "
+                printAssignment(name, change.values)
+            } else {
+                text += " RESET ALL"
             }
         case .reset(let name):
             text += "RESET "

@@ -64,6 +64,7 @@ package indirect enum Statement: Hashable, Sendable {
     case unlisten(Identifier?)
     case notify(channel: Identifier, payload: String?)
     case lock(Lock)
+    case alterDefaults(AlterDefaults)
     /// ALTER WORKER … DRAIN.
     case drainWorker(Identifier)
 }
@@ -275,6 +276,17 @@ package struct Show: Hashable, Sendable {
         case columns(ObjectName)
     }
     package let target: Target
+    @Located package var position: SourcePosition
+}
+
+/// ALTER SYSTEM and ALTER ROLE … SET and RESET: values that sessions begin with.
+package struct AlterDefaults: Hashable, Sendable {
+    /// Nil for ALTER SYSTEM: of all users.
+    package let user: Identifier?
+    /// Nil for RESET ALL.
+    package let name: String?
+    /// Empty for RESET and `TO DEFAULT`.
+    package let values: [SetSetting.Value]
     @Located package var position: SourcePosition
 }
 

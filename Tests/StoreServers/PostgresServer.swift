@@ -1,29 +1,40 @@
-// A PostgreSQL of the test's own: directory, port and process.
+// StoreServers: the stores that tests start for themselves.
+//
+//   PostgresServer   a PostgreSQL: directory, port and process
+//   S3Server         SeaweedFS, whose S3 interface checks signatures and has conditional writes
+//   DatabaseFile     a file of SQLite, and the library itself to look at it from outside
 
 import Diagnostics
 import EngineConfiguration
 import Foundation
 import PostgresStorage
 import Storage
-import Testing
 
 /// Starts `postgres` on a free port of the loopback and ends it by its process.
-final class PostgresServer: @unchecked Sendable {
+package final class PostgresServer: @unchecked Sendable {
     /// Where the programs of PostgreSQL are; `nil` if they are not installed.
-    static let programs: String? = {
+    package static let programs: String? = {
         let candidates =
             [ProcessInfo.processInfo.environment["MARTLET_TEST_POSTGRES"]].compactMap { $0 }
             + (14...18).reversed().map { "/usr/lib/postgresql/\($0)/bin" }
         let preferred = ["/usr/lib/postgresql/15/bin"] + candidates
         return preferred.first { FileManager.default.isExecutableFile(atPath: $0 + "/postgres") }
     }()
-    static let reason: Comment = "PostgreSQL is not installed in /usr/lib/postgresql"
+    package static let reason = "PostgreSQL is not installed in /usr/lib/postgresql"
 
     let directory: String
-    let port: Int
+    package let port: Int
     private var process: Process?
 
-    init() throws {
+    private static let started = Result {
+        let server = try PostgresServer()
+        SharedServerEnd.note(server.process?.processIdentifier, server.directory)
+        return server
+    }
+    /// One for all tests that do not stop it or look at it as a whole; it ends with the process.
+    package static func shared() throws -> PostgresServer { try started.get() }
+
+    package init() throws {
         directory = "/tmp/martlet-postgres-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         port = try Self.freePort()
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -44,7 +55,7 @@ final class PostgresServer: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    func start(_ settings: [String] = []) throws {
+    package func start(_ settings: [String] = []) throws {
         process = try run(
             "postgres",
             [
@@ -60,7 +71,7 @@ final class PostgresServer: @unchecked Sendable {
     }
 
     /// Ends it at once, as a fast shutdown or without any warning.
-    func stop(abruptly: Bool = false) {
+    package func stop(abruptly: Bool = false) {
         guard let process, process.isRunning else { return }
         kill(process.processIdentifier, abruptly ? SIGQUIT : SIGINT)
         process.waitUntilExit()
@@ -102,13 +113,12 @@ final class PostgresServer: @unchecked Sendable {
 
     /// What psql prints for a statement, `nil` if it fails.
     @discardableResult
-    func psql(_ sql: String) -> String? {
+    package func psql(_ sql: String, database: String = "postgres", options: [String] = []) -> String? {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: (Self.programs ?? "") + "/psql")
         process.arguments = [
-            "-h", "127.0.0.1", "-p", "\(port)", "-U", "postgres", "-d", "postgres", "-qAtX", "-v", "ON_ERROR_STOP=1",
-            "-c", sql,
-        ]
+            "-h", "127.0.0.1", "-p", "\(port)", "-U", "postgres", "-d", database, "-qAtX", "-v", "ON_ERROR_STOP=1",
+        ] + options + ["-c", sql]
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice
@@ -120,11 +130,11 @@ final class PostgresServer: @unchecked Sendable {
     }
 
     /// Keys of a catalogue on this server.
-    func values(_ more: [String: String] = [:]) -> [String: String] {
+    package func values(_ more: [String: String] = [:]) -> [String: String] {
         ["dsn": "postgres://postgres@127.0.0.1:\(port)/postgres"].merging(more) { _, new in new }
     }
 
-    func backend(_ more: [String: String] = [:]) throws -> PostgresBackend {
+    package func backend(_ more: [String: String] = [:]) throws -> PostgresBackend {
         PostgresBackend(try PostgresOptions(ConfigurationSection(name: "pg", values: values(more))))
     }
 }

@@ -104,11 +104,9 @@ final class PostgresReader: BatchReader {
         var predicates = text.request.predicates
         // What joins have found out since the splits were made.
         var members: [ScanMembers] = []
-        if text.request.storeQuery == nil {
-            for filter in context.filters {
-                if let found = filter.prunable, !predicates.contains(found) { predicates.append(found) }
-                if let found = filter.members { members.append(found) }
-            }
+        for filter in context.filters {
+            if let found = filter.prunable, !predicates.contains(found) { predicates.append(found) }
+            if let found = filter.members { members.append(found) }
         }
         let limit = context.filters.isEmpty && predicates.isEmpty ? text.request.limit : nil
         let conditions = context.reusable as? MemberConditions ?? MemberConditions()

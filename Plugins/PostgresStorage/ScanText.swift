@@ -62,11 +62,16 @@ struct ScanText {
         start: Int? = nil, end: Int? = nil, predicates: [Expression], members: [ScanMembers] = [],
         of known: MemberConditions = MemberConditions(), limit: Int?
     ) -> String {
-        if let stored { return stored.select }
+        let writer = PredicateText(table: table, projection: request.projection)
+        if let stored {
+            // Of groups only those are computed whose keys are asked for.
+            return stored.select(
+                adding: writer.conditions(predicates.compactMap(stored.ofRows))
+                    + members.compactMap(stored.ofRows).compactMap { known.text($0, writer) })
+        }
         var conditions: [String] = []
         if let start, start > 0 { conditions.append("ctid >= '(\(start),0)'::tid") }
         if let end { conditions.append("ctid < '(\(end),0)'::tid") }
-        let writer = PredicateText(table: table, projection: request.projection)
         conditions += writer.conditions(predicates)
         conditions += members.compactMap { known.text($0, writer) }
         var text = "SELECT \(Self.list(table, request.projection)) FROM \(Self.from(table))"
@@ -87,7 +92,14 @@ extension PostgresType {
 
 /// A query that the server computes with exactly the engine's results, as SQL; `nil` for all others.
 struct StoreQueryText {
-    let select: String
+    /// Without further conditions.
+    var select: String { select(adding: []) }
+    /// Keys of groups, over the table's rows.
+    private let groups: [Expression]
+    private let conditions: [String]
+    /// What stands in front of the conditions and behind them.
+    private let head: String
+    private let tail: String
     let columns: [PostgresType]
     let names: [String]
     let expectedColumns: [PostgresConnection.ResultColumn]
@@ -140,15 +152,43 @@ struct StoreQueryText {
             order.append(
                 text + (key.isDescending ? " DESC" : " ASC") + (key.nullsFirst ? " NULLS FIRST" : " NULLS LAST"))
         }
-        var text = "SELECT \(list.joined(separator: ", ")) FROM \(ScanText.from(table))"
-        if !conditions.isEmpty { text += " WHERE " + conditions.joined(separator: " AND ") }
-        if !groups.isEmpty { text += " GROUP BY " + groups.joined(separator: ", ") }
-        if !order.isEmpty { text += " ORDER BY " + order.joined(separator: ", ") }
-        if let limit = query.limit { text += " LIMIT \(limit)" }
-        select = text
+        head = "SELECT \(list.joined(separator: ", ")) FROM \(ScanText.from(table))"
+        var tail = ""
+        if !groups.isEmpty { tail += " GROUP BY " + groups.joined(separator: ", ") }
+        if !order.isEmpty { tail += " ORDER BY " + order.joined(separator: ", ") }
+        if let limit = query.limit { tail += " LIMIT \(limit)" }
+        self.tail = tail
+        self.conditions = conditions
+        self.groups = query.grouping?.groups ?? []
         self.columns = columns
         self.names = names
         self.expectedColumns = expectedColumns
+    }
+
+    func select(adding more: [String]) -> String {
+        let all = conditions + more
+        return head + (all.isEmpty ? "" : " WHERE " + all.joined(separator: " AND ")) + tail
+    }
+
+    /// A condition over the keys of groups, as one over the rows that are grouped; `nil` for others.
+    func ofRows(_ condition: Expression) -> Expression? {
+        var isOfKeys = true
+        let result = condition.rewritten { part in
+            guard case .input(let position, _) = part else { return part }
+            guard groups.indices.contains(position) else {
+                isOfKeys = false
+                return part
+            }
+            return groups[position]
+        }
+        return isOfKeys ? result : nil
+    }
+
+    func ofRows(_ members: ScanMembers) -> ScanMembers? {
+        guard groups.indices.contains(members.position), case .input(let position, _) = groups[members.position] else {
+            return nil
+        }
+        return members.at(position)
     }
 
     /// Types of which equal values look the same, so that it does not matter which one stands for its group.

@@ -297,6 +297,11 @@ package struct ScanMembers {
 
     private var wordCount: Int { Int(span / 64) + 1 }
 
+    /// The same of another column.
+    package func at(_ position: Int) -> ScanMembers {
+        ScanMembers(position: position, type: type, minimum: minimum, span: span, words: words, owner: owner)
+    }
+
     package var count: Int {
         defer { withExtendedLifetime(owner) {} }
         return (0..<wordCount).reduce(0) { $0 + words[$1].nonzeroBitCount }

@@ -79,6 +79,11 @@ struct PushedRowsTests {
             // A list of keys, and a bitmap.
             ("SELECT count(*), sum(f.id) FROM pg.facts f JOIN pg.few w ON f.far = w.far WHERE w.wide < 500", 200),
             ("SELECT count(*), sum(f.id) FROM pg.facts f JOIN pg.few w ON f.far = w.far", 6_000),
+            // Of the groups only those that the join asks for.
+            (
+                "SELECT count(*), sum(s) FROM (SELECT far, sum(v) AS s FROM pg.facts GROUP BY far) g "
+                    + "JOIN pg.few w ON g.far = w.far WHERE w.wide < 500", 200
+            ),
         ]
         for (query, most) in cases {
             let plain = query.replacing("pg.facts", with: "plain").replacing("pg.few", with: "plain_few")

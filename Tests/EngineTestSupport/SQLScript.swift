@@ -146,10 +146,12 @@ package enum ScriptRunner {
                 guard let store = stores[catalog] else { return "no store \(catalog)" }
                 let actual = try store.run(record.sql)
                 guard let expected, expected != actual else { return nil }
-                return "rows differ\n  expected:\n    \(expected.joined(separator: "\n    "))\n  actual:\n    \(actual.prefix(50).joined(separator: "\n    "))"
+                return
+                    "rows differ\n  expected:\n    \(expected.joined(separator: "\n    "))\n  actual:\n    \(actual.prefix(50).joined(separator: "\n    "))"
             }
             if case .plan(let wanted) = record.expectation {
-                let plan = try await connection.run("EXPLAIN " + record.sql).compactMap { $0[0] }.joined(separator: "\n")
+                let plan = try await connection.run("EXPLAIN " + record.sql).compactMap { $0[0] }.joined(
+                    separator: "\n")
                 let missed = wanted.filter { line in
                     line.hasPrefix("not ") ? plan.contains(line.dropFirst(4)) : !plan.contains(line)
                 }

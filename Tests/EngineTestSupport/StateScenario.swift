@@ -9,7 +9,8 @@ package enum StateScenario {
     package static func failures(_ state: StateConfiguration, plugin: any EnginePlugin) async throws -> [String] {
         var failures: [String] = []
         func start() async throws -> TestEngine { try await TestEngine.start(plugins: [plugin], state: state) }
-        func check(_ engine: TestEngine, _ sql: String, _ expected: [[String?]], user: String = "martlet") async throws {
+        func check(_ engine: TestEngine, _ sql: String, _ expected: [[String?]], user: String = "martlet") async throws
+        {
             let actual = try await engine.makeConnection(user: user).run(sql)
             if actual != expected { failures.append("\(sql): \(actual) instead of \(expected)") }
         }
@@ -69,7 +70,8 @@ package enum StateScenario {
         try await check(second, "SHOW timezone", [["Europe/Berlin"]], user: "anna")
         try await check(second, "SHOW statement_timeout", [["8min"]], user: "anna")
         try await check(second, "SHOW timezone", [["UTC"]], user: "bert")
-        try await check(second, "SET timezone = 'UTC'; RESET timezone; SHOW timezone", [["Europe/Berlin"]], user: "anna")
+        try await check(
+            second, "SET timezone = 'UTC'; RESET timezone; SHOW timezone", [["Europe/Berlin"]], user: "anna")
         _ = try await second.query("ALTER SYSTEM RESET ALL")
         await second.shutdown()
 

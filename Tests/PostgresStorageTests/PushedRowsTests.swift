@@ -43,7 +43,8 @@ struct PushedRowsTests {
             let scans = try scans(plan)
             #expect(!scans.isEmpty, "query \(number): \(plan.joined(separator: "\n"))")
             for scan in scans {
-                let count = try known[scan.sent]
+                let count =
+                    try known[scan.sent]
                     ?? #require(server.psql("SELECT count(*) FROM (\(scan.sent)) s").flatMap { Int($0) })
                 known[scan.sent] = count
                 #expect(scan.fetched <= count, "query \(number): \(scan)")

@@ -9,8 +9,8 @@ import Foundation
 import QueryPlan
 import Storage
 import StorageConformance
-import Synchronization
 import StoreServers
+import Synchronization
 import Testing
 
 @testable import S3Storage

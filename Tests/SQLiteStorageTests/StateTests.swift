@@ -82,7 +82,9 @@ private final class StoreInMemory: StateStore {
 
     func entries(_ kind: StateEntry.Kind) async throws -> [StateEntry] {
         try check()
-        return values.withLock { ($0[kind] ?? [:]).sorted { $0.key < $1.key } }.map { StateEntry(kind, $0.key, $0.value) }
+        return values.withLock { ($0[kind] ?? [:]).sorted { $0.key < $1.key } }.map {
+            StateEntry(kind, $0.key, $0.value)
+        }
     }
 
     func history(limit: Int) async throws -> [QueryHistoryEntry] {

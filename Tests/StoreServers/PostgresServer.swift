@@ -116,9 +116,10 @@ package final class PostgresServer: @unchecked Sendable {
     package func psql(_ sql: String, database: String = "postgres", options: [String] = []) -> String? {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: (Self.programs ?? "") + "/psql")
-        process.arguments = [
-            "-h", "127.0.0.1", "-p", "\(port)", "-U", "postgres", "-d", database, "-qAtX", "-v", "ON_ERROR_STOP=1",
-        ] + options + ["-c", sql]
+        process.arguments =
+            [
+                "-h", "127.0.0.1", "-p", "\(port)", "-U", "postgres", "-d", database, "-qAtX", "-v", "ON_ERROR_STOP=1",
+            ] + options + ["-c", sql]
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice

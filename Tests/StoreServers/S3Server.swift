@@ -113,5 +113,7 @@ package final class S3Server: @unchecked Sendable {
     }
 
     /// A prefix that no other test has.
-    package static func prefix(_ name: String) -> String { "s3://\(bucket)/\(name)-\(UInt32.random(in: 0...UInt32.max))" }
+    package static func prefix(_ name: String) -> String {
+        "s3://\(bucket)/\(name)-\(UInt32.random(in: 0...UInt32.max))"
+    }
 }

@@ -19,6 +19,8 @@ final class PostgresReader: BatchReader {
     private var connection: PostgresConnection?
     private var hasStarted = false
     private var rowsLeft: Int
+    /// Filters that the rows which come are tested with.
+    private var filters: [any ScanFilter]
 
     private static let byteCountMaximum = 64 << 20
     /// Bytes that are taken at a time once the connection is kept.
@@ -31,6 +33,7 @@ final class PostgresReader: BatchReader {
         self.catalog = catalog
         self.context = context
         collector = RowCollector(catalog: catalog)
+        filters = context.filters
         let table = text.table
         decoders = zip(text.names, text.columns).map { name, column in
             ColumnDecoder(
@@ -75,7 +78,7 @@ final class PostgresReader: BatchReader {
         let fields = try PageFields(page, columnCount: decoders.count, catalog: catalog)
         var batch = Batch(
             columns: try decoders.enumerated().map { try $1.decode(fields.column($0)) }, rowCount: page.rowCount)
-        for filter in context.filters where !batch.isEmpty {
+        for filter in filters where !batch.isEmpty {
             if let chosen = try filter.select(batch) { batch = batch.selecting(chosen) }
         }
         return batch.isEmpty ? nil : batch
@@ -111,6 +114,12 @@ final class PostgresReader: BatchReader {
         let limit = context.filters.isEmpty && predicates.isEmpty ? text.request.limit : nil
         let conditions = context.reusable as? MemberConditions ?? MemberConditions()
         context.reusable = conditions
+        // What joins say and the server applies would find all rows right here, and give up for the splits that follow.
+        let own = text.request.predicates.flatMap(\.conjuncts)
+        filters = context.filters.filter { filter in
+            if let condition = filter.prunable, own.contains(condition) { return true }
+            return !text.appliesAll(of: filter, conditions)
+        }
         let select = text.select(
             start: place.start, end: place.end, predicates: predicates, members: members, of: conditions, limit: limit)
         let connection = try pool.acquire()

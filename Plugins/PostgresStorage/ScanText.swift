@@ -79,6 +79,18 @@ struct ScanText {
         if let limit { text += " LIMIT \(limit)" }
         return text
     }
+
+    /// Whether the server applies all that a filter says.
+    func appliesAll(of filter: any ScanFilter, _ known: MemberConditions) -> Bool {
+        let writer = PredicateText(table: table, projection: request.projection)
+        if let members = filter.members {
+            guard let stored else { return known.text(members, writer) != nil }
+            return stored.ofRows(members).map { known.text($0, writer) != nil } ?? false
+        }
+        guard let condition = filter.prunable else { return false }
+        guard let wanted = stored.map({ $0.ofRows(condition) }) ?? condition else { return false }
+        return wanted.conjuncts.allSatisfy { writer.condition($0) != nil }
+    }
 }
 
 extension PostgresType {

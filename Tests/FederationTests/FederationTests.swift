@@ -27,6 +27,8 @@ struct FederationTests {
     @Test("TPC-H with its tables in three stores")
     func tpch() async throws {
         let stores = try TestStores(wanted)
+        // The file goes with it.
+        defer { withExtendedLifetime(stores) {} }
         let engine = try await start(stores, workers: 1)
         try await TPCHQueries.fill(engine, place: Self.place)
         _ = try stores.programs["pg"]?.run("ANALYZE")

@@ -47,7 +47,7 @@ package final class SettingDefaults: Sendable {
     func restore(_ entry: StateEntry) {
         guard let line = StateRecord(entry.name)?.lines.first, (1...2).contains(line.count) else { return }
         var checked = SessionSettings()
-        guard (try? checked.set(line[0], to: entry.value)) != nil else { return }
+        do { _ = try checked.set(line[0], to: entry.value) } catch { return }
         let key = Key(user: line.count == 2 ? line[1] : nil, name: line[0])
         values.withLock { if $0[key] == nil { $0[key] = entry.value } }
     }

@@ -67,7 +67,8 @@ extension PlanBuilder {
         switch node.kind {
         case .scan(var scan):
             guard let count = estimator.snapshot.tables[scan.table]?.rowCount, scan.limit == nil,
-                scan.storeQuery == nil,
+                // Rows of other programs cross once.
+                scan.storeQuery == nil, estimator.snapshot.stores[scan.table] == nil,
                 !estimator.snapshot.coordinatorOnly.contains(scan.table), !scan.predicates.contains(where: \.isVolatile)
             else { return nil }
             scannedCount += count

@@ -38,7 +38,11 @@ struct PostgresFaultTests {
         server.psql("CREATE VIEW slow AS SELECT i, pg_sleep(0.05)::text AS s FROM generate_series(1, 1000) i")
         let engine = try await startEngine(server)
         async let outcome = state(engine, "SELECT count(s) FROM pg.slow")
-        try await Task.sleep(for: .milliseconds(500))
+        // Its rows are under way: the server copies them.
+        let running = "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%COPY (%slow%'"
+        for _ in 0..<600 where server.psql(running + " AND pid <> pg_backend_pid()") != "t" {
+            try await Task.sleep(for: .milliseconds(50))
+        }
         server.stop(abruptly: true)
         #expect(["08006", "57P01", "57P02", "08001"].contains(await outcome))
         try server.start()

@@ -17,7 +17,7 @@ final class MemberConditions {
 
 extension PredicateText {
     /// Members among all values between the least and the greatest: where there are more, most rows would come anyway.
-    private static let shareMax = 0.24
+    private static let shareMax = 0.5
     /// What a server parses in a few milliseconds.
     private static let byteCountMax = 1 << 20
 
@@ -31,19 +31,16 @@ extension PredicateText {
         guard Double(count) < Self.shareMax * Double(members.span + 1) else { return nil }
         let name = SQLText.name(column.name)
         let (first, last) = (members.minimum, members.minimum &+ Int64(members.span))
-        // Digits and a comma each, against six bits a character.
-        let listByteCount = count * (String(last).utf8.count + 1)
-        let bitmapByteCount = Int(members.span / 6)
-        // The server looks lists up by hash from 14 on; before, it tries the values one after the other.
+        // The server looks lists up by hash from 14 on; before, it tries the values one after the other. Of each value in a list
+        // its planner estimates how many rows have it, which takes longer than a table is read if there are many.
         let isHashed = table.serverVersion >= 140_000
-        if listByteCount <= bitmapByteCount || count <= Self.listMaximum {
-            guard listByteCount <= Self.byteCountMax, isHashed || count <= 100 else { return nil }
+        if count <= (isHashed ? Self.listMaximum : 100) {
             var list = ""
-            list.reserveCapacity(listByteCount)
             members.forEach { list += list.isEmpty ? "\($0)" : ",\($0)" }
             return "\(name) = ANY ('{\(list)}'::\(type)[])"
         }
-        guard bitmapByteCount <= Self.byteCountMax else { return nil }
+        // Six bits a character.
+        guard members.span / 6 <= UInt64(Self.byteCountMax) else { return nil }
         // The server too counts bits from the lowest of the first byte.
         let bitmap = Self.base64(UnsafeRawPointer(members.words), count: (Int(members.span / 64) + 1) * 8)
         let place = "\(name)::int8 - \(first)"

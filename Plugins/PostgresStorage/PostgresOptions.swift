@@ -28,7 +28,7 @@ package struct PostgresOptions: Sendable {
         ConfigurationKey(
             "statement-timeout", .duration, "0s",
             "Longest time that the server may take for one statement; 0 is no limit."),
-        ConfigurationKey("split-size", .byteCount, "16MiB", "Bytes of a table that one reader reads at a time."),
+        ConfigurationKey("split-size", .byteCount, "64MiB", "Bytes of a table that one reader reads at a time."),
         ConfigurationKey("read-only", .boolean, "false", "Whether statements that change the database are refused."),
     ]
 

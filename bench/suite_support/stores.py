@@ -103,7 +103,10 @@ class Server(engines.Server):
 
     def __init__(self, arguments, place, config):
         self.config = config
-        super().__init__(arguments.martlet, place, arguments.threads, arguments.timeout)
+        # Views of one run are not those of the next.
+        super().__init__(
+            arguments.martlet, place, arguments.threads, arguments.timeout,
+            environment={"MARTLET_STATE_STORE": "none"})
 
     def spawn(self, given):
         return super().spawn([*given, "--config", str(self.config)])

@@ -69,6 +69,7 @@ var targets: [Target] = [
     system("CSQLite", "sqlite3", "libsqlite3-dev"),
     system("CCurl", "libcurl", "libcurl4-openssl-dev"),
     system("CCrypto", "libcrypto", "libssl-dev"),
+    system("CSSL", "libssl", "libssl-dev"),
 
     // Foundations.
     library("Diagnostics", []),
@@ -163,7 +164,11 @@ var targets: [Target] = [
         ]),
 
     // What people and clients meet.
-    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", log]),
+    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", "CSSL", log]),
+
+    // Traces for a collector.
+    library("TraceExport", ["Coordination", "EngineConfiguration", "Diagnostics", "CCurl", log]),
+    tests("TraceExportTests", ["TraceExport", "Coordination", "Transport", "Diagnostics", log]),
 
     // Tests and what they share.
     testLibrary("TestSupport", []),
@@ -298,7 +303,8 @@ var dependencies: [Package.Dependency] = [
 ]
 /// What the program links in every build.
 var programDependencies: [Target.Dependency] = [
-    "Frontends", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData", "Diagnostics",
+    "Frontends", "TraceExport", "EmbeddedCluster", "Coordination", "PluginHost", "EngineConfiguration", "TPCHData",
+    "Diagnostics",
     "MemoryStorage", "LocalFileStorage", "TPCHStorage", "PostgresStorage", "SQLiteStorage", "S3Storage",
     "InProcessTransport", "StaticDiscovery", "DNSDiscovery", log,
     .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -311,6 +317,8 @@ if !engineOnly {
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
@@ -325,19 +333,33 @@ if !engineOnly {
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
     ]
     targets += [
+        // TLS, and certificates by which nodes know each other.
+        library("ConnectionSecurity", ["EngineConfiguration", "Diagnostics", nioCore, nioSSL]),
+        library(
+            "NodeCertificates",
+            [
+                "Diagnostics", crypto, .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+            ]),
+        tests(
+            "ConnectionSecurityTests",
+            [
+                "ConnectionSecurity", "NodeCertificates", "TCPTransport", "GRPCTransport", "TransportConformance",
+                "Transport", "EngineConfiguration", "Diagnostics",
+            ]),
         // Transports between processes.
         plugin(
             "TCPTransport",
             [
-                "Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration", "PluginHost", nioCore,
-                nioPosix, log,
+                "ConnectionSecurity", "Transport", "WireCodec", "Columnar", "Diagnostics", "EngineConfiguration",
+                "PluginHost", nioCore, nioPosix, log,
             ]),
         tests("TCPTransportTests", ["TCPTransport", "TransportConformance", "Transport", "WireCodec", "Diagnostics"]),
         plugin(
             "GRPCTransport",
             [
-                "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics", "EngineConfiguration",
-                "PluginHost", nioCore, log,
+                "ConnectionSecurity", "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics",
+                "EngineConfiguration", "PluginHost", nioCore, log,
             ] + grpc, exclude: ["Protos"]),
         tests("ShellTests", []),
         tests(
@@ -350,14 +372,14 @@ if !engineOnly {
         library(
             "PostgresFrontend",
             [
-                "Authentication", "Coordination", "Frontends", "Transport", "Columnar", "Diagnostics", nioCore,
-                nioPosix, nioSSL, log,
+                "Authentication", "ConnectionSecurity", "Coordination", "Frontends", "Transport", "Columnar",
+                "Diagnostics", nioCore, nioPosix, log,
             ]),
         library(
             "HTTPFrontend",
             [
-                "Coordination", "Frontends", "Transport", "Columnar", "Diagnostics", "CZlib", nioCore, nioPosix,
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "ConnectionSecurity", "Coordination", "Frontends", "Transport", "Columnar", "Diagnostics", "CZlib",
+                nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"), log,
             ], exclude: ["Dashboard"]),
         tests(
@@ -387,7 +409,7 @@ if !engineOnly {
 if !engineOnly {
     programDependencies += [
         "TCPTransport", "GRPCTransport", "PostgresFrontend", "HTTPFrontend", "FlightSQLFrontend", "ClusterMembership",
-        "Authentication", "Transport",
+        "Authentication", "ConnectionSecurity", "NodeCertificates", "Transport",
         "WorkerRuntime",
         nioCore, nioPosix,
     ]

@@ -32,9 +32,10 @@ package final class GRPCControl: ControlTransport {
         options.answersPings = !services.all.isEmpty
         return try await serve(
             [
-                WorkerSessionServer(service: service),
+                WorkerSessionServer(service: service, requiresNode: options.security != nil),
                 HealthServer(services: [Martlet_V1_WorkerSession.descriptor.fullyQualifiedService]),
-            ] + services.all, on: endpoint, options)
+            ] + services.all, on: endpoint, options,
+            .shared(options.security, services.security, allowsPlain: services.allowsPlain))
     }
 
     package func serveWorker(_ service: any WorkerService, on endpoint: Endpoint) async throws -> Endpoint {
@@ -42,13 +43,15 @@ package final class GRPCControl: ControlTransport {
             [
                 WorkerControlServer(service: service),
                 HealthServer(services: [Martlet_V1_WorkerControl.descriptor.fullyQualifiedService]),
-            ], on: endpoint, options)
+            ], on: endpoint, options, options.security.map { .nodes($0) } ?? .plain)
     }
 
     private func serve(
-        _ services: [any RegistrableRPCService], on endpoint: Endpoint, _ options: GRPCOptions
+        _ services: [any RegistrableRPCService], on endpoint: Endpoint, _ options: GRPCOptions,
+        _ security: GRPCPortSecurity
     ) async throws -> Endpoint {
-        let server = try await GRPCNodeServer.start(on: endpoint, services: services, options: options)
+        let server = try await GRPCNodeServer.start(
+            on: endpoint, services: services, options: options, security: security)
         let isClosed = state.withLock { state in
             if !state.isClosed { state.servers.append(server) }
             return state.isClosed

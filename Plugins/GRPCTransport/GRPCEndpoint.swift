@@ -17,7 +17,8 @@ final class GRPCNodeServer: Sendable {
 
     /// Starts serving; returns once the port is bound.
     static func start(
-        on endpoint: Endpoint, services: [any RegistrableRPCService], options: GRPCOptions
+        on endpoint: Endpoint, services: [any RegistrableRPCService], options: GRPCOptions,
+        security: GRPCPortSecurity
     ) async throws -> GRPCNodeServer {
         var config = HTTP2ServerTransport.Posix.Config.defaults
         config.http2.targetWindowSize = options.windowByteCount
@@ -27,11 +28,14 @@ final class GRPCNodeServer: Sendable {
         config.connection.keepalive = .init(
             time: options.keepAliveInterval, timeout: options.keepAliveTimeout,
             clientBehavior: .init(minPingIntervalWithoutCalls: options.keepAliveInterval / 2, allowWithoutCalls: true))
-        if options.answersPings {
-            config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-                channel.eventLoop.makeCompletedFuture {
+        let answersPings = options.answersPings
+        config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                if answersPings {
                     try channel.pipeline.syncOperations.addHandler(PingAnswerer(), position: .first)
                 }
+                // In front of everything: the others see what was encrypted.
+                try security.prepare(channel)
             }
         }
         let address = try await GRPCAddress.resolve(endpoint)
@@ -110,6 +114,14 @@ enum GRPCAddress {
             time: options.keepAliveInterval, timeout: options.keepAliveTimeout, allowWithoutCalls: true)
         config.backoff.initial = .milliseconds(200)
         config.backoff.max = .seconds(5)
+        if let security = options.security {
+            config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        try security.makeClientHandler(), position: .first)
+                }
+            }
+        }
         let target: any ResolvableTarget =
             if endpoint.host.contains(":") {
                 .ipv6(address: endpoint.host, port: endpoint.port)

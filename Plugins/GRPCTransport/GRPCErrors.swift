@@ -34,13 +34,23 @@ enum GRPCErrors {
             object: info.hasObject ? info.object : nil, cause: info.hasCause ? RemoteCause(info.cause) : nil)
     }
 
-    /// What a service throws.
-    static func rpcError(_ error: any Error) -> RPCError {
-        let error = QueryError.wrapping(error)
+    /// What a node hears that has not shown that it belongs to the cluster.
+    static let notANode = QueryError(
+        .invalidAuthorization, "the caller has no certificate of this cluster's authority",
+        hint: "Set cluster.tls.certificate, cluster.tls.key and cluster.tls.authority.")
+
+    static func metadata(_ error: QueryError) -> Metadata {
         var metadata: Metadata = [:]
         if let bytes: [UInt8] = try? info(error, textLimit: trailerTextLimit).serializedBytes() {
             metadata.addBinary(bytes, forKey: metadataKey)
         }
+        return metadata
+    }
+
+    /// What a service throws.
+    static func rpcError(_ error: any Error) -> RPCError {
+        let error = QueryError.wrapping(error)
+        let metadata = metadata(error)
         let code: RPCError.Code =
             switch error.kind {
             case .user: .failedPrecondition

@@ -28,7 +28,7 @@ package final class GRPCExchange: ExchangeTransport {
             services: [
                 ExchangeServer(source: source, options: options),
                 HealthServer(services: [Martlet_V1_Exchange.descriptor.fullyQualifiedService]),
-            ], options: options)
+            ], options: options, security: options.security.map { .nodes($0) } ?? .plain)
         let isClosed = state.withLock { state in
             if !state.isClosed { state.servers.append(server) }
             return state.isClosed

@@ -8,7 +8,9 @@
 //   GRPCExchange           bulk data
 //   PingAnswerer           for clients that ping often
 //   AddedServices          services of others on the coordinator's port
+//   GRPCPortSecurity       TLS of a port, and which calls need a node's certificate
 
+import ConnectionSecurity
 import Diagnostics
 import EngineConfiguration
 import PluginHost
@@ -34,11 +36,14 @@ package struct GRPCOptions: Sendable {
     package var callDeadline: Duration = .seconds(10)
     /// Called with every frame before it is sent; for fault injection.
     package var tamper: (@Sendable (UnsafeMutableRawBufferPointer) -> Void)?
+    /// Certificates by which the nodes know each other; `nil`: connections are in plain, and nobody is asked.
+    package var security: NodeSecurity?
 
     package init() {}
 
     package init(_ section: ConfigurationSection) throws {
-        try section.checkKeys(["compression", "call-timeout-ms"])
+        try section.checkKeys(["compression", "call-timeout-ms"] + NodeSecurity.sectionKeys)
+        security = try NodeSecurity.make(section)
         if let name = section["compression"] {
             guard let compression = FrameCompression(name: name) else {
                 throw QueryError(

@@ -8,11 +8,14 @@ import Transport
 /// Sessions of workers with this coordinator.
 struct WorkerSessionServer: Martlet_V1_WorkerSession.SimpleServiceProtocol {
     let service: any WorkerSessionService
+    /// Whether workers show that they belong to the cluster.
+    let requiresNode: Bool
 
     func session(
         request: RPCAsyncSequence<Martlet_V1_WorkerMessage, any Error>,
         response: RPCWriter<Martlet_V1_CoordinatorMessage>, context: ServerContext
     ) async throws {
+        if requiresNode { try GRPCPeer.requireNode(context) }
         let (incoming, continuation) = AsyncThrowingStream<WorkerMessage, any Error>.makeStream()
         let pump = Task {
             do {

@@ -1,6 +1,7 @@
 // The reader's side of a connection: many channels to one node, opened as they are asked for.
 
 import Columnar
+import ConnectionSecurity
 import Diagnostics
 import NIOCore
 import NIOPosix
@@ -54,6 +55,9 @@ final class TCPConnection: Sendable {
             .channelOption(.recvAllocator, value: TCPExchange.receiveAllocator)
             .channelInitializer { [options] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let security = options.security {
+                        try channel.pipeline.syncOperations.addHandler(try security.makeClientHandler())
+                    }
                     try channel.pipeline.syncOperations.addHandler(
                         TCPReadingHandler(connection: self, dial: number, options: options))
                 }

@@ -1,5 +1,6 @@
 // The transport: serves this node's output and keeps one connection to every node that it reads from.
 
+import ConnectionSecurity
 import Diagnostics
 import NIOCore
 import NIOPosix
@@ -49,6 +50,9 @@ package final class TCPExchange: ExchangeTransport {
                 .childChannelInitializer { [weak self] channel in
                     channel.eventLoop.makeCompletedFuture {
                         guard let self, self.accept(channel) else { throw ChannelError.ioOnClosedChannel }
+                        if let security = options.security {
+                            try channel.pipeline.syncOperations.addHandler(security.makeServerHandler(.everybody))
+                        }
                         try channel.pipeline.syncOperations.addHandler(
                             TCPServingHandler(source: source, options: options, served: served))
                     }

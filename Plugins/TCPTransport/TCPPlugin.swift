@@ -7,6 +7,7 @@
 //   ServedChannels             what is served, beyond the life of a connection
 //   TCPConnection              the reader's side of a connection
 
+import ConnectionSecurity
 import Diagnostics
 import EngineConfiguration
 import NIOCore
@@ -24,19 +25,25 @@ package struct TCPOptions: Sendable {
     package var pingInterval: TimeAmount = .seconds(2)
     /// Silence after which a connection counts as lost.
     package var silenceLimit: TimeAmount = .seconds(8)
+    /// Time for whoever connects to begin as a node does.
+    package var greetingLimit: TimeAmount = .seconds(30)
     /// How long a connection that has broken may take to stand again before its channels are lost.
     package var resumeLimit: TimeAmount = .seconds(5)
     /// How long the producer's side keeps the channels of a connection that has broken.
     package var returnLimit: TimeAmount = .seconds(10)
     /// Called with every frame before it is sent; for fault injection.
     package var tamper: (@Sendable (UnsafeMutableRawBufferPointer) -> Void)?
+    /// Certificates by which the nodes know each other; `nil`: connections are in plain, and nobody is asked.
+    package var security: NodeSecurity?
 
     package init() {}
 
     package init(_ section: ConfigurationSection) throws {
-        try section.checkKeys([
-            "compression", "credit-bytes", "connect-timeout-ms", "silence-limit-ms", "resume-limit-ms",
-        ])
+        try section.checkKeys(
+            [
+                "compression", "credit-bytes", "connect-timeout-ms", "silence-limit-ms", "resume-limit-ms",
+            ] + NodeSecurity.sectionKeys)
+        security = try NodeSecurity.make(section)
         if let name = section["compression"] {
             guard let compression = FrameCompression(name: name) else {
                 throw QueryError(

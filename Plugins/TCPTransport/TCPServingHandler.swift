@@ -43,6 +43,8 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     /// Channels that wait for the socket.
     private var unwritten: [UInt32] = []
     private var hasGreeted = false
+    /// Ends a connection that is not greeted, nor encrypted, in time.
+    private var hurry: Scheduled<Void>?
     private var context: ChannelHandlerContext?
 
     init(source: any ExchangeSource, options: TCPOptions, served: ServedChannels) {
@@ -52,8 +54,16 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
         number = served.makeNumber()
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let channel = context.channel
+        hurry = context.eventLoop.scheduleTask(in: options.greetingLimit) { channel.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        hurry?.cancel()
+        self.context = nil
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
@@ -99,6 +109,7 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
         switch message.kind {
         case .hello:
             hasGreeted = true
+            hurry?.cancel()
             var writer = ByteWriter()
             writer.unsigned(TCPEnvelope.version)
             send(.hello, body: writer.bytes, context)

@@ -1,6 +1,7 @@
 // Authentication: users of the configuration, and how they prove who they are.
 //
 //   UserDirectory          names, verifiers and tokens; what front ends ask (this file)
+//   ReloadableAuthenticator   users that change while a server runs
 //   SCRAMVerifier+Keys     verifiers from passwords
 //   SCRAMServerInstance    the exchange of SCRAM-SHA-256, as a state machine without input and output
 //   SCRAMClientInstance    its other side, for the shell
@@ -16,6 +17,7 @@ package final class UserDirectory: Authenticator {
     private let verifiers: [String: SCRAMVerifier]
     /// By the tokens' hashes: how long a look-up takes says nothing of a token.
     private let tokens: [[UInt8]: String]
+    private let administrators: Set<String>
     /// Makes salts for names that nobody has, the same ones each time.
     private let secret = RandomBytes.make(32)
     private let mockKey = RandomBytes.make(SCRAMVerifier.keyByteCount)
@@ -27,8 +29,9 @@ package final class UserDirectory: Authenticator {
 
     package let anonymousUser: String? = nil
 
-    package init(verifiers: [String: SCRAMVerifier], tokens: [String: String] = [:]) {
+    package init(verifiers: [String: SCRAMVerifier], tokens: [String: String] = [:], administrators: Set<String> = []) {
         self.verifiers = verifiers
+        self.administrators = administrators
         let form = verifiers.values.max { ($0.iterationCount, $0.salt.count) < ($1.iterationCount, $1.salt.count) }
         mockIterationCount = form?.iterationCount ?? SCRAMVerifier.defaultIterationCount
         mockSaltByteCount = min(form?.salt.count ?? SCRAMVerifier.saltByteCount, SCRAMVerifier.keyByteCount)
@@ -60,6 +63,8 @@ package final class UserDirectory: Authenticator {
 
     package func user(token: String) -> String? { tokens[SCRAMVerifier.hash(Array(token.utf8))] }
 
+    package func isAdministrator(_ user: String) -> Bool { administrators.contains(user) }
+
     /// The same for a wrong password and for a name that nobody has.
     package static func failure(user: String) -> QueryError {
         QueryError(.invalidPassword, "password authentication failed for user \"\(user)\"")
@@ -76,6 +81,7 @@ extension UserDirectory {
         guard !sections.isEmpty else { return nil }
         var verifiers: [String: SCRAMVerifier] = [:]
         var tokens: [String: String] = [:]
+        var administrators: Set<String> = []
         for section in sections {
             func refuse(_ what: String, hint: String? = nil) -> QueryError {
                 let name = ConfigurationRegistry.userPrefix + section.name
@@ -93,6 +99,12 @@ extension UserDirectory {
                 guard found.count <= 1 else { throw refuse("the \(key) is given more than once") }
                 guard found.first != "" else { throw refuse("the \(key) is empty") }
                 return found.first
+            }
+            if let text = section["administrator"] {
+                guard let isOne = ConfigurationValue.boolean(text) else {
+                    throw refuse("administrator must be true or false, not \"\(text)\"")
+                }
+                if isOne { administrators.insert(section.name) }
             }
             let password = try secret("password")
             let token = try secret("token")
@@ -124,7 +136,7 @@ extension UserDirectory {
                 }
             }
         }
-        self.init(verifiers: verifiers, tokens: tokens)
+        self.init(verifiers: verifiers, tokens: tokens, administrators: administrators)
     }
 }
 

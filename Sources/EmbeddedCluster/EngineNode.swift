@@ -40,6 +40,8 @@ package struct ClusterConfiguration: Sendable {
     package var clusterID: String
     /// The host that other nodes reach this one by; `nil` is the one of `exchange`.
     package var advertisedHost: String?
+    /// Keys of the transports' sections.
+    package var transportValues: [String: String] = [:]
     package init(
         controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
         clusterID: String = "martlet", advertisedHost: String? = nil
@@ -146,9 +148,11 @@ package final class EngineNode: Sendable {
         var controlTransport: (any ControlTransport)?
         if let cluster = configuration.cluster {
             transports[cluster.exchangeTransport] = try plugins.exchangeTransport(
-                type: cluster.exchangeTransport, section: ConfigurationSection(name: cluster.exchangeTransport))
+                type: cluster.exchangeTransport,
+                section: ConfigurationSection(name: cluster.exchangeTransport, values: cluster.transportValues))
             controlTransport = try plugins.controlTransport(
-                type: cluster.controlTransport, section: ConfigurationSection(name: cluster.controlTransport))
+                type: cluster.controlTransport,
+                section: ConfigurationSection(name: cluster.controlTransport, values: cluster.transportValues))
         }
         let membership = MembershipInstance(
             options: configuration.membership, clusterID: configuration.cluster?.clusterID ?? "local")

@@ -1,6 +1,7 @@
 // A worker process: serves tasks and output, and stays registered with a coordinator.
 
 import ClusterMembership
+import Coordination
 import Diagnostics
 import EngineConfiguration
 import Logging
@@ -34,6 +35,8 @@ package struct WorkerNodeConfiguration: Sendable {
     package var spillDirectory: String?
     /// Bytes that are kept of files from query to query; `nil`: as before.
     package var cacheByteLimit: Int?
+    /// Keys of the transports' sections.
+    package var transportValues: [String: String] = [:]
     package init(
         id: WorkerID, incarnation: Incarnation, threads: Int, memoryByteLimit: Int, coordinators: [String],
         controlTransport: String = "grpc", exchangeTransport: String = "tcp", control: Endpoint, exchange: Endpoint,
@@ -83,9 +86,12 @@ package final class WorkerNode: Sendable {
         let registry = FunctionRegistry.builtIn
         for plugin in plugins.plugins { try plugin.registerFunctions(in: registry) }
         let exchange = try plugins.exchangeTransport(
-            type: configuration.exchangeTransport, section: ConfigurationSection(name: configuration.exchangeTransport))
+            type: configuration.exchangeTransport,
+            section: ConfigurationSection(
+                name: configuration.exchangeTransport, values: configuration.transportValues))
         let control = try plugins.controlTransport(
-            type: configuration.controlTransport, section: ConfigurationSection(name: configuration.controlTransport))
+            type: configuration.controlTransport,
+            section: ConfigurationSection(name: configuration.controlTransport, values: configuration.transportValues))
         let discovery = try plugins.coordinatorDiscovery(configuration.coordinators)
         var crashes: [WorkerCrash] = []
         if let directory = configuration.spillDirectory, let identity = configuration.crashIdentity {
@@ -114,7 +120,7 @@ package final class WorkerNode: Sendable {
         let description = WorkerDescription(
             worker: configuration.id, incarnation: configuration.incarnation, clusterID: configuration.clusterID,
             controlAddress: advertised(controlEndpoint).description,
-            exchangeAddress: "\(configuration.exchangeTransport)://\(exchangeAddress)",
+            exchangeAddress: "\(configuration.exchangeTransport)://\(exchangeAddress)", build: EngineVersion.version,
             memoryBytes: Int64(configuration.memoryByteLimit), slots: configuration.threads, crashes: crashes)
         let instance = try WorkerSessionInstance(description: description, coordinators: [], discovers: true)
         let session = WorkerSession(

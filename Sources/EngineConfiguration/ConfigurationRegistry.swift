@@ -120,10 +120,24 @@ package enum ConfigurationRegistry {
 
         ConfigurationKey(
             "tls.certificate", .path, "",
-            "File with the certificate of the PostgreSQL port and those that it depends on, in PEM; empty: no TLS."),
+            "File with the certificate that clients see and those that it depends on, in PEM; empty: no TLS. It serves the "
+                + "ports of PostgreSQL, HTTP and Flight SQL, the last one unless cluster.tls has a certificate."),
         ConfigurationKey("tls.key", .path, "", "File with the private key of tls.certificate, in PEM."),
         ConfigurationKey(
-            "tls.required", .boolean, "false", "Whether PostgreSQL clients that do not use TLS are refused."),
+            "tls.required", .boolean, "false",
+            "Whether clients that do not use TLS are refused; over HTTP all but /healthz and /readyz."),
+
+        ConfigurationKey(
+            "cluster.tls.certificate", .path, "",
+            "File with this node's certificate, in PEM, by which nodes of the cluster know each other; empty: they do not ask."
+        ),
+        ConfigurationKey("cluster.tls.key", .path, "", "File with the private key of cluster.tls.certificate, in PEM."),
+        ConfigurationKey(
+            "cluster.tls.authority", .path, "",
+            "File with the certificate of the authority that signs the nodes' certificates, in PEM."),
+        ConfigurationKey(
+            "cluster.allow-unauthenticated", .boolean, "false",
+            "Whether a node without cluster.tls may listen on an address that other machines reach."),
 
         ConfigurationKey(
             "state.store", .choice(["sqlite", "postgres", "none"]), "sqlite",
@@ -142,6 +156,21 @@ package enum ConfigurationRegistry {
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
             "Least severity of log lines."),
         ConfigurationKey("log.format", .choice(["text", "json"]), "text", "Form of log lines."),
+
+        ConfigurationKey(
+            "trace.endpoint", .text, "",
+            "Collector that a coordinator sends the traces of its queries to by OTLP over HTTP, as http://HOST:4318/v1/traces; "
+                + "empty: none."),
+        ConfigurationKey(
+            "trace.share", .text, "1",
+            "Share of the queries that come without a client's trace of which one is made, from 0 to 1. With a client's trace its "
+                + "flag decides."),
+        ConfigurationKey("trace.service-name", .text, "martlet", "Name of the service in traces."),
+        ConfigurationKey(
+            "trace.statements", .boolean, "false",
+            "Whether traces have the texts of statements, values in them included."),
+        ConfigurationKey(
+            "trace.headers", .secret, "", "Headers sent to the collector, as NAME=VALUE with commas between them."),
 
         ConfigurationKey(
             "shell.history-file", .path, "", "Where the shell keeps its history; empty is below ~/.local/state."),
@@ -169,6 +198,8 @@ package enum ConfigurationRegistry {
         ConfigurationKey("token", .secret, "", "Bearer token for the HTTP API and Flight SQL."),
         ConfigurationKey("token-file", .path, "", "File with the token."),
         ConfigurationKey("token-variable", .text, "", "Environment variable with the token."),
+        ConfigurationKey(
+            "administrator", .boolean, "false", "Whether the user sees and stops, over HTTP, what others run."),
     ]
 
     /// The user and the key of a name `users.NAME.KEY`; names may have points in them.

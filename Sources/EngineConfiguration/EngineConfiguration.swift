@@ -109,6 +109,11 @@ package struct EngineConfiguration: Sendable {
     package func boolean(_ name: String) -> Bool { ConfigurationValue.boolean(self[name]) ?? false }
     package func list(_ name: String) -> [String] { ConfigurationValue.list(self[name]) }
 
+    /// Keys whose values are others than in another configuration.
+    package func changedKeys(from other: EngineConfiguration) -> [String] {
+        Set(values.keys).union(other.values.keys).filter { self[$0] != other[$0] }.sorted()
+    }
+
     // MARK: - Catalogues
 
     /// Catalogues by name with their keys; the key `type` names the plug-in.

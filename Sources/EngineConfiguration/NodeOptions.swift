@@ -10,6 +10,8 @@ import Diagnostics
 
 /// Options of every process that runs queries.
 package struct NodeOptions: Sendable {
+    private static let clusterTLSKeys = ["certificate", "key", "authority"]
+
     package let host: String
     /// At least 1.
     package let threads: Int
@@ -23,6 +25,8 @@ package struct NodeOptions: Sendable {
     package let controlTransport: String
     package let exchangeTransport: String
     package let catalogs: [ConfigurationSection]
+    /// The keys of `cluster.tls` by themselves; empty without.
+    package let clusterTLS: [String: String]
 
     package init(_ configuration: EngineConfiguration) throws {
         host = configuration["host"]
@@ -39,6 +43,29 @@ package struct NodeOptions: Sendable {
         clusterID = configuration["cluster.id"]
         controlTransport = configuration["transport.control"]
         exchangeTransport = configuration["transport.exchange"]
+        var files: [String: String] = [:]
+        for key in Self.clusterTLSKeys where !configuration["cluster.tls.\(key)"].isEmpty {
+            files[key] = configuration["cluster.tls.\(key)"]
+        }
+        if !files.isEmpty, let missing = Self.clusterTLSKeys.first(where: { files[$0] == nil }) {
+            throw QueryError(
+                .configurationFileError,
+                "cluster.tls.certificate, cluster.tls.key and cluster.tls.authority are set together or not at all",
+                object: "cluster.tls.\(missing)")
+        }
+        clusterTLS = files
+        // By a server's switch too: it stands for all that the process serves.
+        guard
+            !files.isEmpty || HostAddress.isLoopback(host) || configuration.boolean("cluster.allow-unauthenticated")
+                || configuration.boolean("server.allow-unauthenticated")
+        else {
+            throw QueryError(
+                .configurationFileError,
+                "a node whose cluster has no certificates listens only on addresses of this machine, not on \"\(host)\"",
+                hint: "Set cluster.tls.certificate, .key and .authority (`martlet certs` makes such files), "
+                    + "or cluster.allow-unauthenticated to true.",
+                object: "host")
+        }
         catalogs = configuration.catalogs
         for catalog in catalogs { _ = try catalog.required("type") }
     }

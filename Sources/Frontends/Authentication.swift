@@ -13,6 +13,8 @@ package protocol Authenticator: Sendable {
     /// What a proof by SCRAM is held against; `nil` if names are taken without a proof. A name that nobody has gets a
     /// verifier, too, which no password fits: a client cannot find out which names there are.
     func verifier(user: String) -> SCRAMVerifier?
+    /// Whether the user may see and stop what others run.
+    func isAdministrator(_ user: String) -> Bool
 }
 
 /// Lets every name in with any password: there are no users configured.
@@ -24,6 +26,8 @@ package struct OpenAuthenticator: Authenticator {
     }
     package func user(token: String) -> String? { nil }
     package func verifier(user: String) -> SCRAMVerifier? { nil }
+    /// There is nobody to tell from others.
+    package func isAdministrator(_ user: String) -> Bool { true }
 }
 
 /// Name and password of HTTP's Basic scheme, or a bearer's token.

@@ -1,6 +1,7 @@
 // Log lines on standard error: key=value for people, or one JSON object a line.
 
 import Logging
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -8,13 +9,40 @@ import Logging
     import Darwin
 #endif
 
+/// The least severity of log lines, which may change while a process runs. Thread-safe.
+package final class LogThreshold: Sendable {
+    private let current: Atomic<Int>
+
+    package init(_ level: Logger.Level) { current = Atomic(Self.number(level)) }
+
+    package var level: Logger.Level {
+        get { Logger.Level.allCases[current.load(ordering: .relaxed)] }
+        set { current.store(Self.number(newValue), ordering: .relaxed) }
+    }
+
+    private static func number(_ level: Logger.Level) -> Int { Logger.Level.allCases.firstIndex(of: level) ?? 2 }
+}
+
 /// The log handler of every process. A line is written by one call, so lines of different threads do not mix.
 package struct StandardErrorLog: LogHandler {
     package var metadata: Logger.Metadata = [:]
-    package var logLevel = Logger.Level.info
+    private var ownLevel = Logger.Level.info
     private let isJSON: Bool
+    private let threshold: LogThreshold?
 
-    package init(isJSON: Bool) { self.isJSON = isJSON }
+    /// With a threshold the level is that of the threshold, for all loggers that share it.
+    package init(isJSON: Bool, threshold: LogThreshold? = nil) {
+        self.isJSON = isJSON
+        self.threshold = threshold
+    }
+
+    package var logLevel: Logger.Level {
+        get { threshold?.level ?? ownLevel }
+        set {
+            ownLevel = newValue
+            threshold?.level = newValue
+        }
+    }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }

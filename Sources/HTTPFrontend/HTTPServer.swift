@@ -8,6 +8,7 @@
 //   JSON/        documents in and out
 //   Dashboard/   the web page, in TypeScript; `make dashboard` bundles it
 
+import ConnectionSecurity
 import Coordination
 import Diagnostics
 import Frontends
@@ -26,6 +27,11 @@ package struct HTTPServerOptions: Sendable {
     /// Where the dashboard's files are; `nil`: near the program.
     package var dashboardDirectory: String?
     package var authenticator: any Authenticator = OpenAuthenticator()
+    /// `nil`: no TLS. With it a client may still come in plain unless it is required.
+    package var encryption: ServerSecurity?
+    package var requiresEncryption = false
+    /// What other parts of the program count.
+    package var counters: [MetricCounter] = []
     package init() {}
 }
 
@@ -43,8 +49,9 @@ package final class HTTPServer: Sendable {
 
     private let limits: HTTPLimits
     private let origins: OriginPolicy
-    /// Events tell every viewer of every user's statements.
-    private let hasEvents: Bool
+    private let identification: ClientIdentification
+    private let encryption: ServerSecurity?
+    private let requiresEncryption: Bool
     private let hub: EventHub
     private let jobs: QueryJobs
     private let connection: HTTPConnection
@@ -67,15 +74,16 @@ package final class HTTPServer: Sendable {
         self.count = count
         let metrics = MetricsText(
             engine: engine, connectionCount: connectionCount, httpConnectionCount: { count.value },
-            viewerCount: { hub.viewerCount })
+            viewerCount: { hub.viewerCount }, counters: options.counters)
         let identification = ClientIdentification(authenticator: options.authenticator)
-        hasEvents = !identification.isRequired
-        let router = APIRoutes(
-            engine: engine, jobs: jobs, metrics: metrics, hasEvents: hasEvents
-        ).router(
+        self.identification = identification
+        encryption = options.encryption
+        requiresEncryption = options.requiresEncryption
+        let router = APIRoutes(engine: engine, jobs: jobs, metrics: metrics).router(
             files: DashboardFiles(directory: options.dashboardDirectory))
         connection = HTTPConnection(
-            router: router, origins: origins, identification: identification, limits: options.limits, logger: logger)
+            router: router, origins: origins, identification: identification,
+            requiresEncryption: options.requiresEncryption, limits: options.limits, logger: logger)
     }
 
     /// Listens. Port 0 is any free one; the endpoint says which. `connectionCount` gives the PostgreSQL clients that are
@@ -150,22 +158,34 @@ package final class HTTPServer: Sendable {
                     })))
         let handlers = channel.pipeline.syncOperations
         let upgrading = try handlers.handler(type: NIOTypedHTTPServerUpgradeHandler<Negotiated>.self)
-        try handlers.addHandler(UpgradeFilter(origins: origins, hasEvents: hasEvents), position: .before(upgrading))
+        try handlers.addHandler(ParserErrorCloser(), position: .before(upgrading))
+        let facts = ConnectionFacts()
+        try handlers.addHandler(
+            UpgradeFilter(
+                origins: origins, identification: identification, requiresEncryption: requiresEncryption, facts: facts),
+            position: .before(upgrading))
+        if let encryption {
+            // Clients in plain get on so far as to be told why they get no further.
+            try handlers.addHandler(
+                SecurityGate(
+                    allowsPlain: true, onOutcome: { facts.isEncrypted = $0 == .encrypted },
+                    makeHandler: { encryption.makeHandler() }), position: .first)
+        }
         negotiated.whenComplete { result in
             hurry.cancel()
             switch result {
-            case .success(let connection): self.serve(connection, channel)
+            case .success(let connection): self.serve(connection, channel, facts)
             case .failure: channel.close(promise: nil)
             }
         }
     }
 
-    private func serve(_ negotiated: Negotiated, _ channel: any Channel) {
+    private func serve(_ negotiated: Negotiated, _ channel: any Channel, _ facts: ConnectionFacts) {
         let task = Task {
             switch negotiated {
-            case .http(let channel): await connection.run(channel)
+            case .http(let channel): await connection.run(channel, facts)
             case .viewer(let channel):
-                do { try await ViewerConnection(hub: hub).run(channel) } catch {
+                do { try await ViewerConnection(hub: hub, scope: facts.scope).run(channel) } catch {
                     logger.debug("a viewer of events has gone", metadata: ["error": "\(error)"])
                 }
             }

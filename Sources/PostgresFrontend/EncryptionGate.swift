@@ -1,36 +1,8 @@
 // TLS on a connection: the client asks for it before its first message, and everything that follows is encrypted.
 
-import Diagnostics
+import ConnectionSecurity
 import NIOCore
-import NIOSSL
 import Synchronization
-
-/// Certificate and key of a server.
-package struct ServerEncryption: Sendable {
-    fileprivate let context: NIOSSLContext
-
-    /// Reads files in PEM. F0000 if they are none, or do not fit together.
-    package init(certificatePath: String, keyPath: String) throws {
-        do {
-            let certificates = try NIOSSLCertificate.fromPEMFile(certificatePath)
-            guard !certificates.isEmpty else {
-                throw QueryError(
-                    .configurationFileError, "tls.certificate: \"\(certificatePath)\" has no certificate",
-                    object: "tls.certificate")
-            }
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: certificates.map { .certificate($0) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: keyPath, format: .pem)))
-            configuration.minimumTLSVersion = .tlsv12
-            context = try NIOSSLContext(configuration: configuration)
-        } catch let error as QueryError { throw error } catch {
-            throw QueryError(
-                .configurationFileError,
-                "could not use the certificate \"\(certificatePath)\" with the key \"\(keyPath)\": \(error)",
-                object: "tls.certificate", cause: error)
-        }
-    }
-}
 
 /// Whether a connection's bytes are encrypted; set on its event loop before the first of them is handed on.
 final class EncryptionState: Sendable {
@@ -51,13 +23,13 @@ final class EncryptionGate: ChannelInboundHandler, RemovableChannelHandler {
     private static let tlsRequest: UInt32 = 80_877_103
     private static let otherRequest: UInt32 = 80_877_104
 
-    private let encryption: ServerEncryption
+    private let encryption: ServerSecurity
     private let state: EncryptionState
     private var bytes = ByteBuffer()
     private var hasRefused = false
     private var isDone = false
 
-    init(encryption: ServerEncryption, state: EncryptionState) {
+    init(encryption: ServerSecurity, state: EncryptionState) {
         self.encryption = encryption
         self.state = state
     }
@@ -77,7 +49,7 @@ final class EncryptionGate: ChannelInboundHandler, RemovableChannelHandler {
             do {
                 // Behind the answer, which is the last that goes out in plain.
                 try context.pipeline.syncOperations.addHandler(
-                    NIOSSLServerHandler(context: encryption.context), position: .first)
+                    encryption.makeHandler(), position: .first)
             } catch { return context.close(promise: nil) }
             state.set()
             context.pipeline.syncOperations.removeHandler(self, promise: nil)

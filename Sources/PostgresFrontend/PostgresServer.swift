@@ -1,5 +1,6 @@
 // Listens for PostgreSQL clients, and knows which connection runs which session.
 
+import ConnectionSecurity
 import Coordination
 import Diagnostics
 import Frontends
@@ -22,7 +23,7 @@ package struct PostgresServerOptions: Sendable {
     /// Time for a client to begin its session.
     package var authenticationLimit = Duration.seconds(60)
     /// `nil`: no TLS.
-    package var encryption: ServerEncryption?
+    package var encryption: ServerSecurity?
     package var requiresEncryption = false
     package init(connectionCountMax: Int = 500, messageByteCountMax: Int = 64 << 20) {
         self.connectionCountMax = connectionCountMax
@@ -44,13 +45,18 @@ package final class PostgresServer: Sendable {
     var requiresEncryption: Bool { options.requiresEncryption }
     private let options: PostgresServerOptions
     private let logger: Logger
+    private let connectionLimit: Atomic<Int>
     private let state = Mutex(State())
 
     private init(engine: QueryEngine, options: PostgresServerOptions, logger: Logger) {
         self.engine = engine
         self.options = options
         self.logger = logger
+        connectionLimit = Atomic(options.connectionCountMax)
     }
+
+    /// Another limit for connections that come from now on.
+    package func change(connectionCountMax: Int) { connectionLimit.store(connectionCountMax, ordering: .relaxed) }
 
     /// Listens. Port 0 is any free one; the endpoint says which.
     package static func start(
@@ -122,7 +128,7 @@ package final class PostgresServer: Sendable {
         let wrapped = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
             wrappingChannelSynchronously: channel,
             configuration: .init(backPressureStrategy: .init(lowWatermark: 2, highWatermark: 16)))
-        let isRefused = isShutDown || count > options.connectionCountMax
+        let isRefused = isShutDown || count > connectionLimit.load(ordering: .relaxed)
         Task(executorPreference: EventLoopTaskExecutor(channel.eventLoop)) {
             await self.serve(wrapped, key, isRefused: isRefused, encryption, onSession: { hurry.cancel() })
         }

@@ -18,6 +18,7 @@ package final class WorkerSession: Sendable {
         var links: [SessionID: Link] = [:]
         var refusal: RegistrationRefusal?
         var isOver = false
+        var lastFailure: String?
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -125,7 +126,15 @@ package final class WorkerSession: Sendable {
                     self?.receive(message, session)
                 }
             } catch {
-                logger.debug("session failed", metadata: ["coordinator": "\(endpoint)", "error": "\(error)"])
+                let text = "\(error)"
+                // Once for each reason: a worker tries for as long as it lives.
+                let isNew = self.state.withLock { state in
+                    defer { state.lastFailure = text }
+                    return state.lastFailure != text && !Task.isCancelled
+                }
+                logger.log(
+                    level: isNew ? .warning : .debug, "session failed",
+                    metadata: ["coordinator": "\(endpoint)", "error": "\(text)"])
             }
             self.feed(.closed(session))
             self.feed(.dialFailed(session, message: "the session ended"))

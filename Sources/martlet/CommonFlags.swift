@@ -28,15 +28,19 @@ struct CommonFlags: ParsableArguments {
 
     /// Reads the configuration with these flags and a command's own.
     func load(_ own: [(key: String, value: String?, flag: String)] = []) throws -> EngineConfiguration {
+        try EngineConfiguration(file: config, environment: ProcessEnvironment.variables, flags: flags(own))
+    }
+
+    /// The keys that these flags and a command's own set.
+    func flags(_ own: [(key: String, value: String?, flag: String)] = []) -> [ConfigurationFlag] {
         let common = [
             ("data", data, "--data"), ("threads", threads, "--threads"),
             ("memory-limit", memoryLimit, "--memory-limit"),
             ("log.level", logLevel, "--log-level"),
         ]
-        let flags = (common + own).compactMap { key, value, flag in
+        return (common + own).compactMap { key, value, flag in
             value.map { ConfigurationFlag(key: key, value: $0, flag: flag) }
         }
-        return try EngineConfiguration(file: config, environment: ProcessEnvironment.variables, flags: flags)
     }
 }
 

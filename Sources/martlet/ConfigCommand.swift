@@ -7,7 +7,8 @@ import PluginHost
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Print every configuration key, its meaning and its effective value.")
+        commandName: "config", abstract: "Print every configuration key, its meaning and its effective value.",
+        subcommands: [ConfigCheckCommand.self])
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 

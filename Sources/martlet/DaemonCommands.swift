@@ -2,7 +2,9 @@
 
 #if MARTLET_NETWORK
     import ArgumentParser
+    import Authentication
     import ClusterMembership
+    import ConnectionSecurity
     import Coordination
     import Diagnostics
     import EmbeddedCluster
@@ -12,6 +14,7 @@
     import Logging
     import NIOPosix
     import PostgresFrontend
+    import TraceExport
     import Transport
 
     #if canImport(Glibc)
@@ -49,7 +52,7 @@
 
         func run() async throws {
             let configuration = try failing { try flags.load() }
-            try await ServerDaemon.run(configuration, localWorkers: 1)
+            try await ServerDaemon.run(configuration, localWorkers: 1, reload: { try flags.load() })
         }
     }
 
@@ -60,7 +63,7 @@
 
         func run() async throws {
             let configuration = try failing { try flags.load() }
-            try await ServerDaemon.run(configuration, localWorkers: 0)
+            try await ServerDaemon.run(configuration, localWorkers: 0, reload: { try flags.load() })
         }
     }
 
@@ -85,17 +88,19 @@
         var advertisedExchangePort: String?
         @OptionGroup var common: CommonFlags
 
+        func load() throws -> EngineConfiguration {
+            try common.load([
+                ("worker.join", join, "--join"), ("worker.id", id, "--id"), ("host", host, "--host"),
+                ("worker.grpc-port", grpcPort, "--grpc-port"),
+                ("worker.exchange-port", exchangePort, "--exchange-port"),
+                ("worker.advertised-host", advertisedHost, "--advertised-host"),
+                ("worker.advertised-exchange-port", advertisedExchangePort, "--advertised-exchange-port"),
+            ])
+        }
+
         func run() async throws {
-            let configuration = try failing {
-                try common.load([
-                    ("worker.join", join, "--join"), ("worker.id", id, "--id"), ("host", host, "--host"),
-                    ("worker.grpc-port", grpcPort, "--grpc-port"),
-                    ("worker.exchange-port", exchangePort, "--exchange-port"),
-                    ("worker.advertised-host", advertisedHost, "--advertised-host"),
-                    ("worker.advertised-exchange-port", advertisedExchangePort, "--advertised-exchange-port"),
-                ])
-            }
-            do { try await WorkerDaemon.run(configuration) } catch {
+            let configuration = try failing { try load() }
+            do { try await WorkerDaemon.run(configuration, reload: { try load() }) } catch {
                 complain(QueryError.wrapping(error))
                 throw ExitCode.failure
             }
@@ -104,22 +109,35 @@
 
     /// Coordinator and standalone.
     enum ServerDaemon {
-        static func run(_ configuration: EngineConfiguration, localWorkers: Int) async throws {
-            do { try await serve(configuration, localWorkers: localWorkers) } catch {
+        static func run(
+            _ configuration: EngineConfiguration, localWorkers: Int,
+            reload: @escaping @Sendable () throws -> EngineConfiguration
+        ) async throws {
+            do { try await serve(configuration, localWorkers: localWorkers, reload: reload) } catch {
                 complain(QueryError.wrapping(error))
                 throw ExitCode.failure
             }
         }
 
-        private static func serve(_ configuration: EngineConfiguration, localWorkers: Int) async throws {
-            let signals = TerminationSignals()
-            let logger = DaemonLog.make(configuration)
+        private static func serve(
+            _ configuration: EngineConfiguration, localWorkers: Int,
+            reload: @escaping @Sendable () throws -> EngineConfiguration
+        ) async throws {
+            let (logger, threshold) = DaemonLog.make(configuration)
+            let reloader = ConfigurationReloader(configuration, load: reload, threshold: threshold, logger: logger)
+            let signals = TerminationSignals(onReload: { reloader.reload() })
             let options = try NodeOptions(configuration)
             let ports = try CoordinatorOptions(configuration)
-            let authenticator = try ClientAuthentication.make(configuration, host: options.host, ports)
+            let authenticator = ReloadableAuthenticator(
+                try ClientAuthentication.make(configuration, host: options.host, ports))
+            reloader.add { changed in
+                let users = try ClientAuthentication.make(
+                    changed, host: options.host, try CoordinatorOptions(changed))
+                return { authenticator.replace(with: users) }
+            }
             // Before anything is started: files that cannot be used end the program.
             let encryption = try ports.tls.map {
-                try ServerEncryption(certificatePath: $0.certificate, keyPath: $0.key)
+                try ServerSecurity(certificatePath: $0.certificate, keyPath: $0.key, protocols: ["http/1.1"])
             }
             var nodeConfiguration = NodeConfiguration(
                 threads: options.threads, memoryByteLimit: options.memoryLimit, localWorkers: localWorkers,
@@ -130,13 +148,11 @@
                     exchange: Endpoint(host: options.host, port: ports.exchangePort), clusterID: options.clusterID,
                     advertisedHost: ports.advertisedHost ?? HostName.advertised(for: options.host)),
                 localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory)
+            nodeConfiguration.cluster?.transportValues = options.clusterTLS
             nodeConfiguration.state = StateConfiguration.make(configuration, options)
             nodeConfiguration.cacheByteLimit = options.cacheLimit
             nodeConfiguration.holdBackByteLimit = ports.holdBackByteLimit
-            nodeConfiguration.admission.runningMax = ports.maxRunningQueries
-            nodeConfiguration.admission.queuedMax = ports.maxQueuedQueries
-            nodeConfiguration.admission.memoryByteMax = ports.maxReservedMemory
-            nodeConfiguration.admission.queueLimit = .milliseconds(ports.queueMilliseconds)
+            nodeConfiguration.admission.take(ports)
             nodeConfiguration.scheduler.noWorkersLimit = .milliseconds(ports.workerTimeoutMilliseconds)
             nodeConfiguration.scheduler.postMortemLimit = .milliseconds(ports.crashReportMilliseconds)
             let quarantine = Duration.milliseconds(max(1, ports.quarantineMilliseconds))
@@ -145,9 +161,17 @@
             nodeConfiguration.membership.quarantineMaximum = max(
                 quarantine, nodeConfiguration.membership.quarantineMaximum)
             let flight = FlightSQLServer(ports, authenticator: authenticator, logger: logger)
+            if let tls = ports.tls {
+                flight.plugins.encrypt(
+                    try ServerSecurity(certificatePath: tls.certificate, keyPath: tls.key, protocols: ["h2"]),
+                    allowsPlain: !ports.isTLSRequired)
+            }
             nodeConfiguration.beforeServing = { flight.prepare($0) }
+            let traces = try TraceExportOptions(configuration).map { TraceExporter(options: $0, logger: logger) }
             let node = try await EngineNode.start(
                 nodeConfiguration, plugins: flight.plugins.registry, logger: logger)
+            traces?.observe(node.engine)
+            traces?.start()
             let group = MultiThreadedEventLoopGroup.singleton
             var postgresOptions = PostgresServerOptions(
                 connectionCountMax: ports.maxConnections, messageByteCountMax: ports.maxMessageByteCount)
@@ -162,10 +186,32 @@
             httpOptions.origins = ports.httpOrigins
             httpOptions.dashboardDirectory = ports.dashboardDirectory
             httpOptions.authenticator = authenticator
+            httpOptions.encryption = encryption
+            if let traces {
+                httpOptions.counters = [
+                    MetricCounter("martlet_traces_sent_total", "Queries whose trace the collector has taken.") {
+                        traces.counts.sent
+                    },
+                    MetricCounter("martlet_traces_dropped_total", "Queries whose trace was dropped.") {
+                        traces.counts.dropped
+                    },
+                ]
+            }
+            httpOptions.requiresEncryption = ports.isTLSRequired
             let (http, httpEndpoint) = try await HTTPServer.start(
                 engine: node.engine, on: Endpoint(host: options.host, port: ports.httpPort), options: httpOptions,
                 group: group, logger: logger, connectionCount: { postgres.connectionCount })
             let grpc = node.controlEndpoint ?? Endpoint(host: options.host, port: ports.grpcPort)
+            reloader.add { changed in
+                let ports = try CoordinatorOptions(changed)
+                return {
+                    postgres.change(connectionCountMax: ports.maxConnections)
+                    var admission = node.engine.admission.options
+                    admission.take(ports)
+                    if admission.memoryByteMax == 0 { admission.memoryByteMax = options.memoryLimit }
+                    node.engine.admission.change(to: admission)
+                }
+            }
             announce("ready postgres=\(postgresEndpoint) grpc=\(grpc) http=\(httpEndpoint)")
             logger.info(
                 "serving", metadata: ["postgres": "\(postgresEndpoint)", "grpc": "\(grpc)", "http": "\(httpEndpoint)"])
@@ -176,6 +222,7 @@
                 await http.shutdown()
                 flight.shutdown()
                 await node.shutdown()
+                traces?.stop()
             }
         }
     }
@@ -209,9 +256,12 @@
     enum WorkerDaemon {
         private static let portCount = 100
 
-        static func run(_ configuration: EngineConfiguration) async throws {
-            let signals = TerminationSignals()
-            let logger = DaemonLog.make(configuration)
+        static func run(
+            _ configuration: EngineConfiguration, reload: @escaping @Sendable () throws -> EngineConfiguration
+        ) async throws {
+            let (logger, threshold) = DaemonLog.make(configuration)
+            let reloader = ConfigurationReloader(configuration, load: reload, threshold: threshold, logger: logger)
+            let signals = TerminationSignals(onReload: { reloader.reload() })
             let node = try NodeOptions(configuration)
             let options = try WorkerProcessOptions(configuration)
             let worker = try await start(node, options, logger)
@@ -264,6 +314,7 @@
                         exchange: Endpoint(host: node.host, port: options.exchangePort),
                         advertisedHost: advertised, clusterID: node.clusterID, spillDirectory: node.spillDirectory)
                     configuration.cacheByteLimit = node.cacheLimit
+                    configuration.transportValues = node.clusterTLS
                     if options.advertisedExchangePort > 0 {
                         configuration.advertisedExchangePort = options.advertisedExchangePort
                     }
@@ -312,12 +363,11 @@
     }
 
     enum DaemonLog {
-        static func make(_ configuration: EngineConfiguration) -> Logger {
+        static func make(_ configuration: EngineConfiguration) -> (logger: Logger, threshold: LogThreshold) {
             let isJSON = configuration["log.format"] == "json"
-            LoggingSystem.bootstrap { _ in StandardErrorLog(isJSON: isJSON) }
-            var logger = Logger(label: "martlet")
-            logger.logLevel = Logger.Level(rawValue: configuration["log.level"]) ?? .info
-            return logger
+            let threshold = LogThreshold(Logger.Level(rawValue: configuration["log.level"]) ?? .info)
+            LoggingSystem.bootstrap { _ in StandardErrorLog(isJSON: isJSON, threshold: threshold) }
+            return (Logger(label: "martlet"), threshold)
         }
     }
 

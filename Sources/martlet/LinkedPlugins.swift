@@ -12,6 +12,7 @@ import StaticDiscovery
 import TPCHStorage
 
 #if MARTLET_NETWORK
+    import ConnectionSecurity
     import FlightSQLFrontend
     import GRPCTransport
     import TCPTransport
@@ -47,6 +48,11 @@ enum LinkedPlugins {
         /// To be called before the port is open.
         func serve(_ service: FlightSQLService, messageByteLimit: Int) {
             services.add(service, messageByteLimit: messageByteLimit)
+        }
+
+        /// TLS for the port's clients; to be called before it is open.
+        func encrypt(_ security: ServerSecurity, allowsPlain: Bool) {
+            services.encrypt(security, allowsPlain: allowsPlain)
         }
     }
 #endif

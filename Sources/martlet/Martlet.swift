@@ -8,7 +8,7 @@ struct Martlet: AsyncParsableCommand {
     #if MARTLET_NETWORK
         private static let subcommands: [any ParsableCommand.Type] = [
             SQLCommand.self, BenchCommand.self, StandaloneCommand.self, CoordinatorCommand.self, WorkerCommand.self,
-            ConfigCommand.self,
+            ConfigCommand.self, CertsCommand.self, DoctorCommand.self,
             GenerateCommand.self, VersionCommand.self,
         ]
     #else

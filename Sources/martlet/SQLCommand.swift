@@ -107,6 +107,7 @@ struct SQLCommand: AsyncParsableCommand {
             host: host ?? "127.0.0.1", port: port ?? configuration.integer("coordinator.pg-port"),
             user: user ?? "martlet", database: database ?? "martlet",
             password: ProcessEnvironment.variables["PGPASSWORD"])
+        try address.takeEncryption(from: ProcessEnvironment.variables)
         if let connect { address = try ServerAddress(connect, defaults: address) }
         if let user { address.user = user }
         if let database { address.database = database }

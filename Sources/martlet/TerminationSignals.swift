@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as something to wait for.
+// SIGTERM and SIGINT as something to wait for, and SIGHUP as something to do.
 
 #if canImport(Glibc)
     import Glibc
@@ -10,7 +10,8 @@
 struct TerminationSignals: Sendable {
     private let stream: AsyncStream<String>
 
-    init() {
+    /// `onReload` is called, on a thread of the signals' own, for each SIGHUP; without it SIGHUP does what it always does.
+    init(onReload: (@Sendable () -> Void)? = nil) {
         signal(SIGPIPE, SIG_IGN)
         let (stream, continuation) = AsyncStream<String>.makeStream()
         self.stream = stream
@@ -23,7 +24,12 @@ struct TerminationSignals: Sendable {
         }
         signal(SIGTERM, handler)
         signal(SIGINT, handler)
+        if onReload != nil { signal(SIGHUP, handler) }
         let loop = SignalLoop(readEnd: ends[0]) { number in
+            if number == UInt8(truncatingIfNeeded: SIGHUP) {
+                onReload?()
+                return
+            }
             continuation.yield(number == UInt8(truncatingIfNeeded: SIGTERM) ? "SIGTERM" : "SIGINT")
         }
         var thread = pthread_t()

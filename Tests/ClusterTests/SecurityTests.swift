@@ -4,8 +4,9 @@ import Authentication
 import Diagnostics
 import EngineTestSupport
 import Foundation
-import Frontends
 import Testing
+
+@testable import Frontends
 
 @Suite("Users and encryption", .serialized)
 struct SecurityTests {
@@ -64,8 +65,188 @@ struct SecurityTests {
         #expect(throws: QueryError.self) { _ = try Self.start([:], ["--host", "0.0.0.0"]) }
         let allowed = try Self.start(["MARTLET_SERVER_ALLOW_UNAUTHENTICATED": "true"], ["--host", "0.0.0.0"])
         _ = allowed.terminate()
-        let withUsers = try Self.start(Self.users, ["--host", "0.0.0.0"])
+        // Users do not tell who may join as a worker.
+        #expect(throws: QueryError.self) { _ = try Self.start(Self.users, ["--host", "0.0.0.0"]) }
+        let withUsers = try Self.start(
+            Self.users.merging(["MARTLET_CLUSTER_ALLOW_UNAUTHENTICATED": "true"]) { $1 }, ["--host", "0.0.0.0"])
         _ = withUsers.terminate()
+        let (directory, files) = try Self.certificates()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let withCertificates = try Self.start(
+            Self.users.merging(files("coordinator")) { $1 }, ["--host", "0.0.0.0"])
+        _ = withCertificates.terminate()
+        #expect(throws: QueryError.self) {
+            _ = try ServerProcess(["worker", "--join", "127.0.0.1:1", "--grpc-port", "0", "--host", "0.0.0.0"])
+        }
+    }
+
+    /// Certificates that `martlet certs` makes, and the variables that give a node its own.
+    private static func certificates() throws -> (directory: String, files: (String) -> [String: String]) {
+        let directory =
+            FileManager.default.temporaryDirectory.appendingPathComponent("martlet-certs-\(UUID().uuidString)").path
+        let program = try #require(ServerProcess.program)
+        let made = try run(program.path, ["certs", directory, "--node", "coordinator", "--node", "worker"])
+        try #require(made.status == 0, "\(made.text)")
+        return (
+            directory,
+            { name in
+                [
+                    "MARTLET_CLUSTER_TLS_CERTIFICATE": "\(directory)/\(name).pem",
+                    "MARTLET_CLUSTER_TLS_KEY": "\(directory)/\(name).key",
+                    "MARTLET_CLUSTER_TLS_AUTHORITY": "\(directory)/authority.pem",
+                ]
+            }
+        )
+    }
+
+    @Test("martlet certs signs further nodes, replaces none unasked, and keeps keys to their owner")
+    func certificateFiles() throws {
+        let (directory, _) = try Self.certificates()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let program = try #require(ServerProcess.program).path
+        let authority = try String(contentsOfFile: directory + "/authority.pem", encoding: .utf8)
+        #expect(try Self.run(program, ["certs", directory, "--node", "more", "--host", "10.0.0.1"]).status == 0)
+        #expect(try String(contentsOfFile: directory + "/authority.pem", encoding: .utf8) == authority)
+        #expect(try Self.run(program, ["certs", directory, "--node", "more"]).status != 0)
+        #expect(try Self.run(program, ["certs", directory, "--node", "more", "--force"]).status == 0)
+        #expect(try Self.run(program, ["certs", directory, "--node", "../more"]).status != 0)
+        for name in ["authority.key", "coordinator.key", "more.key"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
+            #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
+        }
+        if let openssl = Self.program("openssl") {
+            let verified = try Self.run(
+                openssl, ["verify", "-CAfile", "\(directory)/authority.pem", "\(directory)/more.pem"])
+            #expect(verified.status == 0)
+        }
+    }
+
+    @Test("a cluster with certificates answers, and takes no worker without")
+    func clusterWithCertificates() async throws {
+        let (directory, files) = try Self.certificates()
+        let (foreign, foreignFiles) = try Self.certificates()
+        defer { for path in [directory, foreign] { try? FileManager.default.removeItem(atPath: path) } }
+        let cluster = try ProcessCluster(
+            workers: 2, environment: files("coordinator"), workerEnvironment: files("worker"))
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(2)
+        let sql = "SELECT count(*) FROM tpch.tiny.lineitem l JOIN tpch.tiny.orders o ON l_orderkey = o_orderkey"
+        #expect(try await cluster.connect().run(sql) == [["60175"]])
+        let join = try #require(cluster.coordinator.addresses["grpc"])
+        for environment in [[:], foreignFiles("worker")] {
+            let stranger = try ServerProcess(
+                ["worker", "--join", join, "--grpc-port", "0", "--id", "stranger"], environment: environment)
+            defer { stranger.kill() }
+            try await Task.sleep(for: .seconds(2))
+            #expect(stranger.isRunning)
+        }
+        let names = try await cluster.connect().run("SELECT worker_id FROM system.workers")
+        #expect(!names.contains(["stranger"]) && names.count >= 2)
+        // A worker with certificates does not join a coordinator without.
+        let open = try ProcessCluster(workers: 0)
+        defer { open.shutdown() }
+        let careful = try ServerProcess(
+            [
+                "worker", "--join", try #require(open.coordinator.addresses["grpc"]), "--grpc-port", "0", "--id",
+                "careful",
+            ],
+            environment: files("worker"))
+        defer { careful.kill() }
+        try await Task.sleep(for: .seconds(2))
+        #expect(
+            try await open.connect().run("SELECT count(*) FROM system.workers WHERE worker_id = 'careful'") == [["0"]])
+    }
+
+    @Test("TLS on every port, by the shell too; in plain it goes no further where it is required")
+    func encryptionOnEveryPort() async throws {
+        let (directory, _) = try Self.certificates()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let tls = [
+            "MARTLET_TLS_CERTIFICATE": "\(directory)/coordinator.pem",
+            "MARTLET_TLS_KEY": "\(directory)/coordinator.key",
+        ]
+        for isRequired in [false, true] {
+            let server = try Self.start(
+                Self.users.merging(tls) { $1 }.merging(["MARTLET_TLS_REQUIRED": "\(isRequired)"]) { $1 })
+            defer { _ = server.terminate() }
+            func connect(_ mode: EncryptionMode, _ authority: String?, host: String = "127.0.0.1") throws -> String {
+                var address = ServerAddress(
+                    host: host, port: try Self.port(server), user: "anna", database: "martlet",
+                    password: "correct horse")
+                address.encryption = mode
+                address.authorityPath = authority
+                let connection = try ServerConnection(address, makeProof: { SCRAMClientInstance(password: $0) })
+                defer { connection.close() }
+                return connection.summary
+            }
+            let authority = directory + "/authority.pem"
+            for mode in [EncryptionMode.prefer, .require, .verifyAuthority, .verifyFull] {
+                #expect(try connect(mode, authority).contains("TLS"))
+            }
+            #expect(try connect(.verifyFull, authority, host: "localhost").contains("TLS"))
+            // Not of a known authority.
+            #expect(Self.state { _ = try connect(.verifyFull, nil) } == .connectionFailure)
+            #expect(Self.state { _ = try connect(.verifyAuthority, nil) } == .connectionFailure)
+            if isRequired {
+                #expect(Self.state { _ = try connect(.disable, nil) } == .invalidAuthorization)
+            } else {
+                #expect(try !connect(.disable, nil).contains("TLS"))
+            }
+
+            let http = try Self.port(server, "http")
+            let request = RawResponse.request("GET", "/v1/version", ["Authorization: Bearer anna-token"])
+            #expect(try Self.encrypted(http, request, authority).contains(" 200 "))
+            #expect(try RawResponse.get(port: http, request).status == (isRequired ? 426 : 200))
+            #expect(try RawResponse.get(port: http, RawResponse.request("GET", "/healthz")).status == 200)
+
+            let grpc = try Self.port(server, "grpc")
+            let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"
+            let plain = try RawSocket(port: grpc)
+            plain.send(preface)
+            #expect(plain.read(9).count == (isRequired ? 0 : 9))
+            #expect(try Self.encrypted(grpc, preface, authority, count: 9).utf8.count >= 9)
+            try Self.checkOldVersions(server)
+        }
+    }
+
+    /// TLS 1.1, SSL 3 and what is no handshake get an alert or nothing.
+    private static func checkOldVersions(_ server: ServerProcess) throws {
+        func hello(_ version: UInt8) -> [UInt8] {
+            let random = [UInt8](repeating: 7, count: 32)
+            let body = [3, version] + random + [0, 0, 4, 0, 0x2F, 0, 0x35, 1, 0]
+            let handshake = [1, 0, 0, UInt8(body.count)] + body
+            return [22, 3, min(version, 1), 0, UInt8(handshake.count)] + handshake
+        }
+        for name in ["http", "grpc"] {
+            for bytes in [hello(0), hello(1), hello(2), [22, 3, 1, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 100)] {
+                let socket = try RawSocket(port: try port(server, name))
+                socket.send(bytes)
+                socket.endSending()
+                let (answer, isClosed) = socket.readAll()
+                // 21 is an alert; a handshake that goes on would be 22.
+                #expect(isClosed && answer.first != 22, "\(name)")
+            }
+        }
+    }
+
+    /// What comes back over TLS: so many bytes, or all until the end.
+    private static func encrypted(_ port: Int, _ text: String, _ authority: String, count: Int = .max) throws -> String
+    {
+        let socket = try RawSocket(port: port)
+        return try socket.withDescriptor { descriptor in
+            let connection = try EncryptedSocket(
+                descriptor, host: "127.0.0.1", mode: .verifyFull, authorityPath: authority)
+            let bytes = Array(text.utf8)
+            #expect(bytes.withUnsafeBytes { connection.write($0) } == bytes.count)
+            var all: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while all.count < count {
+                let got = connection.read(&buffer)
+                guard got > 0 else { break }
+                all += buffer[..<got]
+            }
+            return String(decoding: all, as: UTF8.self)
+        }
     }
 
     @Test("statements before a proof end the connection")

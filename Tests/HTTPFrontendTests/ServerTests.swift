@@ -35,7 +35,7 @@ private struct Running {
     }
 }
 
-private func serving(
+func serving(
     _ change: (inout HTTPServerOptions) -> Void = { _ in }, _ body: (RawClient, TestEngine) async throws -> Void
 ) async throws {
     let running = try await Running.start(change)
@@ -304,6 +304,7 @@ private struct FixedUsers: Authenticator {
     }
     func user(token: String) -> String? { token == "anna-token" ? "anna" : nil }
     func verifier(user: String) -> SCRAMVerifier? { nil }
+    func isAdministrator(_ user: String) -> Bool { user == "ben" }
 }
 
 @Suite struct UsersOverHTTPTests {
@@ -348,24 +349,34 @@ private struct FixedUsers: Authenticator {
         try await serving({ $0.authenticator = FixedUsers() }) { client, _ in
             let anna = Self.basic("anna:one")
             let ben = Self.basic("ben:two")
-            let started = try await post(client, "/v1/queries", anna, "SELECT count(*) FROM tpch.tiny.lineitem")
+            let started = try await post(client, "/v1/queries", ben, "SELECT count(*) FROM tpch.tiny.lineitem")
             #expect(started.status == 202)
             let id = try #require(started["id"] as? String)
             for (method, path) in [
                 ("GET", "/v1/queries/\(id)/rows?wait_ms=0"), ("GET", "/v1/queries/\(id)"),
                 ("DELETE", "/v1/queries/\(id)"),
             ] {
-                #expect(try await client.send(method, path, headers: [ben]).status == 404)
+                #expect(try await client.send(method, path, headers: [anna]).status == 404)
             }
-            #expect(try await client.send("GET", "/v1/queries", headers: [ben]).text.contains(id) == false)
-            let rows = try await client.send("GET", "/v1/queries/\(id)/rows?wait_ms=30000", headers: [anna])
+            #expect(try await client.send("GET", "/v1/queries", headers: [anna]).text.contains(id) == false)
+            let rows = try await client.send("GET", "/v1/queries/\(id)/rows?wait_ms=30000", headers: [ben])
             #expect(rows.text.contains("[[60175]]"))
-            #expect(try await client.send("GET", "/v1/queries", headers: [anna]).text.contains(id))
-            #expect(try await client.send("DELETE", "/v1/queries/\(id)", headers: [anna]).status == 200)
+            #expect(try await client.send("GET", "/v1/queries", headers: [ben]).text.contains(id))
+            #expect(try await client.send("DELETE", "/v1/queries/\(id)", headers: [ben]).status == 200)
         }
     }
 
-    @Test func eventsAreNotGiven() async throws {
+    @Test func administratorsSeeQueriesOfOthers() async throws {
+        try await serving({ $0.authenticator = FixedUsers() }) { client, _ in
+            let started = try await post(client, "/v1/queries", Self.basic("anna:one"), "SELECT 1")
+            let id = try #require(started["id"] as? String)
+            let ben = Self.basic("ben:two")
+            #expect(try await client.send("GET", "/v1/queries/\(id)/rows?wait_ms=30000", headers: [ben]).status == 200)
+            #expect(try await client.send("DELETE", "/v1/queries/\(id)", headers: [ben]).status == 200)
+        }
+    }
+
+    @Test func eventsNeedCredentials() async throws {
         try await serving({ $0.authenticator = FixedUsers() }) { client, _ in
             let upgrade = [
                 "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
@@ -373,8 +384,10 @@ private struct FixedUsers: Authenticator {
             ]
             let unknown = try await client.send("GET", "/v1/events", headers: upgrade)
             #expect(unknown.status == 401)
-            let known = try await client.send("GET", "/v1/events", headers: upgrade + [Self.basic("anna:one")])
-            #expect(known.status == 501)
+            let wrong = try await client.send("GET", "/v1/events", headers: upgrade + [Self.basic("anna:two")])
+            #expect(wrong.status == 401)
+            let plain = try await client.send("GET", "/v1/events", headers: [Self.basic("anna:one")])
+            #expect(plain.status == 426)
         }
     }
 }

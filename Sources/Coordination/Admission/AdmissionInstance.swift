@@ -53,7 +53,7 @@ package enum AdmissionDirective: Sendable {
 }
 
 package struct AdmissionInstance: Sendable {
-    package let options: AdmissionOptions
+    package private(set) var options: AdmissionOptions
     private struct Running: Sendable {
         var request: AdmissionRequest
         /// Whether it has a slot of its own.
@@ -124,6 +124,12 @@ package struct AdmissionInstance: Sendable {
         } else {
             waiting.removeAll { $0.request.query == query }
         }
+        return advance()
+    }
+
+    /// The limits have changed; queries that run or wait already are not sent away.
+    package mutating func change(to options: AdmissionOptions) -> [AdmissionDirective] {
+        self.options = options
         return advance()
     }
 

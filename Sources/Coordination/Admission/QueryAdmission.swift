@@ -73,6 +73,9 @@ package final class QueryAdmission: Sendable {
 
     package func leave(_ query: QueryID) { carryOut { $0.leave(query) } }
 
+    /// Other limits from now on.
+    package func change(to options: AdmissionOptions) { carryOut { $0.change(to: options) } }
+
     private func giveUp(_ query: QueryID, _ error: QueryError) {
         guard let waiter = state.withLock({ $0.waiters.removeValue(forKey: query) }) else { return }
         leave(query)

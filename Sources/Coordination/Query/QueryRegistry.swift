@@ -23,6 +23,8 @@ package struct QueryRecord: Sendable {
     package var session = 0
     /// Sums over its operators; filled when the query has ended.
     package var usage = QueryUsage()
+    /// The trace that it belongs to; `nil` if it belongs to none.
+    package var trace: TraceContext?
 
     /// It has ended with an error.
     mutating func fail(_ error: QueryError) {
@@ -81,6 +83,7 @@ package final class QueryRegistry: Sendable {
         var endedCount: UInt64 = 0
         var activity = ActivityHistory()
         var observer: (@Sendable (QueryRecord, QueryCourse?) -> Void)?
+        var traceObserver: (@Sendable (QueryRecord, QueryCourse?) -> Void)?
     }
     private let state = Mutex(State())
 
@@ -97,12 +100,13 @@ package final class QueryRegistry: Sendable {
 
     /// A query that began and ended at once.
     func add(_ record: QueryRecord) {
-        let (dropped, observer) = state.withLock { state in
+        let (dropped, observer, traces) = state.withLock { state in
             state.startedCount += 1
             state.activity.noteStart()
-            return (state.noteEnd(record, course: nil), state.observer)
+            return (state.noteEnd(record, course: nil), state.observer, state.traceObserver)
         }
         _ = dropped
+        if record.trace != nil { traces?(record, nil) }
         // Look-ups that take microseconds are not worth a place in a store, unless they fail.
         if record.error != nil { observer?(record, nil) }
     }
@@ -128,9 +132,16 @@ package final class QueryRegistry: Sendable {
             if let error { record.fail(error) }
             let course = entry.execution?.course
             let dropped = state.noteEnd(record, course: course)
-            guard let observer = state.observer, let last = state.ended.last?.record else { return (dropped, nil) }
+            let observer = state.observer
+            let traces = record.trace == nil ? nil : state.traceObserver
+            guard observer != nil || traces != nil, let last = state.ended.last?.record else { return (dropped, nil) }
             return (
-                dropped, { observer(last, course.map { QueryCourse(plan: $0.plan, chronicle: $0.chronicle) }) }
+                dropped,
+                {
+                    let course = course.map { QueryCourse(plan: $0.plan, chronicle: $0.chronicle) }
+                    observer?(last, course)
+                    traces?(last, course)
+                }
             )
         }
         _ = dropped
@@ -185,6 +196,11 @@ package final class QueryRegistry: Sendable {
     /// Calls the observer with every query that ends from now on.
     package func observe(_ observer: @escaping @Sendable (QueryRecord, QueryCourse?) -> Void) {
         state.withLock { $0.observer = observer }
+    }
+
+    /// Calls the observer with every query that ends from now on and belongs to a trace.
+    package func observeTraces(_ observer: @escaping @Sendable (QueryRecord, QueryCourse?) -> Void) {
+        state.withLock { $0.traceObserver = observer }
     }
 
     /// Takes in queries of an earlier process, oldest first.

@@ -105,6 +105,7 @@ extension Session {
         case .success(let batches): record.rowCount = batches.reduce(0) { $0 + $1.rowCount }
         case .failure(let error): record.fail(QueryError.wrapping(error))
         }
+        record.trace = TraceContext.current
         engine.queries.add(record)
         return try result.get()
     }

@@ -68,6 +68,7 @@ package final class QueryEngine: Sendable {
     let systemCatalog: SystemCatalog
     private let keeper: KeeperPlace
     let settingDefaults = SettingDefaults()
+    private let sampling = Mutex(0.0)
     let logger: Logger
 
     /// `openReader` gives the reading end of a task's output for partition 0, on whatever node it is; `makeRowBlocks` a place
@@ -135,6 +136,19 @@ package final class QueryEngine: Sendable {
             }
             catalog.setView(view, for: name)
         }
+    }
+
+    /// Of the queries that come without a trace this share begins one; none unless it is set.
+    package var traceShare: Double {
+        get { sampling.withLock { $0 } }
+        set { sampling.withLock { $0 = newValue } }
+    }
+
+    /// The trace of a query that starts now.
+    private func trace() -> TraceContext? {
+        if let current = TraceContext.current { return current }
+        let share = traceShare
+        return share > 0 && (share >= 1 || Double.random(in: 0..<1) < share) ? .begun() : nil
     }
 
     package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "")
@@ -218,6 +232,7 @@ package final class QueryEngine: Sendable {
             id: query, sql: sql, user: user, state: .queued, startedAt: Self.now, durationMicroseconds: nil,
             rowCount: 0, error: nil)
         record.session = session
+        record.trace = trace()
         queries.begin(record)
         do {
             try await admission.enter(

@@ -20,6 +20,8 @@ package struct PreparedStatement: Sendable {
     package var parameterTypes: [DataType]
     /// Columns of its rows; `nil` if it gives none.
     package var fields: [Field]?
+    /// The trace that a comment of it names.
+    var trace: TraceContext?
     let kept = KeptPlan()
     /// Whether its next execution may go without planning.
     package var keepsPlan: Bool { kept.isKept }
@@ -101,6 +103,18 @@ package final class Session: Sendable {
 
     /// Runs every statement of a text in order. After an error the rest is not run.
     package func run(_ sql: String, onResult: (StatementResult) async throws -> Void) async throws {
+        guard let trace = trace(of: sql) else { return try await runStatements(sql, onResult) }
+        try await TraceContext.$current.withValue(trace) { try await runStatements(sql, onResult) }
+    }
+
+    /// The trace that a comment of a text names, or the session's; `nil` leaves it at what is known already.
+    private func trace(of sql: String) -> TraceContext? {
+        if let trace = TraceContext(commentOf: sql) { return trace }
+        let setting = settings["traceparent"]
+        return setting.isEmpty ? nil : TraceContext(traceparent: setting)
+    }
+
+    private func runStatements(_ sql: String, _ onResult: (StatementResult) async throws -> Void) async throws {
         let statements = try failingTransaction { try StatementParser.parse(sql) }
         let bytes = Array(sql.utf8)
         do {
@@ -135,7 +149,7 @@ package final class Session: Sendable {
             let bound = try await bind(statement, parameterTypes: parameterTypes)
             return PreparedStatement(
                 sql: sql, statement: statement, parameterTypes: bound.parameterTypes,
-                fields: try resultFields(bound))
+                fields: try resultFields(bound), trace: TraceContext(commentOf: sql))
         } catch {
             noteFailure()
             throw QueryError.wrapping(error)
@@ -154,6 +168,16 @@ package final class Session: Sendable {
 
     /// Runs a prepared statement. Parameters have the statement's parameter types.
     package func execute(_ prepared: PreparedStatement, parameters: [ScalarValue]) async throws -> StatementResult {
+        let setting = settings["traceparent"]
+        guard let trace = prepared.trace ?? (setting.isEmpty ? nil : TraceContext(traceparent: setting)) else {
+            return try await executeTraced(prepared, parameters)
+        }
+        return try await TraceContext.$current.withValue(trace) { try await executeTraced(prepared, parameters) }
+    }
+
+    private func executeTraced(_ prepared: PreparedStatement, _ parameters: [ScalarValue]) async throws
+        -> StatementResult
+    {
         do {
             guard let statement = prepared.statement else { return StatementResult(tag: "") }
             guard parameters.count == prepared.parameterTypes.count else {

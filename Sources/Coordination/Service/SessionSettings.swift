@@ -81,6 +81,9 @@ package struct SessionSettings: Sendable, Equatable {
             text: "Longest time of a statement in milliseconds; 0 is none."),
         Definition(name: "timezone", defaultValue: "UTC", text: "Time zone of timestamps.", isReported: true),
         Definition(
+            name: "traceparent", defaultValue: "",
+            text: "The client's trace that statements belong to, as in W3C Trace Context's header."),
+        Definition(
             name: "transaction_isolation", defaultValue: "read committed", text: "Isolation of the transaction."),
         Definition(name: "transaction_read_only", defaultValue: "off", text: "Whether the transaction only reads."),
         Definition(name: "work_mem", defaultValue: "4MB", text: "Accepted, without effect."),

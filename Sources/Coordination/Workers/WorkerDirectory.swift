@@ -98,6 +98,8 @@ package struct WorkerSummary: Sendable {
     package var slots: Int
     package var memoryBytes: Int64
     package var load: HeartbeatLoad
+    /// The program's version there.
+    package var version: String
     /// How long it has been in its state, and without a heartbeat; `nil` for workers of this process.
     package var stateAge: Duration?
     package var silence: Duration?
@@ -175,7 +177,8 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
                 return WorkerSummary(
                     id: worker.id, incarnation: worker.incarnation, state: "active", controlAddress: "local",
                     exchangeAddress: worker.exchange.description, runningTasks: load.runningTasks,
-                    slots: capacity?.slots ?? 0, memoryBytes: capacity?.memoryBytes ?? 0, load: load)
+                    slots: capacity?.slots ?? 0, memoryBytes: capacity?.memoryBytes ?? 0, load: load,
+                    version: EngineVersion.version)
             }
             let now = self.now
             let registered = state.membership.workers.map {
@@ -183,7 +186,8 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
                     id: $0.worker, incarnation: $0.incarnation, state: $0.state.rawValue,
                     controlAddress: $0.description.controlAddress, exchangeAddress: $0.description.exchangeAddress,
                     runningTasks: $0.load.runningTasks, slots: $0.description.slots,
-                    memoryBytes: $0.description.memoryBytes, load: $0.load, stateAge: now.since($0.stateSince),
+                    memoryBytes: $0.description.memoryBytes, load: $0.load, version: $0.description.build,
+                    stateAge: now.since($0.stateSince),
                     silence: now.since($0.lastHeartbeat))
             }
             return local + registered

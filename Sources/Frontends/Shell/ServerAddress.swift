@@ -9,6 +9,9 @@ package struct ServerAddress: Hashable, Sendable {
     package var database: String
     package var password: String?
     package var applicationName = "martlet sql"
+    package var encryption = EncryptionMode.prefer
+    /// File with the certificates of the authorities that are trusted, in PEM; `nil`: the system's.
+    package var authorityPath: String?
 
     package static let standard = ServerAddress(host: "127.0.0.1", port: 5433, user: "martlet", database: "martlet")
 
@@ -32,7 +35,10 @@ package struct ServerAddress: Hashable, Sendable {
         }
         for scheme in ["postgresql://", "postgres://", "martlet://"] where rest.hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
-            if let question = rest.firstIndex(of: "?") { rest = rest[..<question] }
+            if let question = rest.firstIndex(of: "?") {
+                try take(parameters: rest[rest.index(after: question)...], wrong)
+                rest = rest[..<question]
+            }
             if let slash = rest.firstIndex(of: "/") {
                 let name = Self.decoded(rest[rest.index(after: slash)...])
                 if !name.isEmpty { database = name }
@@ -61,6 +67,35 @@ package struct ServerAddress: Hashable, Sendable {
             throw wrong("the port is no number between 1 and 65535")
         }
         port = number
+    }
+
+    /// `sslmode=…&sslrootcert=…`; others are for other programs.
+    private mutating func take(parameters: Substring, _ wrong: (String) -> QueryError) throws {
+        for pair in parameters.split(separator: "&") {
+            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = sides.count > 1 ? Self.decoded(sides[1]) : ""
+            switch sides[0] {
+            case "sslmode": try set(encryption: value, wrong)
+            case "sslrootcert": authorityPath = value.isEmpty || value == "system" ? nil : value
+            default: break
+            }
+        }
+    }
+
+    private mutating func set(encryption text: String, _ wrong: (String) -> QueryError) throws {
+        // What PostgreSQL's clients do if the server wants it so, and else not.
+        guard let mode = text == "allow" ? .prefer : EncryptionMode(rawValue: text) else {
+            throw wrong("sslmode is one of \(EncryptionMode.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        encryption = mode
+    }
+
+    /// What the variables PGSSLMODE and PGSSLROOTCERT say.
+    package mutating func takeEncryption(from variables: [String: String]) throws {
+        if let mode = variables["PGSSLMODE"], !mode.isEmpty {
+            try set(encryption: mode) { QueryError(.invalidParameterValue, "PGSSLMODE: \($0)") }
+        }
+        if let path = variables["PGSSLROOTCERT"], !path.isEmpty { authorityPath = path == "system" ? nil : path }
     }
 
     /// `%20` and its like.

@@ -26,6 +26,8 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     package let address: ServerAddress
     private let thread = BlockingThread()
     private var descriptor: Int32 = -1
+    /// `nil`: the connection is in plain.
+    private var encryption: EncryptedSocket?
     private let state = Mutex(State())
     private var serverVersion = ""
     private var received: [UInt8] = []
@@ -45,6 +47,11 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
 
     private func open() throws {
         descriptor = try ServerConnection.connect(address.host, address.port)
+        do { encryption = try ServerConnection.encrypt(descriptor, address) } catch {
+            Glibc.close(descriptor)
+            descriptor = -1
+            throw error
+        }
         received = []
         receivedStart = 0
         state.withLock { state in
@@ -92,7 +99,8 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     }
 
     package var summary: String {
-        "Connected to \(address.host):\(address.port) as \(address.user), database \(address.database), server \(serverVersion)."
+        "Connected to \(address.host):\(address.port) as \(address.user), database \(address.database), server \(serverVersion)"
+            + (encryption == nil ? "." : ", with TLS.")
     }
 
     package func close() {
@@ -110,19 +118,47 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
         Glibc.close(descriptor)
         descriptor = -1
+        encryption = nil
     }
 
     /// Asks the server, over a connection of its own, to stop what runs.
     package func cancel() {
         guard let other = try? ServerConnection.connect(address.host, address.port) else { return }
+        defer { Glibc.close(other) }
+        let encryption: EncryptedSocket?
+        do { encryption = try ServerConnection.encrypt(other, address) } catch { return }
         let (process, secret) = state.withLock { ($0.processID, $0.secret) }
         var message = WireMessage()
         message.int32(80_877_102)
         message.int32(process)
         message.int32(secret)
         let bytes = message.framed(type: nil)
-        _ = bytes.withUnsafeBytes { Glibc.send(other, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        Glibc.close(other)
+        _ = bytes.withUnsafeBytes { pointer in
+            encryption?.write(pointer) ?? Glibc.send(other, pointer.baseAddress, pointer.count, Int32(MSG_NOSIGNAL))
+        }
+    }
+
+    /// Asks the server for TLS as the address wants it; `nil`: the connection stays in plain.
+    private static func encrypt(_ descriptor: Int32, _ address: ServerAddress) throws -> EncryptedSocket? {
+        guard address.encryption != .disable else { return nil }
+        var request = WireMessage()
+        request.int32(80_877_103)
+        let bytes = request.framed(type: nil)
+        var answer: UInt8 = 0
+        guard
+            bytes.withUnsafeBytes({ Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) })
+                == bytes.count, recv(descriptor, &answer, 1, 0) == 1
+        else { throw lost }
+        if answer == UInt8(ascii: "S") {
+            return try EncryptedSocket(
+                descriptor, host: address.host, mode: address.encryption, authorityPath: address.authorityPath)
+        }
+        guard answer == UInt8(ascii: "N"), address.encryption == .prefer else {
+            throw QueryError(
+                .connectionFailure, "the server does not encrypt connections",
+                hint: "sslmode=disable connects without encryption.")
+        }
+        return nil
     }
 
     package func run(_ sql: String, input: CopyInput?, onEvent: (ShellEvent) throws -> Void) async throws {
@@ -334,9 +370,10 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     private func send(_ bytes: [UInt8]) throws {
         var start = 0
         while start < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.send(
-                    descriptor, $0.baseAddress.map { $0 + start }, bytes.count - start, Int32(MSG_NOSIGNAL))
+            let count = bytes.withUnsafeBytes { all in
+                let rest = UnsafeRawBufferPointer(rebasing: all[start...])
+                return encryption?.write(rest)
+                    ?? Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw noteLoss() }
@@ -361,7 +398,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         }
         while received.count - receivedStart < count {
             var piece = [UInt8](repeating: 0, count: 64 << 10)
-            let got = recv(descriptor, &piece, piece.count, 0)
+            let got = encryption?.read(&piece) ?? recv(descriptor, &piece, piece.count, 0)
             if got < 0, errno == EINTR { continue }
             guard got > 0 else { throw noteLoss() }
             received.append(contentsOf: piece[..<got])

@@ -11,13 +11,28 @@ struct ClientIdentification: Sendable {
     var isRequired: Bool { authenticator.anonymousUser == nil }
 
     /// What anybody may ask: whether the process lives and serves.
-    private static let openPaths: Set<[String]> = [["healthz"], ["readyz"]]
+    static let openPaths: Set<[String]> = [["healthz"], ["readyz"]]
 
     /// The user; `nil` if requests may say whom they come from. A request without the right credentials gets 401.
     func user(of request: HTTPRequest) async throws -> String? {
         guard isRequired, !Self.openPaths.contains(request.path) else { return nil }
+        return try await user(request.headers)
+    }
+
+    /// What a viewer of events may see.
+    func scope(_ headers: HTTPHeaders) async throws -> EventScope {
+        guard isRequired else { return .everything }
+        let user = try await user(headers)
+        return authenticator.isAdministrator(user) ? .everything : .user(user)
+    }
+
+    private func user(_ headers: HTTPHeaders) async throws -> String {
         do {
-            guard let header = request.headers.first(name: "authorization") else {
+            // Of several nobody knows which one another server in between has looked at.
+            guard headers[canonicalForm: "authorization"].count <= 1 else {
+                throw QueryError(.invalidAuthorization, "the request has several Authorization headers")
+            }
+            guard let header = headers.first(name: "authorization") else {
                 throw QueryError(
                     .invalidAuthorization, "no credentials were given",
                     hint: "Send a name and a password by the Basic scheme, or a token by the Bearer scheme.")

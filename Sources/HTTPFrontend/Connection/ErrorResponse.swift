@@ -53,6 +53,8 @@ struct ErrorResponse {
         case .queryCanceled: return .conflict
         case .insufficientPrivilege: return .forbidden
         case .protocolViolation: return .badRequest
+        // No waiting makes it shorter.
+        case .programLimitExceeded, .statementTooComplex: return .badRequest
         default: break
         }
         switch error.kind {

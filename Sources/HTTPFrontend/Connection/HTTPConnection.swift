@@ -1,5 +1,6 @@
 // One connection of a client: its requests one after the other.
 
+import Coordination
 import Diagnostics
 import Logging
 import NIOCore
@@ -9,17 +10,21 @@ struct HTTPConnection: Sendable {
     let router: Router
     let origins: OriginPolicy
     let identification: ClientIdentification
+    /// Whether requests in plain are refused.
+    let requiresEncryption: Bool
     let limits: HTTPLimits
     let logger: Logger
 
     /// Answers requests until the client goes. What a request still does then is cancelled with the task.
-    func run(_ channel: NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>) async {
+    func run(
+        _ channel: NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>, _ facts: ConnectionFacts
+    ) async {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 var parts = inbound.makeAsyncIterator()
                 while let part = try await parts.next() {
                     guard case .head(let head) = part else { continue }
-                    guard try await answer(head, &parts, outbound) else { return }
+                    guard try await answer(head, &parts, outbound, facts) else { return }
                 }
             }
         } catch {
@@ -31,7 +36,8 @@ struct HTTPConnection: Sendable {
 
     /// Whether another request may follow.
     private func answer(
-        _ head: HTTPRequestHead, _ parts: inout Parts, _ outbound: ResponseWriter.Outbound
+        _ head: HTTPRequestHead, _ parts: inout Parts, _ outbound: ResponseWriter.Outbound,
+        _ facts: ConnectionFacts
     ) async throws -> Bool {
         var keepsAlive = head.isKeepAlive
         var body: [UInt8] = []
@@ -77,8 +83,26 @@ struct HTTPConnection: Sendable {
                         detail: "The limit is \(limits.bodyByteCountMax) bytes."))
             }
             try origins.check(request)
+            guard facts.isEncrypted || !requiresEncryption || ClientIdentification.openPaths.contains(request.path)
+            else {
+                throw HTTPFailure(
+                    .upgradeRequired,
+                    QueryError(
+                        .invalidAuthorization, "requests without encryption are not answered",
+                        hint: "Use https on the same port."),
+                    headers: ["upgrade": "TLS/1.2"])
+            }
             request.user = try await identification.user(of: request)
-            try await router.answer(request, writer)
+            if let user = request.user {
+                request.isAdministrator = identification.authenticator.isAdministrator(user)
+            }
+            // What the request has run belongs to the client's trace.
+            if let trace = request.headers.first(name: "traceparent").flatMap({ TraceContext(traceparent: $0) }) {
+                let request = request
+                try await TraceContext.$current.withValue(trace) { try await router.answer(request, writer) }
+            } else {
+                try await router.answer(request, writer)
+            }
             return keepsAlive
         } catch {
             let response = ErrorResponse(error)

@@ -15,6 +15,8 @@ struct HTTPRequest: Sendable {
     var variables: [String: String] = [:]
     /// Who has proved to be its sender; `nil` if nobody needs to.
     var user: String?
+    /// Whether the sender may see and stop what others run.
+    var isAdministrator = false
 
     init(_ head: HTTPRequestHead) throws {
         method = head.method
@@ -31,7 +33,7 @@ struct HTTPRequest: Sendable {
     }
 
     /// Whether the sender may see and stop what a user has run.
-    func maySee(_ owner: String) -> Bool { user == nil || user == owner }
+    func maySee(_ owner: String) -> Bool { user == nil || isAdministrator || user == owner }
 
     func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
 

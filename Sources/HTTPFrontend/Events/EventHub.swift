@@ -5,12 +5,26 @@ import Coordination
 import Diagnostics
 import Synchronization
 
+/// Whose queries a viewer sees.
+enum EventScope: Hashable, Sendable {
+    case everything
+    case user(String)
+
+    func includes(_ owner: String) -> Bool {
+        switch self {
+        case .everything: true
+        case .user(let user): user == owner
+        }
+    }
+}
+
 /// Thread-safe.
 final class EventHub: Sendable {
     /// Between two looks at the cluster.
     private static let pause = Duration.milliseconds(250)
 
     fileprivate struct Viewer {
+        let scope: EventScope
         var messages: AsyncStream<[UInt8]>.Continuation
         /// Told when it is cut off; its connection may be stuck in a write.
         var onCut: @Sendable () -> Void
@@ -19,7 +33,8 @@ final class EventHub: Sendable {
         var needsSnapshot = true
     }
     fileprivate struct State {
-        var feed = EventFeed()
+        /// What viewers know, by what they may know.
+        var feeds: [EventScope: EventFeed] = [:]
         var viewers: [Int: Viewer] = [:]
         var nextNumber = 0
         var endedNumber: UInt64 = 0
@@ -47,13 +62,15 @@ final class EventHub: Sendable {
 
     /// What a new viewer is sent, a snapshot first; the stream ends when it has let too much wait, which `onCut` is told of.
     /// `nil`: there are too many viewers.
-    func add(onCut: @escaping @Sendable () -> Void) -> (number: Int, messages: AsyncStream<[UInt8]>)? {
+    func add(
+        _ scope: EventScope = .everything, onCut: @escaping @Sendable () -> Void
+    ) -> (number: Int, messages: AsyncStream<[UInt8]>)? {
         let (stream, continuation) = AsyncStream<[UInt8]>.makeStream(
             bufferingPolicy: .bufferingOldest(limits.viewerQueueMax))
         let number = state.withLock { state -> Int? in
             guard state.viewers.count < limits.viewerCountMax, !state.isShutDown else { return nil }
             state.nextNumber += 1
-            state.viewers[state.nextNumber] = Viewer(messages: continuation, onCut: onCut)
+            state.viewers[state.nextNumber] = Viewer(scope: scope, messages: continuation, onCut: onCut)
             return state.nextNumber
         }
         guard let number else { return nil }
@@ -123,23 +140,38 @@ final class EventHub: Sendable {
         let changes = engine.queries.changes(after: endedNumber, limit: EventFeed.endedCountMax)
         let samples = engine.queries.activity(after: second)
         let counts = engine.queries.counts
-        let totals = ClusterView.Totals(
-            running: changes.running.count { $0.state == .running },
-            queued: changes.running.count { $0.state == .queued }, started: counts.started, failed: counts.failed,
-            connections: connectionCount())
-        var view = ClusterView(
-            workers: workers, running: changes.running, ended: changes.ended, samples: samples, totals: totals)
-        let (delta, watched) = state.withLock { state in
+        let connections = connectionCount()
+        func view(_ scope: EventScope, ended: [QueryRecord], samples: [ActivitySample]) -> ClusterView {
+            let running = changes.running.filter { scope.includes($0.user) }
+            return ClusterView(
+                workers: workers, running: running, ended: ended.filter { scope.includes($0.user) }, samples: samples,
+                totals: ClusterView.Totals(
+                    running: running.count { $0.state == .running }, queued: running.count { $0.state == .queued },
+                    started: counts.started, failed: counts.failed, connections: connections))
+        }
+        let (deltas, watched) = state.withLock { state in
             state.endedNumber = changes.number
             if let last = samples.last { state.second = last.second }
-            return (state.feed.delta(view), Set(state.viewers.values.compactMap(\.watched)))
+            let scopes = Set(state.viewers.values.map(\.scope))
+            state.feeds = state.feeds.filter { scopes.contains($0.key) }
+            let deltas = scopes.map { scope in
+                (
+                    scope,
+                    state.feeds[scope, default: EventFeed()].delta(view(scope, ended: changes.ended, samples: samples))
+                )
+            }
+            return (deltas, Set(state.viewers.values.compactMap(\.watched)))
         }
-        if let delta { send(delta) { !$0.needsSnapshot } }
-        if state.withLock({ $0.viewers.values.contains(where: \.needsSnapshot) }) {
-            view.ended = engine.queries.changes(after: 0, limit: EventFeed.endedCountMax).ended
-            view.ended.removeAll { query in view.running.contains { $0.id == query.id } }
-            view.samples = engine.queries.activity()
-            sendSnapshots(state.withLock { $0.feed.snapshot(view, version: EngineVersion.version) })
+        for case (let scope, let delta?) in deltas { send(delta) { !$0.needsSnapshot && $0.scope == scope } }
+        let beginners = state.withLock { Set($0.viewers.values.filter(\.needsSnapshot).map(\.scope)) }
+        if !beginners.isEmpty {
+            var ended = engine.queries.changes(after: 0, limit: EventFeed.endedCountMax).ended
+            ended.removeAll { query in changes.running.contains { $0.id == query.id } }
+            let all = engine.queries.activity()
+            for scope in beginners {
+                let view = view(scope, ended: ended, samples: all)
+                sendSnapshots(scope) { $0.snapshot(view, version: EngineVersion.version) }
+            }
         }
         for query in watched { tell(query) }
     }
@@ -151,7 +183,7 @@ final class EventHub: Sendable {
             writer.member("type", "query")
             writer.object("query") { StatusDocuments.write(profile, &$0) }
         }
-        send(document) { $0.watched == query }
+        send(document) { $0.watched == query && $0.scope.includes(profile.record.user) }
         guard profile.record.durationMicroseconds != nil else { return }
         state.withLock { state in
             for number in state.viewers.keys where state.viewers[number]?.watched == query {
@@ -164,11 +196,15 @@ final class EventHub: Sendable {
         cut(state.withLock { $0.send(message, to: isMeant) })
     }
 
-    private func sendSnapshots(_ snapshot: [UInt8]) {
+    /// Viewers that have come since the last delta have no feed yet: they wait for the next look.
+    private func sendSnapshots(_ scope: EventScope, _ make: (EventFeed) -> [UInt8]) {
         cut(
             state.withLock { state in
-                let slow = state.send(snapshot) { $0.needsSnapshot }
-                for number in state.viewers.keys { state.viewers[number]?.needsSnapshot = false }
+                guard let feed = state.feeds[scope] else { return [] }
+                let slow = state.send(make(feed)) { $0.needsSnapshot && $0.scope == scope }
+                for (number, viewer) in state.viewers where viewer.scope == scope {
+                    state.viewers[number]?.needsSnapshot = false
+                }
                 return slow
             })
     }

@@ -10,6 +10,7 @@ struct ViewerConnection: Sendable {
     private typealias Outbound = NIOAsyncChannelOutboundWriter<WebSocketFrame>
 
     let hub: EventHub
+    let scope: EventScope
     private static let pingPause = Duration.seconds(20)
     /// A viewer of whom nothing was heard for so long, no answer to a ping either, is gone.
     private static let silenceMax = Duration.seconds(50)
@@ -21,7 +22,7 @@ struct ViewerConnection: Sendable {
         let connection = channel.channel
         let heard = LastHeard()
         try await channel.executeThenClose { inbound, outbound in
-            let viewer = hub.add {
+            let viewer = hub.add(scope) {
                 connection.eventLoop.scheduleTask(in: Self.partingTime) { connection.close(promise: nil) }
             }
             guard let (number, messages) = viewer else {

@@ -8,7 +8,6 @@ struct APIRoutes: Sendable {
     let engine: QueryEngine
     let jobs: QueryJobs
     let metrics: MetricsText
-    let hasEvents: Bool
 
     func router(files: DashboardFiles) -> Router {
         var routes =
@@ -21,10 +20,8 @@ struct APIRoutes: Sendable {
                 responses: [
                     Route.Response(status: 101, text: "The connection is a WebSocket from here on."),
                     QueryRoutes.failure(426, "The request asks for no WebSocket."),
-                    QueryRoutes.failure(501, "The server has users, and events would show each what others run."),
                 ],
-                handler: { [hasEvents] _, _ in
-                    guard hasEvents else { throw QueryError.notSupported("live events of a server with users") }
+                handler: { _, _ in
                     throw HTTPFailure(
                         .upgradeRequired, QueryError(.protocolViolation, "this path is for WebSockets"),
                         headers: ["upgrade": "websocket"])

@@ -4,12 +4,26 @@ import Coordination
 import Diagnostics
 import Transport
 
+/// A counter of another part of the program that `/metrics` shows.
+package struct MetricCounter: Sendable {
+    package var name: String
+    package var text: String
+    package var value: @Sendable () -> Int
+    /// The name ends in `_total`.
+    package init(_ name: String, _ text: String, value: @escaping @Sendable () -> Int) {
+        self.name = name
+        self.text = text
+        self.value = value
+    }
+}
+
 struct MetricsText: Sendable {
     let engine: QueryEngine
     /// PostgreSQL clients connected now.
     let connectionCount: @Sendable () -> Int
     let httpConnectionCount: @Sendable () -> Int
     let viewerCount: @Sendable () -> Int
+    var counters: [MetricCounter] = []
     let start = ContinuousClock.now
 
     func document() -> [UInt8] {
@@ -44,6 +58,7 @@ struct MetricsText: Sendable {
         single("martlet_connections", "gauge", "PostgreSQL clients connected.", connectionCount())
         single("martlet_http_connections", "gauge", "HTTP clients connected.", httpConnectionCount())
         single("martlet_event_viewers", "gauge", "Viewers of live events.", viewerCount())
+        for counter in counters { single(counter.name, "counter", counter.text, counter.value()) }
         let states = Dictionary(grouping: workers, by: \.state).mapValues(\.count).sorted { $0.key < $1.key }
         metric(
             "martlet_workers", "gauge", "Workers by state.", states.map { ("{state=\"\($0.key)\"}", "\($0.value)") })

@@ -12,6 +12,7 @@ enum StatusDocuments {
         // Larger than what every reader of JSON keeps exactly.
         writer.member("incarnation", "\(worker.incarnation.value)")
         writer.member("state", worker.state)
+        writer.member("version", worker.version)
         writer.member("control", worker.controlAddress)
         writer.member("exchange", worker.exchangeAddress)
         writer.member("running_tasks", worker.runningTasks)

@@ -112,8 +112,8 @@ enum OpenAPISchemas {
             #"""
             {"type":"object","required":["control","exchange","id","incarnation","memory_bytes",\#
             "memory_used_bytes","processors","resident_bytes","running_tasks","silence_ms","slots","state",\#
-            "state_age_ms"],"properties":{"id":{"type":"string"},"incarnation":{"type":"string"},"state":{\#
-            "type":"string"},"control":{"type":"string"},"exchange":{"type":"string"},"running_tasks":{\#
+            "state_age_ms","version"],"properties":{"id":{"type":"string"},"incarnation":{"type":"string"},"state":{\#
+            "type":"string"},"version":{"type":"string"},"control":{"type":"string"},"exchange":{"type":"string"},"running_tasks":{\#
             "type":"integer"},"slots":{"type":"integer"},"memory_bytes":{"type":"integer"},\#
             "memory_used_bytes":{"type":"integer"},"resident_bytes":{"type":"integer"},"processors":{\#
             "type":["number","null"]},"state_age_ms":{"type":["integer","null"]},"silence_ms":{"type":[\#
@@ -140,8 +140,8 @@ enum OpenAPISchemas {
             #"""
             {"type":"object","required":["control","exchange","id","incarnation","memory_bytes",\#
             "memory_used_bytes","processors","resident_bytes","running_tasks","samples","silence_ms",\#
-            "slots","state","state_age_ms"],"properties":{"id":{"type":"string"},"incarnation":{\#
-            "type":"string"},"state":{"type":"string"},"control":{"type":"string"},"exchange":{\#
+            "slots","state","state_age_ms","version"],"properties":{"id":{"type":"string"},"incarnation":{\#
+            "type":"string"},"state":{"type":"string"},"version":{"type":"string"},"control":{"type":"string"},"exchange":{\#
             "type":"string"},"running_tasks":{"type":"integer"},"slots":{"type":"integer"},"memory_bytes":{\#
             "type":"integer"},"memory_used_bytes":{"type":"integer"},"resident_bytes":{"type":"integer"},\#
             "processors":{"type":["number","null"]},"state_age_ms":{"type":["integer","null"]},\#

@@ -1,0 +1,23 @@
+// What is known of a connection beside its requests.
+
+import Synchronization
+
+/// Thread-safe.
+final class ConnectionFacts: Sendable {
+    private struct State {
+        var isEncrypted = false
+        var scope = EventScope.everything
+    }
+    private let state = Mutex(State())
+
+    /// Whether the connection has TLS; set before its first request is read.
+    var isEncrypted: Bool {
+        get { state.withLock { $0.isEncrypted } }
+        set { state.withLock { $0.isEncrypted = newValue } }
+    }
+    /// What a viewer of events may see.
+    var scope: EventScope {
+        get { state.withLock { $0.scope } }
+        set { state.withLock { $0.scope = newValue } }
+    }
+}

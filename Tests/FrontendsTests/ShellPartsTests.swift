@@ -59,7 +59,9 @@ import Testing
             try ServerAddress("[::1]:7", defaults: standard)
                 == ServerAddress(host: "::1", port: 7, user: "u", database: "d"))
         let whole = try ServerAddress("postgresql://me:a%40b@example:1/data?sslmode=disable", defaults: standard)
-        #expect(whole == ServerAddress(host: "example", port: 1, user: "me", database: "data", password: "a@b"))
+        var expected = ServerAddress(host: "example", port: 1, user: "me", database: "data", password: "a@b")
+        expected.encryption = .disable
+        #expect(whole == expected)
         for wrong in ["example:port", "example:0", "ftp://x", "[::1"] {
             #expect(throws: QueryError.self, "\(wrong)") { try ServerAddress(wrong, defaults: standard) }
         }

@@ -21,6 +21,8 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     /// When it last told what it has done. Often enough for people who watch, and too seldom to cost anything.
     private var toldAt: UInt64 = 0
     private static let tellingPause: UInt64 = 250_000_000
+    /// For one that waits, perhaps for long: what it has done so far would else stay unknown.
+    private static let blockedPause: UInt64 = 20_000_000
     /// How often memory had been asked for when the sink was last told.
     private var answeredRevocations = 0
 
@@ -44,7 +46,7 @@ final class PipelineDriver: Driver, @unchecked Sendable {
                 }
                 return try runLoop(until: deadline)
             }
-            if outcome != .finished { tellProgress() }
+            if outcome != .finished { tellProgress(isBlocked: outcome == .blocked) }
             return outcome
         } catch {
             execution.fail(QueryError.wrapping(error))
@@ -54,10 +56,10 @@ final class PipelineDriver: Driver, @unchecked Sendable {
 
     override func didFinish() { execution.driverFinished(self) }
 
-    private func tellProgress() {
+    private func tellProgress(isBlocked: Bool) {
         let now = monotonicNanoseconds()
-        if toldAt == 0 { toldAt = now }
-        guard now &- toldAt >= Self.tellingPause else { return }
+        if toldAt == 0, !isBlocked { toldAt = now }
+        guard now &- toldAt >= (isBlocked ? Self.blockedPause : Self.tellingPause) else { return }
         toldAt = now
         execution.driverPaused(self)
     }

@@ -15,6 +15,7 @@ package final class FaultProxy: @unchecked Sendable {
     private var descriptors: [Int32] = []
     private var heldReads = 0
     private var resets = 0
+    private var answers = 0
 
     package init(to address: String) throws {
         let parts = address.split(separator: ":")
@@ -49,6 +50,9 @@ package final class FaultProxy: @unchecked Sendable {
 
     /// Connections that `reset` has ended.
     package var resetCount: Int { lock.withLock { resets } }
+
+    /// How often bytes of the target were passed on: grows once a new connection is of use.
+    package var answerCount: Int { lock.withLock { answers } }
 
     /// A port of this machine that nobody listens on.
     package static func freePort() -> Int {
@@ -89,12 +93,12 @@ package final class FaultProxy: @unchecked Sendable {
                 continue
             }
             lock.withLock { descriptors += [client, server] }
-            Thread.detachNewThread { [self] in forward(from: client, to: server) }
-            Thread.detachNewThread { [self] in forward(from: server, to: client) }
+            Thread.detachNewThread { [self] in forward(from: client, to: server, isAnswer: false) }
+            Thread.detachNewThread { [self] in forward(from: server, to: client, isAnswer: true) }
         }
     }
 
-    private func forward(from source: Int32, to sink: Int32) {
+    private func forward(from source: Int32, to sink: Int32, isAnswer: Bool) {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = read(source, &bytes, bytes.count)
@@ -109,6 +113,7 @@ package final class FaultProxy: @unchecked Sendable {
                 sent += written
             }
             if sent < count { break }
+            if isAnswer { lock.withLock { answers += 1 } }
         }
         Glibc.shutdown(sink, Int32(SHUT_RDWR))
         Glibc.shutdown(source, Int32(SHUT_RDWR))

@@ -20,9 +20,21 @@ final class PingAnswerer: ChannelInboundHandler {
     private var passing = PingAnswerer.prefaceByteCount
     /// The begin of a frame that is not yet known.
     private var held = ByteBuffer()
+    /// Bytes that came while others were on their way: a write that fails makes NIO read all that is left before it closes the
+    /// connection. They must not overtake.
+    private var waiting: [ByteBuffer] = []
+    private var isPassing = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        waiting.append(unwrapInboundIn(data))
+        guard !isPassing else { return }
+        isPassing = true
+        while !waiting.isEmpty { read(waiting.removeFirst(), context) }
+        isPassing = false
+    }
+
+    private func read(_ arrived: ByteBuffer, _ context: ChannelHandlerContext) {
+        var bytes = arrived
         if held.readableBytes > 0 {
             held.writeBuffer(&bytes)
             bytes = held

@@ -359,9 +359,9 @@ private final class TCPReadingHandler: ChannelInboundHandler, @unchecked Sendabl
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastRead = .now()
-        var buffer = unwrapInboundIn(data)
+        guard assembler.take(unwrapInboundIn(data)) else { return }
         do {
-            while let message = try assembler.next(&buffer) { try connection.handle(message, dial) }
+            while let message = try assembler.next() { try connection.handle(message, dial) }
         } catch {
             guard connection.isCurrent(dial) else { return context.close(promise: nil) }
             connection.fail(QueryError.wrapping(error))

@@ -75,6 +75,9 @@ struct TCPEnvelope {
 }
 
 /// Cuts the byte stream of a connection into messages. A frame's body is copied once, into aligned memory.
+///
+/// Handling a message may bring more bytes in its midst: a write that fails makes NIO read all that is left before it closes the
+/// connection. Whoever is called for them while `take` has said that it is his turn lets them wait for theirs.
 struct TCPMessageAssembler {
     struct Message {
         var kind: TCPEnvelope.Kind
@@ -91,9 +94,29 @@ struct TCPMessageAssembler {
     private var head = [UInt8](repeating: 0, count: TCPEnvelope.byteCount)
     private var headFilled = 0
     private var current: (envelope: TCPEnvelope, check: UInt32, body: Buffer, filled: Int)?
+    private var arrived = ByteBuffer()
+    private var isBeingRead = false
 
-    /// The next whole message out of `buffer`, which it consumes; nil when more bytes are needed.
-    mutating func next(_ buffer: inout ByteBuffer) throws(QueryError) -> Message? {
+    /// Takes bytes in. `false`: the caller is within the handling of a message, or an error has ended the reading; otherwise it
+    /// calls `next` until that gives `nil`.
+    mutating func take(_ bytes: ByteBuffer) -> Bool {
+        var bytes = bytes
+        if arrived.readableBytes == 0 { arrived = bytes } else { arrived.writeBuffer(&bytes) }
+        defer { isBeingRead = true }
+        return !isBeingRead
+    }
+
+    /// The next whole message of the bytes that were taken in; nil when more are needed. After an error there is none.
+    mutating func next() throws(QueryError) -> Message? {
+        var buffer = arrived
+        arrived = ByteBuffer()
+        let message = try next(&buffer)
+        // Nothing is kept of a buffer that is read, so that NIO can use its memory again.
+        if message == nil { isBeingRead = false } else { arrived = buffer }
+        return message
+    }
+
+    private mutating func next(_ buffer: inout ByteBuffer) throws(QueryError) -> Message? {
         if current == nil {
             let wanted = min(TCPEnvelope.byteCount - headFilled, buffer.readableBytes)
             buffer.readWithUnsafeReadableBytes { bytes in

@@ -66,9 +66,9 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var buffer = unwrapInboundIn(data)
+        guard assembler.take(unwrapInboundIn(data)) else { return }
         do {
-            while let message = try assembler.next(&buffer) { try handle(message, context) }
+            while let message = try assembler.next() { try handle(message, context) }
         } catch {
             context.close(promise: nil)
         }

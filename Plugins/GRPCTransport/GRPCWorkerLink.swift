@@ -25,15 +25,19 @@ final class GRPCWorkerLink: Sendable {
     private let connection: GRPCNodeConnection
     private let callDeadline: Duration
     private let state = Mutex(State())
-    private let outgoing: AsyncStream<Martlet_V1_WorkerCall>
-    private let continuation: AsyncStream<Martlet_V1_WorkerCall>.Continuation
+    private let outgoing = Outbox<Martlet_V1_WorkerCall> { call in
+        if case .start(let chunk) = call.kind { chunk.descriptor.count + 64 } else { 64 }
+    }
     /// How often calls are looked at that have had no answer: one clock for all of them.
     private static let lookInterval: Duration = .milliseconds(250)
+    /// A watch goes with the tasks that are started next: what has become of them by then it is told first.
+    private static let watchDelay: Duration = .milliseconds(2)
+    /// The end of a watch goes with the release of the tasks, or with whatever is asked next.
+    private static let unwatchDelay: Duration = .milliseconds(50)
 
     init(_ connection: GRPCNodeConnection, callDeadline: Duration) {
         self.connection = connection
         self.callDeadline = callDeadline
-        (outgoing, continuation) = AsyncStream.makeStream()
     }
 
     func start() {
@@ -43,10 +47,16 @@ final class GRPCWorkerLink: Sendable {
                 try await Martlet_V1_WorkerControl.Client(wrapping: connection.client).link(
                     options: .failingFast(),
                     requestProducer: { writer in
-                        for await call in outgoing { try await writer.write(call) }
+                        while let calls = await outgoing.next() {
+                            var message = Martlet_V1_WorkerCalls()
+                            message.calls = calls
+                            try await writer.write(message)
+                        }
                     },
                     onResponse: { [weak self] response in
-                        for try await answer in response.messages { self?.handle(answer) }
+                        for try await message in response.messages {
+                            for answer in message.answers { self?.handle(answer) }
+                        }
                     })
                 ending = QueryError(
                     .workerLost, "lost the connection to \(connection.endpoint)",
@@ -82,7 +92,7 @@ final class GRPCWorkerLink: Sendable {
                     return nil
                 }
                 if let failure { return continuation.resume(throwing: failure) }
-                for piece in pieces { send(number, piece) }
+                outgoing.push(pieces.map { call(number, $0) })
             }
         } onCancel: {
             let pending = state.withLock { state in
@@ -109,11 +119,11 @@ final class GRPCWorkerLink: Sendable {
         }
         continuation.onTermination = { [weak self] _ in
             guard let self, self.state.withLock({ $0.watches.removeValue(forKey: number) }) != nil else { return }
-            self.send(number, .unwatch(Martlet_V1_Unwatch()))
+            self.outgoing.push(self.call(number, .unwatch(Martlet_V1_Unwatch())), within: Self.unwatchDelay)
         }
         var watch = Martlet_V1_WatchTasks()
         watch.query = query.text
-        send(number, .watch(watch))
+        outgoing.push(call(number, .watch(watch)), within: Self.watchDelay)
         return statuses
     }
 
@@ -127,17 +137,17 @@ final class GRPCWorkerLink: Sendable {
             state.tasks = []
             return taken
         }
-        continuation.finish()
+        outgoing.finish()
         for task in tasks { task.cancel() }
         for number in pending.keys.sorted() { pending[number]?.continuation.resume(throwing: error) }
         for number in watches.keys.sorted() { watches[number]?.finish(throwing: error) }
     }
 
-    private func send(_ number: UInt64, _ piece: Martlet_V1_WorkerCall.OneOf_Kind) {
+    private func call(_ number: UInt64, _ piece: Martlet_V1_WorkerCall.OneOf_Kind) -> Martlet_V1_WorkerCall {
         var call = Martlet_V1_WorkerCall()
         call.number = number
         call.kind = piece
-        continuation.yield(call)
+        return call
     }
 
     private var cancelled: QueryError {

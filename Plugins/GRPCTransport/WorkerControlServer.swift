@@ -14,21 +14,31 @@ struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
     let service: any WorkerService
 
     func link(
-        request: RPCAsyncSequence<Martlet_V1_WorkerCall, any Error>,
-        response: RPCWriter<Martlet_V1_WorkerAnswer>, context: ServerContext
+        request: RPCAsyncSequence<Martlet_V1_WorkerCalls, any Error>,
+        response: RPCWriter<Martlet_V1_WorkerAnswers>, context: ServerContext
     ) async throws {
-        let (answers, continuation) = AsyncStream<Martlet_V1_WorkerAnswer>.makeStream()
-        let calls = LinkedCalls(service: service, answers: continuation)
+        let answers = Outbox<Martlet_V1_WorkerAnswer> { answer in
+            switch answer.kind {
+            case .status(let status): 64 + status.metrics.count * 64 + status.error.message.utf8.count
+            case .error(let error): 64 + error.message.utf8.count
+            case .done, nil: 64
+            }
+        }
+        let calls = LinkedCalls(service: service, answers: answers)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await answer in answers { try await response.write(answer) }
+                while let some = await answers.next() {
+                    var message = Martlet_V1_WorkerAnswers()
+                    message.answers = some
+                    try await response.write(message)
+                }
             }
             defer {
                 calls.end()
-                continuation.finish()
+                answers.finish()
                 group.cancelAll()
             }
-            for try await call in request { calls.take(call) }
+            for try await message in request { for call in message.calls { calls.take(call) } }
         }
     }
 }
@@ -47,12 +57,12 @@ private final class LinkedCalls: Sendable {
     }
 
     private let service: any WorkerService
-    private let answers: AsyncStream<Martlet_V1_WorkerAnswer>.Continuation
+    private let answers: Outbox<Martlet_V1_WorkerAnswer>
     private let state = Mutex(State())
     /// Tasks that have not come wholly yet.
     private let parts = Mutex<[UInt64: Parts]>([:])
 
-    init(service: any WorkerService, answers: AsyncStream<Martlet_V1_WorkerAnswer>.Continuation) {
+    init(service: any WorkerService, answers: Outbox<Martlet_V1_WorkerAnswer>) {
         self.service = service
         self.answers = answers
     }
@@ -78,7 +88,7 @@ private final class LinkedCalls: Sendable {
                     var answer = Martlet_V1_WorkerAnswer()
                     answer.number = number
                     answer.status = Martlet_V1_TaskStatusUpdate(status)
-                    answers.yield(answer)
+                    answers.push([answer])
                 }
             }
         case .unwatch: state.withLock { $0.running.removeValue(forKey: number) }?.cancel()
@@ -125,7 +135,7 @@ private final class LinkedCalls: Sendable {
         } else {
             answer.done = Martlet_V1_Done()
         }
-        answers.yield(answer)
+        answers.push([answer])
     }
 }
 

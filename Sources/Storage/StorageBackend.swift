@@ -207,13 +207,18 @@ package struct ScanRequest: Sendable {
     package var limit: Int?
     /// A query that the table has said it absorbs: the scan gives its result in one split, and `predicates` are none.
     package var storeQuery: StoreQuery?
+    /// Ordinals of columns of which each must have all rows of a value in one split. Only columns whose statistics say that they
+    /// are apart; a table that has changed since then has to see to it in another way.
+    package var keptTogether: [Int]
     package init(
-        projection: [Int], predicates: [Expression] = [], limit: Int? = nil, storeQuery: StoreQuery? = nil
+        projection: [Int], predicates: [Expression] = [], limit: Int? = nil, storeQuery: StoreQuery? = nil,
+        keptTogether: [Int] = []
     ) {
         self.projection = projection
         self.predicates = predicates
         self.limit = limit
         self.storeQuery = storeQuery
+        self.keptTogether = keptTogether
     }
 }
 
@@ -347,14 +352,17 @@ package struct ColumnStatistics: Sendable {
     package var distinctCount: Double?
     /// Average length of strings, bytes.
     package var averageByteCount: Double?
+    /// Whether no value, NULL included, is in two splits: a scan can be asked to keep it so (`ScanRequest.keptTogether`).
+    package var isApart: Bool
     package init(
         minimum: ScalarValue? = nil, maximum: ScalarValue? = nil, nullFraction: Double? = nil,
-        distinctCount: Double? = nil, averageByteCount: Double? = nil
+        distinctCount: Double? = nil, averageByteCount: Double? = nil, isApart: Bool = false
     ) {
         self.minimum = minimum
         self.maximum = maximum
         self.nullFraction = nullFraction
         self.distinctCount = distinctCount
         self.averageByteCount = averageByteCount
+        self.isApart = isApart
     }
 }

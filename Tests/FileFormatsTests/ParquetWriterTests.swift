@@ -69,6 +69,29 @@ import Testing
         }
     }
 
+    @Test("a column whose row groups share no value is apart, and a scan can be held to that")
+    func valuesInOneSplit() async throws {
+        let path = scratch.path + "/t.parquet"
+        try write(path, 45_000, ["row_group_size": "25000"])
+        let table = try ParquetTable(name: "t", files: [FileIdentity(path: path)])
+        let columns = try await table.statistics().columns
+        // Small row groups go into one split.
+        let everything = Array(fields.indices)
+        // Values grow from row to row in id, clock and price only; `gone` is NULL in both row groups.
+        let apart = fields.indices.filter { columns[$0].isApart }.map { fields[$0].name }
+        #expect(apart == ["id", "price", "clock", "at"].filter(apart.contains) && apart.contains("id"))
+        #expect(!apart.contains("gone") && !apart.contains("few") && !apart.contains("n"))
+        #expect(try await table.splits(for: ScanRequest(projection: everything, keptTogether: [0])).count == 2)
+        // As when the table has changed since the plan was made.
+        let whole = ScanRequest(projection: everything, keptTogether: [6])
+        let splits = try await table.splits(for: whole)
+        #expect(splits.count == 1 && splits[0].estimatedRowCount == 45_000)
+        let reader = try table.makeReader(for: splits[0], request: whole, context: ScanContext(filters: []))
+        var count = 0
+        while let batch = try reader.next() { count += batch.rowCount }
+        #expect(count == 45_000)
+    }
+
     @Test func withoutRows() async throws {
         let path = scratch.path + "/empty.parquet"
         try write(path, 0, [:])

@@ -264,7 +264,8 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
                 [random.below(20) == 0 ? .null : .string("some key \(random.below(50))"), .integer(Int64(row))]
             }
             let whole = Batch.rows(rows, types: types)
-            let order = (0..<3000).sorted { comparator.compare([whole.columns[0]], $0, [whole.columns[0]], $1) < 0 }
+            let keys = RowKeys([whole.columns[0]])
+            let order = (0..<3000).sorted { comparator.compare(keys, $0, keys, $1) < 0 }
             let sorted = order.map { rows[$0] }
             all += sorted
             let batches = stride(from: 0, to: 3000, by: 250).map {
@@ -275,8 +276,8 @@ private func table(_ count: Int, splits: Int = 4, batchMax: Int = 1000, failAt: 
         let source = Plan.node(.exchangeSource(ExchangeSourceNode(stage: StageID(1), mergeKeys: [key])), types)
         let result = try TestTask.run(source, environment: TestEnvironment(readers: [StageID(1): readers]))
         TestData.same(result.rows, all)
-        let column = Batch.rows(result.rows.prefix(60_000).map { [$0[0]] }, types: [.text]).columns[0]
-        for row in 1..<result.rows.count { #expect(comparator.compare([column], row - 1, [column], row) <= 0) }
+        let keys = RowKeys([Batch.rows(result.rows.prefix(60_000).map { [$0[0]] }, types: [.text]).columns[0]])
+        for row in 1..<result.rows.count { #expect(comparator.compare(keys, row - 1, keys, row) <= 0) }
     }
 
     @Test func fullOutputParksDrivers() throws {

@@ -39,7 +39,8 @@ final class DeclaredBackend: StorageBackend {
         self.isCoordinatorOnly = isCoordinatorOnly
     }
 
-    static func tpch(keepsDistinctCounts: Bool) async throws -> DeclaredBackend {
+    /// `apart`: names of columns no value of which is in two splits.
+    static func tpch(keepsDistinctCounts: Bool, apart: Set<String> = []) async throws -> DeclaredBackend {
         let source = TPCHBackend()
         var tables: [String: DeclaredTable] = [:]
         for name in try await source.tableNames(schema: "sf1") {
@@ -47,6 +48,9 @@ final class DeclaredBackend: StorageBackend {
             var statistics = try await table.statistics()
             if !keepsDistinctCounts {
                 for index in statistics.columns.indices { statistics.columns[index].distinctCount = nil }
+            }
+            for (index, field) in table.schema.fields.enumerated() {
+                statistics.columns[index].isApart = apart.contains(field.name)
             }
             tables[name] = DeclaredTable(schema: table.schema, known: statistics)
         }

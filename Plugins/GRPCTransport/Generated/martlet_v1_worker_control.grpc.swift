@@ -25,9 +25,9 @@ internal enum Martlet_V1_WorkerControl: Sendable {
         /// Namespace for "Link" metadata.
         internal enum Link: Sendable {
             /// Request type for "Link".
-            internal typealias Input = Martlet_V1_WorkerCall
+            internal typealias Input = Martlet_V1_WorkerCalls
             /// Response type for "Link".
-            internal typealias Output = Martlet_V1_WorkerAnswer
+            internal typealias Output = Martlet_V1_WorkerAnswers
             /// Descriptor for "Link".
             internal static let descriptor = GRPCCore.MethodDescriptor(
                 service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "martlet.v1.WorkerControl"),
@@ -69,18 +69,19 @@ extension Martlet_V1_WorkerControl {
         /// > Source IDL Documentation:
         /// >
         /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+        /// > Those that come together go in one message: a message costs more than most of them, too.
         ///
         /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_WorkerCall` messages.
+        ///   - request: A streaming request of `Martlet_V1_WorkerCalls` messages.
         ///   - context: Context providing information about the RPC.
         /// - Throws: Any error which occurred during the processing of the request. Thrown errors
         ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
         ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_WorkerAnswer` messages.
+        /// - Returns: A streaming response of `Martlet_V1_WorkerAnswers` messages.
         func link(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCall>,
+            request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCalls>,
             context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer>
+        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswers>
     }
 
     /// Service protocol for the "martlet.v1.WorkerControl" service.
@@ -96,18 +97,19 @@ extension Martlet_V1_WorkerControl {
         /// > Source IDL Documentation:
         /// >
         /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+        /// > Those that come together go in one message: a message costs more than most of them, too.
         ///
         /// - Parameters:
-        ///   - request: A streaming request of `Martlet_V1_WorkerCall` messages.
+        ///   - request: A streaming request of `Martlet_V1_WorkerCalls` messages.
         ///   - context: Context providing information about the RPC.
         /// - Throws: Any error which occurred during the processing of the request. Thrown errors
         ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
         ///     to an internal error.
-        /// - Returns: A streaming response of `Martlet_V1_WorkerAnswer` messages.
+        /// - Returns: A streaming response of `Martlet_V1_WorkerAnswers` messages.
         func link(
-            request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCall>,
+            request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCalls>,
             context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer>
+        ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswers>
     }
 
     /// Simple service protocol for the "martlet.v1.WorkerControl" service.
@@ -121,17 +123,18 @@ extension Martlet_V1_WorkerControl {
         /// > Source IDL Documentation:
         /// >
         /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+        /// > Those that come together go in one message: a message costs more than most of them, too.
         ///
         /// - Parameters:
-        ///   - request: A stream of `Martlet_V1_WorkerCall` messages.
-        ///   - response: A response stream of `Martlet_V1_WorkerAnswer` messages.
+        ///   - request: A stream of `Martlet_V1_WorkerCalls` messages.
+        ///   - response: A response stream of `Martlet_V1_WorkerAnswers` messages.
         ///   - context: Context providing information about the RPC.
         /// - Throws: Any error which occurred during the processing of the request. Thrown errors
         ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
         ///     to an internal error.
         func link(
-            request: GRPCCore.RPCAsyncSequence<Martlet_V1_WorkerCall, any Swift.Error>,
-            response: GRPCCore.RPCWriter<Martlet_V1_WorkerAnswer>,
+            request: GRPCCore.RPCAsyncSequence<Martlet_V1_WorkerCalls, any Swift.Error>,
+            response: GRPCCore.RPCWriter<Martlet_V1_WorkerAnswers>,
             context: GRPCCore.ServerContext
         ) async throws
     }
@@ -143,8 +146,8 @@ extension Martlet_V1_WorkerControl.StreamingServiceProtocol {
     internal func registerMethods<Transport>(with router: inout GRPCCore.RPCRouter<Transport>) where Transport: GRPCCore.ServerTransport {
         router.registerHandler(
             forMethod: Martlet_V1_WorkerControl.Method.Link.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WorkerCall>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WorkerAnswer>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WorkerCalls>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WorkerAnswers>(),
             handler: { request, context in
                 try await self.link(
                     request: request,
@@ -164,10 +167,10 @@ extension Martlet_V1_WorkerControl.ServiceProtocol {
 @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 extension Martlet_V1_WorkerControl.SimpleServiceProtocol {
     internal func link(
-        request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCall>,
+        request: GRPCCore.StreamingServerRequest<Martlet_V1_WorkerCalls>,
         context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer> {
-        return GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswer>(
+    ) async throws -> GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswers> {
+        return GRPCCore.StreamingServerResponse<Martlet_V1_WorkerAnswers>(
             metadata: [:],
             producer: { writer in
                 try await self.link(
@@ -195,22 +198,23 @@ extension Martlet_V1_WorkerControl {
         /// > Source IDL Documentation:
         /// >
         /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+        /// > Those that come together go in one message: a message costs more than most of them, too.
         ///
         /// - Parameters:
-        ///   - request: A streaming request producing `Martlet_V1_WorkerCall` messages.
-        ///   - serializer: A serializer for `Martlet_V1_WorkerCall` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_WorkerAnswer` messages.
+        ///   - request: A streaming request producing `Martlet_V1_WorkerCalls` messages.
+        ///   - serializer: A serializer for `Martlet_V1_WorkerCalls` messages.
+        ///   - deserializer: A deserializer for `Martlet_V1_WorkerAnswers` messages.
         ///   - options: Options to apply to this RPC.
         ///   - handleResponse: A closure which handles the response and returns its result to
         ///       the caller. Returning from the closure will cancel the RPC if it hasn't
         ///       already finished.
         /// - Returns: The result of `handleResponse`.
         func link<Result>(
-            request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WorkerCall>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_WorkerAnswer>,
+            request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCalls>,
+            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WorkerCalls>,
+            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_WorkerAnswers>,
             options: GRPCCore.CallOptions,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswers>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -235,22 +239,23 @@ extension Martlet_V1_WorkerControl {
         /// > Source IDL Documentation:
         /// >
         /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+        /// > Those that come together go in one message: a message costs more than most of them, too.
         ///
         /// - Parameters:
-        ///   - request: A streaming request producing `Martlet_V1_WorkerCall` messages.
-        ///   - serializer: A serializer for `Martlet_V1_WorkerCall` messages.
-        ///   - deserializer: A deserializer for `Martlet_V1_WorkerAnswer` messages.
+        ///   - request: A streaming request producing `Martlet_V1_WorkerCalls` messages.
+        ///   - serializer: A serializer for `Martlet_V1_WorkerCalls` messages.
+        ///   - deserializer: A deserializer for `Martlet_V1_WorkerAnswers` messages.
         ///   - options: Options to apply to this RPC.
         ///   - handleResponse: A closure which handles the response and returns its result to
         ///       the caller. Returning from the closure will cancel the RPC if it hasn't
         ///       already finished.
         /// - Returns: The result of `handleResponse`.
         internal func link<Result>(
-            request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>,
-            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WorkerCall>,
-            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_WorkerAnswer>,
+            request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCalls>,
+            serializer: some GRPCCore.MessageSerializer<Martlet_V1_WorkerCalls>,
+            deserializer: some GRPCCore.MessageDeserializer<Martlet_V1_WorkerAnswers>,
             options: GRPCCore.CallOptions = .defaults,
-            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswers>) async throws -> Result
         ) async throws -> Result where Result: Sendable {
             try await self.client.bidirectionalStreaming(
                 request: request,
@@ -272,23 +277,24 @@ extension Martlet_V1_WorkerControl.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+    /// > Those that come together go in one message: a message costs more than most of them, too.
     ///
     /// - Parameters:
-    ///   - request: A streaming request producing `Martlet_V1_WorkerCall` messages.
+    ///   - request: A streaming request producing `Martlet_V1_WorkerCalls` messages.
     ///   - options: Options to apply to this RPC.
     ///   - handleResponse: A closure which handles the response and returns its result to
     ///       the caller. Returning from the closure will cancel the RPC if it hasn't
     ///       already finished.
     /// - Returns: The result of `handleResponse`.
     internal func link<Result>(
-        request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>,
+        request: GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCalls>,
         options: GRPCCore.CallOptions = .defaults,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswers>) async throws -> Result
     ) async throws -> Result where Result: Sendable {
         try await self.link(
             request: request,
-            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WorkerCall>(),
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WorkerAnswer>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Martlet_V1_WorkerCalls>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Martlet_V1_WorkerAnswers>(),
             options: options,
             onResponse: handleResponse
         )
@@ -303,6 +309,7 @@ extension Martlet_V1_WorkerControl.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > All calls of one coordinator go over one stream: a stream for each would cost more than what most of them do.
+    /// > Those that come together go in one message: a message costs more than most of them, too.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -316,10 +323,10 @@ extension Martlet_V1_WorkerControl.ClientProtocol {
     internal func link<Result>(
         metadata: GRPCCore.Metadata = [:],
         options: GRPCCore.CallOptions = .defaults,
-        requestProducer producer: @Sendable @escaping (GRPCCore.RPCWriter<Martlet_V1_WorkerCall>) async throws -> Void,
-        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswer>) async throws -> Result
+        requestProducer producer: @Sendable @escaping (GRPCCore.RPCWriter<Martlet_V1_WorkerCalls>) async throws -> Void,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Martlet_V1_WorkerAnswers>) async throws -> Result
     ) async throws -> Result where Result: Sendable {
-        let request = GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCall>(
+        let request = GRPCCore.StreamingClientRequest<Martlet_V1_WorkerCalls>(
             metadata: metadata,
             producer: producer
         )

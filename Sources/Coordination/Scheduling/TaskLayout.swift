@@ -30,7 +30,7 @@ package struct QuerySplits: Sendable {
                 let provider = try await catalog.table(scan.table)
                 let request = ScanRequest(
                     projection: scan.projection, predicates: scan.predicates, limit: scan.limit,
-                    storeQuery: scan.storeQuery)
+                    storeQuery: scan.storeQuery, keptTogether: scan.keptTogether)
                 result.splits[stage.id, default: [:]][node] = try await provider.splits(for: request)
             }
         }

@@ -138,6 +138,8 @@ package final class ParquetTable: TableProvider {
             let rows = files.reduce(0) { $0 + $1.metadata.rowCount }
             return rows == 0 ? [] : [Split(payload: RowCountPart.payload(rows), estimatedRowCount: rows)]
         }
+        // The table of the plan may have been another version of this one, whose row groups lay apart.
+        if try await !keepsTogether(request.keptTogether) { return try wholeTable(request) }
         let keepsSplits = request.predicates.isEmpty && files.count >= ParquetTable.keptFileCountMin
         if keepsSplits, let known = knownSplits.withLock({ $0[request.projection] }) { return known }
         var splits: [Split] = []
@@ -185,6 +187,27 @@ package final class ParquetTable: TableProvider {
             }
         }
         return splits
+    }
+
+    /// Whether row groups have all rows of a value for each of the columns.
+    private func keepsTogether(_ ordinals: [Int]) async throws -> Bool {
+        if ordinals.isEmpty { return true }
+        let columns = try await statistics().columns
+        return ordinals.allSatisfy { $0 < columns.count && columns[$0].isApart }
+    }
+
+    /// All rows in one split.
+    private func wholeTable(_ request: ScanRequest) throws -> [Split] {
+        let parts = files.compactMap { file in
+            file.metadata.rowCount == 0
+                ? nil : FilePart(identity: file.identity, start: 0, end: file.metadata.rowGroups.count)
+        }
+        if parts.isEmpty { return [] }
+        return [
+            Split(
+                payload: FileParts.payload(parts), estimatedRowCount: files.reduce(0) { $0 + $1.metadata.rowCount },
+                estimatedByteCount: files.reduce(0) { $0 + $1.identity.byteCount })
+        ]
     }
 
     package func makeReader(for split: Split, request: ScanRequest, context: ScanContext) throws -> any BatchReader {

@@ -84,6 +84,7 @@ enum ParquetTableStatistics {
         for piece in pieces { nulls = nulls.flatMap { sum in piece.bounds.nullCount.map { sum + $0 } } }
         if let nulls, rows > 0 { statistics.nullFraction = Double(nulls) / Double(rows) }
         (statistics.minimum, statistics.maximum) = extremes(pieces)
+        statistics.isApart = isApart(pieces)
         let notNull = Double(rows - (nulls ?? 0))
         if column.type == .boolean {
             statistics.distinctCount = min(2, notNull)
@@ -111,6 +112,33 @@ enum ParquetTableStatistics {
             if maximum.map({ (ScalarOrder.compare(high, $0) ?? 0) > 0 }) ?? true { maximum = high }
         }
         return (minimum, maximum)
+    }
+
+    /// Whether no value is in two row groups. Bounds that are wider than the values only make it say so less often.
+    private static func isApart(_ pieces: [Piece]) -> Bool {
+        if pieces.count == 1 { return true }
+        var bounds: [(low: ScalarValue, high: ScalarValue)] = []
+        var nullPieceCount = 0
+        for piece in pieces {
+            guard let nullCount = piece.bounds.nullCount else { return false }
+            if nullCount > 0 { nullPieceCount += 1 }
+            if nullCount == piece.bounds.rowCount { continue }
+            guard let low = piece.bounds.minimum, let high = piece.bounds.maximum, isWhole(low), isWhole(high) else {
+                return false
+            }
+            bounds.append((low, high))
+        }
+        guard nullPieceCount <= 1 else { return false }
+        bounds.sort { (ScalarOrder.compare($0.low, $1.low) ?? 0) < 0 }
+        return zip(bounds, bounds.dropFirst()).allSatisfy { (ScalarOrder.compare($0.high, $1.low) ?? 0) < 0 }
+    }
+
+    /// Values that are equal only if they are the same, and ordered as their type is: numbers but floats, dates, times.
+    private static func isWhole(_ value: ScalarValue) -> Bool {
+        switch value {
+        case .integer, .decimal: true
+        default: false
+        }
     }
 
     private static func number(_ value: ScalarValue?) -> Double? {

@@ -100,8 +100,8 @@ final class CallCollection {
         let isDistinct = call.call.isDistinct
         let byKeys = RowComparator(call.ordering)
         let byArguments = RowComparator(call.arguments.map { SortKey($0) })
-        let keys = flat.map { Array($0[(1 + argumentCount)...]) }
-        let arguments = flat.map { Array($0[1..<1 + argumentCount]) }
+        let keys = flat.map { RowKeys(Array($0[(1 + argumentCount)...])) }
+        let arguments = flat.map { RowKeys(Array($0[1..<1 + argumentCount])) }
         var order: [UInt64] = []
         for (index, batch) in batches.enumerated() {
             for row in 0..<batch.rowCount { order.append(UInt64(index) << 16 | UInt64(row)) }

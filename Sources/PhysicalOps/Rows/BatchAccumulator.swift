@@ -3,6 +3,13 @@
 import CKernels
 import Columnar
 
+/// Neighbouring rows of one of several batches.
+struct RowRun {
+    var source: Int
+    var start: Int
+    var count: Int
+}
+
 /// One growing batch. Strings are not copied: the batch pins the memory that they lie in. Confined to one driver.
 package final class BatchAccumulator {
     private var columns: [ColumnAccumulator]
@@ -16,6 +23,15 @@ package final class BatchAccumulator {
     /// Appends rows: positions among the *physical* rows of the batch's columns.
     package func append(_ batch: Batch, rows: UnsafePointer<UInt16>, count: Int) {
         for index in columns.indices { columns[index].append(batch.columns[index], rows: rows, count: count) }
+        rowCount += count
+    }
+
+    /// Appends runs of rows of several batches, `count` rows together. The batches are dense; those of which no run is may be
+    /// missing.
+    func append(_ batches: [Batch?], runs: [RowRun], count: Int) {
+        for index in columns.indices {
+            columns[index].append(batches.map { $0?.columns[index] }, runs: runs, count: count)
+        }
         rowCount += count
     }
 
@@ -66,6 +82,52 @@ private final class ColumnAccumulator {
         copyValidity(source, rows: rows, count: added, into: target)
         if type.physical == .view { pin(source) }
         count += added
+    }
+
+    func append(_ sources: [Vector?], runs: [RowRun], count added: Int) {
+        guard sources.allSatisfy({ $0?.encoding ?? .flat == .flat }) else {
+            let all = Selection.all(runs.reduce(0) { max($0, $1.start + $1.count) })
+            for run in runs {
+                guard let source = sources[run.source] else { continue }
+                append(source, rows: all.rows + run.start, count: run.count)
+            }
+            return
+        }
+        if dictionary != nil { flatten() }
+        reserve(added)
+        let target = vector.unsafelyUnwrapped
+        let width = type.physical.width
+        let bases = sources.map { $0?.data }
+        var end = target.data + count * width
+        runs.withUnsafeBufferPointer { runs in
+            bases.withUnsafeBufferPointer { bases in
+                for run in runs {
+                    guard let base = bases[run.source] else { continue }
+                    end.copyMemory(from: base + run.start * width, byteCount: run.count * width)
+                    end += run.count * width
+                }
+            }
+        }
+        if sources.contains(where: { $0?.mayHaveNulls ?? false }) {
+            var position = count
+            for run in runs {
+                if let source = sources[run.source], source.mayHaveNulls {
+                    for row in 0..<run.count where source.isNull(run.start + row) { setNull(position + row, target) }
+                }
+                position += run.count
+            }
+        }
+        if type.physical == .view { for case let source? in sources { pin(source) } }
+        count += added
+    }
+
+    private func setNull(_ row: Int, _ target: Vector) {
+        if target.validity == nil {
+            let buffer = Validity.make(rows: capacity, valid: true)
+            target.validityOwner = buffer
+            target.validity = buffer.base.assumingMemoryBound(to: UInt64.self)
+        }
+        Validity.setNull(target.validity.unsafelyUnwrapped, row)
     }
 
     private func appendCodes(_ source: UnsafePointer<UInt32>, rows: UnsafePointer<UInt16>, count added: Int) {
@@ -157,18 +219,9 @@ private final class ColumnAccumulator {
 
     private func copyValidity(_ source: Vector, rows: UnsafePointer<UInt16>, count added: Int, into target: Vector) {
         if !source.mayHaveNulls { return }
-        var words = target.validity
         var index = 0
         while index < added {
-            if source.isNull(Int(rows[index])) {
-                if words == nil {
-                    let buffer = Validity.make(rows: capacity, valid: true)
-                    target.validityOwner = buffer
-                    target.validity = buffer.base.assumingMemoryBound(to: UInt64.self)
-                    words = target.validity
-                }
-                Validity.setNull(words.unsafelyUnwrapped, count &+ index)
-            }
+            if source.isNull(Int(rows[index])) { setNull(count &+ index, target) }
             index &+= 1
         }
     }

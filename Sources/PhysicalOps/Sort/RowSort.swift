@@ -18,7 +18,8 @@ struct RowSort {
 
     let encoder: SortPrefixEncoder
     let comparator: RowComparator
-    let keys: [Vector]
+    let rowKeys: RowKeys
+    var keys: [Vector] { rowKeys.vectors }
     private let sortKeys: [SortKey]
 
     /// Prefixes of this sort are comparable with each other, not with those of another: `rowCount` rows say how many bits
@@ -28,7 +29,7 @@ struct RowSort {
         encoder = SortPrefixEncoder(
             sortKeys, knowledge: SortPrefixEncoder.knowledge(of: keys, from: 0, count: rowCount))
         comparator = RowComparator(sortKeys)
-        self.keys = keys
+        rowKeys = RowKeys(keys)
     }
 
     /// Rows `start ..< start + count` in order.
@@ -159,17 +160,17 @@ struct RowSort {
 
     private func compare(_ ties: UnsafeMutableBufferPointer<SortEntry>, from key: Int) {
         var ties = ties
-        ties.sort { comparator.compare(keys, Int($0.row), keys, Int($1.row), from: key) < 0 }
+        ties.sort { comparator.compare(rowKeys, Int($0.row), rowKeys, Int($1.row), from: key) < 0 }
     }
 
     func isOrdered(_ a: SortEntry, _ b: SortEntry) -> Bool {
         if a.prefix != b.prefix { return a.prefix < b.prefix }
-        return encoder.isExact || comparator.compare(keys, Int(a.row), keys, Int(b.row)) <= 0
+        return encoder.isExact || comparator.compare(rowKeys, Int(a.row), rowKeys, Int(b.row)) <= 0
     }
 
     /// Whether two rows tie in all keys.
     func ties(_ a: SortEntry, _ b: SortEntry) -> Bool {
-        a.prefix == b.prefix && (encoder.isExact || comparator.compare(keys, Int(a.row), keys, Int(b.row)) == 0)
+        a.prefix == b.prefix && (encoder.isExact || comparator.compare(rowKeys, Int(a.row), rowKeys, Int(b.row)) == 0)
     }
 
     /// The runs as one; pairs of runs are merged until one is left.

@@ -72,7 +72,7 @@ private final class MergedRunsSource: BatchSource {
     private var skipped: Int
     private var wanted: Int
     /// Keys of the last row that was given, while rows that tie with it are still wanted.
-    private var last: (keys: [Vector], row: Int)?
+    private var last: (keys: RowKeys, row: Int)?
 
     init(node: PhysicalNode, shared: SortShared, runs: [any SpillFile], driver: DriverContext) throws {
         layout = shared.layout
@@ -113,8 +113,8 @@ private final class MergedRunsSource: BatchSource {
 
     /// Rows of the batch from `start` on that tie with the last row before them.
     private func ties(_ batch: Batch, from start: Int) -> Int {
-        let keys = layout.keyPositions.map { batch.columns[$0].flattened() }
-        let (lastKeys, lastRow) = start > 0 ? (keys, start - 1) : (last?.keys ?? [], last?.row ?? 0)
+        let keys = RowKeys(layout.keyPositions.map { batch.columns[$0].flattened() })
+        guard let (lastKeys, lastRow) = start > 0 ? (keys, start - 1) : last else { return 0 }
         var row = start
         while row < batch.rowCount, comparator.compare(lastKeys, lastRow, keys, row) == 0 { row += 1 }
         last = row == batch.rowCount ? (keys, row - 1) : nil

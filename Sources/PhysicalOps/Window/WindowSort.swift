@@ -56,7 +56,7 @@ struct WindowSort {
             if !ties {
                 if bits > 0, (entry.prefix ^ previous.prefix) &>> UInt64(64 &- bits) != 0 { block.bounds.append(index) }
             } else if !isExact {
-                ties = sort.comparator.compare(local, Int(previous.row), local, Int(entry.row)) == 0
+                ties = sort.comparator.compare(sort.rowKeys, Int(previous.row), sort.rowKeys, Int(entry.row)) == 0
             }
             block.tiesWithPrevious[index] = ties ? 1 : 0
         }

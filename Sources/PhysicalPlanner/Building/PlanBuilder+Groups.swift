@@ -135,7 +135,7 @@ extension PlanBuilder {
         let partialCount = min(input.rowCount, rowCount * Double(options.workerCount))
         var relation = Relation(
             node: makeNode(.aggregate(partial), columns: partialColumns, rowCount: partialCount),
-            columns: partialColumns, distribution: .partitioned(hash: nil))
+            columns: partialColumns, distribution: .partitioned(.unknown))
         if rowCount <= options.singleTaskGroupLimit || node.groupingSets.contains([]) {
             relation = gathered(relation)
         } else {

@@ -39,6 +39,10 @@ extension JoinKind {
         }
     }
 
+    /// Whether a side's rows only say that there is a match.
+    fileprivate var asksLeft: Bool { self == .rightSemi || self == .rightAnti }
+    fileprivate var asksRight: Bool { self == .semi || self == .anti }
+
     /// Whether the right rows may be the same in every task: none of them is given out by itself.
     fileprivate var allowsBroadcast: Bool {
         switch self {
@@ -184,8 +188,7 @@ extension PlanBuilder {
         let rightBytes = parts.right.rowCount * estimator.byteCount(parts.right.columns)
         let workers = Double(options.workerCount)
         func isPlaced(_ relation: Relation, _ keys: [Expression]) -> [Int]? {
-            guard case .partitioned(let hash?) = relation.distribution else { return nil }
-            return Self.keyOrder(hash, keys)
+            relation.distribution.hash.flatMap { Self.keyOrder($0, keys) }
         }
         let leftOrder = isPlaced(parts.left, parts.keys.map(\.left))
         let rightOrder = isPlaced(parts.right, parts.keys.map(\.right))
@@ -224,11 +227,41 @@ extension PlanBuilder {
         let order = leftOrder ?? rightOrder ?? Array(parts.keys.indices)
         leftKeys = order.map { leftKeys[$0] }
         rightKeys = order.map { rightKeys[$0] }
-        if leftOrder == nil { left = hashed(prune(left, to: all), by: leftKeys) }
-        if rightOrder == nil || leftOrder != nil { right = hashed(prune(right, to: all), by: rightKeys) }
+        if leftOrder == nil {
+            left = prune(left, to: all)
+            left = hashed(parts.kind.asksLeft ? reduced(left, parts, to: leftKeys) : left, by: leftKeys)
+        }
+        if rightOrder == nil || leftOrder != nil {
+            right = prune(right, to: all)
+            right = hashed(parts.kind.asksRight ? reduced(right, parts, to: rightKeys) : right, by: rightKeys)
+        }
         parts.left = left
         parts.right = right
     }
+
+    /// One row of each task for every key, of a side that is only asked whether it has a row, if that leaves much less to send
+    /// and the keys are few enough to be told apart cheaply.
+    private func reduced(_ relation: Relation, _ parts: JoinParts, to keys: [ColumnID]) -> Relation {
+        guard parts.residual.isEmpty, relation.columns.count == keys.count, !relation.columns.isEmpty else {
+            return relation
+        }
+        let groups = relation.columns.map(\.reference)
+        let count = estimator.groupCount(groups, rowCount: relation.rowCount)
+        guard count <= PlanBuilder.reducedKeyCountMax,
+            count * Double(options.workerCount) <= relation.rowCount * PlanBuilder.reducedShareMax
+        else { return relation }
+        let node = AggregateNode(
+            mode: .partial, groups: relation.columns.indices.map { .input($0, relation.columns[$0].type) },
+            groupingSets: [Array(relation.columns.indices)], aggregates: [], input: relation.node)
+        var result = relation
+        result.node = makeNode(
+            .aggregate(node), columns: relation.columns, rowCount: count * Double(options.workerCount))
+        return result
+    }
+
+    /// Keys of a reduced side, and the share of its rows that may be left.
+    private static let reducedKeyCountMax = 500_000.0
+    private static let reducedShareMax = 0.3
 
     /// For each column of a hash, the join key that it is; `nil` if one is none.
     private static func keyOrder(_ hash: [ColumnSet], _ keys: [Expression]) -> [Int]? {
@@ -243,10 +276,10 @@ extension PlanBuilder {
     private func distribution(of parts: JoinParts) -> Distribution {
         switch (parts.left.distribution, parts.right.distribution) {
         case (.single(let a), .single(let b)): return .single(Distribution.merged(a, b))
-        case (.partitioned(let leftHash), .partitioned(let rightHash)):
-            if parts.isBroadcast { return parts.left.distribution }
-            func equated(_ hash: [ColumnSet]?) -> [ColumnSet]? {
-                hash?.map { set in
+        case (.partitioned, .partitioned):
+            switch parts.kind {
+            case .inner:
+                return parts.left.distribution.mapped { set in
                     var all = set
                     for key in parts.keys {
                         if let a = key.left.asColumn, let b = key.right.asColumn {
@@ -256,13 +289,10 @@ extension PlanBuilder {
                     }
                     return all
                 }
-            }
-            switch parts.kind {
-            case .inner: return .partitioned(hash: equated(leftHash))
-            case .left, .semi, .anti, .mark, .single: return .partitioned(hash: leftHash)
-            case .right, .rightSemi, .rightAnti: return .partitioned(hash: rightHash)
+            case .left, .semi, .anti, .mark, .single: return parts.left.distribution
+            case .right, .rightSemi, .rightAnti: return parts.right.distribution
             // Rows without a match have NULL on one side, so neither side's keys place them.
-            case .full: return .partitioned(hash: nil)
+            case .full: return .partitioned(.unknown)
             }
         default: return parts.left.distribution
         }

@@ -11,14 +11,26 @@ extension PlanBuilder {
         for predicate in node.predicates { predicate.collectColumns(into: &needed) }
         let kept = node.columns.indices.filter { needed.contains(node.columns[$0].id) }
         let columns = kept.map { node.columns[$0] }
+        let isSpread = options.workerCount > 1 && !isInRecursion
+        let apart = isSpread ? apartColumns(of: node, among: kept) : []
         let scan = ScanNode(
             table: node.table, projection: kept.map { node.ordinals[$0] },
-            predicates: try node.predicates.map { try bind($0, columns) })
+            predicates: try node.predicates.map { try bind($0, columns) },
+            keptTogether: apart.map { node.ordinals[$0] })
         let physical = makeNode(.scan(scan), columns: columns, rowCount: estimator.rowCount(of: plan, inputs: []))
         if let relation = placed(node.table, physical, columns: columns) { return relation }
-        let isSpread = options.workerCount > 1 && !isInRecursion
+        let spread: Distribution.Spread = apart.isEmpty ? .unknown : .splits(apart.map { [node.columns[$0].id] })
         return Relation(
-            node: physical, columns: columns, distribution: isSpread ? .partitioned(hash: nil) : .single(.worker))
+            node: physical, columns: columns, distribution: isSpread ? .partitioned(spread) : .single(.worker))
+    }
+
+    /// The columns of which no value is in two splits.
+    private func apartColumns(of node: LogicalScan, among kept: [Int]) -> [Int] {
+        guard let statistics = estimator.snapshot.tables[node.table]?.columns else { return [] }
+        return kept.filter { index in
+            let ordinal = node.ordinals[index]
+            return ordinal < statistics.count && statistics[ordinal].isApart
+        }
     }
 
     /// A scan of a table whose rows only the coordinator's process can read; `nil` for all others.
@@ -195,7 +207,7 @@ extension PlanBuilder {
             distribution = .single(place)
         } else {
             inputs = inputs.map(spread)
-            distribution = .partitioned(hash: nil)
+            distribution = .partitioned(.unknown)
         }
         let all = LogicalSetOperation(
             kind: .union, keepsDuplicates: true, columns: node.columns, left: node.left, right: node.right)
@@ -228,16 +240,12 @@ extension LogicalPlan {
 extension Distribution {
     /// The distribution above a projection: keys that it passes on stay known.
     func renamed(columns: [PlanColumn], expressions: [Expression]) -> Distribution {
-        guard case .partitioned(let hash?) = self else { return self }
-        var result: [ColumnSet] = []
-        for set in hash {
+        mapped { set in
             var names = ColumnSet()
             for (column, expression) in zip(columns, expressions) {
                 if let id = expression.asColumn, set.contains(id) { names.insert(column.id) }
             }
-            if names.isEmpty { return .partitioned(hash: nil) }
-            result.append(names)
+            return names
         }
-        return .partitioned(hash: result)
     }
 }

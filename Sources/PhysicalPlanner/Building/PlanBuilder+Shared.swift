@@ -50,17 +50,14 @@ extension PlanBuilder {
         var distribution = stage.distribution
         switch distribution {
         case .single: distribution = .single(.worker)
-        case .partitioned(let hash):
-            distribution = .partitioned(
-                hash: hash.map { keys in
-                    keys.map { key in
-                        var renamed = ColumnSet()
-                        for column in stage.columns where key.contains(column.id) {
-                            renamed.insert(names[column.id] ?? column.id)
-                        }
-                        return renamed
-                    }
-                })
+        case .partitioned:
+            distribution = distribution.mapped { set in
+                var renamed = ColumnSet()
+                for column in stage.columns where set.contains(column.id) {
+                    renamed.insert(names[column.id] ?? column.id)
+                }
+                return renamed
+            }
         }
         let relation = Relation(node: source, columns: columns, distribution: distribution)
         let wanted = ColumnSet(node.columns)

@@ -49,15 +49,33 @@ final class PlanBuilder {
         // Names and nullability are those of the logical plan, whichever operator gives the columns.
         relation.node.output = Schema(wanted.map { Field(name: $0.name, type: $0.type, isNullable: $0.isNullable) })
         let last = stages.count
-        stages.append(
-            PlanStage(
-                id: StageID(last), root: relation.node, placement: relation.distribution.placement, output: .single))
+        let placement = isForCoordinator(relation) ? .coordinator : relation.distribution.placement
+        stages.append(PlanStage(id: StageID(last), root: relation.node, placement: placement, output: .single))
         let renumbered = stages.reversed().map { stage in
             PlanStage(
                 id: StageID(last - stage.id.number), root: Self.renumber(stage.root, last: last),
                 placement: stage.placement, output: stage.output)
         }
         return PhysicalPlan(stages: Array(renumbered)).withStageFilters()
+    }
+
+    /// Whether the last stage runs where the client is: it only passes rows on, which go there in any case, or works on few.
+    private func isForCoordinator(_ relation: Relation) -> Bool {
+        guard case .single(.worker) = relation.distribution, options.workerCount > 1 || !options.coordinatorIsWorker
+        else { return false }
+        func isLight(_ node: PhysicalNode) -> Bool {
+            switch node.kind {
+            case .exchangeSource: true
+            case .project(let project): isLight(project.input)
+            case .filter(let filter): isLight(filter.input)
+            case .limit(let limit): isLight(limit.input)
+            case .sort(let sort): sort.input.estimatedRowCount <= options.singleTaskGroupLimit && isLight(sort.input)
+            case .aggregate(let aggregate):
+                aggregate.input.estimatedRowCount <= options.singleTaskGroupLimit && isLight(aggregate.input)
+            default: false
+            }
+        }
+        return isLight(relation.node)
     }
 
     private static func renumber(_ node: PhysicalNode, last: Int) -> PhysicalNode {

@@ -12,9 +12,19 @@ enum Distribution {
     }
     /// All rows are in one task.
     case single(Place)
-    /// A part of the rows is in each worker's task. With `hash`, rows whose columns agree are in one task: each element
-    /// is a set of columns with equal values, of which any may stand for that key of the hash.
-    case partitioned(hash: [ColumnSet]?)
+    /// A part of the rows is in each worker's task.
+    case partitioned(Spread)
+
+    /// By what rows are in one task or another.
+    enum Spread {
+        case unknown
+        /// Rows whose columns agree are in one task, the one that the hash says. Each element is a set of columns with equal
+        /// values, of which any may stand for that key of the hash.
+        case hash([ColumnSet])
+        /// Rows that agree in the columns of one of the sets come from one split of a table, and so are in one task. Which
+        /// task that is nobody can say of another table's rows.
+        case splits([ColumnSet])
+    }
 
     var isSingle: Bool { if case .single = self { true } else { false } }
 
@@ -30,9 +40,25 @@ enum Distribution {
     func keepsTogether(_ columns: ColumnSet) -> Bool {
         switch self {
         case .single: return true
-        case .partitioned(let hash):
-            guard let hash, !hash.isEmpty else { return false }
-            return hash.allSatisfy { !$0.isDisjoint(with: columns) }
+        case .partitioned(.unknown): return false
+        case .partitioned(.hash(let hash)): return !hash.isEmpty && hash.allSatisfy { !$0.isDisjoint(with: columns) }
+        case .partitioned(.splits(let sets)): return sets.contains { !$0.isDisjoint(with: columns) }
+        }
+    }
+
+    /// The columns of the hash that placed the rows.
+    var hash: [ColumnSet]? { if case .partitioned(.hash(let hash)) = self { hash } else { nil } }
+
+    /// The same rows under other columns: `names` gives those that have the values of a set of columns, if there are any.
+    func mapped(_ names: (ColumnSet) -> ColumnSet) -> Distribution {
+        switch self {
+        case .single, .partitioned(.unknown): return self
+        case .partitioned(.hash(let hash)):
+            let mapped = hash.map(names)
+            return .partitioned(mapped.contains(where: \.isEmpty) ? .unknown : .hash(mapped))
+        case .partitioned(.splits(let sets)):
+            let mapped = sets.map(names).filter { !$0.isEmpty }
+            return .partitioned(mapped.isEmpty ? .unknown : .splits(mapped))
         }
     }
 

@@ -39,13 +39,13 @@ extension PlanBuilder {
 
     /// Rows that agree in the keys in one task. The keys must be columns of the relation.
     func hashed(_ relation: Relation, by keys: [ColumnID]) -> Relation {
-        if case .partitioned(let hash?) = relation.distribution, hash.count == keys.count,
+        if let hash = relation.distribution.hash, hash.count == keys.count,
             zip(hash, keys).allSatisfy({ $0.contains($1) })
         {
             return relation
         }
         let positions = keys.compactMap { relation.position(of: $0) }
-        return exchange(relation, .hash(positions), to: .partitioned(hash: keys.map { [$0] }))
+        return exchange(relation, .hash(positions), to: .partitioned(.hash(keys.map { [$0] })))
     }
 
     /// Every row in each worker's task; only for inputs that another input of the same task is joined with. Rows of small
@@ -55,10 +55,10 @@ extension PlanBuilder {
         var scannedCount = 0.0
         if options.workerCount > 1, let node = replicated(relation.node, &scannedCount) {
             result.node = node
-            result.distribution = .partitioned(hash: nil)
+            result.distribution = .partitioned(.unknown)
             return result
         }
-        return exchange(relation, .broadcast, to: .partitioned(hash: nil))
+        return exchange(relation, .broadcast, to: .partitioned(.unknown))
     }
 
     /// The tree with scans of whole tables, if every task comes to the same rows by it and it reads few; `nil` otherwise.
@@ -103,7 +103,7 @@ extension PlanBuilder {
     /// Rows of one task spread over the workers.
     func spread(_ relation: Relation) -> Relation {
         guard relation.distribution.isSingle else { return relation }
-        return exchange(relation, .roundRobin, to: .partitioned(hash: nil))
+        return exchange(relation, .roundRobin, to: .partitioned(.unknown))
     }
 
     /// The relation with a column for every key: plain columns are taken as they are, others are computed.

@@ -70,9 +70,12 @@ package struct ScanNode: Hashable, Sendable {
     package var isReplicated: Bool
     /// What the store computes of the projection: then the output is its result, and `predicates` are none.
     package var storeQuery: StoreQuery?
+    /// Ordinals of columns of which each has all rows of a value in one split. It is asked for where splits are found, which is
+    /// on the coordinator: tasks, which get theirs, are not told.
+    package var keptTogether: [Int]
     package init(
         table: TableName, projection: [Int], predicates: [Expression] = [], limit: Int? = nil,
-        isReplicated: Bool = false, storeQuery: StoreQuery? = nil
+        isReplicated: Bool = false, storeQuery: StoreQuery? = nil, keptTogether: [Int] = []
     ) {
         self.table = table
         self.projection = projection
@@ -80,6 +83,7 @@ package struct ScanNode: Hashable, Sendable {
         self.limit = limit
         self.isReplicated = isReplicated
         self.storeQuery = storeQuery
+        self.keptTogether = keptTogether
     }
 }
 

@@ -194,6 +194,10 @@ final class GRPCWorkerConnection: WorkerConnection {
         try await link().call([.cancel(cancel)])
     }
 
+    func addSplits(_ grant: SplitGrant) async throws {
+        try await link().call([.addSplits(Martlet_V1_AddSplits(grant))])
+    }
+
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
         do {
             return try link().watch(query)

@@ -2,6 +2,7 @@
 
 import ClusterMembership
 import Diagnostics
+import Foundation
 import Transport
 
 extension Martlet_V1_TaskAttempt {
@@ -209,6 +210,12 @@ extension Martlet_V1_TaskStatusUpdate {
             entry.spilledBytes = Int64(metric.spilledBytes)
             return entry
         }
+        wishes = status.wishes.map { wish in
+            var entry = Martlet_V1_SplitWish()
+            entry.node = Int64(wish.node)
+            entry.number = Int64(wish.number)
+            return entry
+        }
     }
 
     func value() throws(QueryError) -> TaskStatus {
@@ -229,6 +236,22 @@ extension Martlet_V1_TaskStatusUpdate {
                     node: Int($0.node), rowsIn: Int($0.rowsIn), rowsOut: Int($0.rowsOut),
                     nanoseconds: Int($0.nanoseconds), bytesRead: Int($0.bytesRead),
                     memoryBytesPeak: Int($0.memoryBytesPeak), spilledBytes: Int($0.spilledBytes))
-            })
+            }, wishes: wishes.map { SplitWish(node: Int($0.node), number: Int($0.number)) })
+    }
+}
+
+extension Martlet_V1_AddSplits {
+    init(_ grant: SplitGrant) {
+        self.init()
+        attempt = Martlet_V1_TaskAttempt(grant.attempt)
+        node = Int64(grant.node)
+        number = Int64(grant.number)
+        splits = Data(grant.splits)
+        isLast = grant.isLast
+    }
+
+    var value: SplitGrant {
+        SplitGrant(
+            attempt: attempt.value, node: Int(node), number: Int(number), splits: Array(splits), isLast: isLast)
     }
 }

@@ -26,7 +26,11 @@ final class GRPCWorkerLink: Sendable {
     private let callDeadline: Duration
     private let state = Mutex(State())
     private let outgoing = Outbox<Martlet_V1_WorkerCall> { call in
-        if case .start(let chunk) = call.kind { chunk.descriptor.count + 64 } else { 64 }
+        switch call.kind {
+        case .start(let chunk): 64 + chunk.descriptor.count
+        case .addSplits(let added): 64 + added.splits.count
+        default: 64
+        }
     }
     /// How often calls are looked at that have had no answer: one clock for all of them.
     private static let lookInterval: Duration = .milliseconds(250)

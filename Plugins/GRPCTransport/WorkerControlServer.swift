@@ -82,6 +82,8 @@ private final class LinkedCalls: Sendable {
         case .start(let chunk): take(chunk, number)
         case .cancel(let cancel):
             run(number) { [service] in await service.cancelTasks(cancel.attempts.map(\.value)) }
+        case .addSplits(let added):
+            run(number) { [service] in try await service.addSplits(added.value) }
         case .watch(let watch):
             run(number) { [service, answers] in
                 for try await status in service.taskStatuses(query: QueryID(watch.query)) {

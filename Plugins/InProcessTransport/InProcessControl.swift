@@ -129,6 +129,11 @@ final class InProcessWorkerConnection: WorkerConnection {
         await served.service.cancelTasks(attempts)
     }
 
+    func addSplits(_ grant: SplitGrant) async throws {
+        try checkOpen()
+        try await served.service.addSplits(grant)
+    }
+
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
         let (statuses, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
         let lost = lost

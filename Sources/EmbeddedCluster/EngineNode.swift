@@ -315,6 +315,7 @@ private final class LocalWorkerConnection: WorkerConnection, Sendable {
         try await worker.startTask(attempt, descriptor: descriptor)
     }
     func cancelTasks(_ attempts: [TaskAttemptID]) async throws { await worker.cancelTasks(attempts) }
+    func addSplits(_ grant: SplitGrant) async throws { try await worker.addSplits(grant) }
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
         worker.taskStatuses(query: query)
     }

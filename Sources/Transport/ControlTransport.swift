@@ -15,15 +15,49 @@ package struct TaskStatus: Sendable {
     package var error: QueryError?
     /// Operator metrics in `OperatorMetrics` coding; complete when the task has ended.
     package var metrics: [OperatorMetrics]
+    /// Splits that a running task waits for, or soon will.
+    package var wishes: [SplitWish]
     package init(
         attempt: TaskAttemptID, version: Int, state: TaskState, error: QueryError? = nil,
-        metrics: [OperatorMetrics] = []
+        metrics: [OperatorMetrics] = [], wishes: [SplitWish] = []
     ) {
         self.attempt = attempt
         self.version = version
         self.state = state
         self.error = error
         self.metrics = metrics
+        self.wishes = wishes
+    }
+}
+
+/// A scan that has nearly read the splits it has. It is told again with every state until they have come.
+package struct SplitWish: Hashable, Sendable {
+    /// The scan's node.
+    package var node: Int
+    /// How many times splits have come for it already.
+    package var number: Int
+    package init(node: Int, number: Int) {
+        self.node = node
+        self.number = number
+    }
+}
+
+/// The answer to a wish.
+package struct SplitGrant: Hashable, Sendable {
+    package var attempt: TaskAttemptID
+    package var node: Int
+    /// That of the wish; a worker that has it already does nothing.
+    package var number: Int
+    /// Coded by `WireCodec.SplitCodec`.
+    package var splits: [UInt8]
+    /// There are no more.
+    package var isLast: Bool
+    package init(attempt: TaskAttemptID, node: Int, number: Int, splits: [UInt8], isLast: Bool) {
+        self.attempt = attempt
+        self.node = node
+        self.number = number
+        self.splits = splits
+        self.isLast = isLast
     }
 }
 
@@ -61,6 +95,8 @@ package protocol WorkerConnection: AnyObject, Sendable {
     func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws
     /// Stops the attempts. Unknown ones are ignored. Returns when the worker has heard it.
     func cancelTasks(_ attempts: [TaskAttemptID]) async throws
+    /// More splits for a task. Returns when the worker has them.
+    func addSplits(_ grant: SplitGrant) async throws
     /// States of a query's tasks as they change; ends when the connection does.
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
     /// Round trip for health checks.
@@ -78,6 +114,8 @@ extension WorkerConnection {
 package protocol WorkerService: AnyObject, Sendable {
     func startTask(_ attempt: TaskAttemptID, descriptor: [UInt8]) async throws
     func cancelTasks(_ attempts: [TaskAttemptID]) async
+    /// For a task that runs no more it does nothing.
+    func addSplits(_ grant: SplitGrant) async throws
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
 }
 

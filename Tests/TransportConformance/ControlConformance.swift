@@ -10,6 +10,7 @@ package final class RecordingWorker: WorkerService {
     private struct State {
         var started: [TaskAttemptID: [UInt8]] = [:]
         var cancelled: [TaskAttemptID] = []
+        var grants: [SplitGrant] = []
         var watchers: [QueryID: AsyncThrowingStream<TaskStatus, any Error>.Continuation] = [:]
     }
     private let state = Mutex(State())
@@ -21,6 +22,7 @@ package final class RecordingWorker: WorkerService {
     package init() {}
 
     package func descriptor(_ attempt: TaskAttemptID) -> [UInt8]? { state.withLock { $0.started[attempt] } }
+    package var grants: [SplitGrant] { state.withLock { $0.grants } }
     package var cancelled: [TaskAttemptID] { state.withLock { $0.cancelled } }
     package func isWatched(_ query: QueryID) -> Bool { state.withLock { $0.watchers[query] != nil } }
 
@@ -31,6 +33,10 @@ package final class RecordingWorker: WorkerService {
     package func cancelTasks(_ attempts: [TaskAttemptID]) async {
         state.withLock { $0.cancelled += attempts }
         for attempt in attempts { endReports(attempt.query) }
+    }
+    package func addSplits(_ grant: SplitGrant) async throws {
+        if grant.attempt.query == Self.refusedQuery { throw Self.refusal }
+        state.withLock { $0.grants.append(grant) }
     }
     package func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error> {
         let (stream, continuation) = AsyncThrowingStream<TaskStatus, any Error>.makeStream()
@@ -103,6 +109,7 @@ package struct ControlConformance: Sendable {
         case startsAndCancelsTasks
         case carriesRefusals
         case reportsTaskStates
+        case carriesSplits
         case reportsALostWorker
         case outlivesManyQueries
         case refusesToConnectToNobody
@@ -123,6 +130,7 @@ package struct ControlConformance: Sendable {
             case .startsAndCancelsTasks: try await startsAndCancelsTasks()
             case .carriesRefusals: try await carriesRefusals()
             case .reportsTaskStates: try await reportsTaskStates()
+            case .carriesSplits: try await carriesSplits()
             case .reportsALostWorker: try await reportsALostWorker()
             case .outlivesManyQueries: try await outlivesManyQueries()
             case .refusesToConnectToNobody: try await refusesToConnectToNobody()
@@ -217,6 +225,36 @@ package struct ControlConformance: Sendable {
             try require(
                 got.count > 2 && got[2].error?.state == .divisionByZero && got[2].error?.position == error.position,
                 "another error")
+        }
+    }
+
+    private func carriesSplits() async throws {
+        try await withWorker { worker, connection, _ in
+            let wishes = [SplitWish(node: 4, number: 0), SplitWish(node: 9, number: 12)]
+            let statuses = connection.taskStatuses(query: QueryID("q"))
+            try await eventually(.seconds(10), "watching") { worker.isWatched(QueryID("q")) }
+            worker.report(TaskStatus(attempt: Self.attempt(0), version: 1, state: .running, wishes: wishes))
+            worker.endReports(QueryID("q"))
+            var got: [[SplitWish]] = []
+            for try await status in statuses { got.append(status.wishes) }
+            try require(got == [wishes], "other wishes: \(got)")
+            var grants: [SplitGrant] = []
+            for (number, size) in [0, 3, 700_000].enumerated() {
+                grants.append(
+                    SplitGrant(
+                        attempt: Self.attempt(1), node: 4, number: number,
+                        splits: (0..<size).map { UInt8(truncatingIfNeeded: $0) }, isLast: number == 2))
+                try await connection.addSplits(grants[number])
+            }
+            try require(worker.grants == grants, "other splits")
+            do {
+                try await connection.addSplits(
+                    SplitGrant(
+                        attempt: Self.attempt(0, query: "refused"), node: 1, number: 0, splits: [], isLast: true))
+                throw ConformanceFailure("the refusal of splits is missing")
+            } catch let error as QueryError {
+                try require(error.state == RecordingWorker.refusal.state, "\(error)")
+            }
         }
     }
 

@@ -103,6 +103,14 @@ nonisolated struct Martlet_V1_WorkerCall: Sendable {
     set {kind = .ping(newValue)}
   }
 
+  var addSplits: Martlet_V1_AddSplits {
+    get {
+      if case .addSplits(let v)? = kind {return v}
+      return Martlet_V1_AddSplits()
+    }
+    set {kind = .addSplits(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -112,46 +120,53 @@ nonisolated struct Martlet_V1_WorkerCall: Sendable {
     /// No more states for the watch of this number; it has no answer.
     case unwatch(Martlet_V1_Unwatch)
     case ping(Martlet_V1_Ping)
+    case addSplits(Martlet_V1_AddSplits)
 
   }
 
   init() {}
 }
 
-nonisolated struct Martlet_V1_WorkerAnswer: Sendable {
+nonisolated struct Martlet_V1_WorkerAnswer: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var number: UInt64 = 0
+  var number: UInt64 {
+    get {_storage._number}
+    set {_uniqueStorage()._number = newValue}
+  }
 
-  var kind: Martlet_V1_WorkerAnswer.OneOf_Kind? = nil
+  var kind: OneOf_Kind? {
+    get {return _storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
   /// The call has done what it was for; a watch has told everything.
   var done: Martlet_V1_Done {
     get {
-      if case .done(let v)? = kind {return v}
+      if case .done(let v)? = _storage._kind {return v}
       return Martlet_V1_Done()
     }
-    set {kind = .done(newValue)}
+    set {_uniqueStorage()._kind = .done(newValue)}
   }
 
   /// It has failed, or was refused.
   var error: Martlet_V1_ErrorInfo {
     get {
-      if case .error(let v)? = kind {return v}
+      if case .error(let v)? = _storage._kind {return v}
       return Martlet_V1_ErrorInfo()
     }
-    set {kind = .error(newValue)}
+    set {_uniqueStorage()._kind = .error(newValue)}
   }
 
   /// A state for a watch, which goes on.
   var status: Martlet_V1_TaskStatusUpdate {
     get {
-      if case .status(let v)? = kind {return v}
+      if case .status(let v)? = _storage._kind {return v}
       return Martlet_V1_TaskStatusUpdate()
     }
-    set {kind = .status(newValue)}
+    set {_uniqueStorage()._kind = .status(newValue)}
   }
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -167,6 +182,8 @@ nonisolated struct Martlet_V1_WorkerAnswer: Sendable {
   }
 
   init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Tasks are handed over one after the other. A task's first chunk names its attempt; its descriptor is put together from that
@@ -222,6 +239,36 @@ nonisolated struct Martlet_V1_WatchTasks: Sendable {
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
+}
+
+/// The answer to a wish of a task's state.
+nonisolated struct Martlet_V1_AddSplits: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var attempt: Martlet_V1_TaskAttempt {
+    get {_attempt ?? Martlet_V1_TaskAttempt()}
+    set {_attempt = newValue}
+  }
+  /// Returns true if `attempt` has been explicitly set.
+  var hasAttempt: Bool {self._attempt != nil}
+  /// Clears the value of `attempt`. Subsequent reads from it will return its default value.
+  mutating func clearAttempt() {self._attempt = nil}
+
+  var node: Int64 = 0
+
+  var number: Int64 = 0
+
+  var splits: Data = Data()
+
+  var isLast: Bool = false
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _attempt: Martlet_V1_TaskAttempt? = nil
 }
 
 nonisolated struct Martlet_V1_Unwatch: Sendable {
@@ -284,6 +331,8 @@ nonisolated struct Martlet_V1_TaskStatusUpdate: Sendable {
 
   var metrics: [Martlet_V1_OperatorMetricsEntry] = []
 
+  var wishes: [Martlet_V1_SplitWish] = []
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum State: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -336,6 +385,21 @@ nonisolated struct Martlet_V1_TaskStatusUpdate: Sendable {
 
   fileprivate var _attempt: Martlet_V1_TaskAttempt? = nil
   fileprivate var _error: Martlet_V1_ErrorInfo? = nil
+}
+
+/// A scan that has nearly read the splits it has; `number` counts how often it has got more.
+nonisolated struct Martlet_V1_SplitWish: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var node: Int64 = 0
+
+  var number: Int64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 nonisolated struct Martlet_V1_OperatorMetricsEntry: Sendable {
@@ -428,7 +492,7 @@ nonisolated extension Martlet_V1_WorkerAnswers: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Martlet_V1_WorkerCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".WorkerCall"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}start\0\u{1}cancel\0\u{1}watch\0\u{1}unwatch\0\u{1}ping\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}start\0\u{1}cancel\0\u{1}watch\0\u{1}unwatch\0\u{1}ping\0\u{3}add_splits\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -502,6 +566,19 @@ nonisolated extension Martlet_V1_WorkerCall: SwiftProtobuf.Message, SwiftProtobu
           self.kind = .ping(v)
         }
       }()
+      case 7: try {
+        var v: Martlet_V1_AddSplits?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .addSplits(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .addSplits(v)
+        }
+      }()
       default: break
       }
     }
@@ -536,6 +613,10 @@ nonisolated extension Martlet_V1_WorkerCall: SwiftProtobuf.Message, SwiftProtobu
       guard case .ping(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
+    case .addSplits?: try {
+      guard case .addSplits(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -553,86 +634,124 @@ nonisolated extension Martlet_V1_WorkerAnswer: SwiftProtobuf.Message, SwiftProto
   static let protoMessageName: String = _protobuf_package + ".WorkerAnswer"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}done\0\u{1}error\0\u{1}status\0")
 
+  fileprivate class _StorageClass {
+    var _number: UInt64 = 0
+    var _kind: Martlet_V1_WorkerAnswer.OneOf_Kind?
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _number = source._number
+      _kind = source._kind
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
-      case 2: try {
-        var v: Martlet_V1_Done?
-        var hadOneofValue = false
-        if let current = self.kind {
-          hadOneofValue = true
-          if case .done(let m) = current {v = m}
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._number) }()
+        case 2: try {
+          var v: Martlet_V1_Done?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .done(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .done(v)
+          }
+        }()
+        case 3: try {
+          var v: Martlet_V1_ErrorInfo?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .error(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .error(v)
+          }
+        }()
+        case 4: try {
+          var v: Martlet_V1_TaskStatusUpdate?
+          var hadOneofValue = false
+          if let current = _storage._kind {
+            hadOneofValue = true
+            if case .status(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._kind = .status(v)
+          }
+        }()
+        default: break
         }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .done(v)
-        }
-      }()
-      case 3: try {
-        var v: Martlet_V1_ErrorInfo?
-        var hadOneofValue = false
-        if let current = self.kind {
-          hadOneofValue = true
-          if case .error(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .error(v)
-        }
-      }()
-      case 4: try {
-        var v: Martlet_V1_TaskStatusUpdate?
-        var hadOneofValue = false
-        if let current = self.kind {
-          hadOneofValue = true
-          if case .status(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .status(v)
-        }
-      }()
-      default: break
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.number != 0 {
-      try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 1)
-    }
-    switch self.kind {
-    case .done?: try {
-      guard case .done(let v)? = self.kind else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    }()
-    case .error?: try {
-      guard case .error(let v)? = self.kind else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    }()
-    case .status?: try {
-      guard case .status(let v)? = self.kind else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    }()
-    case nil: break
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._number != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._number, fieldNumber: 1)
+      }
+      switch _storage._kind {
+      case .done?: try {
+        guard case .done(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      }()
+      case .error?: try {
+        guard case .error(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      }()
+      case .status?: try {
+        guard case .status(let v)? = _storage._kind else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      }()
+      case nil: break
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Martlet_V1_WorkerAnswer, rhs: Martlet_V1_WorkerAnswer) -> Bool {
-    if lhs.number != rhs.number {return false}
-    if lhs.kind != rhs.kind {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._number != rhs_storage._number {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -742,6 +861,60 @@ nonisolated extension Martlet_V1_WatchTasks: SwiftProtobuf.Message, SwiftProtobu
   }
 }
 
+nonisolated extension Martlet_V1_AddSplits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".AddSplits"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}node\0\u{1}number\0\u{1}splits\0\u{3}is_last\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._attempt) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.node) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.number) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.splits) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.isLast) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._attempt {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.node != 0 {
+      try visitor.visitSingularInt64Field(value: self.node, fieldNumber: 2)
+    }
+    if self.number != 0 {
+      try visitor.visitSingularInt64Field(value: self.number, fieldNumber: 3)
+    }
+    if !self.splits.isEmpty {
+      try visitor.visitSingularBytesField(value: self.splits, fieldNumber: 4)
+    }
+    if self.isLast != false {
+      try visitor.visitSingularBoolField(value: self.isLast, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Martlet_V1_AddSplits, rhs: Martlet_V1_AddSplits) -> Bool {
+    if lhs._attempt != rhs._attempt {return false}
+    if lhs.node != rhs.node {return false}
+    if lhs.number != rhs.number {return false}
+    if lhs.splits != rhs.splits {return false}
+    if lhs.isLast != rhs.isLast {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Martlet_V1_Unwatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Unwatch"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap()
@@ -801,7 +974,7 @@ nonisolated extension Martlet_V1_Done: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension Martlet_V1_TaskStatusUpdate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".TaskStatusUpdate"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}version\0\u{1}state\0\u{1}error\0\u{1}metrics\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}version\0\u{1}state\0\u{1}error\0\u{1}metrics\0\u{1}wishes\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -814,6 +987,7 @@ nonisolated extension Martlet_V1_TaskStatusUpdate: SwiftProtobuf.Message, SwiftP
       case 3: try { try decoder.decodeSingularEnumField(value: &self.state) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._error) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.metrics) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.wishes) }()
       default: break
       }
     }
@@ -839,6 +1013,9 @@ nonisolated extension Martlet_V1_TaskStatusUpdate: SwiftProtobuf.Message, SwiftP
     if !self.metrics.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.metrics, fieldNumber: 5)
     }
+    if !self.wishes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.wishes, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -848,6 +1025,7 @@ nonisolated extension Martlet_V1_TaskStatusUpdate: SwiftProtobuf.Message, SwiftP
     if lhs.state != rhs.state {return false}
     if lhs._error != rhs._error {return false}
     if lhs.metrics != rhs.metrics {return false}
+    if lhs.wishes != rhs.wishes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -855,6 +1033,41 @@ nonisolated extension Martlet_V1_TaskStatusUpdate: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Martlet_V1_TaskStatusUpdate.State: SwiftProtobuf._ProtoNameProviding {
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATE_UNSPECIFIED\0\u{1}STATE_RUNNING\0\u{1}STATE_FINISHED\0\u{1}STATE_FAILED\0\u{1}STATE_CANCELLED\0")
+}
+
+nonisolated extension Martlet_V1_SplitWish: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".SplitWish"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}number\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.node) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.number) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.node != 0 {
+      try visitor.visitSingularInt64Field(value: self.node, fieldNumber: 1)
+    }
+    if self.number != 0 {
+      try visitor.visitSingularInt64Field(value: self.number, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Martlet_V1_SplitWish, rhs: Martlet_V1_SplitWish) -> Bool {
+    if lhs.node != rhs.node {return false}
+    if lhs.number != rhs.number {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }
 
 nonisolated extension Martlet_V1_OperatorMetricsEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -46,6 +46,15 @@ package final class StateKeeper: Sendable {
         var lastError: QueryError?
         var waiter: CheckedContinuation<Void, Never>?
         var isStopped = false
+        /// What is queued has waited long enough for others to go with it.
+        var isDue = false
+        var isTimerSet = false
+
+        /// Queries wait a moment for the next ones: to write each by itself costs as much as a small one takes. Changes do not.
+        var hasWork: Bool {
+            if isDue || queue.count >= StateKeeper.batchCountMax { return !queue.isEmpty }
+            return queue.contains { if case .change = $0 { true } else { false } }
+        }
     }
 
     private let store: any StateStore
@@ -54,6 +63,7 @@ package final class StateKeeper: Sendable {
     private let state = Mutex(State())
     private static let batchCountMax = 100
     private static let queriesPerTrim = 500
+    private static let gatheringTime = Duration.milliseconds(200)
     private static let pauseFirst = Duration.milliseconds(200)
     private static let pauseMax = Duration.seconds(30)
 
@@ -79,13 +89,34 @@ package final class StateKeeper: Sendable {
     package func keep(_ change: StateChange) { add(.change(change)) }
 
     private func add(_ item: Item) {
-        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard !state.isStopped else { return nil }
+        let (waiter, setsTimer) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
+            guard !state.isStopped else { return (nil, false) }
             guard state.queue.count + state.underWayCount < options.queueCountMax else {
                 state.droppedCount += 1
-                return nil
+                return (nil, false)
             }
             state.queue.append(item)
+            guard state.hasWork else {
+                defer { state.isTimerSet = true }
+                return (nil, !state.isTimerSet)
+            }
+            defer { state.waiter = nil }
+            return (state.waiter, false)
+        }
+        waiter?.resume()
+        guard setsTimer else { return }
+        Task { [weak self] in
+            try? await Task.sleep(for: Self.gatheringTime)
+            self?.flush()
+        }
+    }
+
+    /// What is queued is written now.
+    private func flush() {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.isTimerSet = false
+            state.isDue = !state.queue.isEmpty
+            guard state.hasWork else { return nil }
             defer { state.waiter = nil }
             return state.waiter
         }
@@ -140,6 +171,7 @@ package final class StateKeeper: Sendable {
                 let count = min(Self.batchCountMax, state.queue.count)
                 let items = Array(state.queue.prefix(count))
                 state.queue.removeFirst(count)
+                state.isDue = !state.queue.isEmpty
                 state.underWayCount = count
                 return items
             }
@@ -155,6 +187,7 @@ package final class StateKeeper: Sendable {
                 note(QueryError.wrapping(error))
                 state.withLock { state in
                     state.queue.insert(contentsOf: items, at: 0)
+                    state.isDue = true
                     state.underWayCount = 0
                     // Whoever comes back may have been emptied.
                     state.isOpen = false
@@ -197,7 +230,7 @@ package final class StateKeeper: Sendable {
     private func waitForWork() async {
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state -> Bool in
-                if !state.queue.isEmpty || state.isStopped { return true }
+                if state.hasWork || state.isStopped { return true }
                 state.waiter = continuation
                 return false
             }
@@ -221,6 +254,7 @@ package final class StateKeeper: Sendable {
         while ContinuousClock.now < deadline {
             let summary = self.summary
             if summary.queuedCount == 0 || summary.isAway { break }
+            flush()
             try? await Task.sleep(for: .milliseconds(10))
         }
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in

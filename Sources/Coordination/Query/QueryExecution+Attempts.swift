@@ -162,7 +162,10 @@ extension QueryExecution {
     private func followStatuses(_ handle: WorkerHandle) async {
         while !Task.isCancelled {
             do {
-                for try await status in handle.connection.taskStatuses(query: query) { feed(.status(status)) }
+                for try await status in handle.connection.taskStatuses(query: query) {
+                    for wish in status.wishes { grant(wish, to: status.attempt, on: handle) }
+                    feed(.status(status))
+                }
                 break
             } catch {
                 setting.logger.info("task states stopped", metadata: ["worker": "\(handle.id)", "error": "\(error)"])
@@ -172,6 +175,26 @@ extension QueryExecution {
             do { try await Task.sleep(for: Self.retryPause) } catch { return }
         }
         _ = state.withLock { $0.followed.remove(handle.id) }
+    }
+
+    /// Gives a task more splits. A grant that does not arrive is asked for again with the next state that the worker tells.
+    private func grant(_ wish: SplitWish, to attempt: TaskAttemptID, on handle: WorkerHandle) {
+        let grant = state.withLock { state -> SplitPool.Grant? in
+            guard state.scheduler.isCurrent(attempt.queryAttempt) else { return nil }
+            return state.layout.pools[attempt.stage]?[wish.node]?.grant(attempt, number: wish.number)
+        }
+        guard let grant else { return }
+        inBackground { [weak self] in
+            do {
+                let answer = SplitGrant(
+                    attempt: attempt, node: wish.node, number: wish.number, splits: try SplitCodec.encode(grant.splits),
+                    isLast: grant.isLast)
+                try await Self.reaching { try await handle.connection.addSplits(answer) }
+            } catch {
+                self?.setting.logger.info(
+                    "cannot give splits", metadata: ["task": "\(attempt)", "error": "\(error)"])
+            }
+        }
     }
 
     /// How often a call that did not reach its worker is repeated, and after which pause. Calls are idempotent.

@@ -14,6 +14,8 @@ package struct TaskLayout: Sendable {
     package var workers: [TaskAttemptID: WorkerHandle]
     /// Where the result is read.
     package var result: TaskLocation
+    /// Splits that tasks ask for while they run, by stage and scan.
+    package var pools: [StageID: [Int: SplitPool]] = [:]
 }
 
 /// What a query reads, found out once: every attempt reads the same splits, or attempts could differ in their rows.
@@ -76,6 +78,11 @@ package struct TaskLayoutBuilder: Sendable {
         var layout = TaskLayout(descriptors: [], workers: [:], result: try resultLocation(locations))
         for (stage, handles) in zip(plan.stages, placements).reversed() {
             let splits = assignSplits(of: stage, taskCount: handles.count)
+            let isRemote = handles.count > 1 && handles.allSatisfy { $0.local == nil }
+            let late = isRemote ? lateSplits(of: stage, taskCount: handles.count) : [:]
+            if !late.isEmpty {
+                layout.pools[stage.id] = late.mapValues { SplitPool($0.pool, taskCount: handles.count) }
+            }
             let catalogs = try catalogDescriptors(of: stage)
             for (partition, handle) in handles.enumerated() {
                 var sources: [StageID: [TaskLocation]] = [:]
@@ -101,8 +108,10 @@ package struct TaskLayoutBuilder: Sendable {
                 layout.descriptors.append(
                     TaskDescriptor(
                         attempt: attempt, stage: stage, outputPartitionCount: readerCounts[stage.id] ?? 1,
-                        filterRoutes: routes, sources: sources, splits: splits.mapValues { $0[partition] },
-                        catalogs: catalogs,
+                        filterRoutes: routes, sources: sources,
+                        splits: Dictionary(
+                            uniqueKeysWithValues: splits.map { ($0, (late[$0]?.bound ?? $1)[partition]) }),
+                        lateScans: Set(late.keys), catalogs: catalogs,
                         statementTimestamp: statementTimestamp, timeZone: timeZone, textStyle: textStyle,
                         memoryByteLimit: memoryByteLimit, variation: variation))
             }
@@ -149,18 +158,33 @@ package struct TaskLayoutBuilder: Sendable {
         var result: [Int: [[Split]]] = [:]
         let replicated = Set(stage.scans.filter(\.scan.isReplicated).map(\.id))
         for (node, splits) in splits.splits[stage.id] ?? [:] {
-            if replicated.contains(node) {
-                result[node] = [[Split]](repeating: splits, count: taskCount)
-                continue
-            }
-            var assigned = [[Split]](repeating: [], count: taskCount)
-            var load = [Int](repeating: 0, count: taskCount)
-            for split in splits {
-                let target = load.indices.min { load[$0] < load[$1] } ?? 0
-                assigned[target].append(split)
-                load[target] += max(1, split.estimatedRowCount)
-            }
-            result[node] = assigned
+            result[node] =
+                replicated.contains(node)
+                ? [[Split]](repeating: splits, count: taskCount) : Self.balanced(splits[...], taskCount)
+        }
+        return result
+    }
+
+    private static func balanced(_ splits: ArraySlice<Split>, _ taskCount: Int) -> [[Split]] {
+        var assigned = [[Split]](repeating: [], count: taskCount)
+        var load = [Int](repeating: 0, count: taskCount)
+        for split in splits {
+            let target = load.indices.min { load[$0] < load[$1] } ?? 0
+            assigned[target].append(split)
+            load[target] += max(1, split.estimatedRowCount)
+        }
+        return assigned
+    }
+
+    /// For scans of many splits: those that each task starts with, and those that tasks ask for.
+    private func lateSplits(of stage: PlanStage, taskCount: Int) -> [Int: (bound: [[Split]], pool: [Split])] {
+        var result: [Int: (bound: [[Split]], pool: [Split])] = [:]
+        for (node, scan) in stage.scans where !scan.isReplicated && scan.limit == nil {
+            let splits = splits.splits[stage.id]?[node] ?? []
+            let isLate = variation.bindsSplitsLate || splits.count >= SplitPool.splitsPerTaskMin * taskCount
+            guard isLate, splits.count > 1 else { continue }
+            let boundCount = Int(Double(splits.count) * SplitPool.boundShare)
+            result[node] = (Self.balanced(splits[..<boundCount], taskCount), Array(splits[boundCount...]))
         }
         return result
     }

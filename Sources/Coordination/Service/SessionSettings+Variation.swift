@@ -11,7 +11,8 @@ extension SessionSettings {
             batchRowCount: batchRowCount == 0 ? nil : batchRowCount,
             encoding: ExecutionVariation.Encoding(rawValue: self["debug.vector_encoding"]),
             joinDistribution: ExecutionVariation.JoinDistribution(rawValue: self["debug.join_distribution"]),
-            disabledRules: Self.ruleNames(self["debug.disabled_rules"]))
+            disabledRules: Self.ruleNames(self["debug.disabled_rules"]),
+            bindsSplitsLate: self["debug.late_splits"] == "on")
     }
 
     static func isVariation(_ name: String, _ value: String) -> Bool {
@@ -19,6 +20,7 @@ extension SessionSettings {
         case "debug.batch_size": Int(value).map { (0...Batch.rowCountMax).contains($0) } ?? false
         case "debug.vector_encoding": value.isEmpty || ExecutionVariation.Encoding(rawValue: value) != nil
         case "debug.join_distribution": value.isEmpty || ExecutionVariation.JoinDistribution(rawValue: value) != nil
+        case "debug.late_splits": value == "on" || value == "off"
         case "debug.disabled_rules": ruleNames(value).allSatisfy(RuleSets.optionalRuleNames.contains)
         default: true
         }

@@ -30,6 +30,9 @@ package struct SessionSettings: Sendable, Equatable {
             name: "debug.join_distribution", defaultValue: "",
             text: "For tests: broadcast or partitioned, whatever it costs."),
         Definition(
+            name: "debug.late_splits", defaultValue: "off",
+            text: "For tests: tasks on workers ask for splits, however few there are."),
+        Definition(
             name: "debug.vector_encoding", defaultValue: "",
             text: "For tests: constant or dictionary; the encoding of columns that enter a pipeline."),
         Definition(

@@ -14,15 +14,18 @@ package struct ExecutionVariation: Hashable, Sendable {
     package var joinDistribution: JoinDistribution?
     /// Names of optimiser rules that are left out.
     package var disabledRules: [String]
+    /// Tasks start with few splits, however few there are, and ask for the others.
+    package var bindsSplitsLate: Bool
 
     package init(
         batchRowCount: Int? = nil, encoding: Encoding? = nil, joinDistribution: JoinDistribution? = nil,
-        disabledRules: [String] = []
+        disabledRules: [String] = [], bindsSplitsLate: Bool = false
     ) {
         self.batchRowCount = batchRowCount
         self.encoding = encoding
         self.joinDistribution = joinDistribution
         self.disabledRules = disabledRules
+        self.bindsSplitsLate = bindsSplitsLate
     }
 
     /// Whether batches change on their way into a pipeline.

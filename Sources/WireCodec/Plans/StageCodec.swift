@@ -91,6 +91,22 @@ extension ByteReader {
     }
 }
 
+/// Splits that follow a task.
+package enum SplitCodec {
+    package static func encode(_ splits: [Split]) throws(QueryError) -> [UInt8] {
+        var writer = ByteWriter()
+        try writer.list(splits) { (writer, split) throws(QueryError) in writer.split(split) }
+        return writer.bytes
+    }
+
+    package static func decode(_ bytes: [UInt8]) throws(QueryError) -> [Split] {
+        var reader = ByteReader(bytes)
+        let splits = try reader.list { (reader) throws(QueryError) in try reader.split() }
+        try reader.finish()
+        return splits
+    }
+}
+
 /// Whole plans as bytes, with a version in front.
 package enum PlanCodec {
     package static func encode(_ plan: PhysicalPlan) throws(QueryError) -> [UInt8] {

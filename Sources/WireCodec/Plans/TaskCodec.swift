@@ -34,12 +34,17 @@ package enum TaskCodec {
         writer.signed(task.statementTimestamp)
         writer.string(task.timeZone)
         writer.int(task.memoryByteLimit)
-        // Only tests vary how tasks run, and few sessions change how values look: nothing is written for the rest.
-        let hasStyle = task.textStyle != TextStyle()
+        // Only tests vary how tasks run, few sessions change how values look, and small tables have all their splits: nothing is
+        // written for the rest.
+        let hasLateScans = !task.lateScans.isEmpty
+        let hasStyle = task.textStyle != TextStyle() || hasLateScans
         if task.variation.changesBatches || hasStyle {
             writer.int(task.variation.batchRowCount ?? 0)
             writer.string(task.variation.encoding?.rawValue ?? "")
             if hasStyle { writer.data(task.textStyle.bytes) }
+            if hasLateScans {
+                try writer.list(task.lateScans.sorted()) { (writer, node) throws(QueryError) in writer.int(node) }
+            }
         }
         return writer.bytes
     }
@@ -73,6 +78,7 @@ package enum TaskCodec {
         let memoryByteLimit = try reader.position()
         var variation = ExecutionVariation()
         var textStyle = TextStyle()
+        var lateScans: [Int] = []
         if !reader.isAtEnd {
             let batchRowCount = try reader.position()
             variation.batchRowCount = batchRowCount == 0 ? nil : batchRowCount
@@ -80,6 +86,7 @@ package enum TaskCodec {
             if !reader.isAtEnd {
                 guard let style = TextStyle(bytes: try reader.data()) else { throw .corrupt("a text style") }
                 textStyle = style
+                if !reader.isAtEnd { lateScans = try reader.list { (reader) throws(QueryError) in try reader.int() } }
             }
         }
         try reader.finish()
@@ -87,7 +94,8 @@ package enum TaskCodec {
             attempt: attempt, stage: stage, outputPartitionCount: outputPartitionCount,
             filterRoutes: Dictionary(filterRoutes, uniquingKeysWith: { first, _ in first }),
             sources: Dictionary(sources, uniquingKeysWith: { first, _ in first }),
-            splits: Dictionary(splits, uniquingKeysWith: { first, _ in first }), catalogs: catalogs,
+            splits: Dictionary(splits, uniquingKeysWith: { first, _ in first }), lateScans: Set(lateScans),
+            catalogs: catalogs,
             statementTimestamp: statementTimestamp, timeZone: timeZone, textStyle: textStyle,
             memoryByteLimit: memoryByteLimit, variation: variation)
     }

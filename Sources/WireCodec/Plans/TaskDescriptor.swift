@@ -18,6 +18,8 @@ package struct TaskDescriptor: Sendable {
     package var sources: [StageID: [TaskLocation]]
     /// This task's splits, by the scan's node id.
     package var splits: [Int: [Split]]
+    /// Scans that may get more splits, which the task asks for.
+    package var lateScans: Set<Int>
     /// The catalogues that the scans use, so that a worker needs no configuration of its own.
     package var catalogs: [CatalogDescriptor]
     /// Microseconds since 1970 UTC: the statement's `now()`.
@@ -32,7 +34,8 @@ package struct TaskDescriptor: Sendable {
     package init(
         attempt: TaskAttemptID, stage: PlanStage, outputPartitionCount: Int,
         filterRoutes: [Int: StageFilterRoute] = [:], sources: [StageID: [TaskLocation]],
-        splits: [Int: [Split]], catalogs: [CatalogDescriptor], statementTimestamp: Int64, timeZone: String,
+        splits: [Int: [Split]], lateScans: Set<Int> = [], catalogs: [CatalogDescriptor], statementTimestamp: Int64,
+        timeZone: String,
         textStyle: TextStyle = TextStyle(), memoryByteLimit: Int,
         variation: ExecutionVariation = ExecutionVariation()
     ) {
@@ -42,6 +45,7 @@ package struct TaskDescriptor: Sendable {
         self.filterRoutes = filterRoutes
         self.sources = sources
         self.splits = splits
+        self.lateScans = lateScans
         self.catalogs = catalogs
         self.statementTimestamp = statementTimestamp
         self.timeZone = timeZone

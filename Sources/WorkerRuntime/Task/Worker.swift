@@ -38,6 +38,8 @@ package final class Worker: WorkerService, Sendable {
     private struct TaskParts {
         var execution: TaskExecution?
         var buffer: OutputBuffer
+        /// Scans that get more splits, by their node.
+        var lateSplits: [Int: LateSplits] = [:]
         /// For a task that was started by this process: who is told of its end.
         var onEnd: (@Sendable (TaskStatus) -> Void)?
         /// The turns of its drivers when its progress was last told.
@@ -123,12 +125,15 @@ package final class Worker: WorkerService, Sendable {
         guard try admit(attempt, buffer: buffer, onEnd: onEnd) else { return }
         outputs.add(buffer, for: attempt)
         do {
-            let environment = try await makeEnvironment(descriptor, output: buffer, spill: spill)
+            let lateSplits = makeLateSplits(descriptor)
+            let environment = try await makeEnvironment(
+                descriptor, lateSplits: lateSplits, output: buffer, spill: spill)
             let execution = TaskExecution(
                 root: descriptor.stage.root, partitioning: descriptor.stage.output, output: buffer,
                 environment: environment, pool: pool, crashSubject: attempt.query.text)
             let isCancelled = state.withLock { state in
                 state.parts[attempt]?.execution = execution
+                state.parts[attempt]?.lateSplits = lateSplits
                 return state.tasks.isReleased(attempt)
             }
             let fund = environment.fund
@@ -168,8 +173,27 @@ package final class Worker: WorkerService, Sendable {
         }
     }
 
+    private func makeLateSplits(_ descriptor: TaskDescriptor) -> [Int: LateSplits] {
+        let attempt = descriptor.attempt
+        var result: [Int: LateSplits] = [:]
+        for node in descriptor.lateScans {
+            result[node] = LateSplits(descriptor.splits[node] ?? [], lowWater: options.threads) { [weak self] number in
+                self?.feed(.wishes(attempt, SplitWish(node: node, number: number)))
+            }
+        }
+        return result
+    }
+
+    package func addSplits(_ grant: SplitGrant) async throws {
+        guard let late = state.withLock({ $0.parts[grant.attempt]?.lateSplits[grant.node] }) else { return }
+        let splits = try SplitCodec.decode(grant.splits)
+        // Before the scan may wish again.
+        feed(.granted(grant.attempt, SplitWish(node: grant.node, number: grant.number)))
+        _ = late.take(splits, number: grant.number, isLast: grant.isLast)
+    }
+
     private func makeEnvironment(
-        _ descriptor: TaskDescriptor, output: OutputBuffer, spill: TaskSpill?
+        _ descriptor: TaskDescriptor, lateSplits: [Int: LateSplits], output: OutputBuffer, spill: TaskSpill?
     ) async throws -> WorkerTaskEnvironment {
         var backends: [String: any StorageBackend] = [:]
         for catalog in descriptor.catalogs { backends[catalog.name] = try catalogs.backend(catalog) }
@@ -196,7 +220,8 @@ package final class Worker: WorkerService, Sendable {
         let channels = descriptor.sources.values.joined().count { $0.worker != id }
         let fund = ExchangeFund(pool: queryPool, channelCount: channels)
         return WorkerTaskEnvironment(
-            descriptor: descriptor, output: output, tables: tables, writers: PreparedWriters(writers),
+            descriptor: descriptor, lateSplits: lateSplits, output: output, tables: tables,
+            writers: PreparedWriters(writers),
             catalogFacts: catalogs.catalogFacts(of: descriptor.attempt.query), registry: registry,
             memory: queryPool, fund: fund, threads: options.threads,
             spillStore: spill

@@ -23,9 +23,11 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
     private let writers: PreparedWriters
     private let output: OutputBuffer
     private let openReader: @Sendable (TaskLocation, Int) throws -> any ExchangeReader
+    private let lateSplits: [Int: LateSplits]
 
     init(
-        descriptor: TaskDescriptor, output: OutputBuffer, tables: [TableName: any TableProvider],
+        descriptor: TaskDescriptor, lateSplits: [Int: LateSplits], output: OutputBuffer,
+        tables: [TableName: any TableProvider],
         writers: PreparedWriters,
         catalogFacts: (any CatalogFacts)?, registry: FunctionRegistry, memory: MemoryPool, fund: ExchangeFund,
         threads: Int,
@@ -33,6 +35,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         openReader: @escaping @Sendable (TaskLocation, Int) throws -> any ExchangeReader
     ) {
         self.descriptor = descriptor
+        self.lateSplits = lateSplits
         self.tables = tables
         self.writers = writers
         self.registry = registry
@@ -55,7 +58,7 @@ final class WorkerTaskEnvironment: TaskEnvironment, Sendable {
         return table
     }
 
-    func splits(node: Int) throws -> any SplitSource { SplitList(descriptor.splits[node] ?? []) }
+    func splits(node: Int) throws -> any SplitSource { lateSplits[node] ?? SplitList(descriptor.splits[node] ?? []) }
 
     func exchangeReaders(stage: StageID, copy: Int?) throws -> [any ExchangeReader] {
         guard let locations = descriptor.sources[stage] else {

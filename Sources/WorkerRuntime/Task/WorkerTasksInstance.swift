@@ -19,6 +19,10 @@ package struct WorkerTasksOptions: Sendable, Hashable {
 
 package enum WorkerTasksEvent: Sendable {
     case ended(TaskAttemptID, TaskStatus)
+    /// A scan of the attempt needs more splits.
+    case wishes(TaskAttemptID, SplitWish)
+    /// They have come.
+    case granted(TaskAttemptID, SplitWish)
     /// The attempts and their output are not wanted any more.
     case release([TaskAttemptID], reason: QueryError)
     case watched(QueryID)
@@ -140,6 +144,15 @@ package struct WorkerTasksInstance: Sendable {
         switch event {
         case .ended(let attempt, let status):
             end(attempt, status, &directives)
+        case .wishes(let attempt, let wish):
+            guard var entry = entries[attempt], entry.status.state == .running else { break }
+            entry.status.version += 1
+            entry.status.wishes.removeAll { $0.node == wish.node }
+            entry.status.wishes.append(wish)
+            entries[attempt] = entry
+            directives.append(.tell(entry.status))
+        case .granted(let attempt, let wish):
+            entries[attempt]?.status.wishes.removeAll { $0 == wish }
         case .release(let attempts, let reason):
             for attempt in attempts { release(attempt, reason, now, &directives) }
         case .watched(let id):

@@ -367,7 +367,9 @@ if !engineOnly {
             ["Authentication", "EngineTestSupport", "TransportConformance", "Frontends", "Columnar", "Diagnostics"]),
         // Who clients are.
         library("Authentication", ["Coordination", "Frontends", "EngineConfiguration", "Diagnostics", crypto]),
-        tests("AuthenticationTests", ["Authentication", "Coordination", "Frontends", "EngineConfiguration", "Diagnostics"]),
+        tests(
+            "AuthenticationTests",
+            ["Authentication", "Coordination", "Frontends", "EngineConfiguration", "Diagnostics"]),
         // Servers for clients.
         library(
             "PostgresFrontend",

@@ -234,7 +234,8 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
         if DirectoryListing.isPattern(path) { return try DirectoryListing.glob(path, within: roots) }
         if DirectoryListing.isDirectory(path) {
             return try DirectoryListing.entries(path).compactMap { entry in
-                let isFile = entry.format != nil || entry.leadsOut(of: roots) && FileFormat.of(fileName: entry.name) != nil
+                let isFile =
+                    entry.format != nil || entry.leadsOut(of: roots) && FileFormat.of(fileName: entry.name) != nil
                 return isFile ? entry.path : nil
             }
         }

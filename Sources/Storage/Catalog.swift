@@ -74,7 +74,8 @@ package final class Catalog: Sendable {
             for catalog in catalogs {
                 next.names.append(catalog.name)
                 next.backends[catalog.name] = catalog.backend ?? state.opened.backends[catalog.name]
-                next.origins[catalog.name] = catalog.backend == nil ? state.opened.origins[catalog.name] : catalog.origin
+                next.origins[catalog.name] =
+                    catalog.backend == nil ? state.opened.origins[catalog.name] : catalog.origin
             }
             state.opened = next
             // Names may mean something else: plans that were kept are made anew.

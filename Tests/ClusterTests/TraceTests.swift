@@ -178,6 +178,6 @@ struct TraceTests {
         let first = Set(spans(1).compactMap { $0.attributes["martlet.operator"] })
         #expect(first == Set(operators.compactMap { $0["node"] as? Int }.map(String.init)))
         // Queries of no trace, with a share of none, are not sent.
-        #expect(Set(receiver.spans.map(\.trace)).count == 3)
+        #expect(Set(receiver.spans.map(\.trace)).count == 4)
     }
 }

@@ -30,7 +30,7 @@ struct UserStatementTests {
             ("ALTER USER CURRENT_USER PASSWORD 'hush'", "ALTER USER CURRENT_USER PASSWORD '********'"),
             ("ALTER USER a RENAME TO b", "ALTER USER a RENAME TO b"), ("DROP ROLE a, b", "DROP USER a, b"),
             ("DROP USER IF EXISTS a", "DROP USER IF EXISTS a"),
-            ("ALTER USER a SET x.y = 1", "ALTER ROLE a SET x.y = 1"),
+            ("ALTER USER a SET x.y = 1", "ALTER ROLE a SET x.y TO 1"),
         ] { #expect(try SQLParserTests.printed(sql) == wanted, "\(sql)") }
         let statement = try #require(try StatementParser.parse("CREATE USER a PASSWORD 'hush'").first?.statement)
         var dumped = ""
@@ -47,13 +47,17 @@ struct UserStatementTests {
         for (sql, state) in [
             ("CREATE USER", SQLState.syntaxError), ("CREATE USER a PASSWORD", .syntaxError),
             ("CREATE USER a PASSWORD hush", .syntaxError), ("CREATE USER a NONSENSE", .syntaxError),
-            ("CREATE USER a PASSWORD 'x' PASSWORD 'y'", .syntaxError), ("CREATE USER a SUPERUSER NOSUPERUSER", .syntaxError),
-            ("CREATE OR REPLACE USER a", .syntaxError), ("CREATE USER CURRENT_USER", .invalidParameterValue),
+            ("CREATE USER a PASSWORD 'x' PASSWORD 'y'", .syntaxError),
+            ("CREATE USER a SUPERUSER NOSUPERUSER", .syntaxError),
+            ("CREATE OR REPLACE USER a", .featureNotSupported), ("CREATE USER CURRENT_USER", .invalidParameterValue),
             ("CREATE ROLE a", .featureNotSupported), ("CREATE USER a NOLOGIN", .featureNotSupported),
-            ("CREATE USER a VALID UNTIL 'infinity'", .featureNotSupported), ("CREATE USER a IN ROLE b", .featureNotSupported),
+            ("CREATE USER a VALID UNTIL 'infinity'", .featureNotSupported),
+            ("CREATE USER a IN ROLE b", .featureNotSupported),
             ("CREATE USER a CONNECTION LIMIT 3", .featureNotSupported),
-            ("CREATE USER a UNENCRYPTED PASSWORD 'x'", .featureNotSupported), ("ALTER USER a NOLOGIN", .featureNotSupported),
-            ("ALTER USER a IN DATABASE b SET x.y = 1", .featureNotSupported), ("ALTER ROLE ALL SET x.y = 1", .featureNotSupported),
+            ("CREATE USER a UNENCRYPTED PASSWORD 'x'", .featureNotSupported),
+            ("ALTER USER a NOLOGIN", .featureNotSupported),
+            ("ALTER USER a IN DATABASE b SET x.y = 1", .featureNotSupported),
+            ("ALTER ROLE ALL SET x.y = 1", .featureNotSupported),
             ("ALTER USER a RENAME b", .syntaxError), ("DROP USER", .syntaxError), ("DROP USER a CASCADE", .syntaxError),
         ] { #expect(self.state(sql) == state, "\(sql)") }
     }

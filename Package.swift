@@ -366,8 +366,10 @@ if !engineOnly {
             "ClusterTests",
             ["Authentication", "EngineTestSupport", "TransportConformance", "Frontends", "Columnar", "Diagnostics"]),
         // Who clients are.
-        library("Authentication", ["Frontends", "EngineConfiguration", "Diagnostics", crypto]),
-        tests("AuthenticationTests", ["Authentication", "Frontends", "EngineConfiguration", "Diagnostics"]),
+        library("Authentication", ["Coordination", "Frontends", "EngineConfiguration", "Diagnostics", crypto]),
+        tests(
+            "AuthenticationTests",
+            ["Authentication", "Coordination", "Frontends", "EngineConfiguration", "Diagnostics"]),
         // Servers for clients.
         library(
             "PostgresFrontend",

@@ -16,6 +16,8 @@ struct DirectoryEntry: Sendable {
     var format: FileFormat?
     /// The name without its endings, if there is a format.
     var baseName: String
+
+    func leadsOut(of roots: FileRoots) -> Bool { isLink && !roots.allowsReading(path) }
 }
 
 enum DirectoryListing {
@@ -137,42 +139,45 @@ enum DirectoryListing {
     /// Directories that a `**` descends at most.
     private static let depthMax = 32
 
-    /// The files that an absolute pattern matches, sorted. `**` stands for any number of directories.
-    static func glob(_ pattern: String) throws -> [String] {
+    /// The files that an absolute pattern matches, sorted. `**` stands for any number of directories. Directories that lie
+    /// outside of the roots are passed over; files there are given whether they exist or not, if a link within has the name.
+    static func glob(_ pattern: String, within roots: FileRoots = .unlimited) throws -> [String] {
         var result: [String] = []
-        try glob("", pattern.split(separator: "/").map(String.init)[...], depth: 0, &result)
+        try glob("", pattern.split(separator: "/").map(String.init)[...], depth: 0, roots, &result)
         return result.sorted()
     }
 
     private static func glob(
-        _ base: String, _ parts: ArraySlice<String>, depth: Int, _ result: inout [String]
+        _ base: String, _ parts: ArraySlice<String>, depth: Int, _ roots: FileRoots, _ result: inout [String]
     ) throws {
         guard let part = parts.first, depth < depthMax else { return }
         let rest = parts.dropFirst()
         let directory = base.isEmpty ? "/" : base
         if part == "**" {
-            try glob(base, rest.isEmpty ? ["*"] : rest, depth: depth, &result)
-            for entry in (try? entries(directory)) ?? [] where entry.isDirectory {
-                try glob(base + "/" + entry.name, parts, depth: depth + 1, &result)
+            try glob(base, rest.isEmpty ? ["*"] : rest, depth: depth, roots, &result)
+            for entry in (try? entries(directory)) ?? [] where entry.isDirectory && !entry.leadsOut(of: roots) {
+                try glob(base + "/" + entry.name, parts, depth: depth + 1, roots, &result)
             }
             return
         }
         if !isPattern(part) {
             let path = base + "/" + part
             if rest.isEmpty {
+                guard roots.allowsReading(path) else { return }
                 var status = stat()
                 if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG { result.append(path) }
             } else {
-                try glob(path, rest, depth: depth, &result)
+                try glob(path, rest, depth: depth, roots, &result)
             }
             return
         }
-        guard isDirectory(directory) else { return }
+        // Above the first star there are only directories on the way to a root.
+        guard roots.allowsReading(directory), isDirectory(directory) else { return }
         for entry in try entries(directory) where matches(Array(entry.name.utf8)[...], Array(part.utf8)[...]) {
             if rest.isEmpty {
-                if !entry.isDirectory { result.append(entry.path) }
-            } else if entry.isDirectory {
-                try glob(entry.path, rest, depth: depth, &result)
+                if !entry.isDirectory || entry.leadsOut(of: roots) { result.append(entry.path) }
+            } else if entry.isDirectory, !entry.leadsOut(of: roots) {
+                try glob(entry.path, rest, depth: depth, roots, &result)
             }
         }
     }

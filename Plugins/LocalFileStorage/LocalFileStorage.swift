@@ -149,6 +149,8 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
 
     package func resolve(path: String) async throws -> (schema: String, name: String) {
         let full = try DirectoryListing.absolute(path)
+        // Before anything there is looked at.
+        try roots.checkRead(full)
         // Tables of many files are found here already.
         if DirectoryListing.isPattern(full) || DirectoryListing.isDirectory(full) {
             guard try table(full) != nil else {
@@ -156,13 +158,13 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
             }
         } else {
             _ = try FileIdentity(path: full)
-            try roots.checkRead(full)
         }
         return (PathBackend.schema, full)
     }
 
     package func table(schema: String, name: String) async throws -> (any TableProvider)? {
         guard schema == PathBackend.schema else { return nil }
+        try roots.checkRead(try DirectoryListing.absolute(name))
         guard let table = try table(name) else {
             throw QueryError(.undefinedFile, "no files match \"\(name)\"", object: name)
         }
@@ -229,9 +231,13 @@ package final class PathBackend: PathResolvingBackend, FileWritingBackend, FileR
     }
 
     private func files(_ path: String) throws -> [String] {
-        if DirectoryListing.isPattern(path) { return try DirectoryListing.glob(path) }
+        if DirectoryListing.isPattern(path) { return try DirectoryListing.glob(path, within: roots) }
         if DirectoryListing.isDirectory(path) {
-            return try DirectoryListing.entries(path).compactMap { $0.format == nil ? nil : $0.path }
+            return try DirectoryListing.entries(path).compactMap { entry in
+                let isFile =
+                    entry.format != nil || entry.leadsOut(of: roots) && FileFormat.of(fileName: entry.name) != nil
+                return isFile ? entry.path : nil
+            }
         }
         _ = try FileIdentity(path: path)
         return [path]

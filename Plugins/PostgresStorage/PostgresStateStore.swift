@@ -13,7 +13,8 @@ package final class PostgresStateStore: StateStore {
 
     package init(dsn: String) throws {
         let section = ConfigurationSection(
-            name: "state", values: ["dsn": dsn, "pool-maximum": "2", "pool-wait-timeout": "10s"])
+            name: "state",
+            values: ["dsn": dsn, "pool-maximum": "2", "pool-wait-timeout": "10s", "statement-timeout": "20s"])
         pool = ConnectionPool(try PostgresOptions(section))
     }
 

@@ -8,6 +8,9 @@ extension SCRAMVerifier {
     package static let defaultIterationCount = 4096
     package static let saltByteCount = 16
 
+    /// Whether a password can be taken in plain: clients prepare other characters by Unicode's rules before they hash them.
+    static func takes(password: String) -> Bool { password.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } }
+
     /// A verifier with a salt of its own.
     package init(password: String) {
         self.init(

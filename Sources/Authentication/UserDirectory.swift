@@ -1,11 +1,12 @@
-// Authentication: users of the configuration, and how they prove who they are.
+// Authentication: users, and how they prove who they are.
 //
 //   UserDirectory          names, verifiers and tokens; what front ends ask (this file)
-//   ReloadableAuthenticator   users that change while a server runs
+//   ServerAuthenticator    users that change while a server runs: of the configuration, and those that statements make
 //   SCRAMVerifier+Keys     verifiers from passwords
 //   SCRAMServerInstance    the exchange of SCRAM-SHA-256, as a state machine without input and output
 //   SCRAMClientInstance    its other side, for the shell
 
+import Coordination
 import Crypto
 import Diagnostics
 import EngineConfiguration
@@ -19,8 +20,8 @@ package final class UserDirectory: Authenticator {
     private let tokens: [[UInt8]: String]
     private let administrators: Set<String>
     /// Makes salts for names that nobody has, the same ones each time.
-    private let secret = RandomBytes.make(32)
-    private let mockKey = RandomBytes.make(SCRAMVerifier.keyByteCount)
+    private let secret: [UInt8]
+    private let mockKey: [UInt8]
     /// What challenges for such names look like: as the most elaborate one of a user.
     private let mockIterationCount: Int
     private let mockSaltByteCount: Int
@@ -29,14 +30,51 @@ package final class UserDirectory: Authenticator {
 
     package let anonymousUser: String? = nil
 
-    package init(verifiers: [String: SCRAMVerifier], tokens: [String: String] = [:], administrators: Set<String> = []) {
+    package convenience init(
+        verifiers: [String: SCRAMVerifier], tokens: [String: String] = [:], administrators: Set<String> = []
+    ) {
+        self.init(
+            verifiers: verifiers,
+            hashedTokens: Dictionary(
+                tokens.map { (SCRAMVerifier.hash(Array($0.key.utf8)), $0.value) },
+                uniquingKeysWith: { first, _ in first }
+            ), administrators: administrators, secret: RandomBytes.make(32),
+            mockKey: RandomBytes.make(SCRAMVerifier.keyByteCount))
+    }
+
+    private init(
+        verifiers: [String: SCRAMVerifier], hashedTokens: [[UInt8]: String], administrators: Set<String>,
+        secret: [UInt8], mockKey: [UInt8]
+    ) {
         self.verifiers = verifiers
         self.administrators = administrators
+        self.secret = secret
+        self.mockKey = mockKey
+        tokens = hashedTokens
         let form = verifiers.values.max { ($0.iterationCount, $0.salt.count) < ($1.iterationCount, $1.salt.count) }
         mockIterationCount = form?.iterationCount ?? SCRAMVerifier.defaultIterationCount
         mockSaltByteCount = min(form?.salt.count ?? SCRAMVerifier.saltByteCount, SCRAMVerifier.keyByteCount)
-        self.tokens = Dictionary(
-            tokens.map { (SCRAMVerifier.hash(Array($0.key.utf8)), $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The directory with these users too, without those of the same names; names that nobody has keep their salts.
+    func adding(_ accounts: [UserAccount]) -> UserDirectory {
+        let own = Set(verifiers.keys).union(tokens.values)
+        let new = accounts.filter { !own.contains($0.name) }
+        var verifiers = self.verifiers
+        for account in new {
+            if let verifier = account.verifier.flatMap({ SCRAMVerifier($0) }) { verifiers[account.name] = verifier }
+        }
+        return UserDirectory(
+            verifiers: verifiers, hashedTokens: tokens,
+            administrators: administrators.union(new.filter(\.isAdministrator).map(\.name)), secret: secret,
+            mockKey: mockKey)
+    }
+
+    /// What everybody may know of the users.
+    var facts: [UserFacts] {
+        Set(verifiers.keys).union(tokens.values).sorted().map {
+            UserFacts(name: $0, canLogIn: true, isAdministrator: administrators.contains($0), isConfigured: true)
+        }
     }
 
     package func verifier(user: String) -> SCRAMVerifier? { verifiers[user] ?? mock(user) }
@@ -118,8 +156,7 @@ extension UserDirectory {
                     }
                     verifiers[section.name] = verifier
                 } else {
-                    // Clients prepare other characters by Unicode's rules before they hash them.
-                    guard password.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+                    guard SCRAMVerifier.takes(password: password) else {
                         throw refuse(
                             "a password with other than printable ASCII characters is not taken in plain",
                             hint: "Give the verifier that PostgreSQL makes of it.")
@@ -136,6 +173,8 @@ extension UserDirectory {
                 }
             }
         }
+        // Whoever is alone need not be told from others.
+        if sections.count == 1, sections[0]["administrator"] == nil { administrators = [sections[0].name] }
         self.init(verifiers: verifiers, tokens: tokens, administrators: administrators)
     }
 }

@@ -88,6 +88,8 @@ package struct NodeConfiguration: Sendable {
     package var admission = AdmissionOptions()
     package var scheduler = SchedulerOptions()
     package var membership = MembershipOptions()
+    /// Decides who is let in; `nil`: nobody is told from others.
+    package var accounts: (any AccountAuthority)?
     /// Called with the engine before the cluster's port is served: who serves there too gets ready.
     package var beforeServing: (@Sendable (QueryEngine) throws -> Void)?
     package init(
@@ -114,12 +116,17 @@ package final class EngineNode: Sendable {
     private let control: (any ControlTransport)?
     private let background: Mutex<[Task<Void, Never>]>
     private let keeper: StateKeeper?
+    private let plugins: PluginRegistry
+    private let logger: Logger
 
     private init(
-        engine: QueryEngine, workers: [Worker], transports: [any ExchangeTransport], control: (any ControlTransport)?,
+        engine: QueryEngine, plugins: PluginRegistry, logger: Logger, workers: [Worker],
+        transports: [any ExchangeTransport], control: (any ControlTransport)?,
         controlEndpoint: Endpoint?, background: [Task<Void, Never>], keeper: StateKeeper?
     ) {
         self.keeper = keeper
+        self.plugins = plugins
+        self.logger = logger
         self.engine = engine
         self.workers = workers
         self.transports = transports
@@ -184,6 +191,8 @@ package final class EngineNode: Sendable {
 
         var background: [Task<Void, Never>] = []
         var keeper: StateKeeper?
+        if let accounts = configuration.accounts { engine.users.install(accounts) }
+        if configuration.state == nil { engine.users.restore([]) }
         if let state = configuration.state {
             let store = try plugins.stateStore(
                 type: state.type, section: ConfigurationSection(name: "state", values: state.values))
@@ -203,7 +212,8 @@ package final class EngineNode: Sendable {
             background.append(Task { await directory.run() })
         }
         return EngineNode(
-            engine: engine, workers: parts.workers, transports: Array(transports.values), control: controlTransport,
+            engine: engine, plugins: plugins, logger: logger, workers: parts.workers,
+            transports: Array(transports.values), control: controlTransport,
             controlEndpoint: controlEndpoint, background: background, keeper: keeper)
     }
 
@@ -224,6 +234,50 @@ package final class EngineNode: Sendable {
                 origin: CatalogOrigin(type: configuration.type, values: configuration.values))
         }
         return catalog
+    }
+
+    /// Opens and closes catalogues so that these are open, in this order, and those of `kept`, whose new entries are faulty. One
+    /// that cannot be opened as it should be now stays as it is, and the log says so. Queries that run keep what they read.
+    package func changeCatalogs(to configurations: [CatalogConfiguration], keeping kept: Set<String> = []) {
+        let catalog = engine.catalog
+        var next: [(name: String, backend: (any StorageBackend)?, origin: CatalogOrigin)] = []
+        func stays(_ name: String) {
+            guard let origin = catalog.origin(name) else { return }
+            next.append((name, nil, origin))
+        }
+        for configuration in configurations {
+            let name = configuration.name
+            let origin = CatalogOrigin(type: configuration.type, values: configuration.values)
+            let old = catalog.origin(name)
+            if old == origin {
+                stays(name)
+                continue
+            }
+            do {
+                if name == catalog.defaultCatalog {
+                    throw QueryError.notSupported("another kind of the catalogue \"\(name)\" while the server runs")
+                }
+                let section = ConfigurationSection(name: name, values: configuration.values)
+                next.append((name, try plugins.storageBackend(type: configuration.type, section: section), origin))
+                logger.notice(
+                    old == nil ? "a catalogue is new" : "a catalogue was changed", metadata: ["name": "\(name)"])
+            } catch {
+                let error = QueryError.wrapping(error)
+                logger.error(
+                    old == nil
+                        ? "a new catalogue cannot be opened" : "a catalogue stays what it was: its new entry is wrong",
+                    metadata: ["name": "\(name)", "error": "\(error.message)", "code": "\(error.state)"])
+                stays(name)
+            }
+        }
+        for name in catalog.catalogNames where !configurations.contains(where: { $0.name == name }) {
+            if kept.contains(name) || name == catalog.defaultCatalog {
+                stays(name)
+            } else {
+                logger.notice("a catalogue is gone", metadata: ["name": "\(name)"])
+            }
+        }
+        catalog.replace(with: next)
     }
 
     /// Ends queries, closes sessions, stops workers.

@@ -151,7 +151,12 @@ package final class FlightSQLService: RegistrableRPCService {
                 let now = self.now
                 withState { $0.endCall(session.key, at: now) }
             }
-            return try await body(session)
+            // The client's trace, which queries that the call starts become a part of.
+            let trace = metadata[stringValues: "traceparent"].first { _ in true }.flatMap {
+                TraceContext(traceparent: $0)
+            }
+            guard let trace else { return try await body(session) }
+            return try await TraceContext.$current.withValue(trace) { try await body(session) }
         } catch {
             throw FlightErrors.rpcError(error)
         }

@@ -11,8 +11,8 @@ package protocol Authenticator: Sendable {
     /// Whose token it is; `nil` if it is nobody's.
     func user(token: String) -> String?
     /// What a proof by SCRAM is held against; `nil` if names are taken without a proof. A name that nobody has gets a
-    /// verifier, too, which no password fits: a client cannot find out which names there are.
-    func verifier(user: String) -> SCRAMVerifier?
+    /// verifier, too, which no password fits: a client cannot find out which names there are. 57P03 while users are not known.
+    func verifier(user: String) throws -> SCRAMVerifier?
     /// Whether the user may see and stop what others run.
     func isAdministrator(_ user: String) -> Bool
 }

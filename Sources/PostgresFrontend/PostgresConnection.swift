@@ -149,7 +149,7 @@ final class PostgresConnection {
                 .invalidAuthorization, "connections without encryption are not taken", hint: "Use sslmode=require.")
         }
         let user = parameters.last { $0.name == "user" }?.value ?? ""
-        guard let verifier = server.authenticator.verifier(user: user) else { return start(parameters) }
+        guard let verifier = try server.authenticator.verifier(user: user) else { return start(parameters) }
         exchange = PasswordExchange(user: user, verifier: verifier)
         awaitingParameters = parameters
         instance.authenticationBegan()

@@ -5,19 +5,26 @@ import Diagnostics
 import QueryPlan
 import Synchronization
 
-/// All opened catalogues of a node. Catalogues are added at start-up; views come and go.
+/// All opened catalogues of a node. Catalogues are opened at start-up and when the configuration is read again; views come and
+/// go.
 package final class Catalog: Sendable {
-    private struct State {
+    /// What is open at a moment. A statement keeps to what it found first, so that it ends with what it began with.
+    private struct Opened: Sendable {
         var backends: [String: any StorageBackend] = [:]
         var origins: [String: CatalogOrigin] = [:]
-        /// In the order in which they were added.
+        /// In the order in which they were added, without the one that describes the others.
         var names: [String] = []
+    }
+    /// What `Opened` is kept under in the snapshots of statements.
+    private final class OpenedKey: Sendable {}
+    private let openedKey = OpenedKey()
+
+    private struct State {
+        var opened = Opened()
         var committed = CatalogObjects()
         var open: [UInt64: CatalogObjects.Changes] = [:]
         /// What ANALYZE found, by column.
         var distinctCounts: [TableName: [Double?]] = [:]
-        /// Is told of committed changes, in their order.
-        var observer: (@Sendable (CatalogObjects.Changes) -> Void)?
         /// What running statements know of the catalogue.
         var objectNames: [QueryID: any ObjectNames] = [:]
 
@@ -25,7 +32,6 @@ package final class Catalog: Sendable {
             changes.apply(to: &committed)
             committed.version = (committed.version ?? 0) + 1
             changes.publish()
-            observer?(changes)
         }
     }
     private let state = Mutex(State())
@@ -50,19 +56,45 @@ package final class Catalog: Sendable {
 
     package func add(_ backend: any StorageBackend, name: String, origin: CatalogOrigin) {
         state.withLock { state in
-            state.origins[name] = origin
-            let isNew = state.backends.updateValue(backend, forKey: name) == nil
-            if isNew, name != Self.systemCatalog { state.names.append(name) }
+            state.opened.origins[name] = origin
+            let isNew = state.opened.backends.updateValue(backend, forKey: name) == nil
+            if isNew, name != Self.systemCatalog { state.opened.names.append(name) }
         }
     }
 
-    /// Names of all catalogues but the one that describes them.
-    package var catalogNames: [String] { state.withLock { $0.names } }
+    /// From now on these catalogues are open, in this order, besides the one that describes them. A name without a back end stays
+    /// what it is. Statements that run go on with what they found.
+    package func replace(
+        with catalogs: [(name: String, backend: (any StorageBackend)?, origin: CatalogOrigin)]
+    ) {
+        state.withLock { state in
+            var next = Opened()
+            next.backends[Self.systemCatalog] = state.opened.backends[Self.systemCatalog]
+            next.origins[Self.systemCatalog] = state.opened.origins[Self.systemCatalog]
+            for catalog in catalogs {
+                next.names.append(catalog.name)
+                next.backends[catalog.name] = catalog.backend ?? state.opened.backends[catalog.name]
+                next.origins[catalog.name] =
+                    catalog.backend == nil ? state.opened.origins[catalog.name] : catalog.origin
+            }
+            state.opened = next
+            // Names may mean something else: plans that were kept are made anew.
+            state.committed.version = (state.committed.version ?? 0) + 1
+        }
+    }
 
-    package func backend(_ name: String) -> (any StorageBackend)? { state.withLock { $0.backends[name] } }
+    private var opened: Opened {
+        guard let scope = StorageScope.current else { return state.withLock { $0.opened } }
+        return scope.snapshot.value(of: openedKey) { state.withLock { $0.opened } }
+    }
+
+    /// Names of all catalogues but the one that describes them.
+    package var catalogNames: [String] { opened.names }
+
+    package func backend(_ name: String) -> (any StorageBackend)? { opened.backends[name] }
 
     /// What the catalogue was opened from.
-    package func origin(_ name: String) -> CatalogOrigin? { state.withLock { $0.origins[name] } }
+    package func origin(_ name: String) -> CatalogOrigin? { opened.origins[name] }
 
     /// The table, or an error that names what is missing.
     package func table(_ name: TableName) async throws -> any TableProvider {
@@ -102,9 +134,9 @@ package final class Catalog: Sendable {
         state.withLock { state in body(&state.open[scope.transaction.id, default: CatalogObjects.Changes()]) }
     }
 
-    /// Tells of changes from now on. `observer` is called with the catalogue locked: it only notes them.
-    package func observe(_ observer: @escaping @Sendable (CatalogObjects.Changes) -> Void) {
-        state.withLock { $0.observer = observer }
+    /// What a transaction has changed and not yet committed.
+    package func pendingChanges(of transaction: StorageTransaction) -> CatalogObjects.Changes? {
+        state.withLock { $0.open[transaction.id] }
     }
 
     package func view(_ name: TableName) -> ViewDefinition? { objects.views[name] }

@@ -41,6 +41,9 @@ package final class StorageTransaction: Sendable {
         }
     }
 
+    /// Whether nothing has been changed so far.
+    package var isEmpty: Bool { state.withLock { $0.participants.isEmpty } }
+
     package func commit() {
         let participants = takeParticipants()
         if participants.isEmpty { return }

@@ -13,6 +13,7 @@ package final class StatementCatalog: CatalogFacts {
     private let searchPath: [String]
     private let user: String
     private let database: String
+    private let roles: [String: Int64]
     private let settings: @Sendable (String) -> String?
     private let change: @Sendable (String, String) throws -> String
     private let cancelSession: @Sendable (Int64) -> Bool
@@ -22,6 +23,7 @@ package final class StatementCatalog: CatalogFacts {
     /// `cancelSession` and `cancelQuery` stop what runs.
     package init(
         snapshot: CatalogSnapshot, searchPath: [String], user: String, database: String,
+        roles: [(name: String, number: Int64)],
         settings: @escaping @Sendable (String) -> String?,
         change: @escaping @Sendable (String, String) throws -> String,
         cancelSession: @escaping @Sendable (Int64) -> Bool, cancelQuery: @escaping @Sendable (String) -> Bool
@@ -30,6 +32,9 @@ package final class StatementCatalog: CatalogFacts {
         self.searchPath = searchPath.contains("pg_catalog") ? searchPath : ["pg_catalog"] + searchPath
         self.user = user
         self.database = database
+        // Everything belongs to whoever looks.
+        self.roles = Dictionary(roles.map { ($0.name, $0.number) }, uniquingKeysWith: { first, _ in first })
+            .merging([user: SystemRows.owner]) { $1 }
         self.settings = settings
         self.change = change
         self.cancelSession = cancelSession
@@ -56,7 +61,7 @@ package final class StatementCatalog: CatalogFacts {
         case .procedure, .operationSignature: return snapshot.functions.byIdentifier[identifier].map(\.signature)
         case .namespace:
             return snapshot.schemas.first { $0.identifier == identifier }.map { QuotedNames.quoted($0.name) }
-        case .role: return identifier == SystemRows.owner ? QuotedNames.quoted(user) : nil
+        case .role: return roles.first { $0.value == identifier }.map { QuotedNames.quoted($0.key) }
         case .collation: return Self.collations.first { $0.value == identifier }.map { QuotedNames.quoted($0.key) }
         }
     }
@@ -85,7 +90,7 @@ package final class StatementCatalog: CatalogFacts {
             }
             return found?.first
         case .namespace: return parts.count == 1 ? snapshot.schemaIdentifiers[last] : nil
-        case .role: return parts.count == 1 && last == user ? SystemRows.owner : nil
+        case .role: return parts.count == 1 ? roles[last] : nil
         case .collation: return Self.collations[last]
         case .type, .procedure, .operationSignature: return nil
         }

@@ -48,9 +48,21 @@ enum SystemViews {
     private static let systemNames = "('pg_catalog', 'information_schema', 'system')"
     private static let database = "current_database()"
 
+    /// Users, with whoever looks among them: number 10, to which everything belongs.
+    private static let users = """
+        FROM (SELECT s.user_name AS name, s.is_administrator, s.can_log_in, \
+        CASE WHEN s.user_name = current_user THEN 10 ELSE s.user_id END AS id FROM system.users s \
+        UNION ALL SELECT current_user, NOT EXISTS (SELECT 1 FROM system.users), true, 10 \
+        WHERE NOT EXISTS (SELECT 1 FROM system.users s WHERE s.user_name = current_user)) u
+        """
     private static let userColumns = [
-        "usename": "current_user", "usesysid": "10", "usecreatedb": "true", "usesuper": "true", "userepl": "false",
-        "usebypassrls": "true", "passwd": "'********'",
+        "usename": "u.name", "usesysid": "u.id", "usecreatedb": "true", "usesuper": "u.is_administrator",
+        "userepl": "false", "usebypassrls": "u.is_administrator", "passwd": "'********'",
+    ]
+    private static let roleColumns = [
+        "rolname": "u.name", "rolsuper": "u.is_administrator", "rolinherit": "true",
+        "rolcreaterole": "u.is_administrator", "rolcreatedb": "true", "rolcanlogin": "true", "rolreplication": "false",
+        "rolconnlimit": "-1", "rolpassword": "'********'", "rolbypassrls": "u.is_administrator", "oid": "u.id",
     ]
 
     /// Lengths and precisions of a type, as information_schema tells them; `t` is the type's number and `m` its modifier.
@@ -136,15 +148,10 @@ enum SystemViews {
                 "schemaname": "n.nspname", "tablename": "c.relname", "indexname": "i.relname",
                 "indexdef": "pg_catalog.pg_get_indexdef(i.oid)",
             ]),
-        "pg_catalog.pg_roles": Source(
-            from: "",
-            columns: [
-                "rolname": "current_user", "rolsuper": "true", "rolinherit": "true", "rolcreaterole": "true",
-                "rolcreatedb": "true", "rolcanlogin": "true", "rolreplication": "false", "rolconnlimit": "-1",
-                "rolpassword": "'********'", "rolbypassrls": "true", "oid": "10",
-            ]),
-        "pg_catalog.pg_user": Source(from: "", columns: userColumns),
-        "pg_catalog.pg_shadow": Source(from: "", columns: userColumns),
+        "pg_catalog.pg_authid": Source(from: users, columns: roleColumns),
+        "pg_catalog.pg_roles": Source(from: users, columns: roleColumns),
+        "pg_catalog.pg_user": Source(from: users, columns: userColumns),
+        "pg_catalog.pg_shadow": Source(from: users, columns: userColumns),
         "pg_catalog.pg_group": Source(from: "WHERE false", columns: [:]),
         "pg_catalog.pg_settings": Source(
             from: "FROM system.settings s",

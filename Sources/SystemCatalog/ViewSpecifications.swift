@@ -3,6 +3,9 @@
 /// One view a line: full name, number, and its columns as `name:type`.
 enum ViewSpecifications {
     static let text = """
+        pg_catalog.pg_authid 1260 oid:oid rolname:name rolsuper:bool rolinherit:bool rolcreaterole:bool \
+            rolcreatedb:bool rolcanlogin:bool rolreplication:bool rolbypassrls:bool rolconnlimit:int4 \
+            rolpassword:text rolvaliduntil:timestamptz
         pg_catalog.pg_group 12010 groname:name grosysid:oid grolist:oid[]
         pg_catalog.pg_indexes 12043 schemaname:name tablename:name indexname:name tablespace:name indexdef:text
         pg_catalog.pg_roles 12000 rolname:name rolsuper:bool rolinherit:bool rolcreaterole:bool rolcreatedb:bool \

@@ -10,11 +10,11 @@ import Frontends
     enum ClientAuthentication {
         static let makeProof: ServerConnection.ProofMaker? = { SCRAMClientInstance(password: $0) }
 
-        /// The configured users. Without any, everybody is let in, and then only from this machine unless the configuration
-        /// says otherwise.
+        /// The configured users; `nil` if there are none. Then statements may make some; until they do everybody is let in, and
+        /// so only from this machine unless the configuration says otherwise.
         static func make(
             _ configuration: EngineConfiguration, host: String, _ options: CoordinatorOptions
-        ) throws -> any Authenticator {
+        ) throws -> UserDirectory? {
             let variables = ProcessEnvironment.variables
             if let users = try UserDirectory(
                 configuration, read: ConfigurationFile.text(path:), variable: { variables[$0] })
@@ -28,7 +28,7 @@ import Frontends
                     hint: "Configure users.NAME.password, or set server.allow-unauthenticated to true.",
                     object: "host")
             }
-            return OpenAuthenticator()
+            return nil
         }
     }
 #else

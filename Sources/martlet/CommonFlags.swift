@@ -61,7 +61,9 @@ func complain(_ error: QueryError) {
 extension NodeConfiguration {
     /// The node's catalogues: those that are always there, then the configured ones. `fileRoots`: directories that a server
     /// lets its clients write to; `nil` in the shell, which may do what its user may do.
-    static func catalogs(_ options: NodeOptions, fileRoots: [String]? = nil) throws -> [CatalogConfiguration] {
+    static func catalogs(
+        _ options: NodeOptions, sections: [ConfigurationSection]? = nil, fileRoots: [String]? = nil
+    ) throws -> [CatalogConfiguration] {
         let roots = fileRoots.map { ["roots": $0.joined(separator: ",")] } ?? [:]
         let data = fileRoots == nil ? ["writable": "true"] : roots
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
@@ -76,10 +78,8 @@ extension NodeConfiguration {
         catalogs.append(CatalogConfiguration(name: "files", type: "file", values: roots))
         catalogs.append(CatalogConfiguration(name: "s3", type: "s3", values: roots))
         catalogs.append(CatalogConfiguration(name: "tpch", type: "tpch"))
-        for section in options.catalogs {
-            let catalog = CatalogConfiguration(
-                name: section.name, type: try section.required("type"),
-                values: section.values.filter { $0.key != "type" })
+        for section in sections ?? options.catalogs {
+            let catalog = try CatalogConfiguration(section)
             if let index = catalogs.firstIndex(where: { $0.name == catalog.name }) {
                 catalogs[index] = catalog
             } else {
@@ -87,5 +87,13 @@ extension NodeConfiguration {
             }
         }
         return catalogs
+    }
+}
+
+extension CatalogConfiguration {
+    /// F0000 without a type.
+    init(_ section: ConfigurationSection) throws {
+        self.init(
+            name: section.name, type: try section.required("type"), values: section.values.filter { $0.key != "type" })
     }
 }

@@ -7,14 +7,15 @@ import Frontends
 import Logging
 import Synchronization
 
-/// All or nothing: a configuration with a fault changes nothing.
+/// All or nothing: a configuration with a fault changes nothing. Catalogues alone stand each for itself: one with a fault stays what
+/// it is.
 final class ConfigurationReloader: Sendable {
     /// Looks at a configuration and gives what takes it over.
     typealias Part = @Sendable (EngineConfiguration) throws -> @Sendable () -> Void
 
     /// Keys, and begins of keys, whose values a running process takes over.
     static let reloadable = [
-        "log.level", "users.", "server.max-connections", "coordinator.max-running-queries",
+        "log.level", "users.", "catalogs.", "server.max-connections", "coordinator.max-running-queries",
         "coordinator.max-queued-queries", "coordinator.max-reserved-memory", "coordinator.queue-timeout",
     ]
 
@@ -64,6 +65,27 @@ final class ConfigurationReloader: Sendable {
                 "the configuration was read again and is not taken over",
                 metadata: ["error": "\(error.message)", "code": "\(error.state)"])
         }
+    }
+}
+
+enum CatalogReload {
+    /// The sections of catalogues that can be read, and the names of the others, which the log tells of.
+    static func sections(_ configuration: EngineConfiguration, logger: Logger) -> ([ConfigurationSection], Set<String>)
+    {
+        var whole: [ConfigurationSection] = []
+        var faulty: Set<String> = []
+        for section in configuration.catalogs {
+            do {
+                _ = try section.required("type")
+                whole.append(section)
+            } catch {
+                faulty.insert(section.name)
+                logger.error(
+                    "a catalogue stays what it was: its new entry is wrong",
+                    metadata: ["name": "\(section.name)", "error": "\(QueryError.wrapping(error).message)"])
+            }
+        }
+        return (whole, faulty)
     }
 }
 

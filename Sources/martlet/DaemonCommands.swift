@@ -128,12 +128,12 @@
             let signals = TerminationSignals(onReload: { reloader.reload() })
             let options = try NodeOptions(configuration)
             let ports = try CoordinatorOptions(configuration)
-            let authenticator = ReloadableAuthenticator(
-                try ClientAuthentication.make(configuration, host: options.host, ports))
+            let authenticator = ServerAuthenticator(
+                configured: try ClientAuthentication.make(configuration, host: options.host, ports))
             reloader.add { changed in
                 let users = try ClientAuthentication.make(
                     changed, host: options.host, try CoordinatorOptions(changed))
-                return { authenticator.replace(with: users) }
+                return { authenticator.replace(configured: users) }
             }
             // Before anything is started: files that cannot be used end the program.
             let encryption = try ports.tls.map {
@@ -150,6 +150,7 @@
                 localRowLimit: ports.localRowLimit, spillDirectory: options.spillDirectory)
             nodeConfiguration.cluster?.transportValues = options.clusterTLS
             nodeConfiguration.state = StateConfiguration.make(configuration, options)
+            nodeConfiguration.accounts = authenticator
             nodeConfiguration.cacheByteLimit = options.cacheLimit
             nodeConfiguration.holdBackByteLimit = ports.holdBackByteLimit
             nodeConfiguration.admission.take(ports)
@@ -210,6 +211,14 @@
                     admission.take(ports)
                     if admission.memoryByteMax == 0 { admission.memoryByteMax = options.memoryLimit }
                     node.engine.admission.change(to: admission)
+                }
+            }
+            let roots = configuration.list("server.file-roots")
+            reloader.add { changed in
+                let (sections, faulty) = CatalogReload.sections(changed, logger: logger)
+                let catalogs = try NodeConfiguration.catalogs(options, sections: sections, fileRoots: roots)
+                return {
+                    node.changeCatalogs(to: catalogs.filter { !faulty.contains($0.name) }, keeping: faulty)
                 }
             }
             announce("ready postgres=\(postgresEndpoint) grpc=\(grpc) http=\(httpEndpoint)")

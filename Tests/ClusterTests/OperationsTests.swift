@@ -157,6 +157,78 @@ struct OperationsTests {
         #expect(status == 0 && text.contains("expires in"), "\(text)")
     }
 
+    @Test("SIGHUP opens, changes and closes catalogues; one with a fault stays what it was")
+    func catalogues() async throws {
+        for (name, value) in [("a", 1), ("b", 2)] {
+            try FileManager.default.createDirectory(atPath: "\(directory)/\(name)", withIntermediateDirectories: true)
+            _ = try write("x\n\(value)\n", "\(name)/t.csv")
+        }
+        func text(_ entries: String...) -> String { "catalogs:\n" + entries.map { "  \($0)\n" }.joined() }
+        func entry(_ name: String, _ place: String) -> String {
+            "\(name):\n    type: file\n    directory: \(directory)/\(place)"
+        }
+        let path = try write(text(entry("first", "a"), entry("gone", "b")))
+        let log = directory + "/log"
+        let server = try ServerProcess(
+            ["standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0", "--config", path],
+            wrapper: ["/bin/sh", "-c", "exec \"$@\" 2>>\(log)", "sh"])
+        defer { _ = server.terminate() }
+        let port = try #require(server.addresses["postgres"]?.split(separator: ":").last.flatMap { Int($0) })
+        func session() throws -> RawSocket {
+            let socket = try RawSocket(port: port)
+            _ = try socket.logIn(user: "anna", password: "")
+            return socket
+        }
+        let (running, block, fresh) = (try session(), try session(), try session())
+        var reloadCount = 0
+        func reload(_ text: String) async throws {
+            _ = try write(text)
+            reloadCount += 1
+            kill(server.identifier, SIGHUP)
+            let deadline = Date().addingTimeInterval(30)
+            func count() -> Int {
+                ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").components(
+                    separatedBy: "the configuration was read again"
+                ).count - 1
+            }
+            while count() < reloadCount, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+            #expect(count() == reloadCount)
+        }
+        #expect(fresh.run("SELECT f.x, g.x FROM first.public.t f, gone.public.t g").rows == ["1|2"])
+        #expect(fresh.run("PREPARE p AS SELECT x FROM first.public.t").state == nil)
+        for _ in 0..<3 { #expect(fresh.run("EXECUTE p").rows == ["1"]) }
+        let sql = "SELECT t.x FROM first.public.t, generate_series(1, 300000) AS g(n)"
+        #expect(running.run("BEGIN; DECLARE c CURSOR FOR \(sql); FETCH 1 FROM c").rows == ["1"])
+        #expect(block.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT x FROM first.public.t").rows == ["1"])
+
+        try await reload(text(entry("first", "b"), entry("more", "a")))
+        #expect(fresh.run("SELECT f.x, m.x FROM first.public.t f, more.public.t m").rows == ["2|1"])
+        #expect(fresh.run("EXECUTE p").rows == ["2"])
+        #expect(fresh.run("SELECT x FROM gone.public.t").state != nil)
+        #expect(fresh.run("SELECT datname FROM pg_database WHERE datname IN ('gone', 'more')").rows == ["more"])
+        // What runs keeps what it began with.
+        let rest = running.run("FETCH ALL FROM c; COMMIT")
+        #expect(rest.state == nil && rest.rows.count == 299_999 && Set(rest.rows) == ["1"])
+        #expect(block.run("SELECT f.x, g.x FROM first.public.t f, gone.public.t g").rows == ["1|2"])
+        #expect(block.run("COMMIT; SELECT x FROM first.public.t").rows == ["2"])
+
+        // Faults of single entries; the rest is taken over.
+        try await reload(
+            text(
+                "first:\n    type: nothing", "more:\n    directory: \(directory)/b", entry("third", "a"),
+                "fourth:\n    type: sqlite\n    pth: x"))
+        #expect(
+            fresh.run("SELECT f.x, m.x, t.x FROM first.public.t f, more.public.t m, third.public.t t").rows
+                == ["2|1|1"])
+        #expect(fresh.run("SELECT datname FROM pg_database WHERE datname = 'fourth'").rows == [])
+        let lines = try String(contentsOfFile: log, encoding: .utf8)
+        #expect(lines.components(separatedBy: "its new entry is wrong").count == 3)
+        #expect(lines.contains("a new catalogue cannot be opened"))
+        try await reload(text(entry("first", "a")))
+        #expect(fresh.run("SELECT x FROM first.public.t").rows == ["1"])
+        #expect(fresh.run("CREATE TABLE stays (x integer); SELECT x FROM more.public.t").state != nil)
+    }
+
     @Test("SIGHUP takes over users and limits, and nothing of a configuration with a fault")
     func reload() async throws {
         func text(_ password: String, _ connections: Int, _ more: String = "") -> String {

@@ -193,3 +193,33 @@ struct RawResponse {
         return lines.joined(separator: "\r\n") + "\r\n\r\n" + body
     }
 }
+
+extension RawSocket {
+    /// Rows, each with its fields between bars, and the SQLSTATE of the error if there is one.
+    func run(_ sql: String) -> (rows: [String], state: String?) {
+        send(Self.message("Q", Array(sql.utf8) + [0]))
+        var rows: [String] = []
+        var state: String?
+        while let (type, body) = readMessage() {
+            if type == "D" {
+                var fields: [String] = []
+                var at = 2
+                while at + 4 <= body.count {
+                    let length = body[at..<(at + 4)].reduce(0) { $0 << 8 | Int($1) }
+                    at += 4
+                    let isNull = length == 0xFFFF_FFFF
+                    fields.append(isNull ? "null" : String(decoding: body[at..<(at + length)], as: UTF8.self))
+                    if !isNull { at += length }
+                }
+                rows.append(fields.joined(separator: "|"))
+            }
+            if type == "E" {
+                state = body.split(separator: 0).first { $0.first == UInt8(ascii: "C") }.map {
+                    String(decoding: $0.dropFirst(), as: UTF8.self)
+                }
+            }
+            if type == "Z" { break }
+        }
+        return (rows, state)
+    }
+}

@@ -22,7 +22,7 @@ extension SecurityListTests {
         return pairs.flatMap { [0] + text($0.0) + text($0.1) }
     }
 
-    private static func call(_ path: String, _ more: [(String, String)] = [], message: [UInt8] = []) -> [UInt8] {
+    static func call(_ path: String, _ more: [(String, String)] = [], message: [UInt8] = []) -> [UInt8] {
         let head = fields(
             [
                 (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost"),

@@ -230,6 +230,40 @@ extension SecurityListTests {
             #expect(try bench.state("COPY (SELECT 1 AS a) TO '\(bench.roots)/../written.csv'") == "42501")
             #expect(!FileManager.default.fileExists(atPath: bench.directory + "/written.csv"))
         },
+        SecurityCase("paths outside of the roots, there or not: the same answer") { bench async throws in
+            let outside = bench.directory
+            try FileManager.default.createDirectory(atPath: outside + "/more", withIntermediateDirectories: true)
+            try "a\n1\n".write(toFile: outside + "/more/there.csv", atomically: true, encoding: .utf8)
+            for (name, target) in [
+                ("missing.csv", "/nothing.csv"), ("directory.csv", "/more"), ("deep.csv", "/more/there.csv"),
+                ("deeper.csv", "/more/not-there.csv"),
+            ] {
+                try? FileManager.default.createSymbolicLink(
+                    atPath: "\(bench.roots)/\(name)", withDestinationPath: outside + target)
+            }
+            #expect(try bench.state("CREATE TABLE IF NOT EXISTS lines (a text)") == nil)
+            for path in [
+                "\(outside)/outside.csv", "\(outside)/nothing.csv", "\(outside)/more", "\(outside)/less",
+                "\(outside)/more/*.csv", "\(outside)/less/*.csv", "\(outside)/more/there.csv/x", "\(outside)/**/*.csv",
+                "\(bench.roots)/link.csv", "\(bench.roots)/missing.csv", "\(bench.roots)/directory.csv",
+                "\(bench.roots)/deep.csv", "\(bench.roots)/deeper.csv", "\(bench.roots)/up/outside.csv",
+                "\(bench.roots)/up/nothing.csv", "\(bench.roots)/up/more/*.csv", "\(bench.roots)/up/less/*.csv",
+                "\(bench.roots)/up/more", "\(bench.roots)/up/roots/inside.csv", "\(bench.roots)/miss*.csv",
+                "\(bench.roots)/direct*.csv", "\(bench.roots)/../outside.csv", "/root/x.csv", "/nowhere/x.csv",
+            ] {
+                #expect(try bench.state("SELECT * FROM '\(path)'") == "42501", "\(path)")
+                #expect(try bench.state("SELECT * FROM files.path.\"\(path)\"") == "42501", "\(path)")
+                if !path.contains("*") {
+                    #expect(try bench.state("COPY lines FROM '\(path)'") == "42501", "\(path)")
+                    #expect(try bench.state("COPY (SELECT 1 AS a) TO '\(path)' (FORMAT csv)") == "42501", "\(path)")
+                }
+            }
+            // A star does not go through a link that leads out.
+            #expect(try bench.state("SELECT * FROM '\(bench.roots)/*/there.csv'") == "58P01")
+            #expect(try bench.state("SELECT * FROM '\(bench.roots)/*/not-there.csv'") == "58P01")
+            #expect(try bench.state("SELECT * FROM '\(bench.roots)/inside.csv'") == nil)
+            #expect(try bench.state("SELECT * FROM '\(bench.roots)/nothing.csv'") == "58P01")
+        },
         SecurityCase("COPY from a file beside the roots") { bench async throws in
             #expect(try bench.state("CREATE TABLE IF NOT EXISTS taken (a text, b text)") == nil)
             #expect(try bench.state("COPY taken FROM '\(bench.directory)/outside.csv'") != nil)

@@ -50,7 +50,7 @@ final class SecurityBench: Sendable {
             environment: Self.users.merging([
                 "MARTLET_SERVER_FILE_ROOTS": roots, "MARTLET_SERVER_MAX_MESSAGE_SIZE": "1MiB",
                 "MARTLET_SERVER_AUTHENTICATION_TIMEOUT": "10s",
-                "MARTLET_COORDINATOR_EXCHANGE_PORT": String(exchange),
+                "MARTLET_COORDINATOR_EXCHANGE_PORT": String(exchange), "MARTLET_STATE_PATH": directory + "/state.db",
             ]) { $1 }.merging(environment) { $1 })
     }
 
@@ -154,13 +154,14 @@ struct SecurityListTests {
 
     @Test("the list is long enough")
     func length() {
-        let names = (Self.postgres + Self.files + Self.http + Self.grpc + Self.exchange).map(\.name)
+        let names = (Self.postgres + Self.files + Self.users + Self.http + Self.grpc + Self.exchange).map(\.name)
         #expect(names.count >= 60)
         #expect(Set(names).count == names.count)
     }
 
     @Test("against the PostgreSQL port") func postgresPort() async throws { try await Self.run(Self.postgres) }
     @Test("against files, by SQL") func sqlFiles() async throws { try await Self.run(Self.files) }
+    @Test("against users, by SQL") func sqlUsers() async throws { try await Self.run(Self.users) }
     @Test("against the HTTP port") func httpPort() async throws { try await Self.run(Self.http) }
     @Test("against the gRPC port") func grpcPort() async throws { try await Self.run(Self.grpc) }
     @Test("against the exchange port") func exchangePort() async throws {

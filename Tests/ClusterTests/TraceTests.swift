@@ -127,11 +127,30 @@ struct TraceTests {
         _ = try await session.run("SET traceparent = ''")
         _ = try await session.run("\(sql) -- of no trace")
 
+        // And by the metadata of a call of Flight SQL.
+        func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
+            let length =
+                bytes.count < 128 ? [UInt8(bytes.count)] : [UInt8(bytes.count & 127 | 128), UInt8(bytes.count >> 7)]
+            return [number << 3 | 2] + length + bytes
+        }
+        let update = field(1, Array("CREATE TABLE traced AS \(sql)".utf8))
+        let command =
+            field(1, Array("type.googleapis.com/arrow.flight.protocol.sql.CommandStatementUpdate".utf8))
+            + field(2, update)
+        let grpc = cluster.coordinator.addresses["grpc"]?.split(separator: ":").last.flatMap { Int($0) } ?? 0
+        let flight = try RawSocket(port: grpc)
+        flight.send(
+            SecurityListTests.call(
+                "/arrow.flight.protocol.FlightService/DoPut", [("traceparent", parent(4).text)],
+                message: field(1, [8, 2] + field(2, command))))
+
         func spans(_ number: Int) -> [TraceReceiver.Span] { receiver.spans.filter { $0.trace == parent(number).trace } }
         let deadline = Date().addingTimeInterval(60)
-        while Date() < deadline, !(1...3).allSatisfy({ number in spans(number).contains { $0.name == "query" } }) {
+        while Date() < deadline, !(1...4).allSatisfy({ number in spans(number).contains { $0.name == "query" } }) {
             try await Task.sleep(for: .milliseconds(50))
         }
+        #expect(spans(4).filter { $0.name == "query" }.map(\.parent) == ["00f067aa0ba902b7"])
+        _ = flight.received
         // What the coordinator itself knows of the query.
         let detail = try httpBody(cluster.coordinator.addresses["http"] ?? "", "/v1/queries/\(id)")
         let json = try #require(detail.components(separatedBy: "\r\n\r\n").dropFirst().first)
@@ -159,6 +178,6 @@ struct TraceTests {
         let first = Set(spans(1).compactMap { $0.attributes["martlet.operator"] })
         #expect(first == Set(operators.compactMap { $0["node"] as? Int }.map(String.init)))
         // Queries of no trace, with a share of none, are not sent.
-        #expect(Set(receiver.spans.map(\.trace)).count == 3)
+        #expect(Set(receiver.spans.map(\.trace)).count == 4)
     }
 }

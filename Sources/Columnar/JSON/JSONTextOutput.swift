@@ -36,6 +36,13 @@ extension JSONText {
     package static func appendQuoted(_ text: [UInt8], into output: inout [UInt8]) {
         text.withUnsafeBufferPointer { appendQuoted($0, into: &output) }
     }
+    /// A string in quotes.
+    package static func quoted(_ text: String) -> String {
+        var output: [UInt8] = []
+        output.reserveCapacity(text.utf8.count + 2)
+        appendQuoted(Array(text.utf8), into: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
 
     private static func appendScalar(_ node: JSONNode, into output: inout [UInt8]) {
         switch node.kind {

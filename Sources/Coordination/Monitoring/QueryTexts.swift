@@ -1,5 +1,6 @@
 // A query's plan and what its operators did, as texts that outlive the process.
 
+import Columnar
 import Diagnostics
 import QueryPlan
 
@@ -38,8 +39,8 @@ package struct QueryTexts: Hashable, Sendable {
 
     private static func object(_ entry: QueryProfile.Operator) -> String {
         var members: [(String, String)] = [
-            ("node", "\(entry.node)"), ("stage", "\(entry.stage)"), ("name", string(entry.name)),
-            ("description", string(entry.description)), ("inputs", "\(entry.inputs)"),
+            ("node", "\(entry.node)"), ("stage", "\(entry.stage)"), ("name", JSONText.quoted(entry.name)),
+            ("description", JSONText.quoted(entry.description)), ("inputs", "\(entry.inputs)"),
         ]
         if let estimate = entry.estimatedRowCount { members.append(("estimated_rows", "\(estimate)")) }
         if let source = entry.sourceStage { members.append(("source_stage", "\(source)")) }
@@ -52,22 +53,5 @@ package struct QueryTexts: Hashable, Sendable {
             ]
         }
         return "{" + members.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
-    }
-
-    private static func string(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -6,8 +6,9 @@ import QueryPlan
 import StateStore
 import Synchronization
 
-/// Changes wait in a queue of bounded length until the store has taken them. While the store is away they are kept and tried
-/// again; when the queue is full, further ones are dropped and counted. Nobody who runs a query waits for any of this.
+/// Queries that have ended wait in a queue of bounded length until the store has taken them. While the store is away they are
+/// kept and tried again; when the queue is full, further ones are dropped and counted. Nobody who runs a query waits for any of
+/// this. What a statement changes is written before the statement is answered (`write`).
 package final class StateKeeper: Sendable {
     package struct Options: Sendable {
         package var queueCountMax: Int
@@ -28,10 +29,10 @@ package final class StateKeeper: Sendable {
         package var lastError: QueryError?
     }
 
-    private enum Item: Sendable {
-        case change(StateChange)
-        /// Made into texts only when it is written.
-        case query(QueryRecord, QueryCourse?)
+    /// A query that has ended; made into texts only when it is written.
+    private struct Item: Sendable {
+        var record: QueryRecord
+        var course: QueryCourse?
     }
     private struct State {
         var queue: [Item] = []
@@ -50,17 +51,16 @@ package final class StateKeeper: Sendable {
         var isDue = false
         var isTimerSet = false
 
-        /// Queries wait a moment for the next ones: to write each by itself costs as much as a small one takes. Changes do not.
-        var hasWork: Bool {
-            if isDue || queue.count >= StateKeeper.batchCountMax { return !queue.isEmpty }
-            return queue.contains { if case .change = $0 { true } else { false } }
-        }
+        /// Queries wait a moment for the next ones: to write each by itself costs as much as a small one takes.
+        var hasWork: Bool { isDue ? !queue.isEmpty : queue.count >= StateKeeper.batchCountMax }
     }
 
     private let store: any StateStore
     private let options: Options
     private let logger: Logger
     private let state = Mutex(State())
+    /// Whoever finds the store closed opens it, one after the other.
+    private let openings = ChangeQueue()
     private static let batchCountMax = 100
     private static let queriesPerTrim = 500
     private static let gatheringTime = Duration.milliseconds(200)
@@ -85,17 +85,14 @@ package final class StateKeeper: Sendable {
     // MARK: Giving
 
     /// A query has ended.
-    package func note(_ record: QueryRecord, _ course: QueryCourse?) { add(.query(record, course)) }
-    package func keep(_ change: StateChange) { add(.change(change)) }
-
-    private func add(_ item: Item) {
+    package func note(_ record: QueryRecord, _ course: QueryCourse?) {
         let (waiter, setsTimer) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
             guard !state.isStopped else { return (nil, false) }
             guard state.queue.count + state.underWayCount < options.queueCountMax else {
                 state.droppedCount += 1
                 return (nil, false)
             }
-            state.queue.append(item)
+            state.queue.append(Item(record: record, course: course))
             guard state.hasWork else {
                 defer { state.isTimerSet = true }
                 return (nil, !state.isTimerSet)
@@ -123,6 +120,39 @@ package final class StateKeeper: Sendable {
         waiter?.resume()
     }
 
+    /// Writes all changes or none, now. What this has returned from is kept whatever happens to the process. 58030 if the store
+    /// is away.
+    package func write(_ changes: [StateChange]) async throws {
+        if changes.isEmpty { return }
+        try await failing {
+            try await openIfClosed()
+            try await store.apply(changes)
+            state.withLock { state in
+                state.writtenCount += changes.count
+                state.lastError = nil
+            }
+        }
+    }
+
+    /// Whether what the store has was taken over. Before that nobody knows what a change is a change of.
+    var isRestored: Bool { state.withLock { $0.restorer == nil } }
+
+    /// Opens the store and takes over what it has, if that is still to be done. 58030 if the store is away.
+    func prepare() async throws { try await failing { try await openIfClosed() } }
+
+    private func failing(_ body: () async throws -> Void) async throws {
+        do { try await body() } catch {
+            let error = QueryError.wrapping(error)
+            if !Self.isRefusal(error) {
+                note(error)
+                state.withLock { $0.isOpen = false }
+            }
+            throw QueryError(
+                .ioError, "the state store has not taken the change", detail: error.message,
+                hint: "The view system.state_store tells how the store does. What only reads goes on.", cause: error)
+        }
+    }
+
     // MARK: Writing
 
     /// Opens the store and gives the queries that ended last, newest first; none if the store is away. `restorer` gets the
@@ -143,22 +173,23 @@ package final class StateKeeper: Sendable {
         }
     }
 
-    /// Without what has changed since and is not yet written.
-    private func restore(except items: [Item] = []) async throws {
+    private func openIfClosed() async throws {
+        if state.withLock({ $0.isOpen }) { return }
+        try await openings.run { [self] in
+            if state.withLock({ $0.isOpen }) { return }
+            try await store.open()
+            try await restore()
+            state.withLock { $0.isOpen = true }
+        }
+    }
+
+    /// Before anything is written: what the store has is never younger than what is here.
+    private func restore() async throws {
         guard let restorer = state.withLock({ $0.restorer }) else { return }
         var entries: [StateEntry] = []
         for kind in StateEntry.Kind.allCases { entries += try await store.entries(kind) }
-        let waiting = Set((items + state.withLock { $0.queue }).compactMap(Self.key))
-        await restorer(entries.filter { !waiting.contains([$0.kind.rawValue, $0.name]) })
+        await restorer(entries)
         state.withLock { $0.restorer = nil }
-    }
-
-    private static func key(_ item: Item) -> [String]? {
-        switch item {
-        case .change(.put(let entry)): [entry.kind.rawValue, entry.name]
-        case .change(.remove(let kind, let name)): [kind.rawValue, name]
-        case .change, .query: nil
-        }
     }
 
     /// Writes until the task is cancelled.
@@ -176,12 +207,8 @@ package final class StateKeeper: Sendable {
                 return items
             }
             do {
-                if !state.withLock({ $0.isOpen }) {
-                    try await store.open()
-                    try await restore(except: items)
-                    state.withLock { $0.isOpen = true }
-                }
-                try await write(items.map(Self.change))
+                try await openIfClosed()
+                try await writeHistory(items.map { .query(QueryHistoryEntry($0.record, $0.course)) })
                 pause = Self.pauseFirst
             } catch {
                 note(QueryError.wrapping(error))
@@ -199,7 +226,7 @@ package final class StateKeeper: Sendable {
     }
 
     /// All together; if the store does not like that, one after the other, without those that it refuses by themselves.
-    private func write(_ changes: [StateChange]) async throws {
+    private func writeHistory(_ changes: [StateChange]) async throws {
         var refusedCount = 0
         do { try await store.apply(changes) } catch let error as QueryError where Self.isRefusal(error) {
             for change in changes {
@@ -264,13 +291,6 @@ package final class StateKeeper: Sendable {
         }
         waiter?.resume()
         store.close()
-    }
-
-    private static func change(_ item: Item) -> StateChange {
-        switch item {
-        case .change(let change): change
-        case .query(let record, let course): .query(QueryHistoryEntry(record, course))
-        }
     }
 }
 

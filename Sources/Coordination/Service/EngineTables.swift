@@ -17,12 +17,14 @@ final class EngineTables: SystemTableSource {
     private let queries: QueryRegistry
     private let directory: WorkerDirectory
     private let admission: QueryAdmission
+    private let users: UserAccounts
     private let keeper: @Sendable () -> StateKeeper?
 
     init(
         catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, directory: WorkerDirectory,
-        admission: QueryAdmission, keeper: @escaping @Sendable () -> StateKeeper?
+        admission: QueryAdmission, users: UserAccounts, keeper: @escaping @Sendable () -> StateKeeper?
     ) {
+        self.users = users
         self.keeper = keeper
         self.admission = admission
         self.catalog = catalog
@@ -106,6 +108,13 @@ final class EngineTables: SystemTableSource {
             Field(name: "context", type: .text, isNullable: false), Field(name: "type", type: .text, isNullable: false),
             Field(name: "unit", type: .text), Field(name: "source", type: .text, isNullable: false),
         ],
+        "users": [
+            Field(name: "user_name", type: .name, isNullable: false),
+            Field(name: "user_id", type: .int64, isNullable: false),
+            Field(name: "is_administrator", type: .boolean, isNullable: false),
+            Field(name: "can_log_in", type: .boolean, isNullable: false),
+            Field(name: "source", type: .text, isNullable: false),
+        ],
         "functions": [
             Field(name: "name", type: .text, isNullable: false), Field(name: "kind", type: .text, isNullable: false),
             Field(name: "arguments", type: .text, isNullable: false),
@@ -132,6 +141,7 @@ final class EngineTables: SystemTableSource {
             tasks().map { [$0.query, .integer(Int64($0.stage)), .integer(Int64($0.partition)), $0.worker, $0.state] }
         case "workers": directory.summaries().map(Self.row)
         case "settings": SessionSettings.allDefinitions.map(Self.row)
+        case "users": users.facts.map(Self.row)
         case "functions": FunctionReference.entries(registry).map(Self.row)
         default: []
         }
@@ -263,6 +273,13 @@ final class EngineTables: SystemTableSource {
             text(setting.name), text(setting.defaultValue), text(setting.text), text("Session"),
             text(setting.isReadOnly ? "internal" : "user"), text(isFlag ? "bool" : isNumber ? "integer" : "string"),
             text(setting.name.hasSuffix("_timeout") ? "ms" : nil), text("default"),
+        ]
+    }
+
+    private static func row(_ user: UserFacts) -> [ScalarValue] {
+        [
+            text(user.name), .integer(user.number), .boolean(user.isAdministrator), .boolean(user.canLogIn),
+            text(user.isConfigured ? "configuration" : "statement"),
         ]
     }
 

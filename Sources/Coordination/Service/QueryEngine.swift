@@ -68,6 +68,8 @@ package final class QueryEngine: Sendable {
     let systemCatalog: SystemCatalog
     private let keeper: KeeperPlace
     let settingDefaults = SettingDefaults()
+    package let users = UserAccounts()
+    private let changeQueue = ChangeQueue()
     private let sampling = Mutex(0.0)
     let logger: Logger
 
@@ -95,7 +97,7 @@ package final class QueryEngine: Sendable {
         self.keeper = keeper
         let source = EngineTables(
             catalog: catalog, registry: registry, queries: queries, directory: directory, admission: admission,
-            keeper: { keeper.value })
+            users: users, keeper: { keeper.value })
         systemCatalog = SystemCatalog(catalog: catalog, registry: registry, source: source)
         catalog.add(
             systemCatalog, name: Catalog.systemCatalog, origin: CatalogOrigin(type: Catalog.systemCatalog))
@@ -113,16 +115,43 @@ package final class QueryEngine: Sendable {
                 return (entry.record, texts)
             })
         queries.observe { record, course in made.note(record, course) }
-        catalog.observe { changes in
-            for change in KeptViews.changes(changes, isTemporary: \.isTemporary) { made.keep(change) }
+    }
+
+    /// Whether what statements change outlives the process.
+    var keepsState: Bool { keeper.value != nil }
+
+    /// Has the store keep a change, if there is a store, then lets it take effect; one after the other, so that both know them in
+    /// one order. 58030 if the store is away: then nothing has changed.
+    @discardableResult
+    func carryOut(_ make: @escaping @Sendable () throws -> KeptChange) async throws -> KeptChange {
+        try await changeQueue.run { [keeper] in
+            try await keeper.value?.prepare()
+            let change = try make()
+            try await keeper.value?.write(change.changes)
+            change.takeEffect()
+            return change
         }
     }
 
-    /// Notes changes for the store of state, if there is one.
-    func keep(_ changes: [StateChange]) { for change in changes { keeper.value?.keep(change) } }
+    /// Commits a transaction. Views that it has made, changed or dropped are in the store before anybody sees them.
+    func commit(_ transaction: StorageTransaction) async throws {
+        guard let keeper = keeper.value, let pending = catalog.pendingChanges(of: transaction) else {
+            return transaction.commit()
+        }
+        let changes = KeptViews.changes(pending, isTemporary: \.isTemporary)
+        if changes.isEmpty { return transaction.commit() }
+        guard keeper.isRestored else {
+            // The statement knew nothing of the views that the store has.
+            try await keeper.prepare()
+            throw QueryError(
+                .ioError, "the state store has only now been read", hint: "Run the statement or transaction again.")
+        }
+        try await carryOut { KeptChange(changes: changes, takeEffect: { transaction.commit() }) }
+    }
 
     /// Takes over what a store has kept from another process. What is there already stays.
     package func restore(_ entries: [StateEntry]) async {
+        users.restore(entries.filter { $0.kind == .user })
         for entry in entries where entry.kind == .setting { settingDefaults.restore(entry) }
         for entry in entries where entry.kind == .view {
             guard let name = KeptViews.name(entry), let view = KeptViews.view(entry), catalog.view(name) == nil else {

@@ -55,7 +55,7 @@ extension Session {
         do {
             let result = try await run(in: StorageScope(transaction: transaction), body)
             // BEGIN within the statement took nothing of this transaction: it had changed nothing.
-            transaction.commit()
+            if !transaction.isEmpty { try await engine.commit(transaction) }
             return result
         } catch {
             transaction.rollback()
@@ -191,13 +191,29 @@ extension Session {
         }
     }
 
-    func endImplicitBlock(commits: Bool) {
+    func endImplicitBlock(commits: Bool) async throws {
         guard hasImplicitBlock else { return }
-        end(commits: commits)
+        if commits { try await commitBlock() } else { rollBackBlock() }
     }
 
-    /// Ends the block, if there is one. Values of SET LOCAL go back; after a rollback those of SET do, too.
-    private func end(commits: Bool) {
+    /// A block that cannot be committed is rolled back.
+    private func commitBlock() async throws {
+        guard let block = takeBlock(commits: true) else { return }
+        do { try await engine.commit(block.transaction) } catch {
+            block.transaction.rollback()
+            leave(block, commits: false)
+            throw error
+        }
+        leave(block, commits: true)
+    }
+
+    private func rollBackBlock() {
+        guard let block = takeBlock(commits: false) else { return }
+        block.transaction.rollback()
+        leave(block, commits: false)
+    }
+
+    private func takeBlock(commits: Bool) -> TransactionBlock? {
         let block = state.withLock { state -> TransactionBlock? in
             defer {
                 state.block = nil
@@ -206,8 +222,11 @@ extension Session {
             return state.block
         }
         closeCursorsOfEndedTransaction(commits: commits)
-        guard let block else { return }
-        if commits { block.transaction.commit() } else { block.transaction.rollback() }
+        return block
+    }
+
+    /// What follows from the end of a block. Values of SET LOCAL go back; after a rollback those of SET do, too.
+    private func leave(_ block: TransactionBlock, commits: Bool) {
         engine.catalog.locks.releaseAll(of: block.transaction)
         let before = settings
         for definition in SessionSettings.allDefinitions where !definition.isReadOnly {
@@ -232,7 +251,7 @@ extension Session {
     /// The client has gone: its transaction is rolled back, its temporary tables go. No statement runs any more.
     package func close() {
         cancelCurrent()
-        end(commits: false)
+        rollBackBlock()
         closeCursors()
         Task {
             try? await inTransaction { [self] in
@@ -243,11 +262,11 @@ extension Session {
         }
     }
 
-    func runTransaction(_ statement: TransactionStatement) throws -> StatementResult {
+    func runTransaction(_ statement: TransactionStatement) async throws -> StatementResult {
         switch statement {
         case .begin(let modes): return try begin(modes)
-        case .commit(let andChain): return finish(commits: true, chains: andChain)
-        case .rollback(let andChain): return finish(commits: false, chains: andChain)
+        case .commit(let andChain): return try await finish(commits: true, chains: andChain)
+        case .rollback(let andChain): return try await finish(commits: false, chains: andChain)
         case .savepoint(let name):
             try inExplicitBlock("SAVEPOINT") { block in
                 block.savepoints.append((name, block.transaction.checkpoint()))
@@ -297,10 +316,10 @@ extension Session {
         return StatementResult(tag: "BEGIN", notices: notices)
     }
 
-    private func finish(commits: Bool, chains: Bool) -> StatementResult {
+    private func finish(commits: Bool, chains: Bool) async throws -> StatementResult {
         let (block, status) = state.withLock { ($0.block, $0.transaction) }
         let isCommit = commits && status != .failed
-        end(commits: isCommit)
+        if isCommit { try await commitBlock() } else { rollBackBlock() }
         var notices: [QueryError] = []
         if block == nil || block?.isImplicit == true {
             notices = [QueryError(.noActiveSQLTransaction, "there is no transaction in progress")]

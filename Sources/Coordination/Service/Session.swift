@@ -72,6 +72,7 @@ package final class Session: Sendable {
         let initialValues = engine.settingDefaults.values(of: user)
         state.withLock { state in
             if !initialValues.isEmpty { state.settings = SessionSettings(initialValues: initialValues) }
+            state.settings.note(isAdministrator: engine.users.isAdministrator(user))
             _ = try? state.settings.set("application_name", to: applicationName)
         }
     }
@@ -125,10 +126,10 @@ package final class Session: Sendable {
                 let result = try await execute(parsed.statement, sql: text, parameters: [])
                 try await onResult(result)
             }
-            endImplicitBlock(commits: true)
+            try await endImplicitBlock(commits: true)
         } catch {
             noteFailure()
-            endImplicitBlock(commits: false)
+            try await endImplicitBlock(commits: false)
             throw QueryError.wrapping(error)
         }
     }
@@ -335,6 +336,7 @@ package final class Session: Sendable {
         if !path.contains(engine.catalog.defaultSchema) { path.append(engine.catalog.defaultSchema) }
         return StatementCatalog(
             snapshot: snapshot, searchPath: path, user: user, database: database,
+            roles: engine.users.facts.map { ($0.name, $0.number) },
             settings: { [weak self] name in try? self?.settings.value(name) },
             change: { [weak self] name, value in
                 guard let self else { return value }

@@ -63,6 +63,9 @@ package struct SessionSettings: Sendable, Equatable {
             name: "max_index_keys", defaultValue: "32", text: "Most columns of an index.", isReadOnly: true),
         Definition(
             name: "max_identifier_length", defaultValue: "63", text: "Longest identifier in bytes.", isReadOnly: true),
+        Definition(
+            name: "password_encryption", defaultValue: "scram-sha-256", text: "What is kept of passwords.",
+            isReadOnly: true),
         Definition(name: "row_security", defaultValue: "on", text: "Accepted, without effect."),
         Definition(
             name: "search_path", defaultValue: "\"$user\", public", text: "Schemas in which names are looked up."),
@@ -107,6 +110,12 @@ package struct SessionSettings: Sendable, Equatable {
         for (name, value) in initialValues { _ = try? set(name, to: value) }
         self.initialValues = values
         values = [:]
+    }
+
+    /// Whether the session's user may do all.
+    mutating func note(isAdministrator: Bool) {
+        let text = isAdministrator ? "on" : "off"
+        if self["is_superuser"] != text { initialValues["is_superuser"] = text }
     }
 
     package static func definition(_ name: String) -> Definition? {

@@ -25,22 +25,35 @@ package final class SettingDefaults: Sendable {
         }
     }
 
-    /// Changes one setting, or takes back all. Returns what a store of state is to keep of that. Errors: as SET.
-    func change(_ user: String?, _ name: String?, to value: String?) throws -> [StateChange] {
+    /// Changes one setting, or takes back all. Errors: as SET.
+    func change(_ user: String?, _ name: String?, to value: String?) throws -> KeptChange {
         guard let name else {
-            return values.withLock { values in
-                let gone = values.keys.filter { $0.user == user }
-                for key in gone { values[key] = nil }
-                return gone.map { .remove(.setting, name: Self.name($0)) }
+            let gone = values.withLock { $0.keys.filter { $0.user == user } }
+            return KeptChange(changes: gone.map { .remove(.setting, name: Self.name($0)) }) { [self] in
+                values.withLock { values in for key in gone { values[key] = nil } }
             }
         }
         let key = Key(user: user, name: SessionSettings.canonicalName(name))
         var checked = SessionSettings()
         _ = try checked.set(name, to: value)
-        values.withLock { $0[key] = value }
-        return [
+        let change: StateChange =
             value.map { .put(StateEntry(.setting, Self.name(key), $0)) } ?? .remove(.setting, name: Self.name(key))
-        ]
+        return KeptChange(changes: [change]) { [self] in values.withLock { $0[key] = value } }
+    }
+
+    /// What was set for a user is set for the user's new name.
+    func rename(_ user: String, to new: String) -> KeptChange {
+        let moved = values.withLock { $0.filter { $0.key.user == user } }
+        var changes: [StateChange] = moved.keys.map { .remove(.setting, name: Self.name($0)) }
+        changes += moved.map { .put(StateEntry(.setting, Self.name(Key(user: new, name: $0.key.name)), $0.value)) }
+        return KeptChange(changes: changes) { [self] in
+            values.withLock { values in
+                for (key, value) in moved {
+                    values[key] = nil
+                    values[Key(user: new, name: key.name)] = value
+                }
+            }
+        }
     }
 
     /// Takes over an entry of a store; one that has no meaning any more is left alone.
@@ -60,12 +73,27 @@ package final class SettingDefaults: Sendable {
 }
 
 extension StatementRunner {
-    func alterDefaults(_ user: String?, _ name: String?, _ value: String?) throws -> StatementResult {
+    func alterDefaults(_ user: String?, _ name: String?, _ value: String?) async throws -> StatementResult {
         let tag = user == nil ? "ALTER SYSTEM" : "ALTER ROLE"
-        guard session.transactionStatus == .idle else {
+        try refuseInBlock(tag)
+        if user == nil || user != session.user { try requireAdministrator(tag) }
+        try await engine.carryOut { [engine] in try engine.settingDefaults.change(user, name, to: value) }
+        return StatementResult(tag: tag)
+    }
+
+    /// What takes effect for other sessions at once cannot be rolled back.
+    func refuseInBlock(_ tag: String) throws {
+        guard session.transactionStatus == .idle, !session.hasImplicitBlock else {
             throw QueryError(.activeSQLTransaction, "\(tag) cannot run inside a transaction block")
         }
-        engine.keep(try engine.settingDefaults.change(user, name, to: value))
-        return StatementResult(tag: tag)
+    }
+
+    func requireAdministrator(_ tag: String) throws {
+        guard engine.users.isAdministrator(session.user) else {
+            throw QueryError(
+                .insufficientPrivilege, "permission denied: \(tag) is for administrators",
+                hint: "Administrators are users with administrator: true in the configuration file, and those made by"
+                    + " CREATE USER … SUPERUSER.")
+        }
     }
 }

@@ -42,7 +42,7 @@ struct StatementRunner {
             return try await prepare(name, parameterTypes, statement)
         case .execute(let name, let arguments): return try await execute(name, arguments)
         case .deallocate(let name): return try deallocate(name)
-        case .transaction(let transaction): return try session.runTransaction(transaction)
+        case .transaction(let transaction): return try await session.runTransaction(transaction)
         case .analyze(let tables): return try await analyze(tables)
         case .vacuum(let tables, let analyzes): return try await vacuum(tables, analyzes: analyzes)
         case .declareCursor(let name, let plan, let names, let types, let syntax):
@@ -50,7 +50,8 @@ struct StatementRunner {
         case .fetch(let fetch): return try await self.fetch(fetch)
         case .closeCursor(let name): return try closeCursor(name)
         case .drainWorker(let name): return try await drainWorker(name)
-        case .alterDefaults(let user, let name, let value): return try alterDefaults(user, name, value)
+        case .alterDefaults(let user, let name, let value): return try await alterDefaults(user, name, value)
+        case .user(let statement): return try await changeUsers(statement)
         case .listen: return StatementResult(tag: "LISTEN")
         case .unlisten: return StatementResult(tag: "UNLISTEN")
         case .notify: return StatementResult(tag: "NOTIFY")

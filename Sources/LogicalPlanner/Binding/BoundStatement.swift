@@ -81,6 +81,7 @@ package indirect enum BoundStatement: Sendable {
     case drainWorker(name: String)
     /// Values that sessions begin with, of one user or of all. No name: all settings; no value: as if none had been set.
     case alterDefaults(user: String?, name: String?, value: String?)
+    case user(UserStatement)
 }
 
 /// A statement together with what binding found out about it.

@@ -76,6 +76,7 @@ extension StatementBinder {
             let value = change.values.map(\.text).joined(separator: ", ")
             return .alterDefaults(
                 user: change.user?.text, name: change.name, value: change.values.isEmpty ? nil : value)
+        case .user(let statement): return .user(statement)
         case .reset(let name): return .resetVariable(name: name)
         case .setTransaction(let set): return .transaction(.setModes(set.modes, forSession: set.forSession))
         case .discard(let what): return .discard(what)

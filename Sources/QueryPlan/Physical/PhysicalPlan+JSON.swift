@@ -24,18 +24,18 @@ package struct PhysicalPlanJSON {
     private func node(_ node: PhysicalNode, stage: PlanStage?, depth: Int) -> String {
         let description = PhysicalPlanPrinter.description(node)
         var members: [(String, String)] = [
-            ("Node Type", Self.string(String(description.prefix { $0 != " " }))),
-            ("Description", Self.string(description)),
+            ("Node Type", JSONText.quoted(String(description.prefix { $0 != " " }))),
+            ("Description", JSONText.quoted(description)),
         ]
         if let stage, plan.stages.count > 1 {
             members.append(("Stage", String(stage.id.number)))
-            members.append(("Placement", Self.string(PhysicalPlanPrinter.place(stage))))
+            members.append(("Placement", JSONText.quoted(PhysicalPlanPrinter.place(stage))))
             if stage.id.number != 0 {
-                members.append(("Partitioning", Self.string(PhysicalPlanPrinter.partitioning(stage))))
+                members.append(("Partitioning", JSONText.quoted(PhysicalPlanPrinter.partitioning(stage))))
             }
             let filters = PhysicalPlanPrinter.filters(stage)
             if !filters.isEmpty {
-                members.append(("Runtime Filters", "[" + filters.map(Self.string).joined(separator: ", ") + "]"))
+                members.append(("Runtime Filters", "[" + filters.map(JSONText.quoted).joined(separator: ", ") + "]"))
             }
         }
         if options.costs, node.estimatedRowCount.isFinite {
@@ -53,7 +53,7 @@ package struct PhysicalPlanJSON {
             }
         }
         if options.verbose {
-            let columns = node.output.fields.map { Self.string("\($0.name) \($0.type.sqlName)") }
+            let columns = node.output.fields.map { JSONText.quoted("\($0.name) \($0.type.sqlName)") }
             members.append(("Output", "[" + columns.joined(separator: ", ") + "]"))
         }
         var inputs = node.inputs.map { self.node($0, stage: nil, depth: depth + 2) }
@@ -75,24 +75,7 @@ package struct PhysicalPlanJSON {
 
     private static func object(_ members: [(String, String)], depth: Int) -> String {
         let indentation = String(repeating: "  ", count: depth + 1)
-        let lines = members.map { "\(indentation)\(string($0.0)): \($0.1)" }
+        let lines = members.map { "\(indentation)\(JSONText.quoted($0.0)): \($0.1)" }
         return "{\n" + lines.joined(separator: ",\n") + "\n" + String(repeating: "  ", count: depth) + "}"
-    }
-
-    private static func string(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let hex = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -18,6 +18,7 @@ extension Parser {
             guard at(.view) else { throw syntaxError() }
             object = .materializedView
         case .type, .domain: return .defineType(try parseDropType(at: position))
+        case .role, .user: return .user(try parseDropUser(at: position))
         default: throw unsupportedObject("DROP")
         }
         try advance()
@@ -56,7 +57,8 @@ extension Parser {
             return .alterSequence(try parseAlterSequence(ifExists: ifExists, at: position))
         case .type: return .defineType(try parseAlterType(at: position))
         case .domain: return .defineType(try parseAlterDomain(at: position))
-        case .system, .role, .user: return .alterDefaults(try parseAlterDefaults(at: position))
+        case .system: return .alterDefaults(try parseAlterSystem(at: position))
+        case .role, .user: return try parseAlterUser(at: position)
         default:
             if lexer.foldedWord(token) == "worker" { return try parseAlterWorker() }
             throw unsupportedObject("ALTER")

@@ -39,6 +39,9 @@ extension Parser {
             return .defineType(try parseCreateType(at: position))
         case .domain where persistence == .permanent && !orReplace:
             return .defineType(try parseCreateDomain(at: position))
+        case .role where persistence == .permanent && !orReplace,
+            .user where persistence == .permanent && !orReplace:
+            return .user(try parseCreateUser(at: position))
         default: throw unsupportedObject("CREATE")
         }
     }

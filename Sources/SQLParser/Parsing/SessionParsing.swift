@@ -94,22 +94,22 @@ extension Parser {
         return .set(SetSetting(isLocal: isLocal, name: name, values: values, position: position))
     }
 
-    /// Behind ALTER: `SYSTEM` or `ROLE name`, then SET or RESET.
-    mutating func parseAlterDefaults(at position: SourcePosition) throws(ParseFailure) -> AlterDefaults {
-        let object = lexer.foldedWord(token).uppercasedASCII
-        let isForAll = at(.system)
-        try advance()
-        if !isForAll, at(.all) { throw notSupported("ALTER \(object) ALL") }
-        let user = isForAll ? nil : try parseIdentifier()
+    /// Behind ALTER: `SYSTEM`, then SET or RESET.
+    mutating func parseAlterSystem(at position: SourcePosition) throws(ParseFailure) -> AlterDefaults {
+        try expect(.system)
+        guard at(.set) || at(.reset) else { throw syntaxError() }
+        return try parseAlterDefaults(user: nil, at: position)
+    }
+
+    /// SET or RESET, of one user or of all.
+    mutating func parseAlterDefaults(user: Identifier?, at position: SourcePosition) throws(ParseFailure)
+        -> AlterDefaults
+    {
         if try accept(.reset) {
             let name = try accept(.all) ? nil : try parseSettingName()
             return AlterDefaults(user: user, name: name, values: [], position: position)
         }
-        guard at(.set) else {
-            if isForAll { throw syntaxError() }
-            throw notSupported("ALTER \(object) but for settings")
-        }
-        try advance()
+        try expect(.set)
         let (name, values) = try parseAssignmentOfSetting()
         return AlterDefaults(user: user, name: name, values: values, position: position)
     }

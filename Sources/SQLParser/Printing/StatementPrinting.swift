@@ -282,6 +282,7 @@ extension SyntaxPrinter {
             } else {
                 text += " RESET ALL"
             }
+        case .user(let statement): print(statement)
         case .reset(let name):
             text += "RESET "
             if let name { printSettingName(name) } else { text += "ALL" }

@@ -65,6 +65,7 @@ package indirect enum Statement: Hashable, Sendable {
     case notify(channel: Identifier, payload: String?)
     case lock(Lock)
     case alterDefaults(AlterDefaults)
+    case user(UserStatement)
     /// ALTER WORKER … DRAIN.
     case drainWorker(Identifier)
 }

@@ -78,6 +78,9 @@ class Check:
             step += 1
             result = self.run(sql, step)
             seen = self.count(what)
+            if step > 200:
+                self.fail(f"{name}: does not come through")
+                break
             if result.returncode == -signal.SIGKILL:
                 self.deaths += 1
                 if seen not in allowed:

@@ -54,6 +54,9 @@ struct StoreCost {
     /// Of all rows in the engine, and how many cross for that.
     var inEngine: Double
     var movedCount: Double
+    /// Several keys at once are taken for independent by a server: it expects too few rows then, and looks others up for each of
+    /// them where a hash join would be less work.
+    var isUnderestimated = false
 
     /// Whether the store should do it, if so many rows of the result cross.
     func favorsStore(resultCount: Double) -> Bool {
@@ -133,19 +136,21 @@ extension PlanBuilder {
         let (a, b) = (left.cost, right.cost)
         var inStore = a.inStore + b.inStore + (a.rowCount + b.rowCount) * StoreCost.hashing
         if let found = lookUpCost(into: right, from: a, node.condition, rowCount: rowCount) {
-            inStore = min(inStore, found)
+            inStore = a.isUnderestimated ? found : min(inStore, found)
         }
         // A semi-join is an inner join with each row of the right once.
         if node.kind != .anti, let found = lookUpCost(into: left, from: b, node.condition, rowCount: rowCount) {
-            inStore = min(inStore, found)
+            inStore = b.isUnderestimated ? found : min(inStore, found)
         }
         // The engine builds the smaller side, and of the other one only rows with its keys cross.
         let probe = a.rowCount < b.rowCount ? right : left
         let probed = probe.cost.rowCount
         var crossing = probed
-        if node.condition.conjuncts.contains(where: { $0.asEquality != nil }) {
+        let keyCount = node.condition.conjuncts.filter { $0.asEquality != nil }.count
+        if keyCount > 0 {
             switch node.kind {
             case .inner: crossing = min(probed, rowCount)
+            case .semi where a.rowCount >= b.rowCount: crossing = min(probed, rowCount)
             case .anti where a.rowCount >= b.rowCount: break
             default: crossing = min(probed, min(a.rowCount, b.rowCount) * Self.matchesGuessed)
             }
@@ -155,7 +160,8 @@ extension PlanBuilder {
         return StoreCost(
             rowCount: rowCount, inStore: inStore,
             inEngine: a.inEngine + b.inEngine - saved * StoreCost.moving + (isRead ? probed * StoreCost.testing : 0),
-            movedCount: a.movedCount + b.movedCount - saved)
+            movedCount: a.movedCount + b.movedCount - saved,
+            isUnderestimated: keyCount > 1 || a.isUnderestimated || b.isUnderestimated)
     }
 
     /// Rows with the same key on the side that only has to match.

@@ -16,6 +16,7 @@ run: deps ## build, make a small data set, answer three queries, open the shell
 	@scripts/first-run
 
 test: deps ## run all tests of the default tier
+	@scripts/install-dependencies --test-tools
 	@scripts/build --build-tests
 	@swift test --skip-build --disable-xctest --no-parallel --skip 'SQLScriptTests|ClusterTests|PerformanceTests|ShellTests'
 	@swift test --skip-build --disable-xctest --filter SQLScriptTests

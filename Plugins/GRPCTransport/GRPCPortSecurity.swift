@@ -12,14 +12,17 @@ enum GRPCPortSecurity: Sendable {
     case plain
     /// Nodes only: everybody shows a certificate of the cluster's authority.
     case nodes(NodeSecurity)
-    /// Nodes with their certificates, and clients without.
+    /// Nodes with their certificates, and clients without; they see the server's certificate if it has one of its own.
     case nodesAndClients(NodeSecurity, allowsPlain: Bool)
     /// Clients only know the server; nodes are not asked.
     case clients(ServerSecurity, allowsPlain: Bool)
 
     /// Of the port that a coordinator shares between workers and the clients of other services.
     static func shared(_ nodes: NodeSecurity?, _ clients: ServerSecurity?, allowsPlain: Bool) -> GRPCPortSecurity {
-        if let nodes { return .nodesAndClients(nodes, allowsPlain: allowsPlain) }
+        if let nodes {
+            if let clients { nodes.showClients(clients) }
+            return .nodesAndClients(nodes, allowsPlain: allowsPlain)
+        }
         if let clients { return .clients(clients, allowsPlain: allowsPlain) }
         return .plain
     }

@@ -29,7 +29,7 @@ extension PredicateText {
         else { return nil }
         let count = members.count
         guard Double(count) < Self.shareMax * Double(members.span + 1) else { return nil }
-        let name = SQLText.name(column.name)
+        let name = column.text
         let (first, last) = (members.minimum, members.minimum &+ Int64(members.span))
         // The server looks lists up by hash from 14 on; before, it tries the values one after the other. Of each value in a list
         // its planner estimates how many rows have it, which takes longer than a table is read if there are many.

@@ -44,6 +44,13 @@ final class PostgresTable: TableProvider {
 
     // MARK: Reading
 
+    func joinDescription(projection: [Int]) -> String? { description.joinText(projection) }
+
+    /// By columns whose collation sees different texts as equal nothing is looked up: they are compared by their bytes.
+    var indexedColumns: [[Int]] {
+        description.indexes.filter { $0.first.map { description.columns[$0].isDeterministic } ?? false }
+    }
+
     func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool {
         let request = ScanRequest(projection: projection, storeQuery: query)
         return StoreQueryText(description, request, query) != nil

@@ -29,7 +29,7 @@ struct PredicateText {
         case .not(let operand): return condition(operand).map { "NOT (\($0))" }
         case .isNull(let operand):
             guard case .input(let position, _) = operand, let column = column(position) else { return nil }
-            return "\(SQLText.name(column.name)) IS NULL"
+            return column.text + " IS NULL"
         case .inList(let needle, let values):
             guard let left = operand(needle), left.isComparable, !values.isEmpty, values.count <= Self.listMaximum
             else { return nil }
@@ -57,7 +57,11 @@ struct PredicateText {
         case "=", "<>", "<", "<=", ">", ">=", Expression.nullSafeEqualityName, Expression.nullSafeInequalityName:
             guard a.isComparable, b.isComparable, a.family == b.family else { return nil }
             let isOrder = name.hasPrefix("<") && name != "<>" || name.hasPrefix(">")
-            let (x, y) = isOrder ? (a.orderText, b.orderText) : (a.equalityText, b.equalityText)
+            var (x, y) = isOrder ? (a.orderText, b.orderText) : (a.equalityText, b.equalityText)
+            // Of two columns with collations of their own the server would not know which to take.
+            if let first = a.collation, let second = b.collation, first != second {
+                (x, y) = ("\(a.text) COLLATE \"C\"", "\(b.text) COLLATE \"C\"")
+            }
             return "\(x) \(name.uppercased()) \(y)"
         case "~~", "!~~":
             // The pattern must be known: what an escape at its end means is told when it is met.
@@ -92,6 +96,8 @@ struct PredicateText {
         /// Of text columns.
         var isDeterministic = true
         var isByteOrdered = true
+        /// Of columns of types that have one.
+        var collation: UInt32?
 
         /// Where the collation could see two texts as equal that differ.
         var equalityText: String { isDeterministic ? text : "\(text) COLLATE \"C\"" }
@@ -111,8 +117,8 @@ struct PredicateText {
         case .input(let position, let type):
             guard let column = readable(position, type) else { return nil }
             switch type {
-            case .decimal: return SQLText.name(column.name)
-            case .int16, .int32, .int64: return SQLText.name(column.name) + "::numeric"
+            case .decimal: return column.text
+            case .int16, .int32, .int64: return column.text + "::numeric"
             default: return nil
             }
         case .literal(let value, .decimal(let precision, let scale)):
@@ -144,6 +150,11 @@ struct PredicateText {
             return nil
         }
         return table.columns[projection[position]]
+    }
+
+    private static func count(_ expression: Expression) -> Int32? {
+        guard case .literal(.integer(let value), _) = expression, value >= 0 else { return nil }
+        return Int32(exactly: value)
     }
 
     private static func family(_ type: DataType) -> Family? {
@@ -178,17 +189,24 @@ struct PredicateText {
             guard let column = column(position), let known = column.type, known.type == type,
                 let family = Self.family(type), family != .text || table.isUTF8
             else { return nil }
-            var text = SQLText.name(column.name)
+            var text = column.text
             // Without the blanks at its end, as the engine has it.
             if case .char = type { text += "::text" }
             return Operand(
                 text: text, family: family, isDeterministic: column.isDeterministic,
-                isByteOrdered: column.isByteOrdered && column.isDeterministic)
+                isByteOrdered: column.isByteOrdered && column.isDeterministic,
+                collation: column.collation == 0 ? nil : column.collation)
         case .literal(let value, let type):
             guard let family = Self.family(type), family != .text || table.isUTF8,
                 let text = SQLText.literal(value, Self.literalType(type))
             else { return nil }
             return Operand(text: text, family: family, isByteOrdered: true)
+        case .call(let call) where call.name == "substring" && call.arguments.count == 3:
+            guard var operand = operand(call.arguments[0]), operand.family == .text,
+                let start = Self.count(call.arguments[1]), let length = Self.count(call.arguments[2]), start > 0
+            else { return nil }
+            operand.text = "substring(\(operand.text), \(start), \(length))"
+            return operand
         case .cast(let inner, let type, .strict):
             // Casts that change nothing about the value.
             guard var operand = operand(inner), let family = Self.family(type) else { return nil }

@@ -40,6 +40,10 @@ struct ScanText {
         }
     }
 
+    private var writer: PredicateText {
+        stored?.writer ?? PredicateText(table: table, projection: request.projection)
+    }
+
     static func from(_ table: TableDescription) -> String { SQLText.name(table.schema, table.name) }
 
     static func list(_ table: TableDescription, _ projection: [Int]) -> String {
@@ -50,6 +54,9 @@ struct ScanText {
 
     /// What tells the types of the columns and keeps them as they are to the end of the transaction.
     var probe: String {
+        if let joined = stored?.joined {
+            return "SELECT \(joined.description.columns.map(\.text).joined(separator: ", ")) FROM \(joined.all) LIMIT 0"
+        }
         if let stored { return "SELECT * FROM (\(stored.select)) probe LIMIT 0" }
         return "SELECT \(Self.list(table, request.projection)) FROM \(Self.from(table)) LIMIT 0"
     }
@@ -62,7 +69,7 @@ struct ScanText {
         start: Int? = nil, end: Int? = nil, predicates: [Expression], members: [ScanMembers] = [],
         of known: MemberConditions = MemberConditions(), limit: Int?
     ) -> String {
-        let writer = PredicateText(table: table, projection: request.projection)
+        let writer = self.writer
         if let stored {
             // Of groups only those are computed whose keys are asked for.
             return stored.select(
@@ -82,7 +89,7 @@ struct ScanText {
 
     /// Whether the server applies all that a filter says.
     func appliesAll(of filter: any ScanFilter, _ known: MemberConditions) -> Bool {
-        let writer = PredicateText(table: table, projection: request.projection)
+        let writer = self.writer
         if let members = filter.members {
             guard let stored else { return known.text(members, writer) != nil }
             return stored.ofRows(members).map { known.text($0, writer) != nil } ?? false
@@ -106,7 +113,9 @@ extension PostgresType {
 struct StoreQueryText {
     /// Without further conditions.
     var select: String { select(adding: []) }
-    /// Keys of groups, over the table's rows.
+    let writer: PredicateText
+    let joined: JoinedTables?
+    /// Keys of groups over the rows that are grouped, or the columns that are taken of joined rows.
     private let groups: [Expression]
     private let conditions: [String]
     /// What stands in front of the conditions and behind them.
@@ -117,8 +126,18 @@ struct StoreQueryText {
     let expectedColumns: [PostgresConnection.ResultColumn]
 
     init?(_ table: TableDescription, _ request: ScanRequest, _ query: StoreQuery) {
-        let writer = PredicateText(table: table, projection: request.projection)
-        var conditions: [String] = []
+        var joined: JoinedTables?
+        if let joins = query.joins {
+            // Neither is asked for, and conditions that come later would not be the same below them.
+            guard query.ordering.isEmpty, query.limit == nil,
+                let tables = JoinedTables(table, request.projection, joins)
+            else { return nil }
+            joined = tables
+        }
+        let table = joined?.description ?? table
+        let projection = joined.map { Array($0.description.columns.indices) } ?? request.projection
+        let writer = PredicateText(table: table, projection: projection)
+        var conditions = joined?.conditions ?? []
         for predicate in query.predicates.flatMap(\.conjuncts) {
             guard let text = writer.condition(predicate) else { return nil }
             conditions.append(text)
@@ -139,10 +158,10 @@ struct StoreQueryText {
         if let grouping = query.grouping {
             guard query.ordering.isEmpty, query.limit == nil else { return nil }
             for group in grouping.groups {
-                guard case .input(let position, _) = group, request.projection.indices.contains(position),
-                    let column = takeColumn(request.projection[position]), Self.isGroupable(column, table)
+                guard case .input(let position, _) = group, projection.indices.contains(position),
+                    let column = takeColumn(projection[position]), Self.isGroupable(column, table)
                 else { return nil }
-                groups.append(SQLText.name(column.name))
+                groups.append(column.text)
             }
             list = groups
             for call in grouping.aggregates {
@@ -153,9 +172,9 @@ struct StoreQueryText {
                 expectedColumns.append(.init(type: number, modifier: -1))
             }
         } else {
-            for ordinal in request.projection {
+            for ordinal in query.joins?.output ?? request.projection {
                 guard let column = takeColumn(ordinal) else { return nil }
-                list.append(SQLText.name(column.name))
+                list.append(column.text)
             }
         }
         var order: [String] = []
@@ -164,17 +183,21 @@ struct StoreQueryText {
             order.append(
                 text + (key.isDescending ? " DESC" : " ASC") + (key.nullsFirst ? " NULLS FIRST" : " NULLS LAST"))
         }
-        head = "SELECT \(list.joined(separator: ", ")) FROM \(ScanText.from(table))"
+        head = "SELECT \(list.joined(separator: ", ")) FROM \(joined?.from ?? ScanText.from(table))"
         var tail = ""
         if !groups.isEmpty { tail += " GROUP BY " + groups.joined(separator: ", ") }
         if !order.isEmpty { tail += " ORDER BY " + order.joined(separator: ", ") }
         if let limit = query.limit { tail += " LIMIT \(limit)" }
         self.tail = tail
         self.conditions = conditions
-        self.groups = query.grouping?.groups ?? []
+        self.writer = writer
+        self.joined = joined
+        let output = query.joins?.output.map { Expression.input($0, table.columns[$0].type?.type ?? .text) }
+        self.groups = query.grouping?.groups ?? output ?? []
         self.columns = columns
         self.names = names
-        self.expectedColumns = expectedColumns
+        // Of several tables all columns that take part are looked at.
+        self.expectedColumns = joined?.expectedColumns ?? expectedColumns
     }
 
     func select(adding more: [String]) -> String {
@@ -235,7 +258,7 @@ struct StoreQueryText {
             return ("sum(\(text))", result, 1700)
         }
         guard let column = writer.readable(position, type) else { return nil }
-        let name = SQLText.name(column.name)
+        let name = column.text
         switch (call.name, type) {
         case ("count", _) where call.type == .int64:
             return ("count(\(name))", PostgresType(type: .int64, codec: .int64), 20)

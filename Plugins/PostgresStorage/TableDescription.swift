@@ -28,6 +28,8 @@ struct TableDescription: Sendable {
 
     struct Column: Sendable {
         var name: String
+        /// The name of its table where a statement has several.
+        var qualifier: String?
         var isNullable: Bool
         /// The type's number and modifier in results, below all domains.
         var typeIdentifier: UInt32
@@ -42,6 +44,11 @@ struct TableDescription: Sendable {
         /// Whether equal means equal bytes, and whether the order is that of the bytes.
         var isDeterministic: Bool
         var isByteOrdered: Bool
+        /// The number of the collation, 0 without one.
+        var collation: UInt32
+
+        /// The column in a statement.
+        var text: String { (qualifier.map { $0 + "." } ?? "") + SQLText.name(name) }
     }
 
     var schema: String
@@ -51,6 +58,8 @@ struct TableDescription: Sendable {
     var columns: [Column]
     /// Primary key and unique constraints.
     var keys: [UniqueKey]
+    /// Columns of the indexes that are looked up by equality.
+    var indexes: [[Int]]
     var rowEstimate: Double
     var pageEstimate: Double
     /// Whether other tables inherit from it: then their rows are its rows too.
@@ -85,7 +94,8 @@ struct TableDescription: Sendable {
                 o.oid IS NULL OR o.collname IN ('C', 'POSIX') AND o.collprovider = 'c',
                 a.attnum,
                 EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = r.oid AND NOT g.tgisinternal)
-                    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = r.oid)
+                    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = r.oid),
+                coalesce(a.attcollation, 0)
             FROM relation r
             LEFT JOIN (pg_catalog.pg_attribute a
                 JOIN resolved s ON s.attnum = a.attnum
@@ -113,21 +123,35 @@ struct TableDescription: Sendable {
                     typeName: row[9] ?? "",
                     type: PostgresType(identifier: type, modifier: modifier, element: element), defaultText: row[11],
                     isGenerated: row[12] == "s", identity: row[13] ?? "", isDeterministic: row[14] == "t",
-                    isByteOrdered: row[15] == "t"))
+                    isByteOrdered: row[15] == "t", collation: row[18].flatMap { UInt32($0) } ?? 0))
         }
-        let keys = try connection.rows(
+        var keys: [UniqueKey] = []
+        var indexes: [[Int]] = []
+        for row in try connection.rows(
             """
-            SELECT conname, contype, array_to_string(conkey, ' ') FROM pg_catalog.pg_constraint
-            WHERE conrelid = $1::oid AND contype IN ('p', 'u') AND NOT condeferred ORDER BY contype, conname
-            """, ["\(identifier)"]
-        ).compactMap { row -> UniqueKey? in
+            SELECT conname::text, contype::text, array_to_string(conkey, ' ') FROM pg_catalog.pg_constraint
+            WHERE conrelid = $1::oid AND contype IN ('p', 'u') AND NOT condeferred
+            UNION ALL
+            SELECT c.relname::text, '', i.indkey::text FROM pg_catalog.pg_index i
+            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam
+            WHERE i.indrelid = $1::oid AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+                AND m.amname IN ('btree', 'hash')
+            ORDER BY 2, 1
+            """, ["\(identifier)"])
+        {
             let places = (row[2] ?? "").split(separator: " ").map { ordinals[String($0)] }
-            guard let keyName = row[0], !places.contains(nil) else { return nil }
-            return UniqueKey(name: keyName, kind: row[1] == "p" ? .primary : .unique, columns: places.compactMap { $0 })
+            guard let name = row[0], !places.contains(nil), !places.isEmpty else { continue }
+            let columns = places.compactMap { $0 }
+            switch row[1] {
+            case "p": keys.append(UniqueKey(name: name, kind: .primary, columns: columns))
+            case "u": keys.append(UniqueKey(name: name, kind: .unique, columns: columns))
+            default: indexes.append(columns)
+            }
         }
         return TableDescription(
             schema: schema, name: name, identifier: identifier, kind: kind, columns: columns, keys: keys,
-            rowEstimate: first[2].flatMap(Double.init) ?? -1, pageEstimate: first[3].flatMap(Double.init) ?? 0,
+            indexes: indexes, rowEstimate: first[2].flatMap(Double.init) ?? -1,
+            pageEstimate: first[3].flatMap(Double.init) ?? 0,
             hasChildren: first[4] == "t",
             changesRows: first[17] == "t" || columns.contains { $0.isGenerated }, isUTF8: connection.isUTF8,
             hasUncheckedText: connection.hasUncheckedText,

@@ -4,6 +4,16 @@ import Diagnostics
 import EngineConfiguration
 import StateStore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+// Methods of the store have the names of these.
+private func createFile(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 { open(path, flags, mode) }
+private func closeFile(_ descriptor: Int32) { close(descriptor) }
+
 /// The file is made if it is not there. Every batch of changes is one transaction.
 package final class SQLiteStateStore: StateStore {
     private let shelf: ConnectionShelf
@@ -17,7 +27,15 @@ package final class SQLiteStateStore: StateStore {
 
     package var place: String { "sqlite \(path)" }
 
+    /// Verifiers of passwords are in it: the file is its owner's alone, and those beside it follow.
+    private func restrictAccess() {
+        let descriptor = createFile(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        // A file that is there is not opened: closing it would give up the locks of this process.
+        if descriptor >= 0 { closeFile(descriptor) } else { chmod(path, 0o600) }
+    }
+
     package func open() async throws {
+        restrictAccess()
         let place = self.place
         try await transaction { connection in
             var version = Int(try connection.value("PRAGMA user_version").integer ?? 0)

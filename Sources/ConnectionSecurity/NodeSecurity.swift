@@ -23,6 +23,15 @@ package final class NodeSecurity: Sendable {
         var client: NIOSSLContext
     }
 
+    /// The name that nodes ask ports of other nodes for, so that a port can tell them from clients before it shows anything.
+    private static let nodeName = "node.martlet.internal"
+
+    /// What clients that are no nodes are shown; without it they see the node's certificate.
+    private final class ClientIdentity: Sendable {
+        let security = Mutex<ServerSecurity?>(nil)
+    }
+    private let clients = ClientIdentity()
+
     private let files: Files
     private let contexts: Mutex<Contexts>
     private let watch: FileWatch
@@ -53,16 +62,19 @@ package final class NodeSecurity: Sendable {
     package init(certificatePath: String, keyPath: String, authorityPath: String) throws {
         files = Files(certificate: certificatePath, key: keyPath, authority: authorityPath)
         watch = FileWatch([certificatePath, keyPath, authorityPath])
-        contexts = Mutex(try Self.load(files))
+        contexts = Mutex(try Self.load(files, clients))
     }
+
+    /// On ports that nodes share with others, those others see this certificate from now on.
+    package func showClients(_ security: ServerSecurity) { clients.security.withLock { $0 = security } }
 
     /// Files that were renewed are read again; what was there stays if they cannot be used.
     private var current: Contexts {
-        if watch.hasChanged(), let loaded = try? Self.load(files) { contexts.withLock { $0 = loaded } }
+        if watch.hasChanged(), let loaded = try? Self.load(files, clients) { contexts.withLock { $0 = loaded } }
         return contexts.withLock { $0 }
     }
 
-    private static func load(_ files: Files) throws -> Contexts {
+    private static func load(_ files: Files, _ clients: ClientIdentity) throws -> Contexts {
         let authorities: [NIOSSLCertificate]
         do { authorities = try NIOSSLCertificate.fromPEMFile(files.authority) } catch {
             throw QueryError(
@@ -75,20 +87,33 @@ package final class NodeSecurity: Sendable {
                 object: "cluster.tls.authority")
         }
         func context(_ change: (CertificateFiles.Identity) throws -> TLSConfiguration) throws -> NIOSSLContext {
-            try CertificateFiles.context(
-                change, certificatePath: files.certificate, keyPath: files.key, section: "cluster.tls")
+            try CertificateFiles.load(
+                change, certificatePath: files.certificate, keyPath: files.key, section: "cluster.tls"
+            ).context
         }
-        func server(_ verification: CertificateVerification, _ protocols: [String]) throws -> NIOSSLContext {
+        func server(
+            _ verification: CertificateVerification, _ protocols: [String], for clients: ClientIdentity? = nil
+        ) throws -> NIOSSLContext {
             try context { identity in
                 var configuration = try CertificateFiles.server(identity, protocols)
                 configuration.certificateVerification = verification
                 configuration.trustRoots = .certificates(authorities)
+                guard let clients else { return configuration }
+                configuration.sslContextCallback = { values, promise in
+                    var shown = NIOSSLContextConfigurationOverride.noChanges
+                    if values.serverHostname != nodeName, let security = clients.security.withLock({ $0 }) {
+                        let identity = security.current.identity
+                        shown.certificateChain = identity.chain
+                        shown.privateKey = identity.key
+                    }
+                    promise.succeed(shown)
+                }
                 return configuration
             }
         }
         return Contexts(
             forNodes: try server(.noHostnameVerification, ["h2"]),
-            forEverybody: try server(.optionalVerification, ["h2"]),
+            forEverybody: try server(.optionalVerification, ["h2"], for: clients),
             client: try context { identity in
                 var configuration = TLSConfiguration.makeClientConfiguration()
                 configuration.minimumTLSVersion = .tlsv12
@@ -109,6 +134,6 @@ package final class NodeSecurity: Sendable {
 
     /// What encrypts a connection to another node.
     package func makeClientHandler() throws -> NIOSSLClientHandler {
-        try NIOSSLClientHandler(context: current.client, serverHostname: nil)
+        try NIOSSLClientHandler(context: current.client, serverHostname: Self.nodeName)
     }
 }

@@ -15,7 +15,7 @@ package final class ServerSecurity: Sendable {
     private let certificatePath: String
     private let keyPath: String
     private let protocols: [String]
-    private let context: Mutex<NIOSSLContext>
+    private let loaded: Mutex<CertificateFiles.Loaded>
     private let watch: FileWatch
 
     /// Reads files in PEM. F0000 if they are none, or do not fit together. `protocols`: names that the server agrees on with
@@ -25,36 +25,42 @@ package final class ServerSecurity: Sendable {
         self.keyPath = keyPath
         self.protocols = protocols
         watch = FileWatch([certificatePath, keyPath])
-        context = Mutex(try Self.load(certificatePath, keyPath, protocols))
+        loaded = Mutex(try Self.load(certificatePath, keyPath, protocols))
     }
 
     private static func load(_ certificatePath: String, _ keyPath: String, _ protocols: [String]) throws
-        -> NIOSSLContext
+        -> CertificateFiles.Loaded
     {
-        try CertificateFiles.context(
+        try CertificateFiles.load(
             { try CertificateFiles.server($0, protocols) }, certificatePath: certificatePath, keyPath: keyPath,
             section: "tls")
     }
 
     /// What encrypts one connection. Files that were renewed are read again; what was there stays if they cannot be used.
-    package func makeHandler() -> NIOSSLServerHandler {
-        if watch.hasChanged(), let loaded = try? Self.load(certificatePath, keyPath, protocols) {
-            context.withLock { $0 = loaded }
+    package func makeHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: current.context) }
+
+    var current: CertificateFiles.Loaded {
+        if watch.hasChanged(), let renewed = try? Self.load(certificatePath, keyPath, protocols) {
+            loaded.withLock { $0 = renewed }
         }
-        return NIOSSLServerHandler(context: context.withLock { $0 })
+        return loaded.withLock { $0 }
     }
 }
 
 /// Reads certificates and keys.
 enum CertificateFiles {
-    struct Identity {
+    struct Identity: Sendable {
         var chain: [NIOSSLCertificateSource]
         var key: NIOSSLPrivateKeySource
     }
+    struct Loaded: Sendable {
+        var context: NIOSSLContext
+        var identity: Identity
+    }
 
-    static func context(
+    static func load(
         _ make: (Identity) throws -> TLSConfiguration, certificatePath: String, keyPath: String, section: String
-    ) throws -> NIOSSLContext {
+    ) throws -> Loaded {
         do {
             let certificates = try NIOSSLCertificate.fromPEMFile(certificatePath)
             guard !certificates.isEmpty else {
@@ -65,7 +71,7 @@ enum CertificateFiles {
             let identity = Identity(
                 chain: certificates.map { .certificate($0) },
                 key: .privateKey(try NIOSSLPrivateKey(file: keyPath, format: .pem)))
-            return try NIOSSLContext(configuration: try make(identity))
+            return Loaded(context: try NIOSSLContext(configuration: try make(identity)), identity: identity)
         } catch let error as QueryError { throw error } catch {
             throw QueryError(
                 .configurationFileError,

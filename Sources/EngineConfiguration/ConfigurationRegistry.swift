@@ -121,7 +121,7 @@ package enum ConfigurationRegistry {
         ConfigurationKey(
             "tls.certificate", .path, "",
             "File with the certificate that clients see and those that it depends on, in PEM; empty: no TLS. It serves the "
-                + "ports of PostgreSQL, HTTP and Flight SQL, the last one unless cluster.tls has a certificate."),
+                + "ports of PostgreSQL, HTTP and Flight SQL."),
         ConfigurationKey("tls.key", .path, "", "File with the private key of tls.certificate, in PEM."),
         ConfigurationKey(
             "tls.required", .boolean, "false",

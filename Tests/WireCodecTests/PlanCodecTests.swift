@@ -54,6 +54,22 @@ import TransportConformance
                 predicates: [.comparison("<", input, .literal(.integer(3), .int32))],
                 grouping: StoreQuery.Grouping(groups: [input], aggregates: [call])),
             StoreQuery(predicates: [], ordering: [SortKey(input, isDescending: true)], limit: 7),
+            StoreQuery(
+                joins: StoreQuery.Joins(
+                    tables: [
+                        StoreQuery.Table(
+                            name: TableName(catalog: "c", schema: "s", table: "u"), description: "a\0b",
+                            columnCount: 2)
+                    ],
+                    restrictions: [
+                        StoreQuery.Restriction(
+                            isNegated: true,
+                            tables: [
+                                StoreQuery.Table(
+                                    name: TableName(catalog: "c", schema: "s", table: "v"), description: "",
+                                    columnCount: 1)
+                            ], predicates: [.comparison("=", input, .input(3, .int32))])
+                    ], output: [2, 0]), predicates: [.comparison("=", input, .input(1, .int32))]),
         ]
         for query in queries {
             let table = TableName(catalog: "c", schema: "s", table: "t")

@@ -113,6 +113,11 @@ final class S3Store: ObjectStore {
         return String(identity.version.dropFirst(own.count))
     }
 
+    func storedVersion(_ version: String) -> String { String(version.drop { $0 != " " }.dropFirst()) }
+
+    /// Manifests of before have the address too.
+    func version(stored: String) -> String { version(stored.hasPrefix("http") ? storedVersion(stored) : stored) }
+
     func objectPath(_ path: String) throws -> ObjectPath {
         guard let object = ObjectPath(path), !object.key.isEmpty else { throw ObjectStoreErrors.notAPath(path) }
         return object

@@ -26,6 +26,9 @@ package final class StateKeeper: Sendable {
         package var queuedCount: Int
         package var writtenCount: Int
         package var droppedCount: Int
+        /// How often the store was written to, and for how long all together.
+        package var writeCount = 0
+        package var writingTime = Duration.zero
         package var lastError: QueryError?
     }
 
@@ -40,6 +43,8 @@ package final class StateKeeper: Sendable {
         var underWayCount = 0
         var writtenCount = 0
         var droppedCount = 0
+        var writeCount = 0
+        var writingTime = Duration.zero
         var sinceTrim = 0
         var isOpen = false
         /// Takes what the store has, once.
@@ -78,7 +83,8 @@ package final class StateKeeper: Sendable {
             Summary(
                 place: store.place, isAway: !state.isOpen || state.lastError != nil,
                 queuedCount: state.queue.count + state.underWayCount, writtenCount: state.writtenCount,
-                droppedCount: state.droppedCount, lastError: state.lastError)
+                droppedCount: state.droppedCount, writeCount: state.writeCount, writingTime: state.writingTime,
+                lastError: state.lastError)
         }
     }
 
@@ -126,12 +132,24 @@ package final class StateKeeper: Sendable {
         if changes.isEmpty { return }
         try await failing {
             try await openIfClosed()
-            try await store.apply(changes)
+            try await apply(changes)
             state.withLock { state in
                 state.writtenCount += changes.count
                 state.lastError = nil
             }
         }
+    }
+
+    private func apply(_ changes: [StateChange]) async throws {
+        let started = ContinuousClock.now
+        defer {
+            let time = ContinuousClock.now - started
+            state.withLock { state in
+                state.writeCount += 1
+                state.writingTime += time
+            }
+        }
+        try await store.apply(changes)
     }
 
     /// Whether what the store has was taken over. Before that nobody knows what a change is a change of.
@@ -228,7 +246,7 @@ package final class StateKeeper: Sendable {
     /// All together; if the store does not like that, one after the other, without those that it refuses by themselves.
     private func writeHistory(_ changes: [StateChange]) async throws {
         var refusedCount = 0
-        do { try await store.apply(changes) } catch let error as QueryError where Self.isRefusal(error) {
+        do { try await apply(changes) } catch let error as QueryError where Self.isRefusal(error) {
             for change in changes {
                 do { try await store.apply([change]) } catch let error as QueryError where Self.isRefusal(error) {
                     refusedCount += 1

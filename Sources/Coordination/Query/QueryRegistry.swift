@@ -82,6 +82,7 @@ package final class QueryRegistry: Sendable {
         var failedCount = 0
         var endedCount: UInt64 = 0
         var activity = ActivityHistory()
+        var totals = QueryTotals()
         var observer: (@Sendable (QueryRecord, QueryCourse?) -> Void)?
         var traceObserver: (@Sendable (QueryRecord, QueryCourse?) -> Void)?
     }
@@ -116,8 +117,21 @@ package final class QueryRegistry: Sendable {
         state.withLock { state in
             state.running[execution.query]?.execution = execution
             state.running[execution.query]?.record.state = .running
+            if let start = state.running[execution.query]?.record.startedAt {
+                state.totals.queuedNanoseconds += max(0, QueryEngine.now - start) * 1000
+            }
         }
     }
+
+    /// A plan was made, in so much time.
+    func notePlan(_ duration: Duration) {
+        state.withLock { state in
+            state.totals.planningNanoseconds += duration.wholeNanoseconds
+            state.totals.plannedCount += 1
+        }
+    }
+
+    package var totals: QueryTotals { state.withLock { $0.totals } }
 
     func end(_ id: QueryID, at now: Int64, rowCount: Int, error: QueryError?) {
         // What it drops is freed outside of the lock.
@@ -131,6 +145,7 @@ package final class QueryRegistry: Sendable {
             record.state = .finished
             if let error { record.fail(error) }
             let course = entry.execution?.course
+            state.totals.add(record, course?.chronicle)
             let dropped = state.noteEnd(record, course: course)
             let observer = state.observer
             let traces = record.trace == nil ? nil : state.traceObserver

@@ -117,6 +117,9 @@ package final class QueryEngine: Sendable {
         queries.observe { record, course in made.note(record, course) }
     }
 
+    /// How the store of state does; `nil` without one.
+    package var stateSummary: StateKeeper.Summary? { keeper.value?.summary }
+
     /// Whether what statements change outlives the process.
     var keepsState: Bool { keeper.value != nil }
 
@@ -212,6 +215,7 @@ package final class QueryEngine: Sendable {
     func plan(
         _ logical: LogicalPlan, ids: ColumnIDGenerator, context: EvaluationContext, keepsParameters: Bool = false
     ) async throws -> PreparedPlan {
+        let started = ContinuousClock.now
         // Only the coordinator has the catalogue, whether there are workers or not: somebody may look why there are none.
         let catalogReader = context.catalogFacts == nil ? nil : directory.coordinatorWorker
         var workers = [catalogReader].compactMap { $0 }
@@ -233,6 +237,7 @@ package final class QueryEngine: Sendable {
                 joinDistribution: context.variation.joinDistribution, keepsParameters: keepsParameters),
             catalog: catalog)
         let physical = try await planner.plan(optimized, snapshot: snapshot)
+        queries.notePlan(ContinuousClock.now - started)
         return PreparedPlan(
             logical: optimized, physical: physical, workers: workers, isSmall: isSmall || asksCatalogOnly,
             isSimple: isSmall && physical.isSimple && snapshot.stores.isEmpty)

@@ -115,6 +115,8 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
 
     private struct State {
         var membership: MembershipInstance
+        var lostCount = 0
+        var falseSuspectCount = 0
         var sessions: [SessionID: Session] = [:]
         var nextSession: UInt64 = 1
         var connections: [WorkerID: WorkerHandle] = [:]
@@ -167,6 +169,11 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
             let local = state.local + [state.coordinatorWorker].compactMap { $0 }
             return workers.allSatisfy { worker in local.contains { $0.id == worker.id } }
         }
+    }
+
+    /// Workers that were given up, and those that were suspected of having gone and had not, since the start.
+    package var failureCounts: (lost: Int, falselySuspected: Int) {
+        state.withLock { ($0.lostCount, $0.falseSuspectCount) }
     }
 
     package func summaries() -> [WorkerSummary] {
@@ -328,6 +335,10 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
                 "worker": "\(transition.worker)", "from": "\(transition.from?.rawValue ?? "-")",
                 "to": "\(transition.to.rawValue)", "cause": "\(transition.cause.rawValue)",
             ])
+        state.withLock { state in
+            if transition.to == .lost { state.lostCount += 1 }
+            if transition.from == .suspect, transition.to == .active { state.falseSuspectCount += 1 }
+        }
         switch transition.to {
         case .joining:
             await connect(transition.worker)

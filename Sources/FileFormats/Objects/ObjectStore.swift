@@ -30,6 +30,10 @@ package protocol ObjectStore: FileStore {
     func get(_ path: ObjectPath) throws -> [UInt8]?
     /// `ifAbsent`: only if there is no object. Which of several such writes wins is the server's decision, made once.
     func put(_ path: ObjectPath, _ bytes: [UInt8], ifAbsent: Bool) throws -> PutOutcome
+    /// The version of an identity as manifests keep it: the same by whichever address the store is reached.
+    func storedVersion(_ version: String) -> String
+    /// The version that an identity of this store has for one that a manifest keeps.
+    func version(stored: String) -> String
     /// Objects that are not there are passed over.
     func delete(_ paths: [ObjectPath]) throws
 }

@@ -56,7 +56,7 @@ package final class ObjectTables: Sendable {
         manifest.entries.map { entry in
             FileIdentity(
                 path: table.asDirectory.appending(entry.name).description, byteCount: entry.byteCount, modified: 0,
-                version: entry.version)
+                version: store.version(stored: entry.version))
         }
     }
 
@@ -179,7 +179,7 @@ package final class ObjectTableCommit: TableCommit {
             guard file.path.hasPrefix(prefix) else { throw QueryError.internalError("a file of another table") }
             return TableManifest.Entry(
                 name: String(file.path.dropFirst(prefix.count)), byteCount: file.byteCount, rowCount: file.rowCount,
-                version: file.version)
+                version: tables.store.storedVersion(file.version))
         }
         do {
             try tables.commit(table) { [isNew, name] current in

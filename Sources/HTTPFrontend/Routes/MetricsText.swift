@@ -24,6 +24,7 @@ struct MetricsText: Sendable {
     let httpConnectionCount: @Sendable () -> Int
     let viewerCount: @Sendable () -> Int
     var counters: [MetricCounter] = []
+    var eventLoopLag: @Sendable () -> Duration = { .zero }
     let start = ContinuousClock.now
 
     func document() -> [UInt8] {
@@ -58,6 +59,43 @@ struct MetricsText: Sendable {
         single("martlet_connections", "gauge", "PostgreSQL clients connected.", connectionCount())
         single("martlet_http_connections", "gauge", "HTTP clients connected.", httpConnectionCount())
         single("martlet_event_viewers", "gauge", "Viewers of live events.", viewerCount())
+        let totals = engine.queries.totals
+        func seconds(_ name: String, _ kind: String, _ help: String, nanoseconds: some BinaryInteger) {
+            metric(name, kind, help, [("", String(Double(nanoseconds) / 1e9))])
+        }
+        seconds(
+            "martlet_query_queue_seconds_total", "counter", "Time that queries have waited for their places.",
+            nanoseconds: totals.queuedNanoseconds)
+        seconds(
+            "martlet_query_plan_seconds_total", "counter", "Time in which queries were planned.",
+            nanoseconds: totals.planningNanoseconds)
+        single("martlet_query_plans_total", "counter", "Plans made.", totals.plannedCount)
+        metric(
+            "martlet_query_retries_total", "counter",
+            "Attempts of queries that were given up and made anew, by reason.",
+            totals.retryCounts.sorted { $0.key < $1.key }.map { ("{sqlstate=\"\($0.key)\"}", "\($0.value)") })
+        seconds(
+            "martlet_query_wasted_cpu_seconds_total", "counter", "Processor time of attempts that were given up.",
+            nanoseconds: totals.wastedNanoseconds)
+        single("martlet_spilled_bytes_total", "counter", "Bytes that operators have spilled.", totals.spilledBytes)
+        seconds(
+            "martlet_event_loop_lag_seconds", "gauge",
+            "How late an event loop has run what was due, at most, in the last one to two minutes.",
+            nanoseconds: eventLoopLag().wholeNanoseconds)
+        if let store = engine.stateSummary {
+            single("martlet_state_store_writes_total", "counter", "Writes to the state store.", store.writeCount)
+            seconds(
+                "martlet_state_store_write_seconds_total", "counter", "Time of writes to the state store.",
+                nanoseconds: store.writingTime.wholeNanoseconds)
+            single("martlet_state_store_queued", "gauge", "Queries that wait for the store.", store.queuedCount)
+            single("martlet_state_store_dropped_total", "counter", "Queries it has not got.", store.droppedCount)
+            single("martlet_state_store_away", "gauge", "Whether the state store is away.", store.isAway ? 1 : 0)
+        }
+        let failures = engine.directory.failureCounts
+        single("martlet_workers_lost_total", "counter", "Workers that were given up.", failures.lost)
+        single(
+            "martlet_workers_falsely_suspected_total", "counter", "Workers that were suspected and had not gone.",
+            failures.falselySuspected)
         for counter in counters { single(counter.name, "counter", counter.text, counter.value()) }
         let states = Dictionary(grouping: workers, by: \.state).mapValues(\.count).sorted { $0.key < $1.key }
         metric(
@@ -65,6 +103,13 @@ struct MetricsText: Sendable {
         func perWorker(_ name: String, _ help: String, _ value: (WorkerSummary) -> String) {
             metric(name, "gauge", help, workers.map { ("{worker=\"\(Self.escaped($0.id.text))\"}", value($0)) })
         }
+        metric(
+            "martlet_worker_silence_seconds", "gauge", "Time since the worker's last heartbeat.",
+            workers.compactMap { worker in
+                worker.silence.map {
+                    ("{worker=\"\(Self.escaped(worker.id.text))\"}", String(Double($0.wholeNanoseconds) / 1e9))
+                }
+            })
         perWorker("martlet_worker_running_tasks", "Tasks that run, by worker.") { "\($0.runningTasks)" }
         perWorker("martlet_worker_memory_used_bytes", "Memory reserved by queries, by worker.") {
             "\(max(0, $0.memoryBytes - $0.load.memoryFreeBytes))"

@@ -15,8 +15,8 @@ extension PlanBuilder {
         let own = placementKeys
         placementKeys = []
         if case .aggregate(let inner) = node.input { placementKeys = placement(of: node, over: inner) }
-        if case .scan(let scan) = node.input, estimator.snapshot.stores[scan.table] != nil {
-            let rowCount = estimator.rowCount(of: plan, inputs: [estimator.rowCount(of: node.input, inputs: [])])
+        if !estimator.snapshot.stores.isEmpty, let tree = storeTree(node.input) {
+            let rowCount = estimator.rowCount(of: plan, inputs: [tree.cost.rowCount])
             if let stored = try storeAggregate(node, columns: plan.columns, rowCount: rowCount) { return stored }
         }
         let input = try build(node.input, required: needed)

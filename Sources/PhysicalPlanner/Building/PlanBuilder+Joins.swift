@@ -55,6 +55,7 @@ extension JoinKind {
 extension PlanBuilder {
     func build(_ node: LogicalJoin, _ plan: LogicalPlan, required: ColumnSet) throws -> Relation {
         if node.isDependent { throw QueryError.internalError("a dependent join was not decorrelated") }
+        if let stored = try storeJoin(plan, required: required) { return stored }
         var needed = required
         node.condition.collectColumns(into: &needed)
         let left = try build(node.left, required: needed)

@@ -166,7 +166,8 @@ package struct PhysicalPlanPrinter {
         switch node.kind {
         case .scan(let scan):
             var own = ExpressionPrinter(inputNames: node.output.fields.map(\.name))
-            var result = "\(scan.storeQuery == nil ? "Scan" : "StoreScan") \(scan.table) [\(output)]"
+            let others = scan.storeQuery?.joins?.allTables.map { ", \($0.name)" }.joined() ?? ""
+            var result = "\(scan.storeQuery == nil ? "Scan" : "StoreScan") \(scan.table)\(others) [\(output)]"
             if !scan.predicates.isEmpty { result += " where " + own.text(.conjunction(scan.predicates)) }
             if let limit = scan.limit { result += " limit \(limit)" }
             if scan.isReplicated { result += " in every task" }

@@ -2,8 +2,9 @@
 
 import Columnar
 
-/// A query over one table that its store answers whole: conditions, groups with aggregates, an order and a limit.
-/// Expressions refer by position to the columns that the scan's projection names; keys of the order to the result.
+/// A query over a table, or over several of one catalogue, that their store answers whole: conditions, groups with aggregates,
+/// an order and a limit. Expressions refer by position to the columns that the scan's projection names and then to those of
+/// the other tables; keys of the order to the result.
 package struct StoreQuery: Hashable, Sendable {
     package struct Grouping: Hashable, Sendable {
         package var groups: [Expression]
@@ -13,15 +14,54 @@ package struct StoreQuery: Hashable, Sendable {
             self.aggregates = aggregates
         }
     }
+    /// A further table with the columns that take part.
+    package struct Table: Hashable, Sendable {
+        package var name: TableName
+        /// What its provider says of these columns to the provider of the first table.
+        package var description: String
+        package var columnCount: Int
+        package init(name: TableName, description: String, columnCount: Int) {
+            self.name = name
+            self.description = description
+            self.columnCount = columnCount
+        }
+    }
+    /// Rows of tables that must be there for a row to count, or must not. Their columns are seen here only.
+    package struct Restriction: Hashable, Sendable {
+        package var isNegated: Bool
+        package var tables: [Table]
+        package var predicates: [Expression]
+        package init(isNegated: Bool, tables: [Table], predicates: [Expression]) {
+            self.isNegated = isNegated
+            self.tables = tables
+            self.predicates = predicates
+        }
+    }
+    /// All combinations of rows of the tables for which the predicates hold.
+    package struct Joins: Hashable, Sendable {
+        package var tables: [Table]
+        package var restrictions: [Restriction]
+        /// Columns of the result, if there are no groups.
+        package var output: [Int]
+        package init(tables: [Table], restrictions: [Restriction], output: [Int]) {
+            self.tables = tables
+            self.restrictions = restrictions
+            self.output = output
+        }
+        package var allTables: [Table] { tables + restrictions.flatMap(\.tables) }
+    }
+    package var joins: Joins?
     /// Conjuncts that the store applies exactly.
     package var predicates: [Expression]
-    /// The result is the groups, then the aggregates; `nil`: it is the projection.
+    /// The result is the groups, then the aggregates; `nil`: it is the projection, or the output of the joins.
     package var grouping: Grouping?
     package var ordering: [SortKey]
     package var limit: Int?
     package init(
-        predicates: [Expression], grouping: Grouping? = nil, ordering: [SortKey] = [], limit: Int? = nil
+        joins: Joins? = nil, predicates: [Expression], grouping: Grouping? = nil, ordering: [SortKey] = [],
+        limit: Int? = nil
     ) {
+        self.joins = joins
         self.predicates = predicates
         self.grouping = grouping
         self.ordering = ordering
@@ -30,7 +70,14 @@ package struct StoreQuery: Hashable, Sendable {
 
     package func mapExpressions(_ transform: (Expression) throws -> Expression) rethrows -> StoreQuery {
         StoreQuery(
-            predicates: try predicates.map(transform),
+            joins: try joins.map { joins in
+                var result = joins
+                result.restrictions = try joins.restrictions.map {
+                    Restriction(
+                        isNegated: $0.isNegated, tables: $0.tables, predicates: try $0.predicates.map(transform))
+                }
+                return result
+            }, predicates: try predicates.map(transform),
             grouping: try grouping.map { grouping in
                 Grouping(
                     groups: try grouping.groups.map(transform),

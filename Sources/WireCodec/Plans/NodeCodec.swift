@@ -17,13 +17,16 @@ extension ByteWriter {
     private mutating func nodeKind(_ kind: PhysicalNode.Kind) throws(QueryError) {
         switch kind {
         case .scan(let scan):
-            byte(scan.storeQuery == nil ? 0 : 17)
+            byte(scan.storeQuery.map { $0.joins == nil ? 17 : 18 } ?? 0)
             tableName(scan.table)
             try positions(scan.projection)
             try expressions(scan.predicates)
             try optionalInt(scan.limit)
             flag(scan.isReplicated)
-            if let query = scan.storeQuery { try storeQuery(query) }
+            if let query = scan.storeQuery {
+                if let joins = query.joins { try storeJoins(joins) }
+                try storeQuery(query)
+            }
         case .values(let values):
             byte(1)
             try list(values.rows) { (writer, row) throws(QueryError) in try writer.expressions(row) }
@@ -89,6 +92,24 @@ extension ByteWriter {
             int(source.stage.number)
             try sortKeys(source.mergeKeys)
             if let copy = source.copy { int(copy) }
+        }
+    }
+
+    private mutating func storeJoins(_ joins: StoreQuery.Joins) throws(QueryError) {
+        try storeTables(joins.tables)
+        try list(joins.restrictions) { (writer, restriction) throws(QueryError) in
+            writer.flag(restriction.isNegated)
+            try writer.storeTables(restriction.tables)
+            try writer.expressions(restriction.predicates)
+        }
+        try positions(joins.output)
+    }
+
+    private mutating func storeTables(_ tables: [StoreQuery.Table]) throws(QueryError) {
+        try list(tables) { (writer, table) throws(QueryError) in
+            writer.tableName(table.name)
+            writer.string(table.description)
+            writer.int(table.columnCount)
         }
     }
 
@@ -228,11 +249,34 @@ extension ByteReader {
                 ScanNode(
                     table: try tableName(), projection: try positions(), predicates: try expressions(),
                     limit: try optionalPosition(), isReplicated: try flag(), storeQuery: try storeQuery()))
+        case 18:
+            return .scan(
+                ScanNode(
+                    table: try tableName(), projection: try positions(), predicates: try expressions(),
+                    limit: try optionalPosition(), isReplicated: try flag(),
+                    storeQuery: try storeQuery(joins: try storeJoins())))
         default: throw .corrupt("an unknown kind of node")
         }
     }
 
-    private mutating func storeQuery() throws(QueryError) -> StoreQuery {
+    private mutating func storeJoins() throws(QueryError) -> StoreQuery.Joins {
+        StoreQuery.Joins(
+            tables: try storeTables(),
+            restrictions: try list { (reader) throws(QueryError) in
+                StoreQuery.Restriction(
+                    isNegated: try reader.flag(), tables: try reader.storeTables(),
+                    predicates: try reader.expressions())
+            }, output: try positions())
+    }
+
+    private mutating func storeTables() throws(QueryError) -> [StoreQuery.Table] {
+        try list { (reader) throws(QueryError) in
+            StoreQuery.Table(
+                name: try reader.tableName(), description: try reader.string(), columnCount: try reader.position())
+        }
+    }
+
+    private mutating func storeQuery(joins: StoreQuery.Joins? = nil) throws(QueryError) -> StoreQuery {
         let predicates = try expressions()
         var grouping: StoreQuery.Grouping?
         if try flag() {
@@ -241,7 +285,8 @@ extension ByteReader {
                 aggregates: try list { (reader) throws(QueryError) in try reader.aggregateCall() })
         }
         return StoreQuery(
-            predicates: predicates, grouping: grouping, ordering: try sortKeys(), limit: try optionalPosition())
+            joins: joins, predicates: predicates, grouping: grouping, ordering: try sortKeys(),
+            limit: try optionalPosition())
     }
 
     private mutating func aggregate() throws(QueryError) -> AggregateNode {

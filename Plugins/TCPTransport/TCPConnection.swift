@@ -10,7 +10,7 @@ import Transport
 import WireCodec
 
 /// A connection that is dialled when it is made. One that breaks while channels are open is dialled again, and the channels go
-/// on where they were; a peer that refuses, or is not back in time, is lost. After that the connection stays failed: the
+/// on where they were; a peer that refuses, is not back in time, or never answers, is lost. After that the connection stays failed: the
 /// transport makes another one.
 final class TCPConnection: Sendable {
     private struct Reading {
@@ -26,7 +26,7 @@ final class TCPConnection: Sendable {
         var backlog: [ByteBuffer]?
         /// Counts the connections made: what comes from an earlier one does not count any more.
         var dial = 0
-        /// Whether the peer has ever answered: only then there is something to go on with.
+        /// Whether the peer has ever answered.
         var hasGreeted = false
         /// Until when a connection that has broken may stand again.
         var resumeUntil: NIODeadline?
@@ -35,6 +35,9 @@ final class TCPConnection: Sendable {
         var nextKey: UInt32 = 1
         var readings: [UInt32: Reading] = [:]
     }
+
+    /// How often a connection is dialled again that has broken before the peer's first answer.
+    private static let greetingRedialMax = 3
 
     let endpoint: Endpoint
     private let options: TCPOptions
@@ -147,12 +150,14 @@ final class TCPConnection: Sendable {
             state.channel = nil
             state.backlog = nil
             state.dial += 1
-            guard state.hasGreeted, !state.readings.isEmpty else { return .giveUp }
+            guard !state.readings.isEmpty else { return .giveUp }
             if state.resumeUntil == nil {
                 state.resumeUntil = now + options.resumeLimit
                 state.redialCount = 0
             }
             state.redialCount += 1
+            // A peer that has never answered may speak something else, or be behind a door that is closed to this node.
+            guard state.hasGreeted || state.redialCount <= Self.greetingRedialMax else { return .giveUp }
             guard let until = state.resumeUntil, now < until else { return .giveUp }
             // At once the first time, then ever more slowly.
             let pause = state.redialCount == 1 ? 0 : min(500, 10 << min(state.redialCount, 6))

@@ -143,7 +143,7 @@ extension FaultTests {
                 if proxy.answerCount > answers {
                     answers = proxy.answerCount
                     let before = proxy.resetCount
-                    proxy.reset()
+                    proxy.reset(onlyAnswered: true)
                     if proxy.resetCount > before { rounds += 1 }
                 }
                 // Now and then while rows are under way, too.

@@ -13,6 +13,8 @@ package final class FaultProxy: @unchecked Sendable {
     private var isCut = false
     private var isOver = false
     private var descriptors: [Int32] = []
+    /// Descriptors of connections over which bytes of the target have come.
+    private var answered: Set<Int32> = []
     private var heldReads = 0
     private var resets = 0
     private var answers = 0
@@ -38,11 +40,13 @@ package final class FaultProxy: @unchecked Sendable {
     /// How often bytes or connections came that were not passed on.
     package var heldCount: Int { lock.withLock { heldReads } }
 
-    /// Ends every connection that is open; new ones are taken.
-    package func reset() {
+    /// Ends every connection that is open, or those only over which the target has answered; new ones are taken.
+    package func reset(onlyAnswered: Bool = false) {
         let open = lock.withLock { () -> [Int32] in
-            defer { descriptors = [] }
-            return descriptors
+            let open = onlyAnswered ? descriptors.filter(answered.contains) : descriptors
+            descriptors.removeAll { open.contains($0) }
+            answered.subtract(open)
+            return open
         }
         for descriptor in open { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
         lock.withLock { resets += open.count / 2 }
@@ -113,7 +117,12 @@ package final class FaultProxy: @unchecked Sendable {
                 sent += written
             }
             if sent < count { break }
-            if isAnswer { lock.withLock { answers += 1 } }
+            if isAnswer {
+                lock.withLock {
+                    answers += 1
+                    if descriptors.contains(source) { answered.formUnion([source, sink]) }
+                }
+            }
         }
         Glibc.shutdown(sink, Int32(SHUT_RDWR))
         Glibc.shutdown(source, Int32(SHUT_RDWR))

@@ -24,6 +24,7 @@ extension SecurityListTests {
         SecurityCase("no credentials") { bench async throws in
             for path in [
                 "/", "/v1/queries", "/v1/workers", "/v1/schema", "/metrics", "/v1/openapi.json", "/v1/version",
+                "/v1/session",
             ] {
                 let answer = try bench.request("GET", path, token: nil)
                 #expect(answer.status == 401, "\(path)")

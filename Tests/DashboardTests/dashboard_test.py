@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The dashboard in a browser, beside a coordinator and two workers that have something to do.
+"""The dashboard in a browser, beside a coordinator and two workers that have something to do, and beside a server with users.
 
     Tests/DashboardTests/dashboard_test.py --martlet .build/debug/martlet [--screenshots DIRECTORY]
 
@@ -7,6 +7,7 @@ Needs Python's playwright and a chromium (Debian's package); says so and ends we
 --required is given. Prints one line for each check and ends with 1 if one has failed.
 """
 import argparse
+import base64
 import gzip
 import http.client
 import json
@@ -367,6 +368,145 @@ def run(cluster, browser, screenshots):
     check("no error on the console", not errors, "; ".join(errors[:3]))
 
 
+USERS = """coordinator:
+  http-port: {port}
+  pg-port: 0
+  grpc-port: 0
+users:
+  anna:
+    password: correct horse
+  ben:
+    password: battery
+{carl}"""
+CARL = """  carl:
+    password: staple
+    administrator: true
+"""
+
+
+class GuardedServer:
+    """A server whose configuration has users. It can be ended and started again on the same port."""
+
+    def __init__(self, martlet):
+        self.martlet = martlet
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.directory.name, "martlet.yaml")
+        self.port = 0
+        self.start()
+
+    def write(self, carl=CARL):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(USERS.format(port=self.port, carl=carl))
+
+    def start(self):
+        self.write()
+        self.process = subprocess.Popen(
+            [self.martlet, "standalone", "--config", self.path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        ready = self.process.stdout.readline()
+        if not ready.startswith("ready"):
+            raise SystemExit("the server with users did not start")
+        self.port = int(dict(part.split("=") for part in ready.split()[1:])["http"].rsplit(":", 1)[1])
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def begin(self, user, password, sql):
+        credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST", "/v1/queries", json.dumps({"sql": sql}), {
+                "content-type": "application/json", "authorization": f"Basic {credentials}"})
+            return json.loads(connection.getresponse().read())["id"]
+        finally:
+            connection.close()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def users(server, browser, screenshots):
+    """Who may see what: names and passwords as the browser asks for them."""
+    errors = []
+
+    def open_page(user=None, password=None):
+        credentials = {"username": user, "password": password} if user else None
+        page = browser.new_context(viewport={"width": 1280, "height": 860}, http_credentials=credentials).new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page, page.goto(server.address + "/")
+
+    def refusal(headers=None):
+        """What a browser shows when its question for a name was not answered, or wrongly."""
+        page = browser.new_context(viewport={"width": 1280, "height": 860}).new_page()
+        answer = page.request.get(server.address + "/", headers={"accept": "text/html,*/*", **(headers or {})})
+        page.set_content(answer.text())
+        if screenshots:
+            page.screenshot(path=os.path.join(screenshots, "sign-in.png"))
+        asks = answer.headers.get("www-authenticate", "").startswith("Basic")
+        return answer.status == 401 and asks and page.get_by_role("heading", level=1, name="Sign in").count() == 1
+
+    check("users: nobody gets in without a name", refusal())
+    wrong = base64.b64encode(b"anna:wrong").decode()
+    check("users: nor with a wrong password", refusal({"authorization": f"Basic {wrong}"}))
+
+    anna, response = open_page("anna", "correct horse")
+    anna.get_by_role("heading", level=1, name="Overview").wait_for()
+    check("users: the right password", response.status == 200)
+    check("users: live events come", until(lambda: anna.locator(".connection.is-live").count() == 1) is not None)
+    check("users: the page says who", until(lambda: anna.locator(".user", has_text="anna").count() == 1) is not None)
+
+    own = server.begin("anna", "correct horse", "SELECT 'of anna', pg_sleep(60)")
+    other = server.begin("ben", "battery", "SELECT 'of ben', pg_sleep(60)")
+    anna.goto(server.address + "/#/queries")
+    check("users: own queries", until(lambda: anna.get_by_text("of anna").count() == 1) is not None)
+    check("users: none of others", anna.get_by_text("of ben").count() == 0)
+    anna.goto(f"{server.address}/#/queries/{other}")
+    check("users: a query of another is not there", until(lambda: anna.get_by_role("alert").count() == 1) is not None)
+    audit(anna, "users, no such query")
+    anna.goto(server.address + "/#/sql")
+    field = anna.get_by_role("combobox", name="SQL")
+    field.fill("SELECT session_user")
+    field.press("Control+Enter")
+    check("users: statements are the user's", until(lambda: anna.get_by_role("gridcell", name="anna", exact=True).count() == 1) is not None)
+
+    carl, _ = open_page("carl", "staple")
+    carl.goto(server.address + "/#/queries")
+    check("users: an administrator sees all", until(
+        lambda: carl.get_by_text("of anna").count() == 1 and carl.get_by_text("of ben").count() == 1) is not None)
+    for identifier in (own, other):
+        carl.goto(f"{server.address}/#/queries/{identifier}")
+        carl.get_by_role("button", name="Cancel query").click()
+        check("users: an administrator cancels", until(
+            lambda: carl.locator(".title-line .badge-cancelled").count() == 1) is not None)
+
+    # Carl is taken out of the configuration while he looks on.
+    server.write(carl="")
+    server.process.send_signal(signal.SIGHUP)
+    carl.goto(server.address + "/#/sql")
+    field = carl.get_by_role("combobox", name="SQL")
+
+    def refused():
+        field.fill("SELECT 1")
+        field.press("Control+Enter")
+        return until(lambda: carl.locator(".failure", has_text="28").count() == 1, 1) is not None
+    check("users: who is no user any more is told so", until(refused) is not None)
+    if screenshots:
+        carl.screenshot(path=os.path.join(screenshots, "no-user.png"))
+
+    # The server goes, and comes back.
+    anna.goto(server.address + "/#/")
+    anna.get_by_role("heading", level=1, name="Overview").wait_for()
+    server.stop()
+    check("users: a lost server is shown", until(lambda: anna.locator(".lost").count() == 1) is not None)
+    if screenshots:
+        anna.screenshot(path=os.path.join(screenshots, "lost-server.png"))
+    server.start()
+    check("users: the page finds it again", until(lambda: anna.locator(".connection.is-live").count() == 1) is not None)
+    check("users: no error of the page", not errors, "; ".join(errors[:3]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--martlet", required=True)
@@ -390,6 +530,11 @@ def main():
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
             run(cluster, browser, arguments.screenshots)
+            server = GuardedServer(arguments.martlet)
+            try:
+                users(server, browser, arguments.screenshots)
+            finally:
+                server.stop()
             browser.close()
     finally:
         cluster.stop()

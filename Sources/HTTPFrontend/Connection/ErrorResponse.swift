@@ -31,11 +31,28 @@ struct ErrorResponse {
         }
     }
 
-    func send(_ writer: ResponseWriter) async throws {
+    /// `isForPage`: a browser shows the answer to a person.
+    func send(_ writer: ResponseWriter, isForPage: Bool = false) async throws {
         for header in headers { writer.headers.add(name: header.name, value: header.value) }
+        if isForPage, status == .unauthorized {
+            return try await writer.send(status, "text/html; charset=utf-8", Array(Self.signInPage.utf8))
+        }
         try await writer.send(
             status, json: JSONWriter.document { writer in writer.object("error") { Self.write(error, &$0) } })
     }
+
+    /// What is left when the browser's question for a name and a password was not answered. The link asks again.
+    private static let signInPage = """
+        <!doctype html>
+        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <title>Sign in – Martlet</title>
+        <style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}</style>
+        </head><body><main><h1>Sign in</h1>
+        <p>This server has users. Your browser asks for the name and the password of one; those that it sent were not right,
+        or it sent none.</p>
+        <p><a href="">Try again</a></p>
+        </main></body></html>
+        """
 
     /// The members of an error, as in PostgreSQL's protocol; the position counts characters from 1.
     static func write(_ error: QueryError, _ writer: inout JSONWriter) {

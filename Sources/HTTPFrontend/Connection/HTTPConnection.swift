@@ -108,7 +108,7 @@ struct HTTPConnection: Sendable {
             let response = ErrorResponse(error)
             // A result that breaks off must not look like one that has ended: the connection is cut.
             guard !writer.hasBegun else { return false }
-            try await response.send(writer)
+            try await response.send(writer, isForPage: request.isForPage)
             return keepsAlive
         }
     }

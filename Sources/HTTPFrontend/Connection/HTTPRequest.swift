@@ -35,6 +35,11 @@ struct HTTPRequest: Sendable {
     /// Whether the sender may see and stop what a user has run.
     func maySee(_ owner: String) -> Bool { user == nil || isAdministrator || user == owner }
 
+    /// Whether the sender is a person before a browser.
+    var isForPage: Bool {
+        method == .GET && headers[canonicalForm: "accept"].contains { $0.hasPrefix("text/html") }
+    }
+
     func parameter(_ name: String) -> String? { query.last { $0.name == name }?.value }
 
     /// A number among the parameters; throws if it is none, or outside of the range.

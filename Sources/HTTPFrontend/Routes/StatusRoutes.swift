@@ -42,6 +42,20 @@ struct StatusRoutes: Sendable {
                     try await $1.send(json: JSONWriter.document { $0.member("version", EngineVersion.version) })
                 }),
             Route(
+                method: .GET, path: "/v1/session", summary: "Who the server takes the request's sender for.",
+                responses: [
+                    Route.Response(
+                        status: 200, text: "The user; none where nobody has to say who he is.",
+                        content: [("application/json", "Session")])
+                ],
+                handler: { request, writer in
+                    try await writer.send(
+                        json: JSONWriter.document { document in
+                            document.member("user", request.user)
+                            document.member("administrator", request.user == nil || request.isAdministrator)
+                        })
+                }),
+            Route(
                 method: .GET, path: "/v1/activity",
                 summary: "What was done second by second, a quarter of an hour back.",
                 parameters: [

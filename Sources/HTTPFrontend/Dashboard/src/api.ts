@@ -1,5 +1,7 @@
 // The documents of the HTTP API, and how they are fetched.
 
+export interface Session { user: string | null; administrator: boolean }
+
 export interface Failure { state: string; message: string; detail?: string; hint?: string; position?: number; object?: string }
 
 export interface Worker {

@@ -37,6 +37,8 @@ function path(values: (number | null)[], x: (index: number) => number, y: (value
   values.forEach((value, index) => {
     if (value === null) { isOpen = false; return; }
     result += `${isOpen ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
+    // A value without neighbours would have no line: it gets a dot.
+    if (!isOpen && (values[index + 1] ?? null) === null) result += "h0.1";
     isOpen = true;
   });
   return result;
@@ -123,7 +125,7 @@ export function LineChart({ title, labels, series, format, height = 150, least =
                 <path d={`${line}L${x(size - 1)} ${y(0)}L${x(one.values.findIndex((value) => value !== null))} ${y(0)}Z`}
                   fill={one.color} opacity={0.13} />
               )}
-              <path d={line} fill="none" stroke={one.color} strokeWidth={1.75} strokeLinejoin="round" />
+              <path d={line} fill="none" stroke={one.color} strokeWidth={1.75} strokeLinejoin="round" strokeLinecap="round" />
             </g>
           );
         })}

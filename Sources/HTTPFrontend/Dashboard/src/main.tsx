@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
+import { call, type Session } from "./api";
 import { EditorPage } from "./EditorPage";
 import { connect, useCluster } from "./live";
 import { OverviewPage } from "./OverviewPage";
@@ -45,6 +46,10 @@ function Application() {
     else document.documentElement.dataset.theme = theme;
     localStorage.setItem("martlet.theme", theme);
   }, [theme]);
+  const [session, setSession] = useState<Session | null>(null);
+  useEffect(() => {
+    if (cluster.isConnected) call<Session>("/v1/session").then(setSession, () => setSession(null));
+  }, [cluster.isConnected]);
   const here = route.parts[0] ?? "";
   useEffect(() => {
     const name = pages.find((page) => page.path === here)?.name ?? (here === "workers" ? "Worker" : "");
@@ -61,6 +66,11 @@ function Application() {
             <a key={page.path} href={`#/${page.path}`} aria-current={here === page.path || (here === "workers" && page.path === "") ? "page" : undefined}>{page.name}</a>
           ))}
         </nav>
+        {session?.user && (
+          <span className="user" title={session.administrator ? "An administrator: sees and cancels what others run" : "Sees only what runs under this name"}>
+            <span className="visually-hidden">Signed in as </span>{session.user}
+          </span>
+        )}
         <span className={`connection ${cluster.isConnected ? "is-live" : ""}`} role="status">
           <i aria-hidden="true" />{cluster.isConnected ? "live" : "not connected"}
         </span>

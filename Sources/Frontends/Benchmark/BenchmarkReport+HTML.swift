@@ -1,7 +1,7 @@
 // Reports as one page of HTML with charts; nothing in it is fetched from elsewhere.
 
 extension BenchmarkReport {
-    /// Bars of the medians with the 99th percentile behind them, a line of the throughput, and the table.
+    /// Bars of the medians with the 99th percentile below them, a line of the throughput, and the table.
     package var html: String {
         HTMLPage.page(
             title: "\(benchmark) on \(target)",
@@ -49,7 +49,7 @@ enum HTMLPage {
         <meta name="viewport" content="width=device-width">
         <title>\(escaped(title))</title>
         <style>
-          :root { color-scheme: light dark; --ink: #1d2733; --paper: #fbfbfa; --first: #2c6fb3; --second: #c9d8e8; }
+          :root { color-scheme: light dark; --ink: #1d2733; --paper: #fbfbfa; --first: #2c6fb3; --second: #9db9d6; }
           @media (prefers-color-scheme: dark) { :root { --ink: #e4e9ee; --paper: #14181d; --first: #6aa9e6; --second: #31465c; } }
           body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
           h1 { font-weight: 600; font-size: 1.4rem; }
@@ -66,33 +66,44 @@ enum HTMLPage {
         """
     }
 
-    /// Horizontal bars: of each group the last value lies behind the first.
+    /// Horizontal bars, those of a group below each other, and what their colours mean.
     static func bars(_ groups: [(name: String, values: [(label: String, value: Double)])], unit: String) -> String {
         guard let largest = groups.flatMap({ $0.values.map(\.value) }).max(), largest > 0 else { return "" }
-        let rowHeight = 22
+        let barHeight = 9
+        let rowHeight = barHeight * (groups.map(\.values.count).max() ?? 1) + 8
+        let legendHeight = 26
         let left = 160.0
         let room = 620.0
+        func colour(_ order: Int) -> String { order == 0 ? "var(--first)" : "var(--second)" }
         var shapes = ""
+        for (order, value) in (groups.first?.values ?? []).enumerated() {
+            let start = Int(left) + order * 110
+            shapes += """
+                <rect x="\(start)" y="5" width="10" height="10" rx="2" fill="\(colour(order))"/>\
+                <text x="\(start + 16)" y="14">\(escaped(value.label))</text>
+
+                """
+        }
         for (index, group) in groups.enumerated() {
-            let top = index * rowHeight
+            let top = legendHeight + index * rowHeight
+            let middle = top + rowHeight / 2 + 4
             let label = escaped(String(group.name.prefix(24)))
-            shapes += "<text x=\"\(Int(left) - 8)\" y=\"\(top + 15)\" text-anchor=\"end\">\(label)</text>\n"
-            for (order, value) in group.values.enumerated().reversed() {
+            shapes += "<text x=\"\(Int(left) - 8)\" y=\"\(middle)\" text-anchor=\"end\">\(label)</text>\n"
+            for (order, value) in group.values.enumerated() {
                 let width = DecimalText.fixed(max(1, value.value / largest * room), digits: 1)
-                let inset = order == 0 ? 5 : 2
-                let colour = order == 0 ? "var(--first)" : "var(--second)"
                 shapes += """
-                    <rect x="\(Int(left))" y="\(top + inset)" width="\(width)" height="\(rowHeight - 2 * inset)" rx="2" fill="\(colour)">\
+                    <rect x="\(Int(left))" y="\(top + 4 + order * barHeight)" width="\(width)" height="\(barHeight - 1)" rx="2" \
+                    fill="\(colour(order))">\
                     <title>\(escaped(group.name)), \(value.label): \(DecimalText.milliseconds(value.value)) \(unit)</title></rect>
 
                     """
             }
-            let shown = group.values.map { "\($0.label) \(DecimalText.milliseconds($0.value))" }.joined(separator: ", ")
+            let shown = group.values.map { DecimalText.milliseconds($0.value) }.joined(separator: ", ")
             let end = DecimalText.fixed(left + (group.values.map(\.value).max() ?? 0) / largest * room + 6, digits: 1)
-            shapes += "<text x=\"\(end)\" y=\"\(top + 15)\">\(shown)</text>\n"
+            shapes += "<text x=\"\(end)\" y=\"\(middle)\">\(shown)</text>\n"
         }
         return """
-            <svg viewBox="0 0 1000 \(groups.count * rowHeight + 4)" role="img" aria-label="Times in milliseconds">
+            <svg viewBox="0 0 1000 \(legendHeight + groups.count * rowHeight + 4)" role="img" aria-label="Times in milliseconds">
             \(shapes)</svg>
             """
     }

@@ -164,7 +164,9 @@ var targets: [Target] = [
         ]),
 
     // What people and clients meet.
-    library("Frontends", ["Coordination", "EngineConfiguration", "Columnar", "Diagnostics", "CSSL", log]),
+    library(
+        "Frontends",
+        ["Coordination", "EngineConfiguration", "FileFormats", "Storage", "Columnar", "Diagnostics", "CSSL", log]),
 
     // Traces for a collector.
     library("TraceExport", ["Coordination", "EngineConfiguration", "Diagnostics", "CCurl", log]),
@@ -380,7 +382,8 @@ if !engineOnly {
         library(
             "HTTPFrontend",
             [
-                "ConnectionSecurity", "Coordination", "Frontends", "Transport", "Columnar", "Diagnostics", "CZlib",
+                "ConnectionSecurity", "Coordination", "Frontends", "FileFormats", "Transport", "Columnar",
+                "Diagnostics", "CZlib",
                 nioCore, nioPosix, .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"), log,
             ], exclude: ["Dashboard"]),

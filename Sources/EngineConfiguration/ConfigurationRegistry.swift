@@ -177,7 +177,9 @@ package enum ConfigurationRegistry {
         ConfigurationKey("shell.format", .choice(shellFormats), "table", "Form in which the shell prints rows."),
     ]
 
-    package static let shellFormats = ["table", "expanded", "csv", "tsv", "json", "jsonl", "markdown", "html"]
+    package static let shellFormats = [
+        "table", "expanded", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow",
+    ]
 
     private static let byName = Dictionary(keys.map { ($0.name, $0) }) { first, _ in first }
     package static func key(_ name: String) -> ConfigurationKey? { byName[name] }

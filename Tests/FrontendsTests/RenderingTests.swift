@@ -36,6 +36,34 @@ private func render(_ format: OutputFormat, _ rows: [[String?]], columns: [Resul
                 """)
     }
 
+    @Test(arguments: [(OutputFormat.parquet, "PAR1"), (.arrow, "ARROW1")])
+    func filesOfBinaryFormats(_ format: OutputFormat, _ magic: String) throws {
+        let columns = [
+            ResultColumn(name: "n", postgresType: 23), ResultColumn(name: "d", postgresType: 1082),
+            ResultColumn(name: "p", postgresType: 1700, modifier: (10 << 16) + 2 + 4),
+            ResultColumn(name: "x", postgresType: 1700), ResultColumn(name: "t", postgresType: 25),
+        ]
+        #expect(columns.map(\.type) == [.int32, .date, .decimal(precision: 10, scale: 2), .anyNumeric, .text])
+        let rows = ResultRows(
+            texts: [["1", "2024-02-29", "1.50", "3.25", "a"], [nil, nil, nil, nil, nil]].map { row in
+                row.map { $0.map { Array($0.utf8) } }
+            })
+        let output = TextOutput()
+        let renderer = format.makeRenderer(columns, output: output)
+        try renderer.append(rows)
+        try renderer.finish()
+        #expect(output.bytes.starts(with: magic.utf8))
+        #expect(Array(output.bytes.suffix(magic.utf8.count)) == Array(magic.utf8))
+        // Nothing can stand behind it.
+        #expect(throws: QueryError.self) { try format.makeRenderer(columns, output: output).finish() }
+        // A result without rows is a file, too; what is no value of its type is none.
+        let empty = TextOutput()
+        try format.makeRenderer(columns, output: empty).finish()
+        #expect(empty.bytes.starts(with: magic.utf8))
+        let wrong = format.makeRenderer([columns[0]], output: TextOutput())
+        #expect(throws: QueryError.self) { try wrong.append(ResultRows(texts: [[Array("x".utf8)]])) }
+    }
+
     @Test func tableCountsWideCharacters() throws {
         let text = try render(.table, [["東京"], ["é"]], columns: [ResultColumn(name: "c", json: .string)])
         #expect(text == "  c   \n------\n 東京\n é\n(2 rows)\n\n")

@@ -62,6 +62,14 @@ func serving(
             #expect(lines.text == #"{"a":1,"b":9007199254740993,"c":"x,\"y","d":null,"e":true,"f":[1]}"# + "\n")
             let csv = try await client.query(sql, path: "/v1/query?format=csv")
             #expect(csv.text == "a,b,c,d,e,f\n1,9007199254740993,\"x,\"\"y\",,t,[1]\n")
+            let arrow = try await client.send(
+                "POST", "/v1/query",
+                headers: ["Content-Type: text/plain", "Accept: application/vnd.apache.arrow.stream"],
+                body: "SELECT g FROM generate_series(1, 200000) AS s(g)")
+            #expect(arrow.headers["content-type"] == "application/vnd.apache.arrow.stream")
+            #expect(arrow.body.starts(with: [255, 255, 255, 255]))
+            #expect(arrow.body.suffix(8) == [255, 255, 255, 255, 0, 0, 0, 0])
+            #expect(arrow.body.count > 200_000 * 4)
             let none = try await client.send(
                 "POST", "/v1/query", headers: ["Content-Type: text/plain", "Accept: image/png"], body: sql)
             #expect(none.status == 406)
@@ -338,6 +346,18 @@ private struct FixedUsers: Authenticator {
                 #expect(response.status == 200)
                 #expect(response.text.contains(#"[["anna"]]"#))
             }
+            for (user, text) in [
+                ("anna:one", #"{"user":"anna","administrator":false}"#),
+                ("ben:two", #"{"user":"ben","administrator":true}"#),
+            ] {
+                let session = try await client.send("GET", "/v1/session", headers: [Self.basic(user)])
+                #expect(session.text.filter { $0 != " " && $0 != "\n" } == text)
+            }
+            // A person before a browser is told what is missing.
+            let page = try await client.send("GET", "/", headers: ["Accept: text/html,*/*;q=0.8"])
+            #expect(page.status == 401)
+            #expect(page.headers["content-type"] == "text/html; charset=utf-8")
+            #expect(page.text.contains("<h1>Sign in</h1>"))
             let other = try await post(client, "/v1/query?user=ben", Self.basic("anna:one"), "SELECT 1")
             #expect(other.status == 403)
             let same = try await post(client, "/v1/query?user=ben", Self.basic("ben:two"), "SELECT 1")

@@ -30,9 +30,13 @@ package final class ArrowWriter: TableWriter {
     private var blocks: [Block] = []
     private var hasBegun = false
 
-    package init(
+    package convenience init(
         path: String, options: [String: String], columns: [Field], in store: any FileStore = LocalFiles.shared
     ) throws {
+        try self.init(options: options, columns: columns) { try store.makeFile(path: path) }
+    }
+
+    package init(options: [String: String], columns: [Field], open: () throws -> any FileSink) throws {
         var codec: Codec?
         for (key, value) in options where key != "format" {
             guard key == "compression" else {
@@ -62,7 +66,7 @@ package final class ArrowWriter: TableWriter {
         }
         guard !columns.isEmpty else { throw QueryError.notSupported("writing an Arrow file without columns") }
         pending = columns.map { _ in [] }
-        file = try store.makeFile(path: path)
+        file = try open()
     }
 
     package var heldByteCount: Int { pendingByteCount + file.heldByteCount }

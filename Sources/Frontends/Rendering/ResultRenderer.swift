@@ -3,7 +3,7 @@
 import Diagnostics
 
 package enum OutputFormat: String, Sendable, CaseIterable {
-    case table, expanded, csv, tsv, json, jsonl, markdown, html
+    case table, expanded, csv, tsv, json, jsonl, markdown, html, parquet, arrow
 
     /// Whether statements without rows, and counts of rows, are printed: only in the forms for people.
     package var isForPeople: Bool { self == .table || self == .expanded || self == .markdown }
@@ -21,6 +21,8 @@ package enum OutputFormat: String, Sendable, CaseIterable {
         case .tsv: SeparatedRenderer(columns, output, style: .tsv)
         case .json: JSONRenderer(columns, output, isLines: false)
         case .jsonl: JSONRenderer(columns, output, isLines: true)
+        case .parquet: FileRenderer(columns, output, format: .parquet)
+        case .arrow: FileRenderer(columns, output, format: .arrow)
         }
     }
 }

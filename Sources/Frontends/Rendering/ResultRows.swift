@@ -14,6 +14,9 @@ package struct ResultColumn: Sendable, Hashable {
 
     package var name: String
     package var json: JSONForm
+    /// What values are in files that have types.
+    package var type = DataType.text
+
     package init(name: String, json: JSONForm) {
         self.name = name
         self.json = json
@@ -21,6 +24,7 @@ package struct ResultColumn: Sendable, Hashable {
 
     package init(_ field: Field) {
         name = field.name
+        type = field.type
         switch field.type {
         case .boolean: json = .boolean
         case .json, .jsonb: json = .raw
@@ -30,8 +34,9 @@ package struct ResultColumn: Sendable, Hashable {
     }
 
     /// By the type's number in PostgreSQL's catalogue, for results from a server.
-    package init(name: String, postgresType: Int) {
+    package init(name: String, postgresType: Int, modifier: Int = -1) {
         self.name = name
+        type = Self.type(postgresType, modifier: modifier)
         switch postgresType {
         case 16: json = .boolean
         case 20, 21, 23, 26, 700, 701, 1700: json = .number
@@ -40,17 +45,43 @@ package struct ResultColumn: Sendable, Hashable {
         }
     }
 
+    /// The type of a number in PostgreSQL's catalogue; text for those that files have no type for.
+    private static func type(_ number: Int, modifier: Int) -> DataType {
+        switch number {
+        case 16: .boolean
+        case 17: .bytea
+        case 20: .int64
+        case 21: .int16
+        case 23: .int32
+        case 26: .oid
+        case 114: .json
+        case 700: .float32
+        case 701: .float64
+        case 1082: .date
+        case 1083: .time
+        case 1114: .timestamp
+        case 1184: .timestampTZ
+        case 1186: .interval
+        case 1700 where modifier >= 4 && (modifier - 4) >> 16 <= DataType.decimalPrecisionMax:
+            .decimal(precision: (modifier - 4) >> 16, scale: (modifier - 4) & 0xFFFF)
+        case 1700: .anyNumeric
+        case 2950: .uuid
+        case 3802: .jsonb
+        default: .text
+        }
+    }
+
     package var isRightAligned: Bool { json == .number }
 }
 
 /// Some rows of a result. Confined to one thread at a time.
 package final class ResultRows {
-    private enum Source {
+    enum Source {
         case vectors([Vector], TextSettings)
         /// Text of each value by row, or nothing for NULL.
         case texts([[[UInt8]?]])
     }
-    private let source: Source
+    let source: Source
     package let rowCount: Int
 
     package init(_ batch: Batch, settings: TextSettings) {

@@ -20,6 +20,8 @@ package final class TextOutput {
 
     /// Bytes not yet written; renderers append here and then call `flushIfLarge`.
     package var bytes: [UInt8] = []
+    /// Set when a file of a binary format is being written: nothing else can stand behind it.
+    var holdsFile = false
     private let target: Target
 
     package init(descriptor: Int32) { target = .descriptor(descriptor, closesAtEnd: false) }

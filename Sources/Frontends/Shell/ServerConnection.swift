@@ -194,8 +194,10 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
                     let name = try body.string()
                     try body.skip(6)
                     let oid = try body.int32()
-                    try body.skip(8)
-                    return ResultColumn(name: name, postgresType: Int(oid))
+                    try body.skip(2)
+                    let modifier = try body.int32()
+                    try body.skip(2)
+                    return ResultColumn(name: name, postgresType: Int(oid), modifier: Int(modifier))
                 }
                 deliver(.columns(columns))
             case "D":

@@ -91,9 +91,9 @@ package final class EmbeddedConnection: ShellConnection {
                 var settings = session.settings.textSettings
                 settings.objectNames = result.objectNames
                 if let copy = result.copyWriter {
-                    if let header = copy.headerLine() { try onEvent(.copyData(header)) }
+                    if let header = try copy.headerLine() { try onEvent(.copyData(header)) }
                     while let batch = try await result.next() {
-                        try onEvent(.copyData(EmbeddedConnection.lines(batch, copy, settings)))
+                        try onEvent(.copyData(try EmbeddedConnection.lines(batch, copy, settings)))
                     }
                 } else if let fields = result.fields {
                     try onEvent(.columns(fields.map { ResultColumn($0) }))
@@ -110,11 +110,11 @@ package final class EmbeddedConnection: ShellConnection {
     }
 
     /// A batch as lines of COPY.
-    private static func lines(_ batch: Batch, _ copy: CopyWriter, _ settings: TextSettings) -> [UInt8] {
-        let columns = batch.columns.indices.map { index in
+    private static func lines(_ batch: Batch, _ copy: CopyWriter, _ settings: TextSettings) throws -> [UInt8] {
+        let columns = try batch.columns.indices.map { index in
             let column = RenderedColumn()
             column.renderText(batch.column(index), rowCount: batch.rowCount, settings: settings)
-            copy.prepare(column, index: index, type: batch.column(index).type, rowCount: batch.rowCount)
+            try copy.prepare(column, index: index, type: batch.column(index).type, rowCount: batch.rowCount)
             return column
         }
         var bytes: [UInt8] = []

@@ -7,13 +7,14 @@ import Frontends
 
 struct QueryRequest: Sendable {
     enum Format: String, Sendable, CaseIterable {
-        case json, jsonl, csv
+        case json, jsonl, csv, arrow
 
         var contentType: String {
             switch self {
             case .json: "application/json"
             case .jsonl: "application/x-ndjson"
             case .csv: "text/csv; charset=utf-8"
+            case .arrow: "application/vnd.apache.arrow.stream"
             }
         }
     }
@@ -114,7 +115,7 @@ struct QueryRequest: Sendable {
         guard let format = Format(rawValue: text) else {
             throw QueryError(
                 .invalidParameterValue, "invalid value for parameter \"format\": \"\(text)\"",
-                hint: "Formats are json, jsonl and csv.")
+                hint: "Formats are json, jsonl, csv and arrow.")
         }
         self.format = format
     }
@@ -135,6 +136,7 @@ struct QueryRequest: Sendable {
             case "application/json": return .json
             case "application/x-ndjson", "application/jsonl", "application/json-lines": return .jsonl
             case "text/csv": return .csv
+            case "application/vnd.apache.arrow.stream": return .arrow
             case "*/*", "application/*": return nil
             default: continue
             }
@@ -143,7 +145,7 @@ struct QueryRequest: Sendable {
             .notAcceptable,
             QueryError(
                 .invalidParameterValue, "results are not given in any form that the Accept header names",
-                hint: "Forms are application/json, application/x-ndjson and text/csv."))
+                hint: "Forms: application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream."))
     }
 }
 

@@ -16,7 +16,7 @@ struct QueryRoutes: Sendable {
         let parameters = [
             Route.Parameter(
                 name: "format", text: "Form of the rows, before what Accept says.",
-                schema: #"{"type":"string","enum":["json","jsonl","csv"]}"#),
+                schema: #"{"type":"string","enum":["json","jsonl","csv","arrow"]}"#),
             Route.Parameter(
                 name: "max_rows", text: "Rows beyond are not given.", schema: #"{"type":"integer","minimum":0}"#),
             Route.Parameter(
@@ -34,6 +34,7 @@ struct QueryRoutes: Sendable {
                         text: "The rows. A JSON document that was begun before an error has it as its last member.",
                         content: [
                             ("application/json", "QueryResult"), ("application/x-ndjson", nil), ("text/csv", nil),
+                            ("application/vnd.apache.arrow.stream", nil),
                         ]),
                     Self.failure(400, "The statement is wrong."),
                     Self.failure(503, "There is no worker, or no room for another query."),

@@ -3,9 +3,10 @@
 import Columnar
 import Coordination
 import Diagnostics
+import FileFormats
 import Frontends
 
-/// Makes a JSON document, lines of JSON or CSV of one result. Confined to the task of its request.
+/// Makes a JSON document, lines of JSON, CSV or a stream of Arrow's of one result. Confined to the task of its request.
 final class ResultEncoder {
     private let format: QueryRequest.Format
     private let fields: [Field]
@@ -13,6 +14,9 @@ final class ResultEncoder {
     private let settings: TextSettings
     private let text = TextOutput()
     private let renderer: (any ResultRenderer)?
+    private let arrow: ArrowStreamEncoder?
+    /// A record batch is sent when it has so many bytes, or at the end.
+    private static let arrowByteCount = 1 << 20
     private var value: [UInt8] = []
     private(set) var rowCount = 0
 
@@ -21,8 +25,11 @@ final class ResultEncoder {
         self.fields = fields
         self.settings = settings
         columns = fields.map { Self.column($0, quotesNumbers: request.quotesNumbers) }
+        arrow =
+            format == .arrow
+            ? ArrowStreamEncoder(fields, settings: settings, byteCountTarget: Self.arrowByteCount) : nil
         switch format {
-        case .json: renderer = nil
+        case .json, .arrow: renderer = nil
         case .jsonl: renderer = OutputFormat.jsonl.makeRenderer(columns, output: text)
         case .csv: renderer = OutputFormat.csv.makeRenderer(columns, output: text)
         }
@@ -48,6 +55,7 @@ final class ResultEncoder {
     }
 
     func begin() -> [UInt8] {
+        if let arrow { return ArrowMessage.schema(arrow.fields).bytes }
         guard format == .json else { return [] }
         var writer = JSONWriter()
         writer.object { Self.write(fields, &$0) }
@@ -57,8 +65,17 @@ final class ResultEncoder {
     /// The first `limit` rows of a batch.
     func rows(_ batch: Batch, limit: Int) throws -> [UInt8] {
         let batch = batch.rowCount > limit ? batch.slice(0, limit) : batch
-        let rows = ResultRows(batch, settings: settings)
         defer { rowCount += batch.rowCount }
+        if let arrow {
+            var bytes: [UInt8] = []
+            var start = 0
+            while start < batch.rowCount {
+                start += try arrow.append(batch, from: start)
+                if arrow.isFull, let message = arrow.take() { bytes += message.bytes }
+            }
+            return bytes
+        }
+        let rows = ResultRows(batch, settings: settings)
         if let renderer {
             try renderer.append(rows)
             defer { text.bytes.removeAll(keepingCapacity: true) }
@@ -101,6 +118,7 @@ final class ResultEncoder {
     }
 
     func finish(_ outcome: Outcome) throws -> [UInt8] {
+        if let arrow { return (arrow.take()?.bytes ?? []) + ArrowMessage.streamEnd }
         if let renderer {
             try renderer.finish()
             return text.bytes

@@ -32,7 +32,7 @@ enum OpenAPISchemas {
             {"type":"object","required":["sql"],"properties":{"sql":{"type":"string"},"parameters":{\#
             "type":"array","items":{"type":["string","number","boolean","null"]}},"settings":{\#
             "type":"object","additionalProperties":{"type":["string","number","boolean"]}},"format":{\#
-            "type":"string","enum":["json","jsonl","csv"]},"numbers":{"type":"string","enum":["native",\#
+            "type":"string","enum":["json","jsonl","csv","arrow"]},"numbers":{"type":"string","enum":["native",\#
             "text"]},"max_rows":{"type":"integer"},"user":{"type":"string"}},"additionalProperties":false}
             """#
         ),
@@ -81,6 +81,13 @@ enum OpenAPISchemas {
             #"""
             {"type":"object","required":["cancelled","id"],"properties":{"id":{"type":"string"},\#
             "cancelled":{"type":"boolean"}},"additionalProperties":false}
+            """#
+        ),
+        (
+            "Session",
+            #"""
+            {"type":"object","required":["user","administrator"],"properties":{"user":{"type":["string","null"]},\#
+            "administrator":{"type":"boolean"}},"additionalProperties":false}
             """#
         ),
         (

@@ -80,6 +80,24 @@ package struct ArrowMessage: @unchecked Sendable {
         let prefix = [UInt32.max, UInt32(header.count)].flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } }
         return prefix + header
     }
+
+    /// The message with its body, as it stands in a stream of bytes.
+    package var bytes: [UInt8] {
+        let head = encapsulated
+        let byteCount = head.count + bodyByteCount
+        return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+            buffer.initialize(repeating: 0)
+            initializedCount = byteCount
+            guard let base = buffer.baseAddress.map({ UnsafeMutableRawPointer($0) }) else { return }
+            head.withUnsafeBytes { bytes in
+                if let start = bytes.baseAddress { base.copyMemory(from: start, byteCount: bytes.count) }
+            }
+            copyBody(to: base + head.count)
+        }
+    }
+
+    /// What ends a stream of bytes.
+    package static let streamEnd: [UInt8] = [255, 255, 255, 255, 0, 0, 0, 0]
 }
 
 /// Makes record batches of the rows of a result. Confined to its stream.

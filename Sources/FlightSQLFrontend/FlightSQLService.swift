@@ -112,6 +112,10 @@ package final class FlightSQLService: RegistrableRPCService {
             session.close()
             throw error
         }
+        // The client's next call finds no session, or begins another.
+        session.session.onTermination { [weak self, weak session] in
+            if let self, let session { close(session) }
+        }
         return session
     }
 

@@ -6,6 +6,8 @@ import Diagnostics
 /// Collects messages. Confined to one task.
 struct BackendWriter: Sendable {
     private(set) var bytes: [UInt8] = []
+    /// What the client has text in; `nil`: UTF-8. Of what it does not have, question marks are left: messages must not fail.
+    var encoding: ClientEncoding?
 
     /// Hands over what was collected.
     mutating func take() -> [UInt8] {
@@ -19,7 +21,7 @@ struct BackendWriter: Sendable {
         withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
     private mutating func put(_ text: String) {
-        bytes.append(contentsOf: text.utf8)
+        if let encoding { bytes += encoding.approximated(text) } else { bytes.append(contentsOf: text.utf8) }
         bytes.append(0)
     }
     private mutating func begin(_ type: Character) -> Int {
@@ -162,7 +164,11 @@ struct BackendWriter: Sendable {
         func field(_ code: Character, _ text: String, _ bytes: inout [UInt8]) {
             bytes.append(code.asciiValue ?? 0)
             // A zero would end the field.
-            bytes.append(contentsOf: text.utf8.lazy.filter { $0 != 0 })
+            if let encoding {
+                bytes.append(contentsOf: encoding.approximated(text).lazy.filter { $0 != 0 })
+            } else {
+                bytes.append(contentsOf: text.utf8.lazy.filter { $0 != 0 })
+            }
             bytes.append(0)
         }
         field("S", severity, &bytes)

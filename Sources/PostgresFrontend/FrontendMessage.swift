@@ -11,6 +11,7 @@
 //
 // This file: messages of clients.
 
+import Columnar
 import Diagnostics
 import NIOCore
 
@@ -31,9 +32,15 @@ enum FrontendMessage: Sendable, Equatable {
     case closePortal(String)
     case sync, flush, terminate
     case functionCall
+    /// Text that cannot be read in the client's encoding; the rest of the connection is not in doubt.
+    case unreadable(QueryError, isExtended: Bool)
     case copyData([UInt8])
     case copyDone
     case copyFail(String)
+
+    static func == (a: FrontendMessage, b: FrontendMessage) -> Bool {
+        String(describing: a) == String(describing: b)
+    }
 }
 
 struct StartupParameter: Sendable, Equatable {
@@ -59,6 +66,8 @@ struct MessageFraming: Sendable {
     private let messageByteCountMax: Int
     /// Whether the client may send messages of full length.
     var isTrusted = false
+    /// What the client has text in; `nil`: UTF-8.
+    var encoding: ClientEncoding?
 
     init(messageByteCountMax: Int) { self.messageByteCountMax = messageByteCountMax }
 
@@ -77,7 +86,10 @@ struct MessageFraming: Sendable {
         guard buffer.readableBytes >= 1 + Int(length) else { return nil }
         buffer.moveReaderIndex(forwardBy: 5)
         guard var body = buffer.readSlice(length: Int(length) - 4) else { return nil }
-        return try Self.decode(type, &body)
+        do { return try decode(type, &body) } catch let error as QueryError {
+            guard [.characterNotInRepertoire, .untranslatableCharacter].contains(error.state) else { throw error }
+            return .unreadable(error, isExtended: type != UInt8(ascii: "Q"))
+        }
     }
 
     private mutating func nextStarting(_ buffer: inout ByteBuffer) throws -> FrontendMessage? {
@@ -107,38 +119,38 @@ struct MessageFraming: Sendable {
         }
         var parameters: [StartupParameter] = []
         while true {
-            let name = try Self.string(&body)
+            let name = try string(&body)
             if name.isEmpty { break }
-            parameters.append(StartupParameter(name: name, value: try Self.string(&body)))
+            parameters.append(StartupParameter(name: name, value: try string(&body)))
         }
         isStarting = false
         return .startup(minorVersion: code & 0xFFFF, parameters: parameters)
     }
 
-    private static func decode(_ type: UInt8, _ body: inout ByteBuffer) throws -> FrontendMessage {
+    private func decode(_ type: UInt8, _ body: inout ByteBuffer) throws -> FrontendMessage {
         switch Character(Unicode.Scalar(type)) {
         case "Q": return .query(try string(&body))
         case "P":
             let name = try string(&body)
             let sql = try string(&body)
-            let count = try int16(&body)
-            return .parse(name: name, sql: sql, types: try (0..<Int(count)).map { _ in try int32(&body) })
+            let count = try Self.int16(&body)
+            return .parse(name: name, sql: sql, types: try (0..<Int(count)).map { _ in try Self.int32(&body) })
         case "B": return .bind(try bind(&body))
         case "D":
-            let kind = try byte(&body)
+            let kind = try Self.byte(&body)
             let name = try string(&body)
             if kind == UInt8(ascii: "S") { return .describeStatement(name) }
             if kind == UInt8(ascii: "P") { return .describePortal(name) }
-            throw violation("invalid DESCRIBE message subtype \(kind)")
+            throw Self.violation("invalid DESCRIBE message subtype \(kind)")
         case "E":
             let portal = try string(&body)
-            return .execute(portal: portal, rowLimit: Int(max(0, try int32(&body))))
+            return .execute(portal: portal, rowLimit: Int(max(0, try Self.int32(&body))))
         case "C":
-            let kind = try byte(&body)
+            let kind = try Self.byte(&body)
             let name = try string(&body)
             if kind == UInt8(ascii: "S") { return .closeStatement(name) }
             if kind == UInt8(ascii: "P") { return .closePortal(name) }
-            throw violation("invalid CLOSE message subtype \(kind)")
+            throw Self.violation("invalid CLOSE message subtype \(kind)")
         case "S": return .sync
         case "H": return .flush
         case "X": return .terminate
@@ -147,23 +159,23 @@ struct MessageFraming: Sendable {
         case "d": return .copyData(Array(body.readableBytesView))
         case "c": return .copyDone
         case "f": return .copyFail(try string(&body))
-        default: throw violation("invalid frontend message type \(type)")
+        default: throw Self.violation("invalid frontend message type \(type)")
         }
     }
 
-    private static func bind(_ body: inout ByteBuffer) throws -> BindMessage {
+    private func bind(_ body: inout ByteBuffer) throws -> BindMessage {
         let portal = try string(&body)
         let statement = try string(&body)
-        let formats = try (0..<Int(int16(&body))).map { _ in try int16(&body) }
-        let parameters = try (0..<Int(int16(&body))).map { _ -> [UInt8]? in
-            let length = try int32(&body)
+        let formats = try (0..<Int(Self.int16(&body))).map { _ in try Self.int16(&body) }
+        let parameters = try (0..<Int(Self.int16(&body))).map { _ -> [UInt8]? in
+            let length = try Self.int32(&body)
             if length < 0 { return nil }
             guard let bytes = body.readBytes(length: Int(length)) else {
-                throw violation("insufficient data left in message")
+                throw Self.violation("insufficient data left in message")
             }
             return bytes
         }
-        let results = try (0..<Int(int16(&body))).map { _ in try int16(&body) }
+        let results = try (0..<Int(Self.int16(&body))).map { _ in try Self.int16(&body) }
         return BindMessage(
             portal: portal, statement: statement, parameterFormats: formats, parameters: parameters,
             resultFormats: results)
@@ -186,11 +198,12 @@ struct MessageFraming: Sendable {
         guard let value = body.readInteger(as: Int32.self) else { throw violation("insufficient data left in message") }
         return value
     }
-    private static func string(_ body: inout ByteBuffer) throws -> String {
+    private func string(_ body: inout ByteBuffer) throws -> String {
         guard let end = body.readableBytesView.firstIndex(of: 0),
             let bytes = body.readBytes(length: end - body.readerIndex)
-        else { throw violation("invalid string in message") }
+        else { throw Self.violation("invalid string in message") }
         body.moveReaderIndex(forwardBy: 1)
+        if let encoding { return String(decoding: try encoding.decoded(bytes), as: UTF8.self) }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw QueryError(.characterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\"")
         }

@@ -56,12 +56,21 @@ final class PostgresConnection {
 
     /// Whether what is read now was encrypted on its way.
     private let isEncrypted: () -> Bool
+    /// The session's number.
+    private let number: UInt64
+    /// Called when the session is ended, from anywhere.
+    private let onTermination: @Sendable () -> Void
+    /// What the client has text in now; `nil`: UTF-8.
+    private(set) var encoding: ClientEncoding?
 
     init(
-        server: PostgresServer, key: ConnectionKey, output: any ConnectionOutput, isEncrypted: @escaping () -> Bool,
+        server: PostgresServer, key: ConnectionKey, number: UInt64, output: any ConnectionOutput,
+        isEncrypted: @escaping () -> Bool, onTermination: @escaping @Sendable () -> Void,
         nextMessage: @escaping () async throws -> FrontendMessage? = { nil }
     ) {
         self.isEncrypted = isEncrypted
+        self.number = number
+        self.onTermination = onTermination
         self.nextMessage = nextMessage
         self.server = server
         self.key = key
@@ -125,6 +134,7 @@ final class PostgresConnection {
             try await ready()
         case .flush: try await flush()
         case .fail(let error, let isReadyAfterwards):
+            session?.noteFailure()
             writer.error(error)
             if isReadyAfterwards { try await ready() }
         case .abort(let error): writer.error(error, severity: "FATAL")
@@ -132,6 +142,7 @@ final class PostgresConnection {
         case .parse, .bind, .describeStatement, .describePortal, .execute, .closeStatement, .closePortal:
             do { try await carryOutExtended(directive) } catch let failure as ClientGone { throw failure } catch {
                 session?.noteFailure()
+                if session?.isTerminated == true { throw Session.terminatedError }
                 reportChanges()
                 writer.error(QueryError.wrapping(error))
                 instance.extendedMessageFailed()
@@ -149,7 +160,7 @@ final class PostgresConnection {
                 .invalidAuthorization, "connections without encryption are not taken", hint: "Use sslmode=require.")
         }
         let user = parameters.last { $0.name == "user" }?.value ?? ""
-        guard let verifier = try server.authenticator.verifier(user: user) else { return start(parameters) }
+        guard let verifier = try server.authenticator.verifier(user: user) else { return try start(parameters) }
         exchange = PasswordExchange(user: user, verifier: verifier)
         awaitingParameters = parameters
         instance.authenticationBegan()
@@ -167,18 +178,20 @@ final class PostgresConnection {
         case .isProven(let data):
             writer.authenticationSASLFinal(data)
             instance.authenticated()
-            start(awaitingParameters)
+            try start(awaitingParameters)
             awaitingParameters = []
         }
     }
 
-    private func start(_ parameters: [StartupParameter]) {
+    /// Errors end the connection.
+    private func start(_ parameters: [StartupParameter]) throws {
         func value(_ name: String) -> String? { parameters.last { $0.name == name }?.value }
         let user = value("user") ?? ""
         let session = server.engine.makeSession(
             user: user, database: value("database").flatMap { $0.isEmpty ? nil : $0 } ?? user,
-            applicationName: value("application_name") ?? "")
+            applicationName: value("application_name") ?? "", number: number)
         self.session = session
+        session.onTermination(onTermination)
         session.copyChannel = ConnectionCopyChannel(self)
         var settings = parameters.filter {
             !["user", "database", "application_name", "options", "replication"].contains($0.name)
@@ -187,9 +200,13 @@ final class PostgresConnection {
         var refused: [QueryError] = []
         for setting in settings {
             do { try session.changeSetting(setting.name, to: setting.value) } catch {
+                // Text that both sides read differently is worse than none.
+                if SessionSettings.canonicalName(setting.name) == "client_encoding" { throw error }
                 refused.append(QueryError.wrapping(error))
             }
         }
+        session.beginWithSettings()
+        takeEncoding()
         session.onSettingChange { [changes] name, value in changes.append(name, value) }
         writer.authenticationOk()
         for definition in SessionSettings.definitions where definition.isReported {
@@ -216,7 +233,16 @@ final class PostgresConnection {
     }
 
     private func reportChanges() {
-        for (name, value) in changes.take() { writer.parameterStatus(name, value) }
+        for (name, value) in changes.take() {
+            if name == "client_encoding" { takeEncoding() }
+            writer.parameterStatus(name, value)
+        }
+    }
+
+    private func takeEncoding() {
+        encoding = session?.settings.clientEncoding
+        writer.encoding = encoding
+        rows.encoding = encoding
     }
 
     // MARK: - Simple queries
@@ -244,6 +270,8 @@ final class PostgresConnection {
         } catch {
             let wrapped = QueryError.wrapping(error)
             if let gone = wrapped.cause as? ClientGone { throw gone }
+            if session.isTerminated { throw Session.terminatedError }
+            reportChanges()
             writer.error(wrapped)
         }
         closePortalsOfEndedTransaction()
@@ -264,7 +292,7 @@ final class PostgresConnection {
 
     private func sendCopy(_ result: StatementResult, _ copy: CopyWriter, _ session: Session) async throws {
         writer.copyResponse(isInput: false, columnCount: copy.columnCount)
-        if let header = copy.headerLine() { writer.copyData(header) }
+        if let header = try copy.headerLine() { writer.copyData(header) }
         let settings = textSettings(session, result)
         do {
             while let batch = try await result.next() {
@@ -295,6 +323,7 @@ final class PostgresConnection {
             case .copyFail(let reason):
                 throw QueryError(.queryCanceled, "COPY from stdin failed: \(reason)")
             case .flush, .sync: continue
+            case .unreadable(let error, _): throw error
             case .terminate:
                 throw QueryError(.connectionFailure, "the client went away during COPY", cause: ClientGone())
             default:
@@ -431,12 +460,13 @@ final class PostgresConnection {
         if prepared.parameterTypes.contains(where: { if case .registered = $0 { true } else { false } }) {
             settings.objectNames = try await session.objectNames()
         }
+        let encoding = self.encoding
         let values = try message.parameters.enumerated().map { index, bytes -> ScalarValue in
             guard let bytes else { return .null }
             let type = prepared.parameterTypes[index]
             switch BackendWriter.format(message.parameterFormats, index) {
-            case 0: return try PostgresType.value(text: bytes, as: type, settings: settings)
-            case 1: return try PostgresType.value(binary: bytes, as: type)
+            case 0: return try PostgresType.value(text: bytes, as: type, settings: settings, encoding: encoding)
+            case 1: return try PostgresType.value(binary: bytes, as: type, encoding: encoding)
             case let format: throw QueryError(.invalidParameterValue, "unsupported format code: \(format)")
             }
         }

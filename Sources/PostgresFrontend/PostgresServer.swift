@@ -1,5 +1,6 @@
 // Listens for PostgreSQL clients, and knows which connection runs which session.
 
+import Columnar
 import ConnectionSecurity
 import Coordination
 import Diagnostics
@@ -35,7 +36,6 @@ package final class PostgresServer: Sendable {
     private struct State {
         var sessions: [ConnectionKey: Session] = [:]
         var channels: [Int32: any Channel] = [:]
-        var nextProcess: Int32 = 1
         var listener: (any Channel)?
         var isShutDown = false
     }
@@ -102,11 +102,12 @@ package final class PostgresServer: Sendable {
 
     /// Sets up a new connection; runs on its event loop.
     private func accept(_ channel: any Channel) throws {
-        let (process, count, isShutDown) = state.withLock { state in
-            let process = state.nextProcess
-            state.nextProcess = process == .max ? 1 : process + 1
+        // What the client is told as its process is what `pg_backend_pid()` gives.
+        let number = Session.nextNumber()
+        let process = Int32(truncatingIfNeeded: number)
+        let (count, isShutDown) = state.withLock { state in
             state.channels[process] = channel
-            return (process, state.channels.count, state.isShutDown)
+            return (state.channels.count, state.isShutDown)
         }
         let key = ConnectionKey(process: process, secret: Int32.random(in: .min ... .max))
         channel.closeFuture.whenComplete { [self] _ in
@@ -130,23 +131,31 @@ package final class PostgresServer: Sendable {
             configuration: .init(backPressureStrategy: .init(lowWatermark: 2, highWatermark: 16)))
         let isRefused = isShutDown || count > connectionLimit.load(ordering: .relaxed)
         Task(executorPreference: EventLoopTaskExecutor(channel.eventLoop)) {
-            await self.serve(wrapped, key, isRefused: isRefused, encryption, onSession: { hurry.cancel() })
+            await self.serve(wrapped, key, number, isRefused: isRefused, encryption, onSession: { hurry.cancel() })
         }
     }
 
     private func serve(
-        _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ key: ConnectionKey, isRefused: Bool,
+        _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ key: ConnectionKey, _ number: UInt64, isRefused: Bool,
         _ encryption: EncryptionState, onSession: @Sendable () -> Void
     ) async {
         do {
             try await channel.executeThenClose { inbound, outbound in
                 let messages = MessageSource(inbound, messageByteCountMax: options.messageByteCountMax)
+                let presence = ConnectionPresence(channel.channel)
                 let connection = PostgresConnection(
-                    server: self, key: key, output: ChannelOutput(channel: channel.channel, writer: outbound),
-                    isEncrypted: { encryption.isEncrypted }, nextMessage: { try await messages.next() })
+                    server: self, key: key, number: number,
+                    output: ChannelOutput(channel: channel.channel, writer: outbound),
+                    isEncrypted: { encryption.isEncrypted }, onTermination: { presence.endSession() },
+                    nextMessage: {
+                        try presence.pause()
+                        let message = try await messages.next()
+                        return presence.begin() ? message : nil
+                    })
                 defer { connection.end() }
                 do {
                     while let message = try await messages.next() {
+                        guard presence.begin() else { return }
                         if isRefused, case .startup = message {
                             await connection.abort(QueryError(.tooManyConnections, "sorry, too many clients already"))
                             return
@@ -156,6 +165,8 @@ package final class PostgresServer: Sendable {
                             messages.trust()
                             onSession()
                         }
+                        messages.encoding = connection.encoding
+                        try presence.pause()
                     }
                 } catch let error as QueryError {
                     await connection.abort(error)
@@ -163,6 +174,54 @@ package final class PostgresServer: Sendable {
             }
         } catch {
             logger.debug("connection ended", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Whether a connection handles a message or awaits one, and whether its session was ended: then either the message's answer
+/// says so, or whoever ended it.
+private final class ConnectionPresence: Sendable {
+    /// A statement that cannot be stopped, or a client that takes nothing, has so long.
+    private static let graceSeconds: Int64 = 5
+    private struct State {
+        var isBusy = false
+        var isEnded = false
+    }
+    private let state = Mutex(State())
+    private let channel: any Channel
+
+    init(_ channel: any Channel) { self.channel = channel }
+
+    /// A message begins; false if the client was told that it is of no use.
+    func begin() -> Bool {
+        state.withLock { state in
+            state.isBusy = !state.isEnded
+            return state.isBusy
+        }
+    }
+
+    /// A message was handled. 57P01 if the session was ended meanwhile.
+    func pause() throws {
+        let isEnded = state.withLock { state in
+            state.isBusy = false
+            return state.isEnded
+        }
+        if isEnded { throw Session.terminatedError }
+    }
+
+    func endSession() {
+        let isBusy = state.withLock { state in
+            state.isEnded = true
+            return state.isBusy
+        }
+        guard !isBusy else {
+            channel.eventLoop.scheduleTask(in: .seconds(Self.graceSeconds)) { [channel] in channel.close(promise: nil) }
+            return
+        }
+        var writer = BackendWriter()
+        writer.error(Session.terminatedError, severity: "FATAL")
+        channel.writeAndFlush(ByteBuffer(bytes: writer.take())).whenComplete { [channel] _ in
+            channel.close(promise: nil)
         }
     }
 }
@@ -179,6 +238,11 @@ private final class MessageSource {
         framing = MessageFraming(messageByteCountMax: messageByteCountMax)
     }
 
+    /// What the client has text in from the next message on; `nil`: UTF-8.
+    var encoding: ClientEncoding? {
+        get { framing.encoding }
+        set { framing.encoding = newValue }
+    }
     var isTrusted: Bool { framing.isTrusted }
     /// From now on messages may have their full length.
     func trust() { framing.isTrusted = true }

@@ -8,7 +8,7 @@ extension PostgresType {
     private static let malformed = QueryError(SQLState("22P03"), "incorrect binary data format in bind parameter")
 
     /// Reads a parameter. The number of the elements' type has to be right: clients encode by it.
-    static func array(_ binary: [UInt8], of element: DataType) throws -> [UInt8] {
+    static func array(_ binary: [UInt8], of element: DataType, encoding: ClientEncoding? = nil) throws -> [UInt8] {
         var at = 0
         func word() throws -> Int {
             guard binary.count - at >= 4 else { throw malformed }
@@ -45,19 +45,21 @@ extension PostgresType {
                 continue
             }
             guard binary.count - at >= count else { throw malformed }
-            elements.append(try value(binary: Array(binary[at..<(at + count)]), as: element))
+            elements.append(try value(binary: Array(binary[at..<(at + count)]), as: element, encoding: encoding))
             at += count
         }
         guard at == binary.count else { throw malformed }
         return ArrayBlob.encode(elements, elementType: element, shape: shape)
     }
 
-    /// Appends the array of a blob.
-    static func appendArray(_ blob: [UInt8], of element: DataType, into bytes: inout [UInt8]) {
+    /// Appends the array of a blob. 22P05 for text that the client's encoding does not have; without one nothing is thrown.
+    static func appendArray(
+        _ blob: [UInt8], of element: DataType, encoding: ClientEncoding?, into bytes: inout [UInt8]
+    ) throws {
         func put(_ value: Int, into bytes: inout [UInt8]) {
             withUnsafeBytes(of: Int32(truncatingIfNeeded: value).bigEndian) { bytes.append(contentsOf: $0) }
         }
-        blob.withUnsafeBufferPointer { buffer in
+        try blob.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
             let shape = ArrayBlob.shape(base, byteCount: buffer.count)
             let elements = ArrayBlob.decode(base, byteCount: buffer.count, elementType: element)
@@ -76,6 +78,10 @@ extension PostgresType {
                 let start = bytes.count
                 put(0, into: &bytes)
                 appendBinary(elements, row: row, into: &bytes)
+                if let encoding, isText(element) {
+                    let own = try encoding.encoded(bytes[(start + 4)...])
+                    bytes.replaceSubrange((start + 4)..., with: own)
+                }
                 let length = Int32(truncatingIfNeeded: bytes.count - start - 4).bigEndian
                 withUnsafeBytes(of: length) { bytes.replaceSubrange(start..<(start + 4), with: $0) }
             }

@@ -89,12 +89,19 @@ struct PostgresType: Sendable, Hashable {
 
     // MARK: - Parameters
 
-    static func value(text: [UInt8], as type: DataType, settings: TextSettings) throws -> ScalarValue {
-        try text.withUnsafeBufferPointer { try TextFormat.parse($0, as: type, settings: settings) }
+    static func value(
+        text: [UInt8], as type: DataType, settings: TextSettings, encoding: ClientEncoding? = nil
+    ) throws -> ScalarValue {
+        let text = try encoding?.decoded(text) ?? text
+        return try text.withUnsafeBufferPointer { try TextFormat.parse($0, as: type, settings: settings) }
     }
 
     /// Reads a parameter in binary. `oid` is the number that the client sent, which decides about the width.
-    static func value(binary: [UInt8], as type: DataType) throws -> ScalarValue {
+    static func value(binary: [UInt8], as type: DataType, encoding: ClientEncoding? = nil) throws -> ScalarValue {
+        if let encoding {
+            if isText(type) { return try value(binary: try encoding.decoded(binary), as: type) }
+            if case .array(let element) = type { return .bytes(try array(binary, of: element, encoding: encoding)) }
+        }
         func integer(_ count: Int) throws -> Int64 {
             guard binary.count == count else {
                 throw QueryError(SQLState("22P03"), "incorrect binary data format in bind parameter")
@@ -219,8 +226,19 @@ struct PostgresType: Sendable, Hashable {
         return type.elementType == nil && type.recordFields == nil
     }
 
-    /// The binary form of each value of a column.
-    static func renderBinary(_ vector: Vector, rowCount: Int, settings: TextSettings, into column: RenderedColumn) {
+    /// Whether the binary form is text in the client's encoding.
+    static func isText(_ type: DataType) -> Bool {
+        switch type {
+        case .text, .varchar, .char, .unknown, .name, .internalChar, .json, .jsonb, .jsonpath, .enumeration: true
+        default: false
+        }
+    }
+
+    /// The binary form of each value of a column. 22P05 for text that the client's encoding does not have.
+    static func renderBinary(
+        _ vector: Vector, rowCount: Int, encoding: ClientEncoding?, into column: RenderedColumn
+    ) throws {
+        var failure: (any Error)?
         column.render(vector, rowCount: rowCount) { column, source, count in
             switch source.type {
             case .boolean:
@@ -245,10 +263,19 @@ struct PostgresType: Sendable, Hashable {
                 }
             case .text, .varchar, .unknown, .json, .name, .internalChar, .bytea:
                 column.pointAtViews(source.views, count)
+            case .array(let element):
+                column.renderOneByOne(source, count) { row, bytes in
+                    guard case .bytes(let blob) = source.value(at: row) else { return }
+                    do { try appendArray(blob, of: element, encoding: encoding, into: &bytes) } catch {
+                        failure = error
+                    }
+                }
             default:
                 column.renderOneByOne(source, count) { appendBinary(source, row: $0, into: &$1) }
             }
         }
+        if let failure { throw failure }
+        if let encoding, isText(vector.type) { try column.recode(to: encoding, rowCount: rowCount) }
     }
 
     @inline(__always)
@@ -287,7 +314,7 @@ struct PostgresType: Sendable, Hashable {
         case .bytes(let value) where source.type.isNumericBlob: appendNumeric(NumericBlob.value(value), into: &bytes)
         case .bytes(let value):
             switch source.type {
-            case .array(let element): appendArray(value, of: element, into: &bytes)
+            case .array(let element): try? appendArray(value, of: element, encoding: nil, into: &bytes)
             case .jsonb:
                 bytes.append(1)
                 value.withUnsafeBufferPointer { JSONText.append(JSONNode($0), into: &bytes) }

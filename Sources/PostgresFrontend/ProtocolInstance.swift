@@ -118,6 +118,9 @@ struct ProtocolInstance: Sendable {
         case .terminate:
             phase = .closed
             return [.close]
+        case .unreadable(let error, let isExtended):
+            isSkipping = isExtended
+            return [.fail(error, isReadyAfterwards: !isExtended)]
         case .functionCall: return [.fail(QueryError.notSupported("function call messages"), isReadyAfterwards: true)]
         // Left over from a COPY that ended early.
         case .copyData, .copyDone, .copyFail: return []

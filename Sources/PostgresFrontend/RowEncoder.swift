@@ -7,14 +7,17 @@ import Coordination
 /// Encodes batches of one result after the other. Confined to the connection's task, so that its memory is used again.
 final class RowEncoder {
     private var columns: [RenderedColumn] = []
+    /// What the client has text in; `nil`: UTF-8.
+    var encoding: ClientEncoding?
 
     /// Bytes of one piece, unless a single row has more.
     private static let pieceByteCount = 256 << 10
 
-    private func rendered(_ batch: Batch, _ render: (RenderedColumn, Int, Vector) -> Void) -> ArraySlice<RenderedColumn>
-    {
+    private func rendered(
+        _ batch: Batch, _ render: (RenderedColumn, Int, Vector) throws -> Void
+    ) rethrows -> ArraySlice<RenderedColumn> {
         while columns.count < batch.columns.count { columns.append(RenderedColumn()) }
-        for index in batch.columns.indices { render(columns[index], index, batch.column(index)) }
+        for index in batch.columns.indices { try render(columns[index], index, batch.column(index)) }
         return columns[..<batch.columns.count]
     }
 
@@ -25,11 +28,14 @@ final class RowEncoder {
         _ batch: Batch, isBinary: [Bool], settings: TextSettings, _ send: ([UInt8]) async throws -> Void
     ) async throws {
         let rowCount = batch.rowCount
-        let columns = rendered(batch) { column, index, vector in
+        let columns = try rendered(batch) { column, index, vector in
             if isBinary[index] {
-                PostgresType.renderBinary(vector, rowCount: rowCount, settings: settings, into: column)
+                try PostgresType.renderBinary(vector, rowCount: rowCount, encoding: encoding, into: column)
             } else {
                 column.renderText(vector, rowCount: rowCount, settings: settings)
+                if let encoding, !RenderedColumn.hasPlainText(vector.type) {
+                    try column.recode(to: encoding, rowCount: rowCount)
+                }
             }
         }
         try await sendInPieces(
@@ -90,9 +96,9 @@ final class RowEncoder {
         _ batch: Batch, _ copy: CopyWriter, settings: TextSettings, _ send: ([UInt8]) async throws -> Void
     ) async throws {
         let rowCount = batch.rowCount
-        let columns = rendered(batch) { column, index, vector in
+        let columns = try rendered(batch) { column, index, vector in
             column.renderText(vector, rowCount: rowCount, settings: settings)
-            copy.prepare(column, index: index, type: vector.type, rowCount: rowCount)
+            try copy.prepare(column, index: index, type: vector.type, rowCount: rowCount)
         }
         let delimiter = copy.lines.delimiter
         try await sendInPieces(

@@ -16,17 +16,32 @@ package final class StatementCatalog: CatalogFacts {
     private let roles: [String: Int64]
     private let settings: @Sendable (String) -> String?
     private let change: @Sendable (String, String) throws -> String
-    private let cancelSession: @Sendable (Int64) -> Bool
-    private let cancelQuery: @Sendable (String) -> Bool
+    private let stopping: Stopping
 
-    /// `settings` gives a setting of the session, `change` changes a setting of the session and gives its new value;
-    /// `cancelSession` and `cancelQuery` stop what runs.
+    /// Stops what runs. Each says whether there was anything of that number or id, and throws 42501 if it is not the user's.
+    package struct Stopping: Sendable {
+        let cancelSession: @Sendable (Int64) throws -> Bool
+        let cancelQuery: @Sendable (String) throws -> Bool
+        let terminateSession: @Sendable (Int64) throws -> Bool
+
+        package init(
+            cancelSession: @escaping @Sendable (Int64) throws -> Bool,
+            cancelQuery: @escaping @Sendable (String) throws -> Bool,
+            terminateSession: @escaping @Sendable (Int64) throws -> Bool
+        ) {
+            self.cancelSession = cancelSession
+            self.cancelQuery = cancelQuery
+            self.terminateSession = terminateSession
+        }
+    }
+
+    /// `settings` gives a setting of the session, `change` changes a setting of the session and gives its new value.
     package init(
         snapshot: CatalogSnapshot, searchPath: [String], user: String, database: String,
         roles: [(name: String, number: Int64)],
         settings: @escaping @Sendable (String) -> String?,
         change: @escaping @Sendable (String, String) throws -> String,
-        cancelSession: @escaping @Sendable (Int64) -> Bool, cancelQuery: @escaping @Sendable (String) -> Bool
+        stopping: Stopping
     ) {
         self.snapshot = snapshot
         self.searchPath = searchPath.contains("pg_catalog") ? searchPath : ["pg_catalog"] + searchPath
@@ -37,16 +52,16 @@ package final class StatementCatalog: CatalogFacts {
             .merging([user: SystemRows.owner]) { $1 }
         self.settings = settings
         self.change = change
-        self.cancelSession = cancelSession
-        self.cancelQuery = cancelQuery
+        self.stopping = stopping
     }
 
     package var temporarySchema: Int64 {
         guard let name = searchPath.first(where: { $0.hasPrefix("pg_temp_") }) else { return 0 }
         return snapshot.schemas.first { $0.name == name }?.identifier ?? 0
     }
-    package func cancel(session number: Int64) -> Bool { cancelSession(number) }
-    package func cancel(query identifier: String) -> Bool { cancelQuery(identifier) }
+    package func cancel(session number: Int64) throws -> Bool { try stopping.cancelSession(number) }
+    package func cancel(query identifier: String) throws -> Bool { try stopping.cancelQuery(identifier) }
+    package func terminate(session number: Int64) throws -> Bool { try stopping.terminateSession(number) }
 
     // MARK: - Names
 

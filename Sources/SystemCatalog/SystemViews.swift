@@ -167,11 +167,15 @@ enum SystemViews {
         "pg_catalog.pg_stat_sys_tables": Source(
             from: "\(classes) WHERE c.relkind = 'r' AND n.nspname IN \(systemNames)", columns: relationNames),
         "pg_catalog.pg_stat_activity": Source(
-            from: "FROM system.queries q WHERE q.state = 'running'",
+            from: "FROM system.sessions s LEFT JOIN pg_catalog.pg_database d ON d.datname = s.database_name",
             columns: [
-                "datname": database, "usename": "q.user_name", "state": "'active'", "query": "q.query",
-                "query_start": "q.started_at", "backend_type": "'client backend'", "pid": "pg_catalog.pg_backend_pid()",
-                "usesysid": "10", "application_name": "''",
+                "datid": "d.oid", "datname": "s.database_name", "usename": "s.user_name", "state": "s.state",
+                "query": "s.query", "query_start": "s.query_started_at", "backend_type": "'client backend'",
+                "pid": "s.session_id", "usesysid": "10", "application_name": "s.application_name",
+                "backend_start": "s.started_at", "xact_start": "s.transaction_started_at",
+                "state_change": "s.state_changed_at",
+                "wait_event_type": "CASE WHEN s.state <> 'active' THEN 'Client' END",
+                "wait_event": "CASE WHEN s.state <> 'active' THEN 'ClientRead' END",
             ]),
         // None of the caches that have a name in PostgreSQL exists here; `other` stands for all that have none, and those
         // have counted nothing since the server started.

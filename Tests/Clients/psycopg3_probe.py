@@ -153,5 +153,102 @@ with connect() as connection:
         connection.execute("RESET statement_timeout")
         probe.equal("afterwards", connection.execute("SELECT 1").fetchone(), (1,))
 
+    with probe.part("command tags"):
+        tags = []
+        for sql in ["START TRANSACTION", "COMMIT", "BEGIN", "ROLLBACK"]:
+            tags.append(connection.execute(sql).statusmessage)
+        probe.equal("command tags", tags, ["START TRANSACTION", "COMMIT", "BEGIN", "ROLLBACK"])
+        probe.raises("DISCARD ALL beside others", "25001", lambda: connection.execute("DISCARD ALL; SELECT 1"))
+        connection.execute("BEGIN")
+        probe.raises("DISCARD ALL within a transaction", "25001", lambda: connection.execute("DISCARD ALL"))
+        connection.execute("ROLLBACK")
+        probe.equal("DISCARD ALL", connection.execute("DISCARD ALL").statusmessage, "DISCARD ALL")
+        connection.prepared_max = None
+
+    with probe.part("encodings"):
+        with connect(client_encoding="latin1") as other:
+            probe.equal("its name", other.info.encoding, "iso8859-1")
+            text = "na\u00efve \u00a3 caf\u00e9"
+            probe.equal("text both ways", other.execute("SELECT %s::text, %s", [text, "\u00e9"]).fetchone(), (text, "\u00e9"))
+            probe.equal("within statements", other.execute("SELECT '\u00e9' AS \"na\u00efve\"").fetchone(), ("\u00e9",))
+            probe.equal("length", other.execute("SELECT length('\u00e9'), octet_length(%s::text)", ["\u00e9"]).fetchone(), (1, 2))
+            described = other.execute("SELECT 1 AS \"na\u00efve\"")
+            probe.equal("names of columns", described.description[0].name, "na\u00efve")
+            with other.cursor(binary=True) as binary:
+                binary.execute("SELECT %b::text, ARRAY['\u00e9', 'a']", [text])
+                probe.equal("in binary", binary.fetchone(), (text, ["\u00e9", "a"]))
+            result = other.pgconn.exec_params(b"SELECT '{\"a\": \"\xe9\"}'::jsonb", None, result_format=1)
+            probe.equal("JSON in binary", result.get_value(0, 0), b'\x01{"a": "\xe9"}')
+            probe.raises("a character that it does not have", "22P05", lambda: other.execute("SELECT chr(8364)"))
+            probe.equal("afterwards", other.execute("SELECT '\u00e9'").fetchone(), ("\u00e9",))
+            other.execute("CREATE TEMP TABLE probe_encoded (name text)")
+            with other.cursor().copy("COPY probe_encoded FROM STDIN") as copy:
+                copy.write("caf\u00e9\n".encode("latin1"))
+            probe.equal("COPY in", other.execute("SELECT octet_length(name) FROM probe_encoded").fetchone(), (5,))
+            with other.cursor().copy("COPY probe_encoded TO STDOUT") as copy:
+                probe.equal("COPY out", b"".join(bytes(piece) for piece in copy), "caf\u00e9\n".encode("latin1"))
+            with other.cursor().copy("COPY probe_encoded TO STDOUT WITH (ENCODING 'utf8')") as copy:
+                probe.equal("COPY with its own", b"".join(bytes(piece) for piece in copy), "caf\u00e9\n".encode())
+            try:
+                other.execute("SELECT \"\u00e9\"")
+            except psycopg.Error as error:
+                probe.true("messages", "\u00e9" in error.diag.message_primary)
+            other.execute("SET client_encoding TO UTF8")
+            probe.equal("changed", other.execute("SELECT chr(8364)").fetchone(), ("\u20ac",))
+            other.execute("RESET client_encoding")
+            probe.equal("as at the start", other.info.parameter_status("client_encoding"), "LATIN1")
+            probe.raises("unknown", "22023", lambda: other.execute("SET client_encoding TO 'nothing'"))
+        with connect(client_encoding="win1251") as other:
+            probe.equal("Cyrillic", other.execute("SELECT %s::text", ["\u0414\u0430"]).fetchone(), ("\u0414\u0430",))
+            raw = psycopg.RawCursor(other).execute("SELECT octet_length($1::text)", ["\u0414"])
+            probe.equal("as the server counts", raw.fetchone(), (2,))
+        with connect() as other:
+            result = other.pgconn.exec_(b"SELECT '\xff'")
+            probe.equal("no UTF-8", result.error_field(psycopg.pq.DiagnosticField.SQLSTATE), b"22021")
+            probe.equal("and on", other.execute("SELECT 1").fetchone(), (1,))
+
+    with probe.part("ended by another"):
+        other = connect()
+        number = other.info.backend_pid
+        probe.equal("its number", other.execute("SELECT pg_backend_pid()").fetchone(), (number,))
+        state = "SELECT state, query FROM pg_stat_activity WHERE pid = %s"
+        probe.equal("idle", connection.execute(state, [number]).fetchone(), ("idle", "SELECT pg_backend_pid()"))
+        other.execute("BEGIN")
+        probe.equal("in a transaction", connection.execute(state, [number]).fetchone()[0], "idle in transaction")
+        seen = []
+
+        def wait():
+            try:
+                other.execute("SELECT pg_sleep(60)")
+            except psycopg.Error as error:
+                seen.append(error.sqlstate)
+
+        def until(wanted):
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                got = connection.execute(state, [number]).fetchone()
+                if (got and got[0]) == wanted:
+                    return True
+                time.sleep(0.02)
+            return False
+
+        for name, code in [("pg_cancel_backend", "57014"), ("pg_terminate_backend", "57P01")]:
+            waiting = threading.Thread(target=wait)
+            waiting.start()
+            probe.true(f"active before {name}", until("active"))
+            probe.equal(name, connection.execute(f"SELECT {name}(%s)", [number]).fetchone(), (True,))
+            waiting.join()
+            probe.equal(f"{name}: how it ends", seen.pop(), code)
+            if name == "pg_cancel_backend":
+                other.execute("ROLLBACK")
+        probe.true("closed", other.closed)
+        probe.true("gone", until(None))
+        probe.equal("nobody there", connection.execute("SELECT pg_terminate_backend(%s)", [number]).fetchone(), (False,))
+        other = connect()
+        connection.execute("SELECT pg_terminate_backend(%s)", [other.info.backend_pid])
+        probe.raises("while it waits", "57P01", lambda: other.execute("SELECT 1"))
+        other = connect()
+        probe.raises("itself", "57P01", lambda: other.execute("SELECT pg_terminate_backend(pg_backend_pid())"))
+
     cursor.execute("DROP TABLE probe_psycopg3")
 probe.end()

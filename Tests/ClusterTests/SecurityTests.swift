@@ -60,6 +60,45 @@ struct SecurityTests {
         #expect(server.isRunning)
     }
 
+    @Test("sessions of others are ended and stopped by administrators only")
+    func sessionsOfOthers() async throws {
+        let server = try Self.start(
+            Self.users.merging([
+                "MARTLET_USERS_CLARA_PASSWORD": "staple", "MARTLET_USERS_CLARA_ADMINISTRATOR": "true",
+            ]) { $1 })
+        defer { _ = server.terminate() }
+        func value(_ connection: ServerConnection, _ sql: String) async throws -> String {
+            var text: [UInt8] = []
+            try await connection.run(sql) { event in
+                if case .rows(let batch) = event { batch.append(0, 0, into: &text) }
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
+        func state(_ connection: ServerConnection, _ sql: String) async -> SQLState? {
+            do {
+                _ = try await value(connection, sql)
+                return nil
+            } catch { return (error as? QueryError)?.state }
+        }
+        let anna = try Self.connect(server, "anna", "correct horse")
+        let other = try Self.connect(server, "anna", "correct horse")
+        let ben = try Self.connect(server, "ben", "battery")
+        let clara = try Self.connect(server, "clara", "staple")
+        let number = try await value(anna, "SELECT pg_backend_pid()")
+        #expect(await state(ben, "SELECT pg_terminate_backend(\(number))") == .insufficientPrivilege)
+        #expect(await state(ben, "SELECT pg_cancel_backend(\(number))") == .insufficientPrivilege)
+        #expect(try await value(clara, "SELECT pg_cancel_backend(\(number))") == "t")
+        #expect(try await value(anna, "SELECT 1") == "1")
+        #expect(try await value(other, "SELECT pg_terminate_backend(\(number))") == "t")
+        #expect(await state(anna, "SELECT 1") != nil)
+        let last = try await value(ben, "SELECT pg_backend_pid()")
+        #expect(try await value(clara, "SELECT pg_terminate_backend(\(last))") == "t")
+        #expect(await state(ben, "SELECT 1") != nil)
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE pid IN (\(number), \(last))"
+        #expect(try await value(other, left) == "0")
+        for connection in [other, clara] { connection.close() }
+    }
+
     @Test("a server without users does not listen for other machines")
     func openServers() throws {
         #expect(throws: QueryError.self) { _ = try Self.start([:], ["--host", "0.0.0.0"]) }

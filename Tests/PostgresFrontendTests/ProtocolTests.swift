@@ -72,12 +72,26 @@ private func started() throws -> MessageFraming {
         message("D", [65, 0]),
         message("?", []), ByteBuffer(bytes: [UInt8(ascii: "Q"), 0, 0, 0, 3]),
         ByteBuffer(bytes: [UInt8(ascii: "Q"), 0x7F, 0, 0, 0]),
-        message("Q", [0xFF, 0]),
     ])
     func malformedMessagesAreErrors(_ bytes: ByteBuffer) throws {
         var framing = try started()
         var buffer = bytes
         #expect(throws: QueryError.self) { _ = try framing.next(&buffer) }
+    }
+
+    @Test func textOutsideOfTheEncodingLeavesTheConnection() throws {
+        var framing = try started()
+        func state(_ buffer: ByteBuffer) throws -> String? {
+            var buffer = buffer
+            guard case .unreadable(let error, let isExtended)? = try framing.next(&buffer) else { return nil }
+            return error.state.code + (isExtended ? " extended" : "")
+        }
+        #expect(try state(message("Q", [0xFF, 0])) == "22021")
+        #expect(try state(message("P", [0] + [0xFF, 0] + [0, 0])) == "22021 extended")
+        framing.encoding = ClientEncoding.numbered(24)
+        #expect(try state(message("Q", [0x81, 0])) == "22P05")
+        var buffer = message("Q", [0x80, 0xE9, 0])
+        #expect(try framing.next(&buffer) == .query("€é"))
     }
 
     @Test func randomBytesNeverCrash() throws {
@@ -112,6 +126,18 @@ private func started() throws -> MessageFraming {
         #expect(instance.handle(.flush).isEmpty)
         #expect(instance.handle(.sync) == [.sync])
         #expect(instance.handle(.execute(portal: "", rowLimit: 0)) == [.execute(portal: "", rowLimit: 0)])
+    }
+
+    @Test func unreadableMessages() {
+        var instance = ready()
+        let error = QueryError(.characterNotInRepertoire, "x")
+        #expect(
+            instance.handle(.unreadable(error, isExtended: false)) == [.fail(error, isReadyAfterwards: true)])
+        #expect(instance.handle(.query("a")) == [.runSimple("a")])
+        #expect(
+            instance.handle(.unreadable(error, isExtended: true)) == [.fail(error, isReadyAfterwards: false)])
+        #expect(instance.handle(.execute(portal: "", rowLimit: 0)).isEmpty)
+        #expect(instance.handle(.sync) == [.sync])
     }
 
     @Test func newerProtocolsAreNegotiated() {

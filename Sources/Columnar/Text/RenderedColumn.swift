@@ -18,6 +18,8 @@ package final class RenderedColumn {
     /// What stands in place of rendered values, and for which rows.
     private var replacements: [UInt8] = []
     private var replaced: [(row: Int, offset: Int)] = []
+    /// Values in the client's encoding.
+    private var recoded: [UInt8] = []
 
     package init() {
         starts = .allocate(capacity: 0)
@@ -204,6 +206,24 @@ package final class RenderedColumn {
         replacements.withUnsafeBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return }
             for (row, offset) in replaced { starts[row] = base + offset }
+        }
+    }
+
+    /// Brings the texts of values into the client's encoding. 22P05 for what it does not have.
+    package func recode(to encoding: ClientEncoding, rowCount: Int) throws {
+        recoded.removeAll(keepingCapacity: true)
+        for row in 0..<rowCount where counts[row] > 0 {
+            let start = recoded.count
+            try encoding.append(UnsafeBufferPointer(start: starts[row], count: Int(counts[row])), to: &recoded)
+            counts[row] = Int32(truncatingIfNeeded: recoded.count - start)
+        }
+        // Nothing is added any more, so the array's memory stays where it is.
+        recoded.withUnsafeBufferPointer { bytes in
+            guard var next = bytes.baseAddress else { return }
+            for row in 0..<rowCount where counts[row] > 0 {
+                starts[row] = next
+                next += Int(counts[row])
+            }
         }
     }
 

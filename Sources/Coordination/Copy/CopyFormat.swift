@@ -1,5 +1,6 @@
 // The options of COPY for rows that pass through the engine as text: the client's connection, and files that are read.
 
+import Columnar
 import Diagnostics
 import LogicalPlanner
 
@@ -16,8 +17,12 @@ package struct CopyFormat: Sendable {
     package var forceQuote: Set<String> = []
     package var forceNotNull: Set<String> = []
     package var forceNull: Set<String> = []
+    /// What the text is in; `nil`: UTF-8.
+    package var encoding: ClientEncoding?
 
-    init(_ options: CopyOptions, isFrom: Bool) throws {
+    /// `encoding` is the client's, for rows whose options name none.
+    init(_ options: CopyOptions, isFrom: Bool, encoding: ClientEncoding?) throws {
+        self.encoding = encoding
         switch options.format {
         case "text": break
         case "csv":
@@ -40,8 +45,13 @@ package struct CopyFormat: Sendable {
             case "force_not_null": forceNotNull = Set(value.split(separator: ",").map(String.init))
             case "force_null": forceNull = Set(value.split(separator: ",").map(String.init))
             case "encoding":
-                guard ["utf8", "utf-8", "unicode"].contains(value.lowercased()) else {
-                    throw QueryError.notSupported("encoding \"\(value)\" in COPY")
+                switch ClientEncoding.meaning(of: value) {
+                case .unchanged: self.encoding = nil
+                case .converted(let encoding): self.encoding = encoding
+                case .unsupported: throw QueryError.notSupported("encoding \"\(value)\" in COPY")
+                case nil:
+                    throw QueryError(
+                        .invalidParameterValue, "argument to option \"encoding\" must be a valid encoding name")
                 }
             case "freeze": break
             default: throw QueryError(.syntaxError, "option \"\(key)\" not recognized", object: key)

@@ -47,7 +47,7 @@ final class CopyParser {
 
     func feed(_ bytes: [UInt8]) throws {
         if hasEnded { return }
-        pending += bytes
+        pending += try format.encoding?.decoded(bytes) ?? bytes
         var start = 0
         while !hasEnded, let end = try lineEnd(from: start) {
             try line(pending[start..<end.contentEnd])

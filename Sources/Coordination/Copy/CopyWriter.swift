@@ -9,6 +9,7 @@ package struct CopyWriter: Sendable {
     private let header: CopyFormat.Header
     private let names: [String]
     private let isQuoteForced: [Bool]
+    private let encoding: ClientEncoding?
 
     package var columnCount: Int { names.count }
 
@@ -17,6 +18,7 @@ package struct CopyWriter: Sendable {
             isCSV: format.isCSV, delimiter: format.delimiter, quote: format.quote, escape: format.escape,
             null: format.null)
         header = format.header
+        encoding = format.encoding
         names = fields.map(\.name)
         for name in format.forceQuote where name != "*" && !names.contains(name) {
             throw QueryError(
@@ -26,7 +28,7 @@ package struct CopyWriter: Sendable {
     }
 
     /// The first line, if the format has one.
-    package func headerLine() -> [UInt8]? {
+    package func headerLine() throws -> [UInt8]? {
         guard header != .none else { return nil }
         var line: [UInt8] = []
         for (index, name) in names.enumerated() {
@@ -36,13 +38,14 @@ package struct CopyWriter: Sendable {
             }
         }
         line.append(10)
-        return line
+        return try encoding?.encoded(line) ?? line
     }
 
     /// Brings the texts of a column's values into the form that lines have them in.
-    package func prepare(_ column: RenderedColumn, index: Int, type: DataType, rowCount: Int) {
+    package func prepare(_ column: RenderedColumn, index: Int, type: DataType, rowCount: Int) throws {
         lines.apply(
             to: column, isPlain: lines.isPlain(type), isForced: isQuoteForced[index], isOnly: names.count == 1,
             rowCount: rowCount)
+        if let encoding { try column.recode(to: encoding, rowCount: rowCount) }
     }
 }

@@ -27,7 +27,8 @@ extension StatementRunner {
         guard session.copyChannel != nil else {
             throw QueryError.notSupported("COPY TO STDOUT on this connection")
         }
-        let writer = try CopyWriter(CopyFormat(options, isFrom: false), fields: fields)
+        let format = try CopyFormat(options, isFrom: false, encoding: session.settings.clientEncoding)
+        let writer = try CopyWriter(format, fields: fields)
         let execution = try await start(plan)
         return StatementResult(
             fields: fields, execution: execution, copyWriter: writer, objectNames: context.catalogFacts
@@ -48,7 +49,7 @@ extension StatementRunner {
                 "INSERT INTO \(into) OVERRIDING SYSTEM VALUE SELECT \(values) FROM \(source)\(filter)")
         }
         let parser = try CopyParser(
-            CopyFormat(options, isFrom: true), table: table.table,
+            CopyFormat(options, isFrom: true, encoding: session.settings.clientEncoding), table: table.table,
             columns: try await catalog.table(table).schema.fields.map(\.name), fields: columns,
             settings: context.textSettings)
         try await read(target, into: parser, columnCount: columns.count)

@@ -267,6 +267,12 @@ package final class QueryRegistry: Sendable {
 
     // MARK: - Cancelling
 
+    /// Whose query it is that waits or runs; `nil` if there is none of that id.
+    func owner(_ id: QueryID) -> String? { state.withLock { $0.running[id]?.record.user } }
+
+    /// The numbers of sessions that have a query.
+    var runningSessions: Set<Int> { state.withLock { Set($0.running.values.map(\.record.session)) } }
+
     /// Cancels a query that waits or runs; `false` if there is none of that id.
     package func cancel(_ id: QueryID) -> Bool {
         guard let entry = state.withLock({ $0.running[id] }) else { return false }

@@ -15,14 +15,16 @@ final class EngineTables: SystemTableSource {
     private let catalog: Catalog
     private let registry: FunctionRegistry
     private let queries: QueryRegistry
+    private let sessions: OpenSessions
     private let directory: WorkerDirectory
     private let admission: QueryAdmission
     private let users: UserAccounts
     private let keeper: @Sendable () -> StateKeeper?
 
     init(
-        catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, directory: WorkerDirectory,
-        admission: QueryAdmission, users: UserAccounts, keeper: @escaping @Sendable () -> StateKeeper?
+        catalog: Catalog, registry: FunctionRegistry, queries: QueryRegistry, sessions: OpenSessions,
+        directory: WorkerDirectory, admission: QueryAdmission, users: UserAccounts,
+        keeper: @escaping @Sendable () -> StateKeeper?
     ) {
         self.users = users
         self.keeper = keeper
@@ -30,6 +32,7 @@ final class EngineTables: SystemTableSource {
         self.catalog = catalog
         self.registry = registry
         self.queries = queries
+        self.sessions = sessions
         self.directory = directory
     }
 
@@ -46,6 +49,17 @@ final class EngineTables: SystemTableSource {
             Field(name: "session_id", type: .int32, isNullable: false), Field(name: "processor_time", type: .interval),
             Field(name: "bytes_read", type: .int64), Field(name: "memory_bytes", type: .int64),
             Field(name: "spilled_bytes", type: .int64),
+        ],
+        "sessions": [
+            Field(name: "session_id", type: .int32, isNullable: false),
+            Field(name: "user_name", type: .name, isNullable: false),
+            Field(name: "database_name", type: .name, isNullable: false),
+            Field(name: "application_name", type: .text, isNullable: false),
+            Field(name: "state", type: .text, isNullable: false), Field(name: "query", type: .text, isNullable: false),
+            Field(name: "started_at", type: .timestampTZ, isNullable: false),
+            Field(name: "transaction_started_at", type: .timestampTZ),
+            Field(name: "query_started_at", type: .timestampTZ),
+            Field(name: "state_changed_at", type: .timestampTZ, isNullable: false),
         ],
         "query_plans": [
             Field(name: "query_id", type: .text, isNullable: false),
@@ -131,6 +145,7 @@ final class EngineTables: SystemTableSource {
     func rows(of table: String) -> [[ScalarValue]] {
         switch table {
         case "queries": queries.records().map(row)
+        case "sessions": sessions.summaries(runningSessions: queries.runningSessions).map(Self.row)
         case "query_plans":
             queries.texts().map { [Self.text($0.id.text), Self.text($0.texts.plan), Self.text($0.texts.profile)] }
         case "state_store": keeper().map { [Self.row($0.summary)] } ?? []
@@ -179,6 +194,15 @@ final class EngineTables: SystemTableSource {
             record.durationMicroseconds.map { .interval(IntervalValue(microseconds: $0)) } ?? .null,
             record.durationMicroseconds == nil ? .null : .integer(Int64(record.rowCount)),
             text(record.error?.state.description), text(record.error?.message),
+        ]
+    }
+
+    private static func row(_ session: SessionSummary) -> [ScalarValue] {
+        [
+            .integer(Int64(session.number)), text(session.user), text(session.database),
+            text(session.applicationName), text(session.state.rawValue), text(session.statement),
+            .integer(session.startedAt), session.transactionStartedAt.map { .integer($0) } ?? .null,
+            session.statementStartedAt.map { .integer($0) } ?? .null, .integer(session.stateChangedAt),
         ]
     }
 

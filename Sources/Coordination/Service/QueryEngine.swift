@@ -59,6 +59,7 @@ package final class QueryEngine: Sendable {
     package let registry: FunctionRegistry
     package let directory: WorkerDirectory
     package let queries = QueryRegistry()
+    package let sessions: OpenSessions
     package let options: QueryEngineOptions
     private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
     private let makeRowBlocks: @Sendable () throws -> any RowBlockStore
@@ -95,9 +96,10 @@ package final class QueryEngine: Sendable {
         monitor = ClusterMonitor(directory: directory, queries: queries)
         let keeper = KeeperPlace()
         self.keeper = keeper
+        sessions = OpenSessions(users: users)
         let source = EngineTables(
-            catalog: catalog, registry: registry, queries: queries, directory: directory, admission: admission,
-            users: users, keeper: { keeper.value })
+            catalog: catalog, registry: registry, queries: queries, sessions: sessions, directory: directory,
+            admission: admission, users: users, keeper: { keeper.value })
         systemCatalog = SystemCatalog(catalog: catalog, registry: registry, source: source)
         catalog.add(
             systemCatalog, name: Catalog.systemCatalog, origin: CatalogOrigin(type: Catalog.systemCatalog))
@@ -183,10 +185,15 @@ package final class QueryEngine: Sendable {
         return share > 0 && (share >= 1 || Double.random(in: 0..<1) < share) ? .begun() : nil
     }
 
-    package func makeSession(user: String = "martlet", database: String = "martlet", applicationName: String = "")
-        -> Session
-    {
-        Session(engine: self, user: user, database: database, applicationName: applicationName)
+    /// `number`: one that was taken for it before.
+    package func makeSession(
+        user: String = "martlet", database: String = "martlet", applicationName: String = "", number: UInt64? = nil
+    ) -> Session {
+        let session = Session(
+            engine: self, number: number ?? Session.nextNumber(), user: user, database: database,
+            applicationName: applicationName)
+        sessions.add(session)
+        return session
     }
 
     /// For a cursor that gives its rows more than once.

@@ -250,6 +250,7 @@ extension Session {
 
     /// The client has gone: its transaction is rolled back, its temporary tables go. No statement runs any more.
     package func close() {
+        engine.sessions.remove(number)
         cancelCurrent()
         rollBackBlock()
         closeCursors()
@@ -264,7 +265,7 @@ extension Session {
 
     func runTransaction(_ statement: TransactionStatement) async throws -> StatementResult {
         switch statement {
-        case .begin(let modes): return try begin(modes)
+        case .begin(let modes, let isStart): return try begin(modes, isStart: isStart)
         case .commit(let andChain): return try await finish(commits: true, chains: andChain)
         case .rollback(let andChain): return try await finish(commits: false, chains: andChain)
         case .savepoint(let name):
@@ -291,7 +292,7 @@ extension Session {
         }
     }
 
-    private func begin(_ modes: [TransactionMode]) throws -> StatementResult {
+    private func begin(_ modes: [TransactionMode], isStart: Bool) throws -> StatementResult {
         let now = QueryEngine.now
         let wasOpen = state.withLock { state -> Bool in
             if var block = state.block {
@@ -313,7 +314,7 @@ extension Session {
         try setModes(modes, forSession: false)
         let notices =
             wasOpen ? [QueryError(.activeSQLTransaction, "there is already a transaction in progress")] : []
-        return StatementResult(tag: "BEGIN", notices: notices)
+        return StatementResult(tag: isStart ? "START TRANSACTION" : "BEGIN", notices: notices)
     }
 
     private func finish(commits: Bool, chains: Bool) async throws -> StatementResult {

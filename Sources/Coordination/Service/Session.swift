@@ -52,11 +52,19 @@ package final class Session: Sendable {
         var interruption = Interruption()
         /// Ends the wait for a lock, while there is one.
         var endLockWait: (@Sendable () -> Void)?
+        var isTerminated = false
+        var terminationHandler: (@Sendable () -> Void)?
+        /// The statement that runs or ran last, and how many run: statements run others.
+        var statement = ""
+        var runningCount = 0
+        var statementStartedAt: Int64?
+        var statementEndedAt: Int64?
     }
 
     let engine: QueryEngine
     /// Tells sessions of this process apart.
-    package let number = Session.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
+    package let number: UInt64
+    let startedAt = QueryEngine.now
     private static let lastNumber = Atomic<UInt64>(0)
     package let user: String
     package let database: String
@@ -64,8 +72,9 @@ package final class Session: Sendable {
     /// Called with the name and value of a setting that clients are told about.
     private let settingListener = Mutex<(@Sendable (String, String) -> Void)?>(nil)
 
-    init(engine: QueryEngine, user: String, database: String, applicationName: String) {
+    init(engine: QueryEngine, number: UInt64, user: String, database: String, applicationName: String) {
         self.engine = engine
+        self.number = number
         self.user = user
         self.database = database
         state = Mutex(State())
@@ -76,6 +85,11 @@ package final class Session: Sendable {
             _ = try? state.settings.set("application_name", to: applicationName)
         }
     }
+
+    deinit { engine.sessions.remove(number) }
+
+    /// A number for a session to come.
+    package static func nextNumber() -> UInt64 { lastNumber.wrappingAdd(1, ordering: .relaxed).newValue }
 
     package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }
     package var settings: SessionSettings { state.withLock { $0.settings } }
@@ -219,7 +233,9 @@ package final class Session: Sendable {
     // MARK: - One statement
 
     func checkTransaction(_ statement: Statement) throws {
-        guard transactionStatus == .failed else { return }
+        let (isTerminated, status) = state.withLock { ($0.isTerminated, $0.transaction) }
+        if isTerminated { throw Self.terminatedError }
+        guard status == .failed else { return }
         switch statement {
         case .rollback, .commit, .rollbackToSavepoint: return
         default:
@@ -233,18 +249,26 @@ package final class Session: Sendable {
         -> StatementResult
     {
         try checkTransaction(statement)
-        return try await Interruption.$current.withValue(beginStatement()) {
+        let interruption = beginStatement(Self.shownText(statement, sql))
+        defer { endStatement() }
+        return try await Interruption.$current.withValue(interruption) {
             try await inTransaction { try await self.runBound(statement, sql: sql, parameters: parameters) }
         }
     }
 
     /// What ends the statement that begins now, when the client or the time limit asks for it.
-    private func beginStatement() -> Interruption {
+    private func beginStatement(_ sql: String) -> Interruption {
         let interruption = Interruption()
-        state.withLock { state in
-            state.isCancelled = false
+        let now = QueryEngine.now
+        let isTerminated = state.withLock { state in
+            state.isCancelled = state.isTerminated
             state.interruption = interruption
+            state.statement = sql
+            state.statementStartedAt = now
+            state.runningCount += 1
+            return state.isTerminated
         }
+        if isTerminated { interruption.request(Self.terminatedError) }
         if let limit = SessionSettings.milliseconds(settings["statement_timeout"]), limit > 0 {
             Task.detached { [weak interruption] in
                 try await Task.sleep(for: .milliseconds(limit))
@@ -254,12 +278,28 @@ package final class Session: Sendable {
         return interruption
     }
 
+    /// A statement as others may see it: without passwords.
+    private static func shownText(_ statement: Statement, _ sql: String) -> String {
+        if case .user = statement { return SyntaxPrinter.text(of: statement) }
+        return sql
+    }
+
+    private func endStatement() {
+        let now = QueryEngine.now
+        state.withLock { state in
+            state.runningCount -= 1
+            state.statementEndedAt = now
+        }
+    }
+
     /// `statement` is the prepared one's.
     func execute(
         _ prepared: PreparedStatement, _ statement: Statement, parameters: [QueryPlan.Expression]
     ) async throws -> StatementResult {
         try checkTransaction(statement)
-        return try await Interruption.$current.withValue(beginStatement()) {
+        let interruption = beginStatement(Self.shownText(statement, prepared.sql))
+        defer { endStatement() }
+        return try await Interruption.$current.withValue(interruption) {
             try await inTransaction {
                 if let result = try await self.runKept(prepared, parameters) { return result }
                 return try await self.runBound(statement, sql: prepared.sql, parameters: parameters)
@@ -343,8 +383,26 @@ package final class Session: Sendable {
                 try self.changeSetting(name, to: value)
                 return try self.settings.value(name)
             },
-            cancelSession: { [engine] number in engine.queries.cancel(session: Int(truncatingIfNeeded: number)) },
-            cancelQuery: { [engine] identifier in engine.queries.cancel(QueryID(identifier)) })
+            stopping: StatementCatalog.Stopping(
+                cancelSession: { [engine, user] number in
+                    guard let session = try engine.sessions.session(number, for: user, deed: "query is being canceled")
+                    else { return false }
+                    session.cancelCurrent()
+                    _ = engine.queries.cancel(session: Int(truncatingIfNeeded: number))
+                    return true
+                },
+                cancelQuery: { [engine, user] identifier in
+                    let query = QueryID(identifier)
+                    guard let owner = engine.queries.owner(query) else { return false }
+                    try engine.sessions.check(user, owner: owner, deed: "query is being canceled")
+                    return engine.queries.cancel(query)
+                },
+                terminateSession: { [engine, user] number in
+                    guard let session = try engine.sessions.session(number, for: user, deed: "session is being ended")
+                    else { return false }
+                    session.terminate()
+                    return true
+                }))
     }
 
     var interruption: Interruption { state.withLock { $0.interruption } }
@@ -362,6 +420,9 @@ package final class Session: Sendable {
         guard let reported else { return }
         settingListener.withLock { $0 }?(SessionSettings.reportedName(reported), text)
     }
+
+    /// What was set up to now is what the session began with: RESET goes back to it.
+    package func beginWithSettings() { state.withLock { $0.settings.makeInitial() } }
 
     func resetSettings() throws {
         for definition in SessionSettings.allDefinitions where !definition.isReadOnly {

@@ -14,6 +14,12 @@ extension SessionSettings {
         return style
     }
 
+    /// The encoding that the setting names, if it is one that text is converted to.
+    var madeClientEncoding: ClientEncoding? {
+        guard case .converted(let encoding)? = ClientEncoding.meaning(of: self["client_encoding"]) else { return nil }
+        return encoding
+    }
+
     package var textSettings: TextSettings { TextSettings(timeZoneNamed: self["timezone"], style: textStyle) }
 
     /// The value to keep of one of these settings; `nil` if the setting is another one. Errors: 22023.

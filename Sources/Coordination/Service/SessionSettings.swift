@@ -93,12 +93,17 @@ package struct SessionSettings: Sendable, Equatable {
     ]
 
     private var values: [String: String] = [:] {
-        didSet { textStyle = madeTextStyle }
+        didSet {
+            textStyle = madeTextStyle
+            clientEncoding = madeClientEncoding
+        }
     }
     /// What the session began with, beyond the defaults of the settings themselves; RESET goes back to it.
     private var initialValues: [String: String] = [:]
     /// How values look as text in this session. Kept, since every execution asks for it.
     package private(set) var textStyle = TextStyle()
+    /// What the client has text in; `nil`: UTF-8, so that nothing is to be converted. Kept for the same reason.
+    package private(set) var clientEncoding: ClientEncoding?
 
     package init() {}
 
@@ -113,6 +118,12 @@ package struct SessionSettings: Sendable, Equatable {
     mutating func note(isAdministrator: Bool) {
         let text = isAdministrator ? "on" : "off"
         if self["is_superuser"] != text { initialValues["is_superuser"] = text }
+    }
+
+    /// The values of now become those that the session began with.
+    mutating func makeInitial() {
+        initialValues.merge(values) { _, own in own }
+        values = [:]
     }
 
     package static func definition(_ name: String) -> Definition? {
@@ -184,12 +195,17 @@ package struct SessionSettings: Sendable, Equatable {
     private static func checked(_ name: String, _ value: String) throws -> String {
         switch name {
         case "client_encoding":
-            let plain = value.lowercased().filter { $0.isLetter || $0.isNumber }
-            guard plain == "utf8" || plain == "unicode" || plain == "sqlascii" else {
+            switch ClientEncoding.meaning(of: value) {
+            case .unchanged(let name, _): return name
+            case .converted(let encoding): return encoding.name
+            case .unsupported(let name):
                 throw QueryError(
-                    .featureNotSupported, "client encoding \"\(value)\" is not supported", hint: "Use UTF8.")
+                    .featureNotSupported, "conversion between \(name.uppercased()) and UTF8 is not supported",
+                    hint: "Use UTF8.")
+            case nil:
+                throw QueryError(
+                    .invalidParameterValue, "invalid value for parameter \"client_encoding\": \"\(value)\"")
             }
-            return "UTF8"
         case "standard_conforming_strings":
             // Strings would mean something else.
             guard ["on", "true", "yes", "1", "t", "y"].contains(value.lowercased()) else {

@@ -58,7 +58,7 @@ extension StatementRunner {
             let rows = columns.map { [$0.name, $0.typeName, $0.isNullable ? "YES" : "NO"] }
             return Self.table(["column_name", "column_type", "null"], rows, tag: "SHOW")
         case .discard(let what):
-            if what == .all, session.transactionStatus != .idle {
+            if what == .all, session.state.withLock({ $0.block != nil }) {
                 throw QueryError(
                     .activeSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
             }

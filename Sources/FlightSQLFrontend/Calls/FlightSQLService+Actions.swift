@@ -202,7 +202,7 @@ extension FlightSQLService {
         return writer.bytes
     }
 
-    private func close(_ session: FlightSession) {
+    func close(_ session: FlightSession) {
         guard let closed = withState({ $0.close(session.key) }) else { return }
         for ticket in closed.tickets { ticket.drop() }
         closed.session.close()

@@ -105,7 +105,7 @@ package enum DropKind: String, Hashable, Sendable {
 }
 
 package enum TransactionStatement: Hashable, Sendable {
-    case begin([TransactionMode])
+    case begin([TransactionMode], isStart: Bool)
     case commit(andChain: Bool)
     case rollback(andChain: Bool)
     case savepoint(String)

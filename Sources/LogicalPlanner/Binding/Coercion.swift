@@ -238,6 +238,8 @@ extension StatementBinder {
         if left.type.isNumeric, right.type.isNumeric, left.type == .float32 || right.type == .float32 {
             return .float64
         }
+        // Nothing of a text may be cut off to make a name of it.
+        if left.type.isString, right.type.isString, left.type == .name || right.type == .name { return .text }
         return try? commonType([left, right], construct: "comparison")
     }
 

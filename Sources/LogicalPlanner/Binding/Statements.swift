@@ -80,7 +80,7 @@ extension StatementBinder {
         case .reset(let name): return .resetVariable(name: name)
         case .setTransaction(let set): return .transaction(.setModes(set.modes, forSession: set.forSession))
         case .discard(let what): return .discard(what)
-        case .begin(let modes): return .transaction(.begin(modes))
+        case .begin(let modes, let isStart): return .transaction(.begin(modes, isStart: isStart))
         case .commit(let andChain): return .transaction(.commit(andChain: andChain))
         case .rollback(let andChain): return .transaction(.rollback(andChain: andChain))
         case .savepoint(let name): return .transaction(.savepoint(name.text))

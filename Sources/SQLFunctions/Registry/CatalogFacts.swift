@@ -35,9 +35,11 @@ package protocol CatalogFacts: ObjectNames {
     func databaseName(_ identifier: Int64) -> String?
     /// The number of the schema of the session's temporary tables, 0 if it has none.
     var temporarySchema: Int64 { get }
-    /// Stops what a session runs, or a query by its id. Returns whether there was anything to stop.
-    func cancel(session number: Int64) -> Bool
-    func cancel(query identifier: String) -> Bool
+    /// Stops what a session runs, or a query by its id. Returns whether there was such a session or query. Errors: 42501.
+    func cancel(session number: Int64) throws -> Bool
+    func cancel(query identifier: String) throws -> Bool
+    /// Ends a session. Returns whether there was one. Errors: 42501.
+    func terminate(session number: Int64) throws -> Bool
     /// A setting of the session; `nil` if there is none of that name.
     func setting(_ name: String) -> String?
     /// Changes a setting of the session and gives its new value.

@@ -174,6 +174,10 @@ package enum TypeConversion {
         case (.bit, .bit): return .bit(length: nil)
         case _ where a.isBitString && b.isBitString: return .varbit(length: nil)
         case _ where a.isNumeric: return commonNumeric(a, b)
+        // The first type stays unless the other takes its values and not the other way round: a name becomes text, and text a
+        // name.
+        case (.name, _): return .name
+        case (.varchar, .name), (.char, .name): return .name
         case _ where a.isString: return .text
         case _ where category(of: a) == .dateTime:
             if canCast(from: a, to: b, context: .implicit) { return b }

@@ -323,9 +323,18 @@ enum CatalogFunctions {
         ) { _, context in .integer(try context.facts().temporarySchema) }
         lookUp(
             registry, "pg_cancel_backend", [.int32], .boolean, volatility: .volatile,
-            FunctionDocumentation("Session", "Stops what a session runs; whether there was anything to stop.")
+            FunctionDocumentation("Session", "Stops what a session runs; whether there is such a session.")
         ) { arguments, context in
             .boolean(try context.facts().cancel(session: number(arguments[0])))
+        }
+        for parameters in [[ParameterType.int32], [.int32, .int64]] {
+            lookUp(
+                registry, "pg_terminate_backend", parameters, .boolean, volatility: .volatile,
+                FunctionDocumentation(
+                    "Session", "Ends a session and its connection; whether there was such a session.")
+            ) { arguments, context in
+                .boolean(try context.facts().terminate(session: number(arguments[0])))
+            }
         }
         lookUp(
             registry, "cancel_query", [.text], .boolean, volatility: .volatile,

@@ -53,7 +53,7 @@ enum ServerFunctions {
             switch CatalogFunctions.number(arguments[0]) {
             case 6: .string("UTF8")
             case 0: .string("SQL_ASCII")
-            default: .string("")
+            case let number: .string(ClientEncoding.numbered(Int(truncatingIfNeeded: number))?.name ?? "")
             }
         }
         CatalogFunctions.lookUp(
@@ -63,12 +63,16 @@ enum ServerFunctions {
                 "Server", "The number of an encoding by its name; -1 for one that is not known.",
                 example: "pg_char_to_encoding('utf8')", result: "6")
         ) { arguments, _ in
-            switch (arguments[0].text ?? "").lowercased().filter({ $0.isLetter || $0.isNumber }) {
-            case "utf8", "unicode": .integer(6)
-            case "sqlascii": .integer(0)
-            default: .integer(-1)
+            switch ClientEncoding.meaning(of: arguments[0].text ?? "") {
+            case .unchanged(_, let number): .integer(Int64(number))
+            case .converted(let encoding): .integer(Int64(encoding.number))
+            case .unsupported, nil: .integer(-1)
             }
         }
+        CatalogFunctions.lookUp(
+            registry, "pg_client_encoding", [], .name,
+            FunctionDocumentation("Server", "The encoding that the client has text in.")
+        ) { _, context in .string(try context.facts().setting("client_encoding") ?? "UTF8") }
         constant(registry, "getdatabaseencoding", [], .string("UTF8"), .name, "The encoding of the database.")
     }
 }

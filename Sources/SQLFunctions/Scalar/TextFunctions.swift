@@ -488,11 +488,17 @@ enum TextFunctions {
         }
         registry.scalar(
             "convert_from", [.bytea, .text], .text, canFail: true,
-            FunctionDocumentation("Binary", "UTF-8 bytes as text.")
+            FunctionDocumentation(
+                "Binary", "Bytes of an encoding as text.", example: "convert_from('\\xe9', 'latin1')", result: "é")
         ) { arguments, type, count, _ in
             let values = ViewColumn(arguments[0])
+            let encodings = ViewColumn(arguments[1])
             return try Kernel.text(arguments, type, count) { row, output in
                 let bytes = values.bytes(row)
+                if let encoding = try Self.encoding(encodings.string(row), "source") {
+                    output.append(contentsOf: try encoding.decoded(bytes))
+                    return true
+                }
                 guard String(validating: bytes, as: UTF8.self) != nil else {
                     throw QueryError(.characterNotInRepertoire, "invalid byte sequence for encoding \"UTF8\"")
                 }
@@ -501,13 +507,31 @@ enum TextFunctions {
             }
         }
         registry.scalar(
-            "convert_to", [.text, .text], .bytea, canFail: true, FunctionDocumentation("Binary", "Text as UTF-8 bytes.")
+            "convert_to", [.text, .text], .bytea, canFail: true,
+            FunctionDocumentation(
+                "Binary", "Text as bytes of an encoding.", example: "convert_to('é', 'latin1')", result: "\\xe9")
         ) { arguments, type, count, _ in
             let values = ViewColumn(arguments[0])
+            let encodings = ViewColumn(arguments[1])
             return try Kernel.text(arguments, type, count) { row, output in
+                if let encoding = try Self.encoding(encodings.string(row), "destination") {
+                    output.append(contentsOf: try encoding.encoded(values.bytes(row)))
+                    return true
+                }
                 output.append(contentsOf: values.bytes(row))
                 return true
             }
+        }
+    }
+
+    /// `nil`: text as it is. Errors: 22023, 0A000.
+    private static func encoding(_ name: String, _ side: String) throws -> ClientEncoding? {
+        switch ClientEncoding.meaning(of: name) {
+        case .unchanged: return nil
+        case .converted(let encoding): return encoding
+        case .unsupported: throw QueryError.notSupported("the encoding \"\(name)\"")
+        case nil:
+            throw QueryError(.invalidParameterValue, "invalid \(side) encoding name \"\(name)\"")
         }
     }
 }

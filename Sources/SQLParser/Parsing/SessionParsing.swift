@@ -239,10 +239,10 @@ extension Parser {
         switch keyword {
         case .begin:
             try skipTransactionWord()
-            return .begin(try parseTransactionModes())
+            return .begin(try parseTransactionModes(), isStart: false)
         case .start:
             try expect(.transaction)
-            return .begin(try parseTransactionModes())
+            return .begin(try parseTransactionModes(), isStart: true)
         case .commit, .end:
             if at(.prepared) { throw notSupported("COMMIT PREPARED") }
             try skipTransactionWord()

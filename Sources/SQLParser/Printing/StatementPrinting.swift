@@ -290,8 +290,8 @@ extension SyntaxPrinter {
             text += set.forSession ? "SET SESSION CHARACTERISTICS AS TRANSACTION " : "SET TRANSACTION "
             print(set.modes)
         case .discard(let discard): text += "DISCARD " + discard.rawValue.uppercasedASCII
-        case .begin(let modes):
-            text += modes.isEmpty ? "BEGIN" : "BEGIN "
+        case .begin(let modes, let isStart):
+            text += (isStart ? "START TRANSACTION" : "BEGIN") + (modes.isEmpty ? "" : " ")
             print(modes)
         case .commit(let chain): text += chain ? "COMMIT AND CHAIN" : "COMMIT"
         case .rollback(let chain): text += chain ? "ROLLBACK AND CHAIN" : "ROLLBACK"

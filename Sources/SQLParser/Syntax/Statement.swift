@@ -39,7 +39,8 @@ package indirect enum Statement: Hashable, Sendable {
     case setTransaction(SetTransaction)
     case discard(Discard)
 
-    case begin([TransactionMode])
+    /// `isStart`: it was written as START TRANSACTION, which clients are told in return.
+    case begin([TransactionMode], isStart: Bool)
     case commit(andChain: Bool)
     case rollback(andChain: Bool)
     case savepoint(Identifier)

@@ -10,8 +10,8 @@ import WireCodec
 /// Thread-safe. A sender belongs to one connection, whose event loop alone touches it, or to nobody.
 final class ServedChannels: Sendable {
     /// Gives a sender away: called on any thread, answers on the loop of its connection; `nil`: it is not there any more.
-    typealias Surrender =
-        @Sendable (_ channel: ExchangeChannel, _ taker: @escaping @Sendable (ServedSender?) -> Void) -> Void
+    typealias Surrender = @Sendable (_ channel: ExchangeChannel, _ taker: @escaping Taker) -> Void
+    typealias Taker = @Sendable (ServedSender?) -> Void
 
     private enum Place {
         case connection(number: Int, dial: Int, Surrender)

@@ -40,6 +40,10 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     private let number: Int
     private var assembler = TCPMessageAssembler()
     private var channels: [UInt32: Served] = [:]
+    /// Senders that another connection is about to ask for: it has claimed them before this one broke.
+    private var orphans: [ExchangeChannel: ServedSender] = [:]
+    /// Channels whose senders are on their way here from another connection, and who has asked for them since.
+    private var awaited: [ExchangeChannel: ServedChannels.Taker?] = [:]
     /// Channels that wait for the socket.
     private var unwritten: [UInt32] = []
     private var hasGreeted = false
@@ -78,18 +82,22 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
     func channelInactive(context: ChannelHandlerContext) {
         let all = channels
         channels = [:]
-        let loop = context.eventLoop
         for key in all.keys.sorted() {
             guard let entry = all[key], let sender = entry.sender else { continue }
-            let channel = entry.channel
-            let ticket = served.makeNumber()
-            if served.leave(channel, ServedSender(value: sender), of: number, ticket: ticket) {
-                loop.scheduleTask(in: options.returnLimit) { [served] in served.expire(channel, ticket: ticket) }
-            } else {
-                sender.close()
-            }
+            leave(entry.channel, ServedSender(value: sender), context.eventLoop)
         }
         context.fireChannelInactive()
+    }
+
+    /// Leaves a sender to whoever has claimed it already, or will.
+    private func leave(_ channel: ExchangeChannel, _ sender: ServedSender, _ loop: any EventLoop) {
+        let ticket = served.makeNumber()
+        if served.leave(channel, sender, of: number, ticket: ticket) {
+            loop.scheduleTask(in: options.returnLimit) { [served] in served.expire(channel, ticket: ticket) }
+        } else {
+            orphans[channel] = sender
+            loop.scheduleTask(in: options.returnLimit) { self.orphans.removeValue(forKey: channel)?.value.close() }
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -147,31 +155,34 @@ final class TCPServingHandler: ChannelInboundHandler, @unchecked Sendable {
         channels[key] = entry
         let loop = context.eventLoop
         let surrender: ServedChannels.Surrender = { [weak self] channel, taker in
-            loop.execute { taker(self?.surrender(channel)) }
+            loop.execute {
+                if let self { self.surrender(channel, to: taker) } else { taker(nil) }
+            }
         }
         switch served.claim(channel, for: number, dial: opening.dial, surrender) {
         case .outdated: channels[key] = nil
         case .new: begin(key, nil, opening)
         case .sender(let sender): begin(key, sender, opening)
         case .elsewhere(let other):
+            awaited[channel] = .some(nil)
             other(channel) { sender in
-                loop.execute { [weak self] in
-                    guard let self, self.channels[key] != nil else {
-                        sender?.value.close()
-                        return
-                    }
-                    self.begin(key, sender, opening)
+                loop.execute {
+                    if let taker = self.awaited.removeValue(forKey: channel) ?? nil { return taker(sender) }
+                    if self.channels[key] != nil { return self.begin(key, sender, opening) }
+                    // This connection has broken as well.
+                    if let sender { self.leave(channel, sender, loop) }
                 }
             }
         }
     }
 
     /// Another connection of the same reader has come for it.
-    private func surrender(_ channel: ExchangeChannel) -> ServedSender? {
-        guard let key = channels.first(where: { $0.value.channel == channel })?.key,
-            let sender = channels.removeValue(forKey: key)?.sender
-        else { return nil }
-        return ServedSender(value: sender)
+    private func surrender(_ channel: ExchangeChannel, to taker: @escaping ServedChannels.Taker) {
+        if let orphan = orphans.removeValue(forKey: channel) { return taker(orphan) }
+        let key = channels.first { $0.value.channel == channel }?.key
+        let sender = key.flatMap { channels.removeValue(forKey: $0)?.sender }
+        if awaited.keys.contains(channel) { return awaited[channel] = .some(taker) }
+        taker(sender.map { ServedSender(value: $0) })
     }
 
     private func begin(_ key: UInt32, _ known: ServedSender?, _ opening: Opening) {

@@ -10,11 +10,12 @@ import WorkerRuntime
 struct ExchangeFundTests {
     @Test("a channel gets what it wants while there is memory, then less, and in the end error 53200")
     func shrinks() throws {
-        let pool = MemoryPool(name: "the query", limit: 3 << 20)
+        let pool = MemoryPool(name: "the query", limit: 16 << 20)
         let fund = ExchangeFund(pool: pool, channelCount: 2)
+        try MemoryPool(name: "an operator", parent: pool).reserve(13 << 20, for: "a join")
         #expect(try fund.take(2 << 20) == 2 << 20)
         #expect(try fund.take(2 << 20) == 1 << 20)
-        #expect(pool.reservedByteCount == 3 << 20)
+        #expect(pool.reservedByteCount == 16 << 20)
         let error = #expect(throws: QueryError.self) { try fund.take(2 << 20) }
         #expect(error?.state == .outOfMemory)
         fund.giveBack(1 << 20)
@@ -30,6 +31,15 @@ struct ExchangeFundTests {
         #expect(try fund.take(2 << 20) == ExchangeFund.taskByteLimit / 64)
         let many = ExchangeFund(pool: pool, channelCount: 10_000)
         #expect(try many.take(2 << 20) == smallestExchangeWindow)
+    }
+
+    @Test("of little memory the first channel leaves some for the others, and for operators")
+    func leavesRoom() throws {
+        let pool = MemoryPool(name: "the query", limit: 2 << 20)
+        let fund = ExchangeFund(pool: pool, channelCount: 2)
+        #expect(try fund.take(2 << 20) == 256 << 10)
+        #expect(try fund.take(2 << 20) == 256 << 10)
+        try pool.reserve(3 << 19, for: "a sort")
     }
 
     @Test("the end of a task gives back what its channels hold, once")

@@ -14,6 +14,8 @@ package final class ExchangeFund: CreditFund {
     }
     /// What the readers of a task have under way together. A task with many producers gives each of them less.
     package static let taskByteLimit = 32 << 20
+    /// And no more than this part of the query's memory: the first channels must leave room for the others and for operators.
+    private static let queryShare = 4
 
     private let pool: MemoryPool
     private let account = Mutex(Account())
@@ -26,7 +28,8 @@ package final class ExchangeFund: CreditFund {
     }
 
     package func take(_ wanted: Int) throws -> Int {
-        var count = max(smallestExchangeWindow, min(wanted, Self.taskByteLimit / channelCount))
+        let shared = min(Self.taskByteLimit, pool.limit / Self.queryShare)
+        var count = max(smallestExchangeWindow, min(wanted, shared / channelCount))
         while true {
             do {
                 try pool.reserve(count, for: "an exchange")

@@ -59,6 +59,24 @@ import Transport
         #expect(!given.isEmpty && Set(given).count == 100 - left)
     }
 
+    @Test("a grant of splits with long descriptions fits into a message, and all of them are given")
+    func grantsFitIntoMessages() {
+        let long = (0..<200).map { Split(payload: [UInt8](repeating: UInt8($0), count: 100_000), estimatedRowCount: 1) }
+        let longest = Split(payload: [UInt8](repeating: 7, count: 2 << 20), estimatedRowCount: 1)
+        var pool = SplitPool(long + [longest], taskCount: 1)
+        var given = 0
+        var number = 0
+        while pool.leftCount > 0 {
+            let splits = pool.grant(attempt(0), number: number)?.splits ?? []
+            number += 1
+            given += splits.count
+            #expect(!splits.isEmpty)
+            #expect(splits.count == 1 || splits.reduce(0) { $0 + $1.payload.count } <= 1 << 20)
+            if splits.isEmpty { return }
+        }
+        #expect(given == 201)
+    }
+
     @Test("a task that asks four times as often reads most of the pool, and the other's last grant is small")
     func fastTasksReadMore() {
         var pool = SplitPool(splits(400), taskCount: 2)

@@ -26,6 +26,8 @@ package struct SplitPool: Sendable {
     static let boundShare = 0.5
     /// Grants that a task asks for if all are equally fast.
     private static let grantsPerTask = 8
+    /// Bytes of descriptions in one grant, or one split: a grant is one message, which has a limit.
+    static let grantByteLimit = 1 << 20
 
     /// `splits` are given out in order.
     package init(_ splits: [Split], taskCount: Int) {
@@ -41,9 +43,14 @@ package struct SplitPool: Sendable {
         let known = grants[attempt] ?? []
         if number < known.count, number >= 0 { return known[number] }
         guard number == known.count, known.last?.isLast != true else { return nil }
-        let count = min(left.count, max(grantCountMin, left.count / (2 * taskCount)))
-        let splits = Array(left.prefix(count))
-        left = left.dropFirst(count)
+        let countMax = min(left.count, max(grantCountMin, left.count / (2 * taskCount)))
+        var byteCount = 0
+        let splits = Array(
+            left.prefix(countMax).prefix { split in
+                defer { byteCount += split.payload.count }
+                return byteCount == 0 || byteCount + split.payload.count <= Self.grantByteLimit
+            })
+        left = left.dropFirst(splits.count)
         let grant = Grant(splits: splits, isLast: left.isEmpty)
         grants[attempt, default: []].append(grant)
         return grant

@@ -48,11 +48,11 @@ package struct BenchmarkReport: Sendable, Hashable {
             maximum = milliseconds(histogram.maximum)
         }
 
-        static let figures: [(String, WritableKeyPath<Entry, Double> & Sendable)] = [
+        static let figures: [(String, any WritableKeyPath<Entry, Double> & Sendable)] = [
             ("min_ms", \.minimum), ("mean_ms", \.mean), ("p50_ms", \.median), ("p90_ms", \.percentile90),
             ("p99_ms", \.percentile99), ("p999_ms", \.percentile999), ("max_ms", \.maximum),
         ]
-        static let counts: [(String, WritableKeyPath<Entry, Int64> & Sendable)] = [
+        static let counts: [(String, any WritableKeyPath<Entry, Int64> & Sendable)] = [
             ("runs", \.runs), ("errors", \.errors), ("rows", \.rows),
         ]
     }

@@ -361,7 +361,7 @@ if !engineOnly {
             "GRPCTransport",
             [
                 "ConnectionSecurity", "Transport", "WireCodec", "ClusterMembership", "Columnar", "Diagnostics",
-                "EngineConfiguration", "PluginHost", nioCore, log,
+                "EngineConfiguration", "PluginHost", nioCore, nioPosix, log,
             ] + grpc, exclude: ["Protos"]),
         tests("ShellTests", []),
         tests(

@@ -39,19 +39,20 @@ package final class GRPCControl: ControlTransport {
     }
 
     package func serveWorker(_ service: any WorkerService, on endpoint: Endpoint) async throws -> Endpoint {
-        try await serve(
+        let loop = ControlLoop.next()
+        return try await serve(
             [
-                WorkerControlServer(service: service),
+                WorkerControlServer(service: service, loop: loop),
                 HealthServer(services: [Martlet_V1_WorkerControl.descriptor.fullyQualifiedService]),
-            ], on: endpoint, options, options.security.map { .nodes($0) } ?? .plain)
+            ], on: endpoint, options, options.security.map { .nodes($0) } ?? .plain, loop: loop)
     }
 
     private func serve(
         _ services: [any RegistrableRPCService], on endpoint: Endpoint, _ options: GRPCOptions,
-        _ security: GRPCPortSecurity
+        _ security: GRPCPortSecurity, loop: ControlLoop? = nil
     ) async throws -> Endpoint {
         let server = try await GRPCNodeServer.start(
-            on: endpoint, services: services, options: options, security: security)
+            on: endpoint, services: services, options: options, security: security, loop: loop)
         let isClosed = state.withLock { state in
             if !state.isClosed { state.servers.append(server) }
             return state.isClosed
@@ -64,8 +65,9 @@ package final class GRPCControl: ControlTransport {
     }
 
     package func connect(toWorker endpoint: Endpoint) async throws -> any WorkerConnection {
+        let loop = ControlLoop.next()
         let connection = GRPCWorkerConnection(
-            try GRPCNodeConnection(to: endpoint, options: options), options: options)
+            try GRPCNodeConnection(to: endpoint, options: options, loop: loop), options: options, loop: loop)
         do {
             try await connection.ping()
         } catch {
@@ -144,18 +146,22 @@ final class GRPCWorkerConnection: WorkerConnection {
 
     private let connection: GRPCNodeConnection
     private let options: GRPCOptions
+    private let loop: ControlLoop
     private let state = Mutex(State())
 
-    init(_ connection: GRPCNodeConnection, options: GRPCOptions) {
+    init(_ connection: GRPCNodeConnection, options: GRPCOptions, loop: ControlLoop) {
         self.connection = connection
         self.options = options
+        self.loop = loop
     }
+
+    var executor: (any TaskExecutor)? { loop }
 
     private func link() throws -> GRPCWorkerLink {
         try state.withLock { state in
             if state.isClosed { throw closed }
             if let link = state.link, !link.isFailed { return link }
-            let link = GRPCWorkerLink(connection, callDeadline: options.callDeadline)
+            let link = GRPCWorkerLink(connection, callDeadline: options.callDeadline, loop: loop)
             state.link = link
             link.start()
             return link

@@ -15,10 +15,10 @@ final class GRPCNodeServer: Sendable {
     private let serving: Task<Void, Never>
     private let beginShutdown: @Sendable () -> Void
 
-    /// Starts serving; returns once the port is bound.
+    /// Starts serving; returns once the port is bound. `loop`: what the services' code runs on; `nil`: any thread.
     static func start(
         on endpoint: Endpoint, services: [any RegistrableRPCService], options: GRPCOptions,
-        security: GRPCPortSecurity
+        security: GRPCPortSecurity, loop: ControlLoop? = nil
     ) async throws -> GRPCNodeServer {
         var config = HTTP2ServerTransport.Posix.Config.defaults
         config.http2.targetWindowSize = options.windowByteCount
@@ -40,12 +40,14 @@ final class GRPCNodeServer: Sendable {
         }
         let address = try await GRPCAddress.resolve(endpoint)
         let transport = HTTP2ServerTransport.Posix(
-            address: address, transportSecurity: .plaintext, config: config)
+            address: address, transportSecurity: .plaintext, config: config,
+            eventLoopGroup: loop?.group ?? .singletonMultiThreadedEventLoopGroup)
         let server = GRPCServer(transport: transport, services: services)
         let failure = Mutex<(any Error)?>(nil)
         let serving = Task {
             do {
-                try await server.serve()
+                // Inherited by all tasks within.
+                try await withTaskExecutorPreference(loop) { try await server.serve() }
             } catch {
                 failure.withLock { $0 = error }
             }
@@ -105,7 +107,7 @@ enum GRPCAddress {
         return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
     }
 
-    static func client(_ endpoint: Endpoint, options: GRPCOptions) throws -> GRPCNodeClient {
+    static func client(_ endpoint: Endpoint, options: GRPCOptions, loop: ControlLoop?) throws -> GRPCNodeClient {
         var config = HTTP2ClientTransport.Posix.Config.defaults
         config.http2.targetWindowSize = options.windowByteCount
         config.http2.maxFrameSize = 1 << 20
@@ -131,7 +133,9 @@ enum GRPCAddress {
                 .dns(host: endpoint.host, port: endpoint.port)
             }
         return GRPCClient(
-            transport: try HTTP2ClientTransport.Posix(target: target, transportSecurity: .plaintext, config: config))
+            transport: try HTTP2ClientTransport.Posix(
+                target: target, transportSecurity: .plaintext, config: config,
+                eventLoopGroup: loop?.group ?? .singletonMultiThreadedEventLoopGroup))
     }
 }
 
@@ -141,13 +145,14 @@ final class GRPCNodeConnection: Sendable {
     let client: GRPCNodeClient
     private let running: Task<Void, Never>
 
-    init(to endpoint: Endpoint, options: GRPCOptions) throws {
+    /// `loop`: what runs the connections; `nil`: any thread.
+    init(to endpoint: Endpoint, options: GRPCOptions, loop: ControlLoop? = nil) throws {
         self.endpoint = endpoint
-        let client = try GRPCAddress.client(endpoint, options: options)
+        let client = try GRPCAddress.client(endpoint, options: options, loop: loop)
         self.client = client
         running = Task {
             // It ends when it is cancelled; calls report their failures themselves.
-            try? await client.runConnections()
+            try? await withTaskExecutorPreference(loop) { try await client.runConnections() }
         }
     }
 

@@ -24,6 +24,7 @@ final class GRPCWorkerLink: Sendable {
 
     private let connection: GRPCNodeConnection
     private let callDeadline: Duration
+    private let loop: ControlLoop
     private let state = Mutex(State())
     private let outgoing = Outbox<Martlet_V1_WorkerCall> { call in
         switch call.kind {
@@ -39,13 +40,14 @@ final class GRPCWorkerLink: Sendable {
     /// The end of a watch goes with the release of the tasks, or with whatever is asked next.
     private static let unwatchDelay: Duration = .milliseconds(50)
 
-    init(_ connection: GRPCNodeConnection, callDeadline: Duration) {
+    init(_ connection: GRPCNodeConnection, callDeadline: Duration, loop: ControlLoop) {
         self.connection = connection
         self.callDeadline = callDeadline
+        self.loop = loop
     }
 
     func start() {
-        let running = Task { [weak self, connection, outgoing] in
+        let running = Task(executorPreference: loop) { [weak self, connection, outgoing] in
             let ending: QueryError
             do {
                 try await Martlet_V1_WorkerControl.Client(wrapping: connection.client).link(
@@ -123,11 +125,12 @@ final class GRPCWorkerLink: Sendable {
         }
         continuation.onTermination = { [weak self] _ in
             guard let self, self.state.withLock({ $0.watches.removeValue(forKey: number) }) != nil else { return }
-            self.outgoing.push(self.call(number, .unwatch(Martlet_V1_Unwatch())), within: Self.unwatchDelay)
+            self.outgoing.push(
+                self.call(number, .unwatch(Martlet_V1_Unwatch())), within: Self.unwatchDelay, of: self.loop)
         }
         var watch = Martlet_V1_WatchTasks()
         watch.query = query.text
-        outgoing.push(call(number, .watch(watch)), within: Self.watchDelay)
+        outgoing.push(call(number, .watch(watch)), within: Self.watchDelay, of: loop)
         return statuses
     }
 

@@ -33,18 +33,14 @@ final class Outbox<Message: Sendable>: Sendable {
     }
 
     /// Sends with the next message, or alone when none has come within `delay`.
-    func push(_ message: Message, within delay: Duration) {
+    func push(_ message: Message, within delay: Duration, of loop: ControlLoop) {
         let isFirst = state.withLock { state in
             if state.isFinished { return false }
             state.messages.append(message)
             defer { state.isWakeDue = true }
             return !state.isWakeDue
         }
-        guard isFirst else { return }
-        Task { [weak self] in
-            try? await Task.sleep(for: delay)
-            self?.wake()
-        }
+        if isFirst { loop.schedule(in: delay) { [weak self] in self?.wake() } }
     }
 
     private func wake() {

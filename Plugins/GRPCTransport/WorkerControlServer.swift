@@ -12,6 +12,8 @@ struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
     static let descriptorByteLimit = 256 << 20
 
     let service: any WorkerService
+    /// What the calls come on.
+    let loop: ControlLoop
 
     func link(
         request: RPCAsyncSequence<Martlet_V1_WorkerCalls, any Error>,
@@ -24,7 +26,7 @@ struct WorkerControlServer: Martlet_V1_WorkerControl.SimpleServiceProtocol {
             case .done, nil: 64
             }
         }
-        let calls = LinkedCalls(service: service, answers: answers)
+        let calls = LinkedCalls(service: service, answers: answers, loop: loop)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while let some = await answers.next() {
@@ -50,6 +52,8 @@ private final class LinkedCalls: Sendable {
         var running: [UInt64: Task<Void, Never>] = [:]
         var isOver = false
     }
+    /// Answers that nobody waits for go with the next one, or alone after this time.
+    private static let delay: Duration = .milliseconds(20)
     fileprivate struct Parts {
         var tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])] = []
         var byteCount = 0
@@ -58,13 +62,15 @@ private final class LinkedCalls: Sendable {
 
     private let service: any WorkerService
     private let answers: Outbox<Martlet_V1_WorkerAnswer>
+    private let loop: ControlLoop
     private let state = Mutex(State())
     /// Tasks that have not come wholly yet.
     private let parts = Mutex<[UInt64: Parts]>([:])
 
-    init(service: any WorkerService, answers: Outbox<Martlet_V1_WorkerAnswer>) {
+    init(service: any WorkerService, answers: Outbox<Martlet_V1_WorkerAnswer>, loop: ControlLoop) {
         self.service = service
         self.answers = answers
+        self.loop = loop
     }
 
     /// The coordinator is gone: nobody wants the answers.
@@ -81,16 +87,21 @@ private final class LinkedCalls: Sendable {
         switch call.kind {
         case .start(let chunk): take(chunk, number)
         case .cancel(let cancel):
-            run(number) { [service] in await service.cancelTasks(cancel.attempts.map(\.value)) }
+            run(number, on: loop) { [service] in await service.cancelTasks(cancel.attempts.map(\.value)) }
         case .addSplits(let added):
-            run(number) { [service] in try await service.addSplits(added.value) }
+            run(number, on: loop) { [service] in try await service.addSplits(added.value) }
         case .watch(let watch):
-            run(number) { [service, answers] in
+            run(number, on: loop) { [service, answers, loop] in
                 for try await status in service.taskStatuses(query: QueryID(watch.query)) {
                     var answer = Martlet_V1_WorkerAnswer()
                     answer.number = number
                     answer.status = Martlet_V1_TaskStatusUpdate(status)
-                    answers.push([answer])
+                    // Nobody goes on because of a finished task as long as the query's other tasks run.
+                    if status.state == .finished, service.runsTasks(of: status.attempt.query) {
+                        answers.push(answer, within: Self.delay, of: loop)
+                    } else {
+                        answers.push([answer])
+                    }
                 }
             }
         case .unwatch: state.withLock { $0.running.removeValue(forKey: number) }?.cancel()
@@ -109,33 +120,39 @@ private final class LinkedCalls: Sendable {
         }
         guard let complete else { return }
         if let failure = complete.failure { return answer(number, failure) }
-        run(number) { [service] in
+        // To start a task can take a while: its tables are opened.
+        // That they have begun is heard with their first state, mostly.
+        run(number, on: nil, mayWait: true) { [service] in
             for task in complete.tasks { try await service.startTask(task.attempt, descriptor: task.descriptor) }
         }
     }
 
-    private func run(_ number: UInt64, _ body: @escaping @Sendable () async throws -> Void) {
+    private func run(
+        _ number: UInt64, on executor: (any TaskExecutor)?, mayWait: Bool = false,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) {
         state.withLock { state in
             guard !state.isOver else { return }
-            state.running[number] = Task { [weak self] in
+            state.running[number] = Task(executorPreference: executor) { [weak self] in
                 var failure: QueryError?
                 do { try await body() } catch { failure = QueryError.wrapping(error) }
                 // A watch that nobody wants any more is forgotten already, and has no answer.
                 guard let self, self.state.withLock({ $0.running.removeValue(forKey: number) }) != nil,
                     !Task.isCancelled
                 else { return }
-                self.answer(number, failure)
+                self.answer(number, failure, mayWait: mayWait)
             }
         }
     }
 
-    private func answer(_ number: UInt64, _ failure: QueryError?) {
+    private func answer(_ number: UInt64, _ failure: QueryError?, mayWait: Bool = false) {
         var answer = Martlet_V1_WorkerAnswer()
         answer.number = number
         if let failure {
             answer.error = GRPCErrors.info(failure, textLimit: 256 << 10)
         } else {
             answer.done = Martlet_V1_Done()
+            if mayWait { return answers.push(answer, within: Self.delay, of: loop) }
         }
         answers.push([answer])
     }

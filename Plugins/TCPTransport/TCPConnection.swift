@@ -61,8 +61,8 @@ final class TCPConnection: Sendable {
                     if let security = options.security {
                         try channel.pipeline.syncOperations.addHandler(try security.makeClientHandler())
                     }
-                    try channel.pipeline.syncOperations.addHandler(
-                        TCPReadingHandler(connection: self, dial: number, options: options))
+                    try channel.pipeline.syncOperations.addHandlers(
+                        FlushGatherer(), TCPReadingHandler(connection: self, dial: number, options: options))
                 }
             }
             .connect(host: endpoint.host, port: endpoint.port)

@@ -53,8 +53,8 @@ package final class TCPExchange: ExchangeTransport {
                         if let security = options.security {
                             try channel.pipeline.syncOperations.addHandler(security.makeServerHandler(.everybody))
                         }
-                        try channel.pipeline.syncOperations.addHandler(
-                            TCPServingHandler(source: source, options: options, served: served))
+                        try channel.pipeline.syncOperations.addHandlers(
+                            FlushGatherer(), TCPServingHandler(source: source, options: options, served: served))
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port)

@@ -102,9 +102,13 @@ package protocol WorkerConnection: AnyObject, Sendable {
     /// Round trip for health checks.
     func ping() async throws
     func close() async
+    /// The thread that answers and states come on, for short work that follows them; `nil`: any.
+    var executor: (any TaskExecutor)? { get }
 }
 
 extension WorkerConnection {
+    package var executor: (any TaskExecutor)? { nil }
+
     package func startTasks(_ tasks: [(attempt: TaskAttemptID, descriptor: [UInt8])]) async throws {
         for task in tasks { try await startTask(task.attempt, descriptor: task.descriptor) }
     }
@@ -117,6 +121,8 @@ package protocol WorkerService: AnyObject, Sendable {
     /// For a task that runs no more it does nothing.
     func addSplits(_ grant: SplitGrant) async throws
     func taskStatuses(query: QueryID) -> AsyncThrowingStream<TaskStatus, any Error>
+    /// Whether a task of the query runs here, so that another of its states is yet to come.
+    func runsTasks(of query: QueryID) -> Bool
 }
 
 /// Messages of the session that a worker keeps open to its coordinator. Their meaning is ClusterMembership's.

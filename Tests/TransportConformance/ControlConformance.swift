@@ -47,6 +47,7 @@ package final class RecordingWorker: WorkerService {
         }
         return stream
     }
+    package func runsTasks(of query: QueryID) -> Bool { false }
     package func report(_ status: TaskStatus) {
         _ = state.withLock { $0.watchers[status.attempt.query]?.yield(status) }
     }

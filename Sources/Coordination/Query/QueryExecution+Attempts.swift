@@ -92,7 +92,9 @@ extension QueryExecution {
                 state.handle(.placed(queryAttempt: queryAttempt, placement), now: now), Array(unfollowed)
             )
         }
-        for handle in unfollowed { inBackground { [weak self] in await self?.followStatuses(handle) } }
+        for handle in unfollowed {
+            inBackground(on: handle.connection.executor) { [weak self] in await self?.followStatuses(handle) }
+        }
         return directives
     }
 
@@ -119,9 +121,14 @@ extension QueryExecution {
             for assignment in assignments { startTask(assignment) }
             return
         }
-        inBackground { [weak self] in
+        guard
+            let tasks = try? descriptors.map({ (attempt: $0.attempt, descriptor: try TaskCodec.encode($0)) })
+        else {
+            for assignment in assignments { startTask(assignment) }
+            return
+        }
+        inBackground(on: connection.executor) { [weak self] in
             do {
-                let tasks = try descriptors.map { (attempt: $0.attempt, descriptor: try TaskCodec.encode($0)) }
                 try await Self.reaching { try await connection.startTasks(tasks) }
                 for assignment in assignments { self?.feed(.accepted(assignment.attempt)) }
             } catch {
@@ -140,9 +147,14 @@ extension QueryExecution {
         guard let connection = handle?.connection, let descriptor else {
             return feed(.refused(assignment.attempt, .internalError("a task has no worker")))
         }
-        inBackground { [weak self] in
+        let bytes: [UInt8]
+        do {
+            bytes = try TaskCodec.encode(descriptor)
+        } catch {
+            return feed(.refused(assignment.attempt, QueryError.wrapping(error)))
+        }
+        inBackground(on: connection.executor) { [weak self] in
             do {
-                let bytes = try TaskCodec.encode(descriptor)
                 try await Self.reaching { try await connection.startTask(assignment.attempt, descriptor: bytes) }
                 self?.feed(.accepted(assignment.attempt))
             } catch let error as QueryError {

@@ -43,7 +43,9 @@ extension QueryExecution {
             Task { [directory = setting.directory] in await directory.reportStrike(worker) }
         case .fail(let error): rows.fail(error)
         case .finished: end()
-        case .settled: state.withLock { $0.told = [:] }
+        case .settled:
+            state.withLock { $0.told = [:] }
+            setting.clock.remove(self)
         }
     }
 

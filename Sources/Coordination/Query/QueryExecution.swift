@@ -20,6 +20,7 @@ struct QueryExecutionSetting: Sendable {
     var workers: [WorkerHandle]
     var directory: WorkerDirectory
     var room: HoldBackRoom
+    var clock: DeadlineClock
     var options: SchedulerOptions
     var logger: Logger
     /// The reading end of a task's output for partition 0, on whatever node it is.
@@ -108,6 +109,8 @@ package final class QueryExecution: Sendable {
         return stream
     }
 
+    deinit { setting.clock.remove(self) }
+
     package func cancel(_ error: QueryError = QueryError(.queryCanceled, "canceling statement due to user request")) {
         feed(.cancel(error))
     }
@@ -177,8 +180,8 @@ package final class QueryExecution: Sendable {
 
     // MARK: - Time
 
-    func inBackground(_ body: @escaping @Sendable () async -> Void) {
-        let task = Task { await body() }
+    func inBackground(on executor: (any TaskExecutor)? = nil, _ body: @escaping @Sendable () async -> Void) {
+        let task = Task(executorPreference: executor) { await body() }
         let isOver = state.withLock { state in
             if !state.isOver { state.background.append(task) }
             return state.isOver
@@ -195,18 +198,12 @@ package final class QueryExecution: Sendable {
             return (deadline, state.isOver)
         }
         guard let due else { return }
-        let wait = max(Duration.milliseconds(1), due.at.since(now))
+        let time = ContinuousClock.now + max(.milliseconds(1), due.at.since(now))
         if due.isOver {
             // Workers are still told to stop; nobody else keeps the query until then.
-            Task {
-                try? await Task.sleep(for: wait)
-                self.ring(due.at)
-            }
+            setting.clock.set(self, at: time) { self.ring(due.at) }
         } else {
-            inBackground { [weak self] in
-                do { try await Task.sleep(for: wait) } catch { return }
-                self?.ring(due.at)
-            }
+            setting.clock.set(self, at: time) { [weak self] in self?.ring(due.at) }
         }
     }
 

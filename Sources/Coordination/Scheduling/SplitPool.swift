@@ -22,6 +22,11 @@ package struct SplitPool: Sendable {
 
     /// A scan has so many splits for each of its tasks at least, or all of them are given out at the start.
     static let splitsPerTaskMin = 16
+    /// Rows of a grant at least: to ask and to answer costs about as much as to read 50,000 rows of a few columns.
+    static let grantRowCountMin = 1 << 20
+    /// A scan has so many rows for each of its tasks at least, or all splits are given out at the start: there are some grants
+    /// to tell slow nodes from fast ones by.
+    static let rowsPerTaskMin = 8 * grantRowCountMin
     /// Of all splits, those that tasks start with.
     static let boundShare = 0.5
     /// Grants that a task asks for if all are equally fast.
@@ -29,11 +34,13 @@ package struct SplitPool: Sendable {
     /// Bytes of descriptions in one grant, or one split: a grant is one message, which has a limit.
     static let grantByteLimit = 1 << 20
 
-    /// `splits` are given out in order.
-    package init(_ splits: [Split], taskCount: Int) {
+    /// `splits` are given out in order, about `grantRowCountMin` rows at a time at least.
+    package init(_ splits: [Split], taskCount: Int, grantRowCountMin: Int = 0) {
         left = splits[...]
         self.taskCount = max(1, taskCount)
-        grantCountMin = max(1, splits.count / (self.taskCount * Self.grantsPerTask))
+        let rowCount = splits.reduce(0) { $0 + max(1, $1.estimatedRowCount) }
+        let forRows = Int(Double(splits.count) * Double(grantRowCountMin) / Double(max(1, rowCount)))
+        grantCountMin = max(1, splits.count / (self.taskCount * Self.grantsPerTask), min(splits.count, forRows))
     }
 
     package var leftCount: Int { left.count }

@@ -81,7 +81,11 @@ package struct TaskLayoutBuilder: Sendable {
             let isRemote = handles.count > 1 && handles.allSatisfy { $0.local == nil }
             let late = isRemote ? lateSplits(of: stage, taskCount: handles.count) : [:]
             if !late.isEmpty {
-                layout.pools[stage.id] = late.mapValues { SplitPool($0.pool, taskCount: handles.count) }
+                layout.pools[stage.id] = late.mapValues { late in
+                    SplitPool(
+                        late.pool, taskCount: handles.count,
+                        grantRowCountMin: variation.bindsSplitsLate ? 0 : SplitPool.grantRowCountMin)
+                }
             }
             let catalogs = try catalogDescriptors(of: stage)
             for (partition, handle) in handles.enumerated() {
@@ -176,12 +180,16 @@ package struct TaskLayoutBuilder: Sendable {
         return assigned
     }
 
-    /// For scans of many splits: those that each task starts with, and those that tasks ask for.
+    /// For scans of many splits and rows: those that each task starts with, and those that tasks ask for.
     private func lateSplits(of stage: PlanStage, taskCount: Int) -> [Int: (bound: [[Split]], pool: [Split])] {
         var result: [Int: (bound: [[Split]], pool: [Split])] = [:]
         for (node, scan) in stage.scans where !scan.isReplicated && scan.limit == nil {
             let splits = splits.splits[stage.id]?[node] ?? []
-            let isLate = variation.bindsSplitsLate || splits.count >= SplitPool.splitsPerTaskMin * taskCount
+            let rowCount = splits.reduce(0) { $0 + $1.estimatedRowCount }
+            let isLate =
+                variation.bindsSplitsLate
+                || (splits.count >= SplitPool.splitsPerTaskMin * taskCount
+                    && rowCount >= SplitPool.rowsPerTaskMin * taskCount)
             guard isLate, splits.count > 1 else { continue }
             let boundCount = Int(Double(splits.count) * SplitPool.boundShare)
             result[node] = (Self.balanced(splits[..<boundCount], taskCount), Array(splits[boundCount...]))

@@ -64,6 +64,7 @@ package final class QueryEngine: Sendable {
     private let openReader: @Sendable (TaskLocation) throws -> any ExchangeReader
     private let makeRowBlocks: @Sendable () throws -> any RowBlockStore
     private let holdBackRoom: HoldBackRoom
+    private let clock = DeadlineClock()
     package let admission: QueryAdmission
     package let monitor: ClusterMonitor
     let systemCatalog: SystemCatalog
@@ -293,7 +294,7 @@ package final class QueryEngine: Sendable {
                 query: query, schema: plan.physical.result,
                 setting: QueryExecutionSetting(
                     builder: builder, workers: plan.workers, directory: directory, room: holdBackRoom,
-                    options: options.scheduler, logger: logger, openReader: openReader)
+                    clock: clock, options: options.scheduler, logger: logger, openReader: openReader)
             ) { [catalog, queries, admission, logger] error, metrics, rowCount in
                 catalog.lend(nil, to: query)
                 admission.leave(query)

@@ -23,7 +23,7 @@ final class TaskReleases: Sendable {
     /// `confirmed` is called when the worker has heard it; not at all if it cannot be reached.
     func add(_ attempts: [TaskAttemptID], on handle: WorkerHandle, confirmed: @escaping @Sendable () -> Void) {
         let isFirst = pending.withLock { pending in
-            let isFirst = pending[handle.id] == nil
+            let isFirst = pending.isEmpty
             var entry = pending[handle.id] ?? Pending(connection: handle.connection)
             // A worker that came back is reached by its new connection.
             entry.connection = handle.connection
@@ -33,14 +33,19 @@ final class TaskReleases: Sendable {
             return isFirst
         }
         guard isFirst else { return }
-        Task { [worker = handle.id] in
+        Task {
             try? await Task.sleep(for: Self.delay)
-            await self.tell(worker)
+            let due = self.pending.withLock { pending in
+                defer { pending = [:] }
+                return pending
+            }
+            for (worker, entry) in due {
+                Task(executorPreference: entry.connection.executor) { await self.tell(worker, entry) }
+            }
         }
     }
 
-    private func tell(_ worker: WorkerID) async {
-        guard let entry = pending.withLock({ $0.removeValue(forKey: worker) }) else { return }
+    private func tell(_ worker: WorkerID, _ entry: Pending) async {
         do {
             try await QueryExecution.reaching { try await entry.connection.cancelTasks(entry.attempts) }
             for confirmed in entry.confirmations { confirmed() }

@@ -190,38 +190,12 @@ final class DirectGroups {
     private func bounds(_ key: Vector, count: Int) -> (Int64, Int64)? {
         switch key.physical {
         case .boolean: return (0, 1)
-        case .int8: return bounds(key.values(Int8.self), key.validity, count)
-        case .int16: return bounds(key.values(Int16.self), key.validity, count)
-        case .int32: return bounds(key.values(Int32.self), key.validity, count)
-        case .int64: return bounds(key.values(Int64.self), key.validity, count)
+        case .int8: return integerBounds(key.values(Int8.self), key.validity, count)
+        case .int16: return integerBounds(key.values(Int16.self), key.validity, count)
+        case .int32: return integerBounds(key.values(Int32.self), key.validity, count)
+        case .int64: return integerBounds(key.values(Int64.self), key.validity, count)
         case .int128, .float32, .float64, .interval, .uuid, .view: return nil
         }
-    }
-
-    @inline(__always)
-    private func bounds<T: FixedWidthInteger & SignedInteger>(
-        _ values: UnsafePointer<T>, _ validity: UnsafePointer<UInt64>?, _ count: Int
-    ) -> (Int64, Int64) {
-        var low = T.max
-        var high = T.min
-        var row = 0
-        if let validity {
-            while row < count {
-                if Validity.isValid(validity, row) {
-                    low = min(low, values[row])
-                    high = max(high, values[row])
-                }
-                row &+= 1
-            }
-            if low > high { return (0, 0) }
-        } else {
-            while row < count {
-                low = values[row] < low ? values[row] : low
-                high = values[row] > high ? values[row] : high
-                row &+= 1
-            }
-        }
-        return (Int64(low), Int64(high))
     }
 
     // MARK: Numbering
@@ -295,4 +269,31 @@ final class DirectGroups {
             row &+= 1
         }
     }
+}
+
+/// The least and the largest of the values that are not null; two zeros if all are.
+@inline(__always)
+func integerBounds<T: FixedWidthInteger & SignedInteger>(
+    _ values: UnsafePointer<T>, _ validity: UnsafePointer<UInt64>?, _ count: Int
+) -> (Int64, Int64) {
+    var low = T.max
+    var high = T.min
+    var row = 0
+    if let validity {
+        while row < count {
+            if Validity.isValid(validity, row) {
+                low = min(low, values[row])
+                high = max(high, values[row])
+            }
+            row &+= 1
+        }
+        if low > high { return (0, 0) }
+    } else {
+        while row < count {
+            low = values[row] < low ? values[row] : low
+            high = values[row] > high ? values[row] : high
+            row &+= 1
+        }
+    }
+    return (Int64(low), Int64(high))
 }

@@ -107,7 +107,8 @@ final class GroupTable {
             }
         }
         let flat = keys.map { $0.flattened() }
-        makeHashes(flat, count: count)
+        // Entries of a dictionary are hashed once, for all batches that have it.
+        makeHashes(layout.packing == .rows ? keys : flat, count: count)
         return insert(flat, count: count)
     }
 
@@ -199,7 +200,7 @@ final class GroupTable {
     /// A group of its own for every row, without looking for equal ones. `find` must not be called afterwards.
     func append(_ keys: [Vector], count: Int) {
         let flat = keys.map { $0.flattened() }
-        makeHashes(flat, count: count)
+        makeHashes(layout.packing == .rows ? keys : flat, count: count)
         hasDuplicates = true
         var row = 0
         while row < count {

@@ -25,6 +25,9 @@ private final class PartialAggregate: PushOperator {
     private let input: AggregateInput
     private var sets: [GroupSet]
     private var passes: [Bool]
+    /// Distinct numbers of one column go on as they come.
+    private var seen: SeenIntegers?
+    private var seenCounts = (rows: 0, given: 0)
     private let reservation: MemoryReservation
     private let rows: UnsafeMutablePointer<UnsafeMutableRawPointer>
     /// The sets that are being given, and how far.
@@ -38,6 +41,7 @@ private final class PartialAggregate: PushOperator {
         passes = plan.sets.map { _ in false }
         reservation = MemoryReservation(driver.task.memory(for: plan.node))
         rows = .allocate(capacity: GroupTable.chunkRows)
+        if plan.calls.isEmpty, plan.sets == [[0]], SeenIntegers.takes(plan.groupTypes[0]) { seen = SeenIntegers() }
         super.init(node: plan.node, downstream: downstream, driver: driver)
     }
 
@@ -46,18 +50,46 @@ private final class PartialAggregate: PushOperator {
     override func process(_ batch: Batch) throws {
         try AggregateInput.forEachChunk(batch) { chunk in
             try input.evaluate(chunk)
+            if try giveNewNumbers() { return }
             for index in sets.indices where plan.derived.parent(of: index) == nil {
                 if passes[index] { try pass(index) } else { try collect(index) }
             }
         }
-        let byteCount = (sets + giving).reduce(0) { $0 + $1.byteCount }
+        let byteCount = (sets + giving).reduce(seen?.byteCount ?? 0) { $0 + $1.byteCount }
         do {
             try reservation.resize(to: byteCount)
         } catch let error as QueryError where error.state == .outOfMemory {
+            if seen != nil {
+                // What has come before may go on again.
+                seen = nil
+                passes[0] = true
+                return try reservation.resize(to: 0)
+            }
             // Others have the memory: what has been collected goes on now, in more rows than it might have.
             try giveAll()
             if giving.isEmpty, byteCount > SpillBudget.keptByteCountMin { throw error }
         }
+    }
+
+    /// Gives the rows of numbers that have not come before. `false`: the groups are to be collected.
+    private func giveNewNumbers() throws -> Bool {
+        guard let seen else { return false }
+        guard let selection = seen.select(input.keyVectors[0], count: input.count) else {
+            self.seen = nil
+            return false
+        }
+        seenCounts.rows += input.count
+        seenCounts.given += selection.count
+        if seenCounts.rows >= PartialAggregate.sampleRows,
+            Double(seenCounts.given) > PartialAggregate.distinctShareMax * Double(seenCounts.rows)
+        {
+            self.seen = nil
+            passes[0] = true
+        }
+        guard selection.count > 0 else { return true }
+        let columns = plan.outputColumns(set: 0, keys: input.keyVectors, results: [], count: input.count)
+        try emit(Batch(columns: columns, rowCount: input.count).selecting(selection))
+        return true
     }
 
     private func giveAll() throws {
@@ -101,6 +133,11 @@ private final class PartialAggregate: PushOperator {
     private func pass(_ index: Int) throws {
         let set = sets[index]
         guard let table = set.table else { return try set.add(input) }
+        if plan.calls.isEmpty, plan.derived.isEmpty {
+            let keys = plan.sets[index].map { input.keyVectors[$0] }
+            let columns = plan.outputColumns(set: index, keys: keys, results: [], count: input.count)
+            return try emit(Batch(columns: columns, rowCount: input.count))
+        }
         try set.append(input)
         try derive(from: set)
         let keys = plan.sets[index].map { input.keyVectors[$0] }

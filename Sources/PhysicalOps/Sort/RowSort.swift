@@ -11,8 +11,9 @@ struct SortEntry {
     var padding: UInt32 = 0
 }
 
-/// Sorts rows by key vectors (flat, over the same rows).
-struct RowSort {
+/// Sorts rows by key vectors (flat, over the same rows). A class, because ties are many and small: what is copied for each of
+/// them counts. Only read once it is made, hence unchecked.
+final class RowSort: @unchecked Sendable {
     /// Ties of so few rows are compared, larger ones sorted by what comes behind their prefix.
     private static let comparedTieMax = 24
 
@@ -159,8 +160,28 @@ struct RowSort {
     }
 
     private func compare(_ ties: UnsafeMutableBufferPointer<SortEntry>, from key: Int) {
+        if ties.count <= RowSort.comparedTieMax { return insert(ties, from: key) }
         var ties = ties
-        ties.sort { comparator.compare(rowKeys, Int($0.row), rowKeys, Int($1.row), from: key) < 0 }
+        ties.sort { [comparator, rowKeys] in comparator.compare(rowKeys, Int($0.row), rowKeys, Int($1.row), from: key) < 0 }
+    }
+
+    /// Insertion sort.
+    private func insert(_ ties: UnsafeMutableBufferPointer<SortEntry>, from key: Int) {
+        guard let entries = ties.baseAddress else { return }
+        let (comparator, rowKeys) = (comparator, rowKeys)
+        var next = 1
+        while next < ties.count {
+            let entry = entries[next]
+            var place = next
+            while place > 0,
+                comparator.compare(rowKeys, Int(entry.row), rowKeys, Int(entries[place &- 1].row), from: key) < 0
+            {
+                entries[place] = entries[place &- 1]
+                place &-= 1
+            }
+            entries[place] = entry
+            next &+= 1
+        }
     }
 
     func isOrdered(_ a: SortEntry, _ b: SortEntry) -> Bool {

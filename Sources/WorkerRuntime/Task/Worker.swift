@@ -350,6 +350,8 @@ package final class Worker: WorkerService, Sendable {
         return stream
     }
 
+    package func runsTasks(of query: QueryID) -> Bool { state.withLock { $0.tasks.runsTasks(of: query) } }
+
     /// What the worker tells of itself with every heartbeat.
     package var load: HeartbeatLoad {
         let usage = ProcessUsage.current

@@ -79,6 +79,9 @@ package struct WorkerTasksInstance: Sendable {
     // MARK: - What is held
 
     package var runningCount: Int { entries.values.count { $0.status.state == .running } }
+    package func runsTasks(of query: QueryID) -> Bool {
+        entries.contains { $0.key.query == query && $0.value.status.state == .running }
+    }
     package var heldCount: Int { entries.count }
     package var attempts: [TaskAttemptID] { entries.keys.sorted { $0.description < $1.description } }
     package func status(_ attempt: TaskAttemptID) -> TaskStatus? { entries[attempt]?.status }

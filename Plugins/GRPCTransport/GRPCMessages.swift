@@ -41,6 +41,7 @@ extension Martlet_V1_WorkerMessage {
             heartbeat.attemptsDigest = load.attemptsDigest
             heartbeat.processorNs = load.processorNanoseconds
             heartbeat.residentBytes = load.residentBytes
+            heartbeat.take(load.meters)
             self.heartbeat = heartbeat
         case .drain(let within):
             var drain = Martlet_V1_Drain()
@@ -60,11 +61,42 @@ extension Martlet_V1_WorkerMessage {
                 HeartbeatLoad(
                     runningTasks: Int(heartbeat.runningTasks), memoryFreeBytes: heartbeat.memoryFreeBytes,
                     diskFreeBytes: heartbeat.diskFreeBytes, attemptsDigest: heartbeat.attemptsDigest,
-                    processorNanoseconds: heartbeat.processorNs, residentBytes: heartbeat.residentBytes))
+                    processorNanoseconds: heartbeat.processorNs, residentBytes: heartbeat.residentBytes,
+                    meters: heartbeat.meters))
         case .drain(let drain): return .drain(within: Duration(wire: drain.withinNs))
         case .goodbye: return .goodbye
         case nil: return nil
         }
+    }
+}
+
+extension Martlet_V1_Heartbeat {
+    mutating func take(_ reading: MeterReading) {
+        exchangeReaderWaitNs = reading.exchangeReaderWaitNanoseconds
+        exchangeWriterWaitNs = reading.exchangeWriterWaitNanoseconds
+        exchangeCreditWaitNs = reading.exchangeCreditWaitNanoseconds
+        heldSpillBytes = UInt64(clamping: reading.heldSpillBytes)
+        orphanedSpillBytes = UInt64(clamping: reading.orphanedSpillBytes)
+        storeRequests = reading.storeRequests.sorted { $0.key < $1.key }.map { catalog, histogram in
+            var message = Martlet_V1_StoreRequests()
+            message.catalog = catalog
+            message.counts = histogram.counts
+            message.seconds = histogram.sum
+            return message
+        }
+    }
+
+    var meters: MeterReading {
+        let requests = storeRequests.compactMap { message -> (String, Histogram)? in
+            Histogram(bounds: MeterReading.requestBounds, counts: message.counts, sum: message.seconds).map {
+                (message.catalog, $0)
+            }
+        }
+        return MeterReading(
+            exchangeReaderWaitNanoseconds: exchangeReaderWaitNs, exchangeWriterWaitNanoseconds: exchangeWriterWaitNs,
+            exchangeCreditWaitNanoseconds: exchangeCreditWaitNs, heldSpillBytes: Int(clamping: heldSpillBytes),
+            orphanedSpillBytes: Int(clamping: orphanedSpillBytes),
+            storeRequests: Dictionary(requests, uniquingKeysWith: { first, _ in first }))
     }
 }
 

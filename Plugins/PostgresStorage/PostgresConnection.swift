@@ -20,6 +20,8 @@ final class PostgresConnection: @unchecked Sendable {
     /// Whether the server gives text without having checked its bytes.
     private(set) var hasUncheckedText = false
     private(set) var serverVersion: Int32 = 0
+    /// When the request was sent that has no answer yet.
+    private var sentAt: ContinuousClock.Instant?
 
     /// Errors: 08001, or the server's.
     init(id: ConnectionID, _ options: PostgresOptions) throws {
@@ -123,6 +125,16 @@ final class PostgresConnection: @unchecked Sendable {
 
     /// The next result, `nil` after the last one.
     private func nextResult() throws -> OpaquePointer? {
+        let result = try awaitResult()
+        // The first result of a request, an error too, is its server's answer; rows of a COPY are still to come then.
+        if let sentAt {
+            self.sentAt = nil
+            ProcessMeters.addStoreRequest(catalog: catalog, duration: .now - sentAt)
+        }
+        return result
+    }
+
+    private func awaitResult() throws -> OpaquePointer? {
         while PQflush(handle) > 0 { try wait(POLLIN | POLLOUT) }
         while PQisBusy(handle) == 1 {
             try wait(POLLIN)
@@ -151,6 +163,7 @@ final class PostgresConnection: @unchecked Sendable {
     // MARK: Statements
 
     private func send(_ text: String, _ parameters: [String?] = []) throws {
+        sentAt = .now
         let sent: Int32
         if parameters.isEmpty {
             sent = PQsendQuery(handle, text)

@@ -20,6 +20,9 @@ package struct MembershipInstance: Sendable {
     /// When workers fell silent, oldest first, within the window of mass suspicion.
     private var recentSilences: [(worker: WorkerID, at: MonotonicInstant)] = []
     private var expectedTick: MonotonicInstant?
+    /// How suspicious workers were when their heartbeats came, for metrics: what lies near the threshold says that it is too
+    /// low for this network.
+    package private(set) var suspicions = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 2, 4, 8, 16])
 
     package init(options: MembershipOptions = MembershipOptions(), clusterID: String, epoch: UInt64 = 1) {
         self.options = options
@@ -212,6 +215,7 @@ package struct MembershipInstance: Sendable {
             directives.append(.closeSession(session))
             return
         }
+        suspicions.record(records[index].suspicion(now: now))
         records[index].detector.heartbeat(now: now)
         records[index].load = load
         switch records[index].state {

@@ -83,11 +83,14 @@ package struct HeartbeatLoad: Sendable, Hashable {
     package var processorNanoseconds: UInt64
     /// Memory of the worker's process, operators' and all other; 0 from workers that do not say.
     package var residentBytes: Int64
+    /// What the worker's process has waited for, and holds on disk.
+    package var meters: MeterReading
 
     package init(
         runningTasks: Int = 0, memoryFreeBytes: Int64 = 0, diskFreeBytes: Int64 = 0, attemptsDigest: UInt64 = 0,
-        processorNanoseconds: UInt64 = 0, residentBytes: Int64 = 0
+        processorNanoseconds: UInt64 = 0, residentBytes: Int64 = 0, meters: MeterReading = MeterReading()
     ) {
+        self.meters = meters
         self.processorNanoseconds = processorNanoseconds
         self.residentBytes = residentBytes
         self.runningTasks = runningTasks

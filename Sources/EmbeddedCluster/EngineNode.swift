@@ -319,6 +319,7 @@ private struct LocalWorkers {
     /// The first worker also runs what only the coordinator's process can run.
     mutating func start(in directory: WorkerDirectory) async throws {
         let count = max(1, configuration.localWorkers)
+        if let directory = configuration.spillDirectory { TaskSpill.removeOrphans(in: directory) }
         for index in 0..<count {
             let worker = Worker(
                 id: WorkerID(configuration.localWorkers == 0 ? "coordinator" : "local-\(index)"),

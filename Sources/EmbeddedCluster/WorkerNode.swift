@@ -93,6 +93,7 @@ package final class WorkerNode: Sendable {
             type: configuration.controlTransport,
             section: ConfigurationSection(name: configuration.controlTransport, values: configuration.transportValues))
         let discovery = try plugins.coordinatorDiscovery(configuration.coordinators)
+        if let directory = configuration.spillDirectory { TaskSpill.removeOrphans(in: directory) }
         var crashes: [WorkerCrash] = []
         if let directory = configuration.spillDirectory, let identity = configuration.crashIdentity {
             // Before the worker's threads start.

@@ -176,6 +176,20 @@ import Testing
         #expect(instance.worker(WorkerID("w1"))?.state == .active)
     }
 
+    @Test func suspicionIsCountedAsHeartbeatsCome() throws {
+        var instance = MembershipInstance(clusterID: "test")
+        _ = instance.handle(.register(SessionID(1), VirtualCluster.describe(1)), now: .zero)
+        for second in 1...20 {
+            let now = MonotonicInstant.zero + .seconds(second)
+            _ = instance.handle(.heartbeat(SessionID(1), sequence: UInt64(second), HeartbeatLoad()), now: now)
+        }
+        #expect(instance.suspicions.count == 20)
+        #expect(instance.suspicions.counts.first == 20)
+        // Nearly given up: the threshold is 8, and a silence of eight seconds is far beyond it.
+        _ = instance.handle(.heartbeat(SessionID(1), sequence: 21, HeartbeatLoad()), now: .zero + .seconds(28))
+        #expect(instance.suspicions.counts.last == 1)
+    }
+
     @Test func lossyNetworkNeverLosesALiveWorkerForLong() throws {
         let cluster = try VirtualCluster(workers: 50, seed: 7)
         cluster.lossRate = 0.05

@@ -50,15 +50,43 @@ struct MetricsDocument {
                 throw refuse("a line of no use")
             } else {
                 let (series, value) = try Self.sample(line)
-                guard series.name == current?.name, !ended.contains(series.name) else {
-                    throw refuse("a sample outside of its family")
-                }
+                guard let family = current, Self.names(of: family).contains(series.name), !ended.contains(family.name)
+                else { throw refuse("a sample outside of its family") }
                 guard values[series] == nil else { throw refuse("a series twice") }
                 guard value.isFinite, current?.type != "counter" || value >= 0 else { throw refuse("no such value") }
                 values[series] = value
             }
         }
         guard helped == Set(types.keys) else { throw Failure(description: "a help without a type") }
+        for (name, type) in types where type == "histogram" { try checkHistogram(name) }
+    }
+
+    private static func names(of family: (name: String, type: String)) -> [String] {
+        family.type == "histogram" ? ["_bucket", "_sum", "_count"].map { family.name + $0 } : [family.name]
+    }
+
+    /// Buckets have bounds that ascend and counts that do not fall, up to one without bound; each series has sum and count.
+    private func checkHistogram(_ name: String) throws {
+        func refuse(_ what: String) -> Failure { Failure(description: "\(what): \(name)") }
+        var buckets: [[String: String]: [(bound: Double, count: Double)]] = [:]
+        for (series, value) in values where series.name == name + "_bucket" {
+            guard let bound = series.labels["le"].flatMap({ Double($0) }) else {
+                throw refuse("a bucket without bound")
+            }
+            buckets[series.labels.filter { $0.key != "le" }, default: []].append((bound, value))
+        }
+        let others = values.keys.filter { $0.name == name + "_sum" || $0.name == name + "_count" }
+        guard Set(others.map(\.labels)) == Set(buckets.keys) else { throw refuse("a histogram in parts") }
+        for (labels, unsorted) in buckets {
+            let sorted = unsorted.sorted { $0.bound < $1.bound }
+            guard let last = sorted.last, last.bound == .infinity,
+                values[Series(name: name + "_sum", labels: labels)] != nil,
+                values[Series(name: name + "_count", labels: labels)] == last.count
+            else { throw refuse("a histogram without its whole") }
+            guard zip(sorted, sorted.dropFirst()).allSatisfy({ $0.count <= $1.count }) else {
+                throw refuse("buckets that fall")
+            }
+        }
     }
 
     private static func isName(_ text: some StringProtocol) -> Bool {
@@ -113,6 +141,9 @@ struct MetricsDocument {
     @Test func theReaderIsStrict() {
         let good = "# HELP a_total x\n# TYPE a_total counter\na_total{l=\"v\\\"\"} 1\n"
         #expect((try? MetricsDocument(good)) != nil)
+        let histogram =
+            "# HELP a x\n# TYPE a histogram\na_bucket{le=\"0.5\"} 1\na_bucket{le=\"+Inf\"} 2\na_sum 3\na_count 2\n"
+        #expect((try? MetricsDocument(histogram)) != nil)
         for bad in [
             good + good, String(good.dropLast()), "a_total 1\n", "# HELP a x\n# TYPE a counter\na 1\n",
             "# HELP a_total x\n# TYPE a_total gauge\na_total 1\n", "# TYPE a gauge\n# HELP a x\na 1\n",
@@ -122,6 +153,11 @@ struct MetricsDocument {
             "# HELP 1a x\n# TYPE 1a gauge\n1a 1\n", "# HELP a x\n# TYPE a thing\na 1\n",
             "# HELP a \n# TYPE a gauge\na 1\n",
             "# HELP a x\n# TYPE a gauge\na{l=\"\\q\"} 1\n",
+            "# HELP a x\n# TYPE a histogram\na 1\n",
+            "# HELP a x\n# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 2\n",
+            "# HELP a x\n# TYPE a histogram\na_bucket{le=\"1\"} 1\na_sum 1\na_count 1\n",
+            "# HELP a x\n# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_bucket{le=\"1\"} 2\na_sum 1\na_count 1\n",
+            "# HELP a x\n# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_count 1\n",
         ] { #expect(throws: MetricsDocument.Failure.self, "\(bad)") { _ = try MetricsDocument(bad) } }
     }
 
@@ -150,7 +186,19 @@ struct MetricsDocument {
                 ("martlet_event_loop_lag_seconds", "gauge"), ("martlet_workers_lost_total", "counter"),
                 ("martlet_workers_falsely_suspected_total", "counter"), ("martlet_worker_silence_seconds", "gauge"),
                 ("martlet_workers", "gauge"), ("martlet_queries_queued", "gauge"),
+                ("martlet_worker_suspicion", "histogram"), ("martlet_store_request_seconds", "histogram"),
+                ("martlet_exchange_reader_wait_seconds_total", "counter"),
+                ("martlet_exchange_writer_wait_seconds_total", "counter"),
+                ("martlet_exchange_credit_wait_seconds_total", "counter"), ("martlet_spill_held_bytes", "gauge"),
+                ("martlet_spill_orphaned_bytes_total", "counter"),
             ] { #expect(first.types[name] == type, "\(name)") }
+            ProcessMeters.addStoreRequest(catalog: "a \"store\"", duration: .milliseconds(30))
+            let third = try await read()
+            func requests(under bound: String) -> Double? {
+                let labels = ["node": "coordinator", "catalog": "a \"store\"", "le": bound]
+                return third.values[.init(name: "martlet_store_request_seconds_bucket", labels: labels)]
+            }
+            #expect(requests(under: "0.025") == 0 && requests(under: "0.05") == 1 && requests(under: "+Inf") == 1)
             let planned = MetricsDocument.Series(name: "martlet_query_plans_total", labels: [:])
             #expect((second.values[planned] ?? 0) > (first.values[planned] ?? 0))
         }

@@ -338,9 +338,14 @@ package struct ControlConformance: Sendable {
         let worker = makeTransport()
         let (outgoing, continuation) = AsyncStream<WorkerMessage>.makeStream()
         let answers = Mutex<[CoordinatorMessage]>([])
+        var requests = Histogram(bounds: MeterReading.requestBounds)
+        for seconds in [0.0001, 0.3, 99] { requests.record(seconds) }
         let load = HeartbeatLoad(
             runningTasks: 3, memoryFreeBytes: 4, diskFreeBytes: 5, attemptsDigest: .max, processorNanoseconds: 6,
-            residentBytes: 7)
+            residentBytes: 7,
+            meters: MeterReading(
+                exchangeReaderWaitNanoseconds: 8, exchangeWriterWaitNanoseconds: 9, exchangeCreditWaitNanoseconds: 10,
+                heldSpillBytes: 11, orphanedSpillBytes: 12, storeRequests: ["a": requests]))
         let sent: [WorkerMessage] = [
             .register(Self.description()), .heartbeat(sequence: 1, load), .heartbeat(sequence: 2, load),
             .drain(within: .milliseconds(25_001)), .goodbye,

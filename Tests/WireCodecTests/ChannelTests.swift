@@ -131,6 +131,33 @@ import WireCodec
         #expect(sender.resume(from: frames, limit: Self.window + sent))
     }
 
+    @Test("time without credit is counted once it has an end")
+    func countsStarvation() async throws {
+        let board = OutputBoard(batchLimit: 200)
+        let key = ExchangeConformance.channel(0)
+        for index in 0..<40 {
+            _ = await board.channel(key).push(ExchangeConformance.numbers(index * 1000, count: 1000))
+        }
+        let sender = ChannelSender(stream: board.openStream(key), credit: Self.window, options: options)
+        func drain() -> Bool {
+            while true {
+                switch sender.next(wake: {}) {
+                case .frame: continue
+                case .needsCredit: return true
+                default: return false
+                }
+            }
+        }
+        try #require(drain())
+        let before = ProcessMeters.reading.exchangeCreditWaitNanoseconds
+        sender.grant(Self.window)
+        try #require(drain())
+        let between = ProcessMeters.reading.exchangeCreditWaitNanoseconds
+        #expect(between > before)
+        sender.close()
+        #expect(ProcessMeters.reading.exchangeCreditWaitNanoseconds > between)
+    }
+
     @Test("a failure is told again over the next connection")
     func repeatsFailures() async throws {
         let board = OutputBoard(batchLimit: 100)

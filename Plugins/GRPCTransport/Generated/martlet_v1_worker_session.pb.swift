@@ -318,6 +318,38 @@ nonisolated struct Martlet_V1_Heartbeat: Sendable {
   /// Resident memory of the worker's process.
   var residentBytes: Int64 = 0
 
+  /// What the worker's process has waited for since it began.
+  var exchangeReaderWaitNs: UInt64 = 0
+
+  var exchangeWriterWaitNs: UInt64 = 0
+
+  var exchangeCreditWaitNs: UInt64 = 0
+
+  /// What its spill files hold now, and what earlier processes had left of theirs.
+  var heldSpillBytes: UInt64 = 0
+
+  var orphanedSpillBytes: UInt64 = 0
+
+  var storeRequests: [Martlet_V1_StoreRequests] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+/// How long the server of a catalogue took to answer.
+nonisolated struct Martlet_V1_StoreRequests: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var catalog: String = String()
+
+  /// By ranges that both sides know; other counts of ranges are left out.
+  var counts: [UInt64] = []
+
+  var seconds: Double = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -827,7 +859,7 @@ nonisolated extension Martlet_V1_Refused.Reason: SwiftProtobuf._ProtoNameProvidi
 
 nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}running_tasks\0\u{3}memory_free_bytes\0\u{3}disk_free_bytes\0\u{3}attempts_digest\0\u{3}processor_ns\0\u{3}resident_bytes\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}running_tasks\0\u{3}memory_free_bytes\0\u{3}disk_free_bytes\0\u{3}attempts_digest\0\u{3}processor_ns\0\u{3}resident_bytes\0\u{3}exchange_reader_wait_ns\0\u{3}exchange_writer_wait_ns\0\u{3}exchange_credit_wait_ns\0\u{3}held_spill_bytes\0\u{3}orphaned_spill_bytes\0\u{3}store_requests\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -842,6 +874,12 @@ nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf
       case 5: try { try decoder.decodeSingularFixed64Field(value: &self.attemptsDigest) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.processorNs) }()
       case 7: try { try decoder.decodeSingularInt64Field(value: &self.residentBytes) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.exchangeReaderWaitNs) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.exchangeWriterWaitNs) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.exchangeCreditWaitNs) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.heldSpillBytes) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.orphanedSpillBytes) }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.storeRequests) }()
       default: break
       }
     }
@@ -869,6 +907,24 @@ nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf
     if self.residentBytes != 0 {
       try visitor.visitSingularInt64Field(value: self.residentBytes, fieldNumber: 7)
     }
+    if self.exchangeReaderWaitNs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exchangeReaderWaitNs, fieldNumber: 8)
+    }
+    if self.exchangeWriterWaitNs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exchangeWriterWaitNs, fieldNumber: 9)
+    }
+    if self.exchangeCreditWaitNs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exchangeCreditWaitNs, fieldNumber: 10)
+    }
+    if self.heldSpillBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.heldSpillBytes, fieldNumber: 11)
+    }
+    if self.orphanedSpillBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.orphanedSpillBytes, fieldNumber: 12)
+    }
+    if !self.storeRequests.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.storeRequests, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -880,6 +936,52 @@ nonisolated extension Martlet_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.attemptsDigest != rhs.attemptsDigest {return false}
     if lhs.processorNs != rhs.processorNs {return false}
     if lhs.residentBytes != rhs.residentBytes {return false}
+    if lhs.exchangeReaderWaitNs != rhs.exchangeReaderWaitNs {return false}
+    if lhs.exchangeWriterWaitNs != rhs.exchangeWriterWaitNs {return false}
+    if lhs.exchangeCreditWaitNs != rhs.exchangeCreditWaitNs {return false}
+    if lhs.heldSpillBytes != rhs.heldSpillBytes {return false}
+    if lhs.orphanedSpillBytes != rhs.orphanedSpillBytes {return false}
+    if lhs.storeRequests != rhs.storeRequests {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Martlet_V1_StoreRequests: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".StoreRequests"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}catalog\0\u{1}counts\0\u{1}seconds\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.catalog) }()
+      case 2: try { try decoder.decodeRepeatedUInt64Field(value: &self.counts) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.seconds) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.catalog.isEmpty {
+      try visitor.visitSingularStringField(value: self.catalog, fieldNumber: 1)
+    }
+    if !self.counts.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.counts, fieldNumber: 2)
+    }
+    if self.seconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.seconds, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Martlet_V1_StoreRequests, rhs: Martlet_V1_StoreRequests) -> Bool {
+    if lhs.catalog != rhs.catalog {return false}
+    if lhs.counts != rhs.counts {return false}
+    if lhs.seconds != rhs.seconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -176,6 +176,9 @@ package final class WorkerDirectory: WorkerSessionService, Sendable {
         state.withLock { ($0.lostCount, $0.falseSuspectCount) }
     }
 
+    /// φ of workers when their heartbeats came.
+    package var suspicions: Histogram { state.withLock { $0.membership.suspicions } }
+
     package func summaries() -> [WorkerSummary] {
         state.withLock { state in
             let local = state.local.map { worker in

@@ -96,6 +96,10 @@ struct MetricsText: Sendable {
         single(
             "martlet_workers_falsely_suspected_total", "counter", "Workers that were suspected and had not gone.",
             failures.falselySuspected)
+        text += Self.histogram(
+            "martlet_worker_suspicion", "How suspicious workers were (phi) when their heartbeats came.",
+            [("", engine.directory.suspicions)])
+        text += Self.meters(workers)
         for counter in counters { single(counter.name, "counter", counter.text, counter.value()) }
         let states = Dictionary(grouping: workers, by: \.state).mapValues(\.count).sorted { $0.key < $1.key }
         metric(
@@ -121,6 +125,58 @@ struct MetricsText: Sendable {
             String(Double($0.load.processorNanoseconds) / 1e9)
         }
         return Array(text.utf8)
+    }
+
+    /// Of this process, and of those of workers that have joined it.
+    private static func meters(_ workers: [WorkerSummary]) -> String {
+        var readings = [(node: "coordinator", reading: ProcessMeters.reading)]
+        for worker in workers where worker.silence != nil { readings.append((worker.id.text, worker.load.meters)) }
+        var text = ""
+        func family(_ name: String, _ kind: String, _ help: String, _ value: (MeterReading) -> String) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+            for (node, reading) in readings { text += "\(name){node=\"\(escaped(node))\"} \(value(reading))\n" }
+        }
+        func seconds(_ nanoseconds: UInt64) -> String { String(Double(nanoseconds) / 1e9) }
+        family(
+            "martlet_exchange_reader_wait_seconds_total", "counter",
+            "Time that drivers of tasks have waited for rows of other stages."
+        ) { seconds($0.exchangeReaderWaitNanoseconds) }
+        family(
+            "martlet_exchange_writer_wait_seconds_total", "counter",
+            "Time that drivers of tasks have waited for room in their output."
+        ) { seconds($0.exchangeWriterWaitNanoseconds) }
+        family(
+            "martlet_exchange_credit_wait_seconds_total", "counter",
+            "Time that channels to other nodes have waited for credit of their readers."
+        ) { seconds($0.exchangeCreditWaitNanoseconds) }
+        family("martlet_spill_held_bytes", "gauge", "Bytes in spill files now.") { "\($0.heldSpillBytes)" }
+        family(
+            "martlet_spill_orphaned_bytes_total", "counter", "Bytes of spill files of earlier processes, removed."
+        ) { "\($0.orphanedSpillBytes)" }
+        let requests = readings.flatMap { node, reading in
+            reading.storeRequests.sorted { $0.key < $1.key }.map { catalog, histogram in
+                ("node=\"\(escaped(node))\",catalog=\"\(escaped(catalog))\"", histogram)
+            }
+        }
+        return text
+            + histogram(
+                "martlet_store_request_seconds", "Time until servers of catalogues have answered requests.", requests)
+    }
+
+    private static func histogram(_ name: String, _ help: String, _ series: [(labels: String, values: Histogram)])
+        -> String
+    {
+        var text = "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+        for (labels, values) in series {
+            let prefix = labels.isEmpty ? "" : labels + ","
+            for (bound, count) in zip(values.bounds, values.cumulativeCounts) {
+                text += "\(name)_bucket{\(prefix)le=\"\(bound)\"} \(count)\n"
+            }
+            text += "\(name)_bucket{\(prefix)le=\"+Inf\"} \(values.count)\n"
+            let own = labels.isEmpty ? "" : "{\(labels)}"
+            text += "\(name)_sum\(own) \(values.sum)\n\(name)_count\(own) \(values.count)\n"
+        }
+        return text
     }
 
     private static func escaped(_ text: String) -> String {

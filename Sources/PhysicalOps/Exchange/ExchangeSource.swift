@@ -33,6 +33,7 @@ private final class ExchangeSourceFactory: SourceFactory {
 
     let node: PhysicalNode
     let maximumDrivers: Int
+    var readsExchange: Bool { true }
     private let readers: [any ExchangeReader]
     private let state: Mutex<State>
 

@@ -18,6 +18,7 @@ final class MergeSourceFactory: SourceFactory {
     }
 
     var maximumDrivers: Int { 1 }
+    var readsExchange: Bool { true }
 
     func makeSource(driver: DriverContext) throws -> any BatchSource {
         MergeSource(

@@ -10,12 +10,15 @@ package protocol SourceFactory: AnyObject, Sendable {
     /// Asked when the pipeline could start: whether it has nothing to give, so that no driver need run it. Only for
     /// pipelines that run behind another one of the same sink.
     var isEmpty: Bool { get }
+    /// Whether its rows come from another stage, so that a wait for them is one of the exchange.
+    var readsExchange: Bool { get }
     /// The task has ended or the pipeline has, whatever way; also called for pipelines that never started. Idempotent.
     func close()
 }
 
 extension SourceFactory {
     package var isEmpty: Bool { false }
+    package var readsExchange: Bool { false }
     package func close() {}
 }
 

@@ -23,6 +23,9 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     private static let tellingPause: UInt64 = 250_000_000
     /// For one that waits, perhaps for long: what it has done so far would else stay unknown.
     private static let blockedPause: UInt64 = 20_000_000
+    /// Since when it waits for the exchange, and for which side of it, for metrics.
+    private enum ExchangeWait { case rows, room }
+    private var exchangeWait: (since: UInt64, side: ExchangeWait)?
     /// How often memory had been asked for when the sink was last told.
     private var answeredRevocations = 0
 
@@ -35,6 +38,7 @@ final class PipelineDriver: Driver, @unchecked Sendable {
     }
 
     override func run(until deadline: UInt64) -> Outcome {
+        endExchangeWait()
         do {
             if execution.task.isCancelled { return end() }
             let outcome = try Interruption.$current.withValue(execution.task.interruption) {
@@ -64,6 +68,16 @@ final class PipelineDriver: Driver, @unchecked Sendable {
         execution.driverPaused(self)
     }
 
+    private func endExchangeWait() {
+        guard let (since, side) = exchangeWait else { return }
+        exchangeWait = nil
+        let nanoseconds = monotonicNanoseconds() &- since
+        switch side {
+        case .rows: ProcessMeters.addExchangeReaderWait(nanoseconds: nanoseconds)
+        case .room: ProcessMeters.addExchangeWriterWait(nanoseconds: nanoseconds)
+        }
+    }
+
     private func setUp() throws {
         let context = DriverContext(task: execution.task, index: index, wake: { [weak self] in self?.wake() })
         self.context = context
@@ -83,7 +97,10 @@ final class PipelineDriver: Driver, @unchecked Sendable {
         guard let source, let context, let first = chain.first, let last = chain.last else { return .finished }
         while true {
             if execution.task.isCancelled { return end() }
-            if last.isFull(wake: context.wake) { return .blocked }
+            if last.isFull(wake: context.wake) {
+                exchangeWait = (monotonicNanoseconds(), .room)
+                return .blocked
+            }
             if isStopped(last) {
                 // Rows that are still pending belong to nobody.
                 for member in chain { member.hasPendingOutput = false }
@@ -112,7 +129,9 @@ final class PipelineDriver: Driver, @unchecked Sendable {
                     } else {
                         try first.push(batch)
                     }
-                case .blocked: return .blocked
+                case .blocked:
+                    if pipeline.source.readsExchange { exchangeWait = (monotonicNanoseconds(), .rows) }
+                    return .blocked
                 case .finished: endedCount = 0
                 }
             }

@@ -37,6 +37,8 @@ package final class ChannelSender {
     private var limit: Int
     /// Bytes before the frame that goes out next.
     private var sentByteCount = 0
+    /// Since when it has nothing but its reader's credit to wait for, for metrics.
+    private var starvedSince: ContinuousClock.Instant?
     /// A frame that is larger than the credit that is left.
     private var held: EncodedFrame?
     private var phase = Phase.open
@@ -103,6 +105,22 @@ package final class ChannelSender {
     }
 
     package func next(wake: @escaping @Sendable () -> Void) -> Step {
+        let step = makeStep(wake: wake)
+        if case .needsCredit = step {
+            if starvedSince == nil { starvedSince = .now }
+        } else {
+            endStarvation()
+        }
+        return step
+    }
+
+    private func endStarvation() {
+        guard let since = starvedSince else { return }
+        starvedSince = nil
+        ProcessMeters.addExchangeCreditWait(.now - since)
+    }
+
+    private func makeStep(wake: @escaping @Sendable () -> Void) -> Step {
         do {
             while true {
                 if resentCount < kept.count {
@@ -172,6 +190,7 @@ package final class ChannelSender {
     /// The reader has gone, wants no more, or has everything.
     package func close() {
         if isClosed { return }
+        endStarvation()
         phase = .closed
         held = nil
         kept = []

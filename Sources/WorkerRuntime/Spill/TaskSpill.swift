@@ -16,6 +16,15 @@ package final class TaskSpill: SpillStore {
 
     package init(directory: String) { self.directory = directory }
 
+    /// Removes what earlier processes have left in the directory, for a node that starts. Returns the bytes of it, which
+    /// metrics show too.
+    @discardableResult
+    package static func removeOrphans(in directory: String) -> Int {
+        let byteCount = DiskFile.removeOrphans(in: directory)
+        ProcessMeters.addOrphanedSpill(byteCount: byteCount)
+        return byteCount
+    }
+
     package func makeFile(types: [DataType]) throws -> any SpillFile {
         let file = try disk.withLock { disk in
             if let disk { return disk }
@@ -29,23 +38,48 @@ package final class TaskSpill: SpillStore {
 
 /// A file that grows at its end until the task is over. Thread-safe.
 private final class DiskFile: Sendable {
+    private static let namePrefix = "martlet-spill-"
+
     private let directory: String
     private let descriptor: Int32
     private let end = Atomic<Int>(0)
 
     init(directory: String) throws {
         self.directory = directory
-        let path = "\(directory)/martlet-spill-\(getpid())-\(UInt64.random(in: .min ... .max))"
+        let path = "\(directory)/\(Self.namePrefix)\(getpid())-\(UInt64.random(in: .min ... .max))"
         descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DiskFile.error("could not create a spill file", directory) }
         unlink(path)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(descriptor)
+        ProcessMeters.addHeldSpill(byteCount: -end.load(ordering: .relaxed))
+    }
+
+    /// Removes what processes that were killed between making a file and taking its name away have left, and says how many
+    /// bytes that was. A file that another process makes just now loses its name a little earlier.
+    static func removeOrphans(in directory: String) -> Int {
+        guard let folder = opendir(directory) else { return 0 }
+        defer { closedir(folder) }
+        var byteCount = 0
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix(namePrefix) else { continue }
+            let path = "\(directory)/\(name)"
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, unlink(path) == 0 else { continue }
+            byteCount += Int(status.st_size)
+        }
+        return byteCount
+    }
 
     /// Writes the bytes and says where.
     func append(_ bytes: UnsafeRawBufferPointer) throws -> Int {
         let offset = end.wrappingAdd(bytes.count, ordering: .relaxed).oldValue
+        ProcessMeters.addHeldSpill(byteCount: bytes.count)
         var done = 0
         while done < bytes.count {
             let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))

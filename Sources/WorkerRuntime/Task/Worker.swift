@@ -358,7 +358,8 @@ package final class Worker: WorkerService, Sendable {
         return HeartbeatLoad(
             runningTasks: runningTaskCount,
             memoryFreeBytes: Int64(max(0, options.memoryByteLimit - memory.reservedByteCount)),
-            processorNanoseconds: usage.processorNanoseconds, residentBytes: usage.residentBytes)
+            processorNanoseconds: usage.processorNanoseconds, residentBytes: usage.residentBytes,
+            meters: ProcessMeters.reading)
     }
 
     /// States of a query's running tasks with what their operators have done so far.

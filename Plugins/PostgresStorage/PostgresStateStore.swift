@@ -44,6 +44,26 @@ package final class PostgresStateStore: StateStore {
         }
     }
 
+    package func apply(_ changes: [StateChange], at revision: Int64) async throws -> Int64? {
+        try await transaction { connection in
+            if try connection.rows(Self.text(StateLayout.revisionLockText), ["\(revision)"]).isEmpty { return nil }
+            for step in changes.flatMap(StateLayout.statements) {
+                _ = try connection.rows(Self.text(step.text), step.parameters)
+            }
+            return try Self.revision(connection)
+        }
+    }
+
+    package func revision() async throws -> Int64 { try await pool.withConnection { try Self.revision($0) } }
+
+    private static func revision(_ connection: PostgresConnection) throws -> Int64 {
+        let rows = try connection.rows(text(StateLayout.revisionText))
+        guard let number = rows.first?.first.flatMap({ $0 }).flatMap({ Int64($0) }) else {
+            throw QueryError(.dataCorrupted, "the state store has no revision")
+        }
+        return number
+    }
+
     package func entries(_ kind: StateEntry.Kind) async throws -> [StateEntry] {
         let rows = try await pool.withConnection {
             try $0.rows(
@@ -68,12 +88,15 @@ package final class PostgresStateStore: StateStore {
         text.replacing("$", with: "\(schema).").replacing("?", with: "$")
     }
 
-    private func transaction(_ body: @escaping @Sendable (PostgresConnection) throws -> Void) async throws {
+    private func transaction<Value: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection) throws -> Value
+    ) async throws -> Value {
         try await pool.withConnection { connection in
             try connection.run("BEGIN")
             do {
-                try body(connection)
+                let value = try body(connection)
                 try connection.run("COMMIT")
+                return value
             } catch {
                 connection.rollBack()
                 throw error

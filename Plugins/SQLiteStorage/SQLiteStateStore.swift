@@ -48,12 +48,31 @@ package final class SQLiteStateStore: StateStore {
     }
 
     package func apply(_ changes: [StateChange]) async throws {
-        try await transaction { connection in
-            for step in changes.flatMap(StateLayout.statements) {
-                _ = try connection.rows(
-                    step.text.replacing("$", with: ""), step.parameters.map { $0.map { .text($0) } ?? .null })
-            }
+        try await transaction { try Self.apply(changes, $0) }
+    }
+
+    private static func apply(_ changes: [StateChange], _ connection: SQLiteConnection) throws {
+        for step in changes.flatMap(StateLayout.statements) {
+            _ = try connection.rows(
+                step.text.replacing("$", with: ""), step.parameters.map { $0.map { .text($0) } ?? .null })
         }
+    }
+
+    package func apply(_ changes: [StateChange], at revision: Int64) async throws -> Int64? {
+        try await transaction { connection in
+            let lock = StateLayout.revisionLockText.replacing("$", with: "")
+            if try connection.rows(lock, [.text("\(revision)")]).isEmpty { return nil }
+            try Self.apply(changes, connection)
+            return try Self.revision(connection)
+        }
+    }
+
+    package func revision() async throws -> Int64 { try await shelf.withConnection { try Self.revision($0) } }
+
+    private static func revision(_ connection: SQLiteConnection) throws -> Int64 {
+        let value = try connection.value(StateLayout.revisionText.replacing("$", with: ""))
+        guard let number = value.integer else { throw QueryError(.dataCorrupted, "the state store has no revision") }
+        return number
     }
 
     package func entries(_ kind: StateEntry.Kind) async throws -> [StateEntry] {
@@ -83,12 +102,15 @@ package final class SQLiteStateStore: StateStore {
         }
     }
 
-    private func transaction(_ body: @escaping @Sendable (SQLiteConnection) throws -> Void) async throws {
+    private func transaction<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws -> Value {
         try await shelf.withConnection { connection in
             try connection.run("BEGIN IMMEDIATE")
             do {
-                try body(connection)
+                let value = try body(connection)
                 try connection.run("COMMIT")
+                return value
             } catch {
                 connection.rollBack()
                 throw error

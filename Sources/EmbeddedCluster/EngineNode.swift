@@ -192,16 +192,17 @@ package final class EngineNode: Sendable {
         var background: [Task<Void, Never>] = []
         var keeper: StateKeeper?
         if let accounts = configuration.accounts { engine.users.install(accounts) }
-        if configuration.state == nil { engine.users.restore([]) }
+        if configuration.state == nil { engine.users.take(StateDifference(isFirst: true)) }
         if let state = configuration.state {
             let store = try plugins.stateStore(
                 type: state.type, section: ConfigurationSection(name: "state", values: state.values))
             let made = StateKeeper(store, options: state.options, logger: logger)
-            let history = await made.open(historyLimit: QueryRegistry.historyCountMax) { [engine] entries in
-                await engine.restore(entries)
+            let history = await made.open(historyLimit: QueryRegistry.historyCountMax) { [engine] difference in
+                await engine.takeOver(difference)
             }
             engine.keepState(made, history: history)
             background.append(Task { await made.run() })
+            background.append(Task { await engine.followState() })
             keeper = made
         }
         for worker in parts.workers { background.append(Task { await worker.run() }) }

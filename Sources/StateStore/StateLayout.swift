@@ -22,6 +22,9 @@ package enum StateLayout {
             "ALTER TABLE $queries ADD COLUMN bytes_read bigint NOT NULL DEFAULT 0",
             "ALTER TABLE $queries ADD COLUMN plan text", "ALTER TABLE $queries ADD COLUMN profile text",
         ],
+        [
+            "CREATE TABLE $revision (number bigint NOT NULL)", "INSERT INTO $revision (number) VALUES (1)",
+        ],
     ]
 
     /// The steps that are to be done for a store at a version. Throws for a later one than is known.
@@ -47,6 +50,12 @@ package enum StateLayout {
         package var parameters: [String?]
     }
 
+    package static let revisionText = "SELECT number FROM $revision"
+    /// Has no row if the store is at another revision; otherwise nobody else changes entries until the transaction ends.
+    package static let revisionLockText =
+        "UPDATE $revision SET number = number + 1 WHERE number = CAST(?1 AS bigint) RETURNING number"
+    private static let revisionStep = Step(text: "UPDATE $revision SET number = number + 1", parameters: [])
+
     /// The statements of a change. Parameters are written `?1`, `?2`, …
     package static func statements(for change: StateChange) -> [Step] {
         switch change {
@@ -55,11 +64,12 @@ package enum StateLayout {
                 Step(
                     text: "INSERT INTO $entries (kind, name, value) VALUES (?1, ?2, ?3) "
                         + "ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value",
-                    parameters: [entry.kind.rawValue, entry.name, entry.value])
+                    parameters: [entry.kind.rawValue, entry.name, entry.value]), revisionStep,
             ]
         case .remove(let kind, let name):
             return [
-                Step(text: "DELETE FROM $entries WHERE kind = ?1 AND name = ?2", parameters: [kind.rawValue, name])
+                Step(text: "DELETE FROM $entries WHERE kind = ?1 AND name = ?2", parameters: [kind.rawValue, name]),
+                revisionStep,
             ]
         case .query(let query):
             let places = queryColumns.indices.map { place in

@@ -16,6 +16,11 @@ package protocol StateStore: AnyObject, Sendable {
     func open() async throws
     /// All changes or none, in their order. Applying the same changes once more changes nothing.
     func apply(_ changes: [StateChange]) async throws
+    /// The same, if the store's entries are those of a revision; gives their new one. `nil`: somebody else has changed them, and
+    /// nothing was done.
+    func apply(_ changes: [StateChange], at revision: Int64) async throws -> Int64?
+    /// Grows with every change of entries, whoever makes it. Of entries that are read afterwards it is never ahead.
+    func revision() async throws -> Int64
     /// The entries of a kind, by name.
     func entries(_ kind: StateEntry.Kind) async throws -> [StateEntry]
     /// The queries that ended last, newest first.
@@ -25,6 +30,15 @@ package protocol StateStore: AnyObject, Sendable {
 
 /// A named text.
 package struct StateEntry: Hashable, Sendable {
+    /// What no two entries of a store have in common.
+    package struct Key: Hashable, Sendable {
+        package var kind: Kind
+        package var name: String
+        package init(_ kind: Kind, _ name: String) {
+            self.kind = kind
+            self.name = name
+        }
+    }
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A catalogue that was added while the engine ran: its section as text.
         case catalog
@@ -38,6 +52,7 @@ package struct StateEntry: Hashable, Sendable {
     package var kind: Kind
     package var name: String
     package var value: String
+    package var key: Key { Key(kind, name) }
     package init(_ kind: Kind, _ name: String, _ value: String) {
         self.kind = kind
         self.name = name
@@ -51,6 +66,15 @@ package enum StateChange: Hashable, Sendable {
     case query(QueryHistoryEntry)
     /// Forgets all but the last queries.
     case trimHistory(keeping: Int)
+
+    /// The entry that changes, if one does.
+    package var key: StateEntry.Key? {
+        switch self {
+        case .put(let entry): entry.key
+        case .remove(let kind, let name): StateEntry.Key(kind, name)
+        case .query, .trimHistory: nil
+        }
+    }
 }
 
 /// A query that has ended, well or not.

@@ -42,7 +42,8 @@ package final class TestEngine: Sendable {
         workers: Int = 1, threads: Int = 2, memoryByteLimit: Int = 2 << 30, dataDirectory: String? = nil,
         spillDirectory: String? = nil, localRowLimit: Int = 0, holdBackByteLimit: Int? = nil,
         catalogs more: [(name: String, type: String, values: [String: String])] = [],
-        plugins others: [any EnginePlugin] = [], state: StateConfiguration? = nil
+        plugins others: [any EnginePlugin] = [], state: StateConfiguration? = nil,
+        accounts: (any AccountAuthority)? = nil
     ) async throws -> TestEngine {
         var catalogs = [CatalogConfiguration(name: "martlet", type: "memory")]
         if let dataDirectory {
@@ -61,6 +62,7 @@ package final class TestEngine: Sendable {
             localRowLimit: localRowLimit, spillDirectory: spillDirectory)
         if let holdBackByteLimit { configuration.holdBackByteLimit = holdBackByteLimit }
         configuration.state = state
+        configuration.accounts = accounts
         return TestEngine(node: try await EngineNode.start(configuration, plugins: plugins, logger: logger))
     }
 

@@ -274,6 +274,17 @@ struct PostgresEngineTests {
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
     }
 
+    @Test func stateIsSharedByEngines() async throws {
+        let server = try PostgresServer.shared()
+        server.psql("CREATE DATABASE shared_state")
+        let state = StateConfiguration(
+            type: "postgres", values: ["dsn": "postgres://postgres@127.0.0.1:\(server.port)/shared_state"])
+        let failures = try await SharedStateScenario.failures(state, plugin: PostgresStoragePlugin())
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+        // Requests are counted by catalogue; the store's is "state".
+        #expect(ProcessMeters.reading.storeRequests["state"].map { $0.count > 0 && $0.sum > 0 } == true)
+    }
+
     @Test func statementsReadOneSnapshot() async throws {
         let server = try PostgresServer()
         server.psql("CREATE TABLE s AS SELECT i FROM generate_series(1, 20000) i")

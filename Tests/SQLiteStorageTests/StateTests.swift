@@ -20,6 +20,13 @@ import Testing
         #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
     }
 
+    @Test func isSharedByEngines() async throws {
+        let file = try DatabaseFile()
+        let state = StateConfiguration(type: "sqlite", values: ["path": file.path])
+        let failures = try await SharedStateScenario.failures(state, plugin: SQLiteStoragePlugin())
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+    }
+
     /// Verifiers of passwords are in it.
     @Test func theFileIsItsOwnersAlone() async throws {
         for isThere in [false, true] {
@@ -86,6 +93,7 @@ import Testing
 /// A store that can be away.
 private final class StoreInMemory: StateStore {
     let isAway = Mutex(false)
+    private let revisions = Atomic<Int64>(1)
     private let values = Mutex<[StateEntry.Kind: [String: String]]>([:])
 
     let place = "memory"
@@ -98,8 +106,21 @@ private final class StoreInMemory: StateStore {
 
     func open() async throws { try check() }
 
+    func apply(_ changes: [StateChange], at revision: Int64) async throws -> Int64? {
+        try check()
+        guard revisions.load(ordering: .sequentiallyConsistent) == revision else { return nil }
+        try await apply(changes)
+        return try await self.revision()
+    }
+
+    func revision() async throws -> Int64 {
+        try check()
+        return revisions.load(ordering: .sequentiallyConsistent)
+    }
+
     func apply(_ changes: [StateChange]) async throws {
         try check()
+        if changes.contains(where: { $0.key != nil }) { revisions.add(1, ordering: .sequentiallyConsistent) }
         values.withLock { values in
             for change in changes {
                 switch change {

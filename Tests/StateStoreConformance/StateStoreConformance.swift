@@ -21,6 +21,38 @@ package enum StateStoreConformance {
             plan: number % 3 == 0 ? nil : "Scan\n  of 'something' \"quoted\" ?1 $1", profile: "[{\"node\": 0}]")
     }
 
+    private static func checkRevisions(_ store: any StateStore) async throws {
+        let first = try await store.revision()
+        try await store.apply([.put(StateEntry(.catalog, "r", "1"))])
+        let second = try await store.revision()
+        try require(second > first, "a change of entries leaves the revision")
+        try await store.apply([.query(query(0)), .trimHistory(keeping: 0)])
+        try require(try await store.revision() == second, "a query changes the revision")
+        try require(
+            try await store.apply([.put(StateEntry(.catalog, "r", "2"))], at: first) == nil,
+            "a change of an older revision is taken")
+        try require(try await store.entries(.catalog).map(\.value) == ["1"], "a change that was not taken is there")
+        let third = try await store.apply(
+            [.put(StateEntry(.catalog, "r", "3")), .put(StateEntry(.catalog, "s", "4"))], at: second)
+        try require(try await store.revision() == third && third ?? 0 > second, "the revision is not the new one")
+        let entries = try await store.entries(.catalog)
+        try require(entries.map(\.value) == ["3", "4"], "a change at a revision is lost")
+        _ = try await store.apply([.remove(.catalog, name: "r"), .remove(.catalog, name: "s")], at: third ?? 0)
+        try require(try await store.entries(.catalog).isEmpty, "an entry is not removed")
+        // Of those who know the same revision one is first.
+        let last = try await store.revision()
+        let taken = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    try await store.apply([.put(StateEntry(.catalog, "x", "\(number)"))], at: last) != nil
+                }
+            }
+            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        try require(taken == 1, "\(taken) changes of the same revision are taken")
+        try await store.apply([.remove(.catalog, name: "x")])
+    }
+
     /// `make` opens the same empty store, each time as another process would.
     package static func check(_ make: () throws -> any StateStore) async throws {
         let store = try make()
@@ -50,6 +82,7 @@ package enum StateStoreConformance {
         ])
         try require(try await store.entries(.setting).map(\.value) == ["2"], "changes are applied in another order")
 
+        try await checkRevisions(store)
         let queries = (0..<50).map { query($0, sql: texts[$0 % texts.count]) }
         try await store.apply(queries.map { .query($0) })
         // Told twice, as after a lost answer.

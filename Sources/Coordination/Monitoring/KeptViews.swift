@@ -21,8 +21,8 @@ enum KeptViews {
         return record.text
     }
 
-    static func name(_ entry: StateEntry) -> TableName? {
-        guard let line = StateRecord(entry.name)?.lines.first, line.count == 3 else { return nil }
+    static func name(_ text: String) -> TableName? {
+        guard let line = StateRecord(text)?.lines.first, line.count == 3 else { return nil }
         return TableName(catalog: line[0], schema: line[1], table: line[2])
     }
 

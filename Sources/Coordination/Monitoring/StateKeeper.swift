@@ -13,9 +13,14 @@ package final class StateKeeper: Sendable {
     package struct Options: Sendable {
         package var queueCountMax: Int
         package var historyCountMax: Int
-        package init(queueCountMax: Int = 1_000, historyCountMax: Int = 10_000) {
+        /// How often the store is asked whether others have changed it.
+        package var followInterval: Duration
+        package init(
+            queueCountMax: Int = 1_000, historyCountMax: Int = 10_000, followInterval: Duration = .seconds(1)
+        ) {
             self.queueCountMax = queueCountMax
             self.historyCountMax = historyCountMax
+            self.followInterval = followInterval
         }
     }
 
@@ -47,8 +52,11 @@ package final class StateKeeper: Sendable {
         var writingTime = Duration.zero
         var sinceTrim = 0
         var isOpen = false
-        /// Takes what the store has, once.
-        var restorer: (@Sendable ([StateEntry]) async -> Void)?
+        /// Takes over what others have changed.
+        var taker: (@Sendable (StateDifference) async -> Void)?
+        /// The entries that the store has as far as is known here, and of which revision they are; `nil` before they were read.
+        var known: [StateEntry.Key: String] = [:]
+        var revision: Int64?
         var lastError: QueryError?
         var waiter: CheckedContinuation<Void, Never>?
         var isStopped = false
@@ -126,21 +134,35 @@ package final class StateKeeper: Sendable {
         waiter?.resume()
     }
 
-    /// Writes all changes or none, now. What this has returned from is kept whatever happens to the process. 58030 if the store
-    /// is away.
-    package func write(_ changes: [StateChange]) async throws {
-        if changes.isEmpty { return }
-        try await failing {
+    /// Writes all changes of entries or none, now. What this has returned from is kept whatever happens to the process. If others
+    /// have changed the store since it was read here, nothing is written, and that is taken over and returned. 58030 if the
+    /// store is away. Not to be called twice at a time, nor with `follow`.
+    func write(_ changes: [StateChange]) async throws -> StateDifference? {
+        if changes.isEmpty { return nil }
+        return try await failing {
             try await openIfClosed()
-            try await apply(changes)
+            guard let revision = state.withLock({ $0.revision }) else {
+                throw QueryError.internalError("the state store was not read")
+            }
+            let next = try await timed { try await store.apply(changes, at: revision) }
+            guard let next else { return try await takeOver() }
             state.withLock { state in
+                for change in changes {
+                    switch change {
+                    case .put(let entry): state.known[entry.key] = entry.value
+                    case .remove(let kind, let name): state.known[StateEntry.Key(kind, name)] = nil
+                    case .query, .trimHistory: break
+                    }
+                }
+                state.revision = next
                 state.writtenCount += changes.count
                 state.lastError = nil
             }
+            return nil
         }
     }
 
-    private func apply(_ changes: [StateChange]) async throws {
+    private func timed<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         let started = ContinuousClock.now
         defer {
             let time = ContinuousClock.now - started
@@ -149,17 +171,54 @@ package final class StateKeeper: Sendable {
                 state.writingTime += time
             }
         }
-        try await store.apply(changes)
+        return try await body()
     }
 
     /// Whether what the store has was taken over. Before that nobody knows what a change is a change of.
-    var isRestored: Bool { state.withLock { $0.restorer == nil } }
+    var isRestored: Bool { state.withLock { $0.revision != nil } }
+
+    // MARK: Following others
+
+    var followInterval: Duration { options.followInterval }
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    /// Takes over what others have changed, if they have. 58030 if the store is away.
+    func follow() async throws {
+        try await failing {
+            try await openIfClosed()
+            let revision = try await store.revision()
+            if state.withLock({ $0.revision }) != revision { _ = try await takeOver() }
+            state.withLock { state in
+                if let error = state.lastError, !Self.isRefusal(error) { state.lastError = nil }
+            }
+        }
+    }
+
+    private func takeOver() async throws -> StateDifference {
+        // Entries that are younger than the revision are read once more the next time.
+        let revision = try await store.revision()
+        var entries: [StateEntry] = []
+        for kind in StateEntry.Kind.allCases { entries += try await store.entries(kind) }
+        let (known, before, taker) = state.withLock { ($0.known, $0.revision, $0.taker) }
+        var difference = StateDifference(from: known, to: entries)
+        difference.isFirst = before == nil
+        difference.isRewound = before.map { $0 > revision } ?? false
+        if difference.isRewound {
+            logger.error("the state store is an older one than it was", metadata: ["store": "\(store.place)"])
+        }
+        await taker?(difference)
+        state.withLock { state in
+            state.known = Dictionary(entries.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+            state.revision = revision
+        }
+        return difference
+    }
 
     /// Opens the store and takes over what it has, if that is still to be done. 58030 if the store is away.
     func prepare() async throws { try await failing { try await openIfClosed() } }
 
-    private func failing(_ body: () async throws -> Void) async throws {
-        do { try await body() } catch {
+    private func failing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        do { return try await body() } catch {
             let error = QueryError.wrapping(error)
             if !Self.isRefusal(error) {
                 note(error)
@@ -173,12 +232,12 @@ package final class StateKeeper: Sendable {
 
     // MARK: Writing
 
-    /// Opens the store and gives the queries that ended last, newest first; none if the store is away. `restorer` gets the
-    /// entries of the store as soon as it can be read: now, or when the store is back.
+    /// Opens the store and gives the queries that ended last, newest first; none if the store is away. `taker` gets the
+    /// entries of the store as soon as it can be read, now, or when the store is back, and what others change of them later.
     package func open(
-        historyLimit: Int, restorer: @escaping @Sendable ([StateEntry]) async -> Void = { _ in }
+        historyLimit: Int, taker: @escaping @Sendable (StateDifference) async -> Void = { _ in }
     ) async -> [QueryHistoryEntry] {
-        state.withLock { $0.restorer = restorer }
+        state.withLock { $0.taker = taker }
         do {
             try await store.open()
             let history = try await store.history(limit: historyLimit)
@@ -203,11 +262,7 @@ package final class StateKeeper: Sendable {
 
     /// Before anything is written: what the store has is never younger than what is here.
     private func restore() async throws {
-        guard let restorer = state.withLock({ $0.restorer }) else { return }
-        var entries: [StateEntry] = []
-        for kind in StateEntry.Kind.allCases { entries += try await store.entries(kind) }
-        await restorer(entries)
-        state.withLock { $0.restorer = nil }
+        if !isRestored { _ = try await takeOver() }
     }
 
     /// Writes until the task is cancelled.
@@ -246,7 +301,9 @@ package final class StateKeeper: Sendable {
     /// All together; if the store does not like that, one after the other, without those that it refuses by themselves.
     private func writeHistory(_ changes: [StateChange]) async throws {
         var refusedCount = 0
-        do { try await apply(changes) } catch let error as QueryError where Self.isRefusal(error) {
+        do { try await timed { try await store.apply(changes) } } catch let error as QueryError
+            where Self.isRefusal(error)
+        {
             for change in changes {
                 do { try await store.apply([change]) } catch let error as QueryError where Self.isRefusal(error) {
                     refusedCount += 1

@@ -127,15 +127,44 @@ package final class QueryEngine: Sendable {
     var keepsState: Bool { keeper.value != nil }
 
     /// Has the store keep a change, if there is a store, then lets it take effect; one after the other, so that both know them in
-    /// one order. 58030 if the store is away: then nothing has changed.
+    /// one order. `make` sees what other engines over the same store have changed before, and is called again if they are
+    /// faster; a change that is fixed cannot follow what they do, and fails with 40001 if they have changed the same. 58030 if
+    /// the store is away. Whenever it fails nothing has changed.
     @discardableResult
-    func carryOut(_ make: @escaping @Sendable () throws -> KeptChange) async throws -> KeptChange {
+    func carryOut(
+        isFixed: Bool = false, _ make: @escaping @Sendable () throws -> KeptChange
+    ) async throws -> KeptChange {
         try await changeQueue.run { [keeper] in
-            try await keeper.value?.prepare()
-            let change = try make()
-            try await keeper.value?.write(change.changes)
-            change.takeEffect()
-            return change
+            guard let keeper = keeper.value else {
+                let change = try make()
+                change.takeEffect()
+                return change
+            }
+            if !isFixed { try await keeper.follow() }
+            for _ in 0..<Self.changeAttemptsMax {
+                let change = try make()
+                guard let others = try await keeper.write(change.changes) else {
+                    change.takeEffect()
+                    return change
+                }
+                if isFixed, !others.keys.isDisjoint(with: change.changes.compactMap(\.key)) { break }
+            }
+            throw QueryError(
+                .serializationFailure, "another coordinator has changed the same in the state store",
+                hint: "Run the statement or transaction again.")
+        }
+    }
+
+    /// Others that are faster each time are not to be expected.
+    private static let changeAttemptsMax = 10
+
+    /// Takes over what other engines change in the store, until the task is cancelled. While the store is away it is asked
+    /// as often.
+    package func followState() async {
+        guard let keeper = keeper.value else { return }
+        while !Task.isCancelled, !keeper.isStopped {
+            do { try await Task.sleep(for: keeper.followInterval) } catch { return }
+            try? await changeQueue.run { if !keeper.isStopped { try await keeper.follow() } }
         }
     }
 
@@ -152,15 +181,23 @@ package final class QueryEngine: Sendable {
             throw QueryError(
                 .ioError, "the state store has only now been read", hint: "Run the statement or transaction again.")
         }
-        try await carryOut { KeptChange(changes: changes, takeEffect: { transaction.commit() }) }
+        try await carryOut(isFixed: true) { KeptChange(changes: changes, takeEffect: { transaction.commit() }) }
     }
 
-    /// Takes over what a store has kept from another process. What is there already stays.
-    package func restore(_ entries: [StateEntry]) async {
-        users.restore(entries.filter { $0.kind == .user })
-        for entry in entries where entry.kind == .setting { settingDefaults.restore(entry) }
-        for entry in entries where entry.kind == .view {
-            guard let name = KeptViews.name(entry), let view = KeptViews.view(entry), catalog.view(name) == nil else {
+    /// Takes over what a store has kept from another process, or has from another engine.
+    package func takeOver(_ difference: StateDifference) async {
+        users.take(difference)
+        settingDefaults.take(difference)
+        for key in difference.removed where key.kind == .view {
+            guard let name = KeptViews.name(key.name), let view = catalog.view(name), KeptViews.value(of: view) != nil
+            else { continue }
+            catalog.setView(nil, for: name)
+        }
+        let changed = Set(difference.changed.map(\.key))
+        for entry in difference.put where entry.kind == .view {
+            guard let name = KeptViews.name(entry.name), let view = KeptViews.view(entry) else { continue }
+            // What is not of the store stays, as materialized views.
+            if let own = catalog.view(name), !changed.contains(entry.key) || KeptViews.value(of: own) == nil {
                 continue
             }
             // Schemas of tables in memory are made anew, those of other stores are there or are not.

@@ -56,13 +56,22 @@ package final class SettingDefaults: Sendable {
         }
     }
 
-    /// Takes over an entry of a store; one that has no meaning any more is left alone.
-    func restore(_ entry: StateEntry) {
-        guard let line = StateRecord(entry.name)?.lines.first, (1...2).contains(line.count) else { return }
-        var checked = SessionSettings()
-        do { _ = try checked.set(line[0], to: entry.value) } catch { return }
-        let key = Key(user: line.count == 2 ? line[1] : nil, name: line[0])
-        values.withLock { if $0[key] == nil { $0[key] = entry.value } }
+    /// Takes over what a store has; entries that have no meaning any more are left alone.
+    func take(_ difference: StateDifference) {
+        for entry in difference.put where entry.kind == .setting {
+            guard let key = Self.key(entry.name) else { continue }
+            var checked = SessionSettings()
+            do { _ = try checked.set(key.name, to: entry.value) } catch { continue }
+            values.withLock { $0[key] = entry.value }
+        }
+        for removed in difference.removed where removed.kind == .setting {
+            if let key = Self.key(removed.name) { values.withLock { $0[key] = nil } }
+        }
+    }
+
+    private static func key(_ text: String) -> Key? {
+        guard let line = StateRecord(text)?.lines.first, (1...2).contains(line.count) else { return nil }
+        return Key(user: line.count == 2 ? line[1] : nil, name: line[0])
     }
 
     private static func name(_ key: Key) -> String {

@@ -57,7 +57,6 @@ package final class UserAccounts: Sendable {
     private struct State {
         var authority: (any AccountAuthority)?
         var accounts: [String: UserAccount] = [:]
-        var isRestored = false
         var numbers: [String: Int64] = [:]
     }
     private let state = Mutex(State())
@@ -96,18 +95,16 @@ package final class UserAccounts: Sendable {
 
     // MARK: Kept over the end of the process
 
-    /// Takes over what a store has, once; also called when there is no store, and so nothing to wait for.
-    package func restore(_ entries: [StateEntry]) {
-        let isFirst = state.withLock { state in
-            defer { state.isRestored = true }
-            return !state.isRestored
-        }
-        guard isFirst else { return }
-        var accounts: [String: UserAccount] = [:]
-        for entry in entries {
+    /// Takes over what a store has; also called when there is no store, and so nothing to wait for. Of a store that was made
+    /// anew the users that are missing stay: where there are none, everybody is let in.
+    package func take(_ difference: StateDifference) {
+        var accounts = accounts
+        let before = accounts
+        for key in difference.removed where key.kind == .user && !difference.isRewound { accounts[key.name] = nil }
+        for entry in difference.put {
             if let account = Self.account(entry) { accounts[account.name] = account }
         }
-        take(accounts)
+        if difference.isFirst || accounts != before { take(accounts) }
     }
 
     func take(_ accounts: [String: UserAccount]) {

@@ -398,7 +398,8 @@ if !engineOnly {
             "FlightSQLFrontend",
             [
                 "Coordination", "Frontends", "FileFormats", "Columnar", "Diagnostics",
-                .product(name: "GRPCCore", package: "grpc-swift-2"), log,
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"), log,
             ]),
         tests("FlightSQLFrontendTests", ["FlightSQLFrontend", "FileFormats", "Columnar", "Diagnostics"]),
         tests("PostgresFrontendTests", ["PostgresFrontend", "Frontends", "Columnar", "Diagnostics", nioCore]),

@@ -4,6 +4,7 @@
 //   Protocol/          messages, commands, errors
 //   State/             what is kept between calls
 //   Calls/             what is answered
+//   Client/            the shell's connection, which is the other side of the same protocol
 
 import Coordination
 import Diagnostics
@@ -66,8 +67,8 @@ package final class FlightSQLService: RegistrableRPCService {
 
     // MARK: - Who calls
 
-    /// Makes a session for the client of a handshake; its token.
-    func openSession(metadata: Metadata, payload: [UInt8]?) async throws -> String {
+    /// Makes a session for the client of a handshake, and its token.
+    func openSession(metadata: Metadata, payload: [UInt8]?) async throws -> (token: String, session: FlightSession) {
         let user: String
         if let credentials = try Credentials(metadata) {
             switch credentials {
@@ -88,8 +89,7 @@ package final class FlightSQLService: RegistrableRPCService {
             user = try anonymousUser()
         }
         let token = FlightHandle.random().description
-        _ = try open(.token(token), user: user, metadata)
-        return token
+        return (token, try open(.token(token), user: user, metadata))
     }
 
     private func anonymousUser() throws -> String {
@@ -102,9 +102,12 @@ package final class FlightSQLService: RegistrableRPCService {
     }
 
     private func open(_ key: FlightSessionKey, user: String, _ metadata: Metadata) throws -> FlightSession {
-        let agent = metadata[stringValues: "user-agent"].first { _ in true } ?? "flight-sql"
+        let application = metadata.first(SessionMetadata.applicationKey) ?? metadata.first("user-agent") ?? "flight-sql"
+        let database = metadata.first(SessionMetadata.databaseKey) ?? "martlet"
         let session = FlightSession(
-            key: key, user: user, session: engine.makeSession(user: user, applicationName: agent))
+            key: key, user: user,
+            session: engine.makeSession(user: user, database: database, applicationName: application),
+            isAttached: metadata.first(SessionMetadata.attachKey) != nil)
         let now = self.now
         do {
             try withState { try $0.open(key, user: user, session, at: now) }
@@ -145,12 +148,15 @@ package final class FlightSQLService: RegistrableRPCService {
         return session
     }
 
-    /// Runs a call within its session; errors become statuses.
+    /// Runs a call within its session; errors become statuses. The metadata are for the call's end.
     func call<Result>(
         _ metadata: Metadata, _ context: ServerContext, _ body: (FlightSession) async throws -> Result
-    ) async throws -> Result {
+    ) async throws -> (result: Result, trailers: Metadata) {
+        let report = CallReport()
+        var attached: FlightSession?
         do {
             let session = try await session(metadata, peer: context.remotePeer)
+            if session.isAttached { attached = session }
             defer {
                 let now = self.now
                 withState { $0.endCall(session.key, at: now) }
@@ -159,11 +165,34 @@ package final class FlightSQLService: RegistrableRPCService {
             let trace = metadata[stringValues: "traceparent"].first { _ in true }.flatMap {
                 TraceContext(traceparent: $0)
             }
-            guard let trace else { return try await body(session) }
-            return try await TraceContext.$current.withValue(trace) { try await body(session) }
+            let result = try await CallReport.$current.withValue(attached == nil ? nil : report) {
+                guard let trace else { return try await body(session) }
+                return try await TraceContext.$current.withValue(trace) { try await body(session) }
+            }
+            return (result, attached == nil ? [:] : report.metadata(session.session))
         } catch {
-            throw FlightErrors.rpcError(error)
+            guard let attached else { throw FlightErrors.rpcError(error) }
+            throw FlightErrors.rpcError(error, reporting: report.metadata(attached.session))
         }
+    }
+
+    /// Keeps the session of a client that stays: until the client ends the call or goes, or the session is ended.
+    func hold(_ session: FlightSession, _ messages: RPCAsyncSequence<HandshakeMessage, any Error>) async {
+        let began = now
+        guard withState({ $0.beginCall(session.key, at: began) }) != nil else { return }
+        await withRPCCancellationHandler {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    do { for try await _ in messages {} } catch { return }
+                }
+                group.addTask { await session.waitForEnd() }
+                await group.next()
+                group.cancelAll()
+            }
+        } onCancelRPC: {
+            session.close()
+        }
+        close(session)
     }
 }
 

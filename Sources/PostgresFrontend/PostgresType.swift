@@ -25,62 +25,11 @@ struct PostgresType: Sendable, Hashable {
 
     /// The type of a parameter; `nil` is to be inferred.
     static func dataType(_ oid: Int32) throws -> DataType? {
-        switch oid {
-        case 0, 705: nil
-        case 16: .boolean
-        case 21: .int16
-        case 23: .int32
-        case 20: .int64
-        case 26, 28, 29: .oid
-        case 700: .float32
-        case 701: .float64
-        case 1700: .anyNumeric
-        case 25: .text
-        case 18: .internalChar
-        case 19: .name
-        case 22: .indexVector(.int16)
-        case 30: .indexVector(.oid)
-        case 1002: .array(.internalChar)
-        case 1003: .array(.name)
-        case 1028: .array(.oid)
-        case 24, 2202...2206, 4089, 4096, 4191:
-            RegisteredKind.allCases.first { $0.catalogIdentifier == Int64(oid) }.map { .registered($0) }
-        case 1043: .varchar(length: nil)
-        case 3904, 3906, 3908, 3910, 3912, 3926:
-            RangeKind.allCases.first { $0.catalogIdentifier == Int64(oid) }.map { .range($0) }
-        case 1560: .bit(length: nil)
-        case 1562: .varbit(length: nil)
-        case 1042: .text
-        case 17: .bytea
-        case 1082: .date
-        case 1083: .time
-        case 1266: .timeTZ
-        case 1114: .timestamp
-        case 1184: .timestampTZ
-        case 1186: .interval
-        case 2950: .uuid
-        case 114: .json
-        case 3802: .jsonb
-        case 4072: .jsonpath
-        case 1000: .array(.boolean)
-        case 1005: .array(.int16)
-        case 1007: .array(.int32)
-        case 1016: .array(.int64)
-        case 1021: .array(.float32)
-        case 1022: .array(.float64)
-        case 1009, 1014, 1015: .array(.text)
-        case 1001: .array(.bytea)
-        case 1115: .array(.timestamp)
-        case 1182: .array(.date)
-        case 1183: .array(.time)
-        case 1185: .array(.timestampTZ)
-        case 1187: .array(.interval)
-        case 1231: .array(.anyNumeric)
-        case 199: .array(.json)
-        case 2951: .array(.uuid)
-        case 3807: .array(.jsonb)
-        default: throw QueryError(.undefinedObject, "type with OID \(oid) is not supported for parameters")
+        if oid == 0 || oid == 705 { return nil }
+        guard let type = DataType(catalogIdentifier: Int64(oid)) else {
+            throw QueryError(.undefinedObject, "type with OID \(oid) is not supported for parameters")
         }
+        return type
     }
 
     /// Days and microseconds from 1970-01-01 to 2000-01-01, where binary dates and timestamps begin.

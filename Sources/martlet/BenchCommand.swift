@@ -22,7 +22,7 @@ struct BenchFlags: ParsableArguments {
     @Option(
         name: [.long, .customLong("dsn")],
         help: ArgumentHelp(
-            "Server to measure: HOST:PORT or postgresql://USER@HOST:PORT/DATABASE. Without it an engine in this process.",
+            "Server to measure by PostgreSQL's protocol: HOST:PORT or postgresql://USER@HOST:PORT/DATABASE; by Flight SQL: martlet://…. Without it an engine in this process.",
             valueName: "ADDRESS"))
     var connect: String?
     @Option(help: ArgumentHelp("Form of the report: \(ReportForm.names).", valueName: "FORM"))
@@ -41,10 +41,10 @@ struct BenchFlags: ParsableArguments {
             var node: EngineNode?
             let target: BenchmarkTarget
             if let connect {
-                var standard = ServerAddress.standard
+                var standard = ServerAddress.standard(.postgres)
                 standard.password = ProcessEnvironment.variables["PGPASSWORD"]
                 target = .server(
-                    try ServerAddress(connect, defaults: standard), makeProof: ClientAuthentication.makeProof)
+                    try ServerAddress(connect, defaults: standard), connect: ServerConnections.open)
             } else {
                 let started = try await startNode(configuration)
                 node = started

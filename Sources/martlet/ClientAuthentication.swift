@@ -1,4 +1,4 @@
-// Which clients a server lets in, and how this program proves to others who it is.
+// Which clients a server lets in.
 
 import Diagnostics
 import EngineConfiguration
@@ -8,8 +8,6 @@ import Frontends
     import Authentication
 
     enum ClientAuthentication {
-        static let makeProof: ServerConnection.ProofMaker? = { SCRAMClientInstance(password: $0) }
-
         /// The configured users; `nil` if there are none. Then statements may make some; until they do everybody is let in, and
         /// so only from this machine unless the configuration says otherwise.
         static func make(
@@ -30,9 +28,5 @@ import Frontends
             }
             return nil
         }
-    }
-#else
-    enum ClientAuthentication {
-        static let makeProof: ServerConnection.ProofMaker? = nil
     }
 #endif

@@ -47,11 +47,12 @@ struct SQLCommand: AsyncParsableCommand {
     var variables: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Server to connect to: HOST:PORT or postgresql://USER@HOST:PORT/DATABASE.", valueName: "ADDRESS"))
+            "Server to connect to: HOST:PORT or martlet://USER@HOST:PORT/DATABASE; postgresql://… speaks PostgreSQL's protocol.",
+            valueName: "ADDRESS"))
     var connect: String?
     @Option(help: ArgumentHelp("Server to connect to.", valueName: "HOST"))
     var host: String?
-    @Option(help: ArgumentHelp("The server's PostgreSQL port.", valueName: "PORT"))
+    @Option(help: ArgumentHelp("The server's gRPC port.", valueName: "PORT"))
     var port: Int?
     @Option(help: "User name for a server.")
     var user: String?
@@ -72,10 +73,13 @@ struct SQLCommand: AsyncParsableCommand {
         options.showsStatistics = stats
         options.continuesAfterErrors = onError == .continue
         options.variables = try parsedVariables()
-        options.makeProof = ClientAuthentication.makeProof
+        options.connect = ServerConnections.open
         let connection: any ShellConnection
         let node: EngineNode?
-        do { (connection, node) = try await open(configuration) } catch {
+        do {
+            options.address = try standardAddress(configuration)
+            (connection, node) = try await open(configuration, options.address)
+        } catch {
             complain(QueryError.wrapping(error))
             throw isRemote ? Self.connectionFailed : Self.statementFailed
         }
@@ -102,23 +106,28 @@ struct SQLCommand: AsyncParsableCommand {
         return result
     }
 
-    private func address(_ configuration: EngineConfiguration) throws -> ServerAddress {
+    /// What is meant where nothing else is said.
+    private func standardAddress(_ configuration: EngineConfiguration) throws -> ServerAddress {
         var address = ServerAddress(
-            host: host ?? "127.0.0.1", port: port ?? configuration.integer("coordinator.pg-port"),
+            host: host ?? "127.0.0.1", port: port ?? configuration.integer("coordinator.grpc-port"),
             user: user ?? "martlet", database: database ?? "martlet",
-            password: ProcessEnvironment.variables["PGPASSWORD"])
-        try address.takeEncryption(from: ProcessEnvironment.variables)
-        if let connect { address = try ServerAddress(connect, defaults: address) }
-        if let user { address.user = user }
-        if let database { address.database = database }
+            password: ProcessEnvironment.variables["PGPASSWORD"], speaks: .flightSQL)
+        do { try address.takeEncryption(from: ProcessEnvironment.variables) } catch {
+            // Who has no server in mind need not hear of it.
+            if isRemote { throw error }
+        }
         return address
     }
 
-    private func open(_ configuration: EngineConfiguration) async throws -> (any ShellConnection, EngineNode?) {
+    private func open(
+        _ configuration: EngineConfiguration, _ standard: ServerAddress
+    ) async throws -> (any ShellConnection, EngineNode?) {
         if isRemote {
-            return (
-                try ServerConnection(try address(configuration), makeProof: ClientAuthentication.makeProof), nil
-            )
+            var address = standard
+            if let connect { address = try ServerAddress(connect, defaults: address) }
+            if let user { address.user = user }
+            if let database { address.database = database }
+            return (try await ServerConnections.open(address), nil)
         }
         let options = try NodeOptions(configuration)
         var logger = Logger(label: "martlet") { _ in StandardErrorLog(isJSON: configuration["log.format"] == "json") }

@@ -214,7 +214,7 @@ final class ClientProcess: @unchecked Sendable {
     private let path = FileManager.default.temporaryDirectory.appendingPathComponent("client-\(UUID().uuidString)").path
 
     init(_ server: ServerProcess, _ sql: String) throws {
-        let parts = (server.addresses["postgres"] ?? "").split(separator: ":").map(String.init)
+        let parts = (server.addresses["grpc"] ?? "").split(separator: ":").map(String.init)
         guard parts.count == 2, let program = ServerProcess.program,
             FileManager.default.createFile(atPath: path, contents: nil),
             let output = FileHandle(forWritingAtPath: path)

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// A directory that goes with the test.
-private final class Place {
+final class Place {
     let path = NSTemporaryDirectory() + "martlet-shell-\(UUID().uuidString)"
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -20,9 +20,8 @@ private final class Place {
     }
 }
 
-private let enter = "\r"
-private let up = "\u{1B}[A"
-private let escape = "\u{1B}"
+let enter = "\r"
+let up = "\u{1B}[A"
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct ShellTerminalTests {
     @Test func statementsOfSeveralLinesAndHistory() throws {
@@ -206,19 +205,13 @@ private let escape = "\u{1B}"
         #expect(dumb.waitForEnd() == 0)
     }
 
-    @Test func aServerThatGoesAway() throws {
+    @Test("a server that goes away, by both protocols", arguments: ["grpc", "postgres"])
+    func aServerThatGoesAway(_ service: String) throws {
         let place = try Place()
-        func serve(_ port: String) throws -> (PseudoTerminal?, String) {
-            let server = try PseudoTerminal(
-                ["standalone", "--pg-port", port, "--grpc-port", "0", "--http-port", "0"], columns: 400)
-            server.wait(for: "ready postgres=", seconds: 30)
-            server.wait(for: "http=", seconds: 30)
-            let text = server.screen.text
-            let address = text.components(separatedBy: "postgres=")[1].split(separator: " ")[0]
-            return (server, String(address))
-        }
-        var (server, address) = try serve("0")
-        let shell = try place.shell(["--connect", address])
+        var server: ServedProgram? = try ServedProgram()
+        let address = try #require(server?.addresses[service])
+        let prefix = service == "postgres" ? "postgresql://" : ""
+        let shell = try place.shell(["--connect", prefix + address])
         shell.type("SELECT 'over ' || 'there';" + enter)
         shell.wait(for: "over there")
         shell.waitForPrompt()
@@ -231,7 +224,7 @@ private let escape = "\u{1B}"
         shell.type("SELECT 1;" + enter)
         shell.wait(for: "There is no connection to the server")
         shell.waitForPrompt("martlet=?>")
-        (server, address) = try serve(String(address.split(separator: ":")[1]))
+        server = try ServedProgram(ports: [service: String(address.split(separator: ":")[1])])
         shell.type("SELECT 'back ' || 'again';" + enter)
         shell.wait(for: "back again")
         shell.waitForPrompt()

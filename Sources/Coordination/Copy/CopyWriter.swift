@@ -41,6 +41,28 @@ package struct CopyWriter: Sendable {
         return try encoding?.encoded(line) ?? line
     }
 
+    /// The rows of a batch as lines.
+    package func lines(of batch: Batch, settings: TextSettings) throws -> [UInt8] {
+        let columns = try batch.columns.indices.map { index in
+            let column = RenderedColumn()
+            column.renderText(batch.column(index), rowCount: batch.rowCount, settings: settings)
+            try prepare(column, index: index, type: batch.column(index).type, rowCount: batch.rowCount)
+            return column
+        }
+        var bytes: [UInt8] = []
+        for row in 0..<batch.rowCount {
+            for (index, column) in columns.enumerated() {
+                if index > 0 { bytes.append(lines.delimiter) }
+                let count = Int(column.counts[row])
+                if count > 0 {
+                    bytes.append(contentsOf: UnsafeRawBufferPointer(start: column.starts[row], count: count))
+                }
+            }
+            bytes.append(0x0A)
+        }
+        return bytes
+    }
+
     /// Brings the texts of a column's values into the form that lines have them in.
     package func prepare(_ column: RenderedColumn, index: Int, type: DataType, rowCount: Int) throws {
         lines.apply(

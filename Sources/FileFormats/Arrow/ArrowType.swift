@@ -45,6 +45,8 @@ struct ArrowColumn: Hashable, Sendable {
     var firstBuffer = 0
     /// What it is, if it cannot be read.
     var unsupported: String?
+    /// Number and modifier of its SQL type, if the field says so.
+    var catalogType: String?
 
     var field: Field { Field(name: name, type: type, isNullable: isNullable) }
 }
@@ -93,10 +95,16 @@ enum ArrowSchema {
         let number = try field.integer(2, UInt8.self)
         let type = try field.table(3)
         var extensionName: String?
-        for pair in try field.tables(6) where try pair.string(0) == "ARROW:extension:name" {
-            extensionName = try pair.string(1)
+        var catalogType: String?
+        for pair in try field.tables(6) {
+            switch try pair.string(0) {
+            case "ARROW:extension:name": extensionName = try pair.string(1)
+            case ArrowColumnForm.catalogTypeKey: catalogType = try pair.string(1)
+            default: break
+            }
         }
         var column = ArrowColumn(name: name, type: .text, isNullable: isNullable, layout: .null)
+        column.catalogType = catalogType
         if let (sql, layout) = try mapping(ArrowTypeNumber(rawValue: number), type, extensionName) {
             column.type = sql
             column.layout = layout

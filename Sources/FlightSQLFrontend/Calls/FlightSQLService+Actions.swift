@@ -183,9 +183,14 @@ extension FlightSQLService {
         }
     }
 
-    /// A message with the status: 1 for cancelled, 3 for what cannot be cancelled.
+    /// A message with the status: 1 for cancelled, 3 for what cannot be cancelled. Without a ticket it is about whatever the
+    /// session runs: a client has none of a statement that it waits for.
     private func cancel(_ info: FlightInfo?, _ session: FlightSession) throws -> [UInt8] {
         var isCancelled = false
+        if let info, info.tickets.isEmpty {
+            session.session.cancelCurrent()
+            isCancelled = true
+        }
         for ticket in info?.tickets ?? [] {
             guard case .ticket(let bytes) = try FlightCommand(ticket) else { continue }
             let handle = FlightHandle(bytes)

@@ -24,10 +24,7 @@ extension FlightSQLService {
             try await self.atomically(session, isNeeded: true) {
                 for statement in try await definition.preparation(session) { _ = try await session.run(statement) }
                 let channel = IngestChannel(stream, settings: session.exactTextSettings)
-                let before = session.session.copyChannel
-                session.session.copyChannel = channel
-                defer { session.session.copyChannel = before }
-                return try await session.run(definition.copyStatement)
+                return try await session.run(definition.copyStatement, copyData: channel)
             }
         }
     }

@@ -1,5 +1,6 @@
 // The methods of Flight's service.
 
+import Coordination
 import Diagnostics
 import GRPCCore
 
@@ -30,20 +31,19 @@ extension FlightSQLService {
         ) { request, context in
             let ticket = try await Self.only(request.messages)
             return StreamingServerResponse(metadata: [:]) { writer in
-                try await self.call(request.metadata, context) { try await self.get(ticket, $0, writer) }
-                return [:]
+                try await self.call(request.metadata, context) { try await self.get(ticket, $0, writer) }.trailers
             }
         }
         router.registerHandler(
-            forMethod: method("DoPut"), deserializer: IncomingMessageCoding<IncomingFlightData>(),
+            forMethod: method("DoPut"), deserializer: IncomingMessageCoding<FlightData>(),
             serializer: OutgoingMessageCoding<PutResult>()
         ) { request, context in
             StreamingServerResponse(metadata: [:]) { writer in
-                let metadata = try await self.call(request.metadata, context) { session in
+                let (metadata, trailers) = try await self.call(request.metadata, context) { session in
                     try await self.put(PutStream(request.messages), session)
                 }
                 try await writer.write(PutResult(metadata: metadata))
-                return [:]
+                return trailers
             }
         }
         router.registerHandler(
@@ -52,9 +52,9 @@ extension FlightSQLService {
         ) { request, context in
             let action = try await Self.only(request.messages)
             return StreamingServerResponse(metadata: [:]) { writer in
-                let body = try await self.call(request.metadata, context) { try await self.act(action, $0) }
+                let (body, trailers) = try await self.call(request.metadata, context) { try await self.act(action, $0) }
                 if let body { try await writer.write(FlightActionResult(body: body)) }
-                return [:]
+                return trailers
             }
         }
         router.registerHandler(
@@ -64,8 +64,7 @@ extension FlightSQLService {
             StreamingServerResponse(metadata: [:]) { writer in
                 try await self.call(request.metadata, context) { _ in
                     for type in Self.actionTypes { try await writer.write(type) }
-                }
-                return [:]
+                }.trailers
             }
         }
     }
@@ -83,8 +82,8 @@ extension FlightSQLService {
         _ body: (Input, FlightSession) async throws -> Output
     ) async throws -> StreamingServerResponse<Output> {
         let message = try await Self.only(request.messages)
-        let output = try await call(request.metadata, context) { try await body(message, $0) }
-        return StreamingServerResponse(single: ServerResponse(message: output))
+        let (output, trailers) = try await call(request.metadata, context) { try await body(message, $0) }
+        return StreamingServerResponse(single: ServerResponse(message: output, trailingMetadata: trailers))
     }
 
     /// Clients take the token from the header, the trailer or the payload.
@@ -99,15 +98,36 @@ extension FlightSQLService {
                     break
                 }
             }
-            let token = try await openSession(metadata: request.metadata, payload: payload)
+            let (token, session) = try await openSession(metadata: request.metadata, payload: payload)
             let metadata: Metadata = ["authorization": "Bearer \(token)"]
+            if session.isAttached { return attach(session, request.messages, token: token, metadata) }
             let answersPayload = payload != nil
             return StreamingServerResponse(metadata: metadata) { writer in
                 if answersPayload { try await writer.write(HandshakeMessage(payload: Array(token.utf8))) }
                 return metadata
             }
         } catch {
-            throw FlightErrors.rpcError(error)
+            guard request.metadata.first(SessionMetadata.attachKey) != nil else { throw FlightErrors.rpcError(error) }
+            throw FlightErrors.rpcError(error, reporting: [:])
+        }
+    }
+
+    /// The answer says how things stand and then goes on as long as the session.
+    private func attach(
+        _ session: FlightSession, _ messages: RPCAsyncSequence<HandshakeMessage, any Error>, token: String,
+        _ metadata: Metadata
+    ) -> StreamingServerResponse<HandshakeMessage> {
+        var metadata = metadata
+        metadata.add(contentsOf: CallReport().metadata(session.session))
+        metadata.addString(String(session.session.number), forKey: SessionMetadata.sessionKey)
+        metadata.addString(EngineVersion.version, forKey: SessionMetadata.versionKey)
+        return StreamingServerResponse(metadata: metadata) { writer in
+            do { try await writer.write(HandshakeMessage(payload: Array(token.utf8))) } catch {
+                self.close(session)
+                throw error
+            }
+            await self.hold(session, messages)
+            return [:]
         }
     }
 }

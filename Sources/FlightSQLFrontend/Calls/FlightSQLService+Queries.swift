@@ -51,12 +51,11 @@ extension FlightSQLService {
             columns = fields
         } else {
             let result = try await session.session.execute(prepared, parameters: parameters)
-            guard result.copyWriter == nil else {
-                result.cancel()
-                throw QueryError.notSupported("COPY TO STDOUT over Flight SQL", hint: "Use a query.")
-            }
+            CallReport.current?.noteNotices(result)
+            guard result.copyWriter == nil else { return try copyInfo(result, descriptor, session) }
             guard let fields = result.fields else {
                 while try await result.next() != nil {}
+                CallReport.current?.noteEnd(result)
                 return FlightInfo(
                     schema: ArrowMessage.schema([]).encapsulated, descriptor: descriptor, ticket: nil,
                     recordCount: AffectedRows.count(result.tag))
@@ -64,6 +63,13 @@ extension FlightSQLService {
             content = .result(result, fields: fields)
             columns = fields
         }
+        try keep(content, as: handle, session)
+        let schema = ArrowMessage.schema(ArrowStreamEncoder.fields(columns, as: session.rowForm)).encapsulated
+        return FlightInfo(
+            schema: schema, descriptor: descriptor, ticket: FlightCommand.ticketBytes(handle.bytes))
+    }
+
+    private func keep(_ content: FlightTicketContent, as handle: FlightHandle, _ session: FlightSession) throws {
         let now = self.now
         do {
             try withState { try $0.addTicket(handle, content, of: session.key, at: now) }
@@ -71,9 +77,18 @@ extension FlightSQLService {
             content.drop()
             throw error
         }
-        return FlightInfo(
-            schema: ArrowMessage.schema(ArrowStreamEncoder.fields(columns)).encapsulated, descriptor: descriptor,
-            ticket: FlightCommand.ticketBytes(handle.bytes))
+    }
+
+    /// COPY TO STDOUT is fetched as rows of one column, whose bytes are the data, piece by piece.
+    private func copyInfo(
+        _ result: StatementResult, _ descriptor: FlightDescriptor, _ session: FlightSession
+    ) throws -> FlightInfo {
+        guard let writer = result.copyWriter else { throw QueryError.internalError("COPY without its form") }
+        let handle = FlightHandle.random()
+        try keep(.copy(result, writer), as: handle, session)
+        CallReport.current?.noteCopy()
+        let schema = ArrowMessage.schema(ArrowStreamEncoder.fields([CopyPieces.field], as: .plain)).encapsulated
+        return FlightInfo(schema: schema, descriptor: descriptor, ticket: FlightCommand.ticketBytes(handle.bytes))
     }
 
     private static func missingParameters(_ prepared: PreparedStatement) -> QueryError {
@@ -126,12 +141,15 @@ extension FlightSQLService {
         let (content, _, owner) = try withState { try $0.takeTicket(handle, of: session.key, at: now) }
         let result: StatementResult
         let columns: [Field]
+        var copyWriter: CopyWriter?
         switch content {
         case .result(let started, let fields): (result, columns) = (started, fields)
+        case .copy(let started, let writer): (result, columns, copyWriter) = (started, [CopyPieces.field], writer)
         case .query(let prepared, let parameters):
             result = try await owner.exclusively {
                 try await owner.session.execute(prepared, parameters: parameters)
             }
+            CallReport.current?.noteNotices(result)
             columns = prepared.fields ?? []
             guard let fields = result.fields, Self.agree(fields, columns) else {
                 result.cancel()
@@ -145,12 +163,16 @@ extension FlightSQLService {
         defer { streams.remove(handle) }
         var settings = owner.session.settings.textSettings
         settings.objectNames = result.objectNames
+        let form = copyWriter == nil ? owner.rowForm : .plain
+        let pieces = copyWriter.map { CopyPieces(writer: $0, settings: settings) }
         do {
             try await withRPCCancellationHandler {
-                try await self.send(stream, columns, settings, writer)
+                try await self.send(
+                    stream, ArrowStreamEncoder(columns, as: form, settings: settings), pieces, writer)
             } onCancelRPC: {
                 stream.cancel()
             }
+            CallReport.current?.noteEnd(result)
         } catch {
             result.cancel()
             owner.session.noteFailure()
@@ -164,12 +186,11 @@ extension FlightSQLService {
 
     /// Writing waits until the client has taken enough of what was written before, and meanwhile the query waits too.
     private func send(
-        _ stream: RunningStreams.Stream, _ columns: [Field], _ settings: TextSettings,
+        _ stream: RunningStreams.Stream, _ encoder: ArrowStreamEncoder, _ pieces: CopyPieces?,
         _ writer: RPCWriter<OutgoingFlightData>
     ) async throws {
-        let encoder = ArrowStreamEncoder(columns, settings: settings)
         try await writer.write(OutgoingFlightData(ArrowMessage.schema(encoder.fields)))
-        while let batch = try await stream.result.next() {
+        func send(_ batch: Batch) async throws {
             var start = 0
             while start < batch.rowCount {
                 start += try encoder.append(batch, from: start)
@@ -177,6 +198,10 @@ extension FlightSQLService {
                     try await writer.write(OutgoingFlightData(message))
                 }
             }
+        }
+        if let first = try pieces?.first() { try await send(first) }
+        while let batch = try await stream.result.next() {
+            try await send(try pieces?.piece(batch) ?? batch)
             if stream.isCancelled { break }
         }
         if stream.isCancelled {

@@ -8,12 +8,12 @@ import GRPCCore
 
 /// The messages of one DoPut, one after the other. Confined to its call.
 final class PutStream: @unchecked Sendable {
-    private var iterator: RPCAsyncSequence<IncomingFlightData, any Error>.AsyncIterator
+    private var iterator: RPCAsyncSequence<FlightData, any Error>.AsyncIterator
     private var decoder = ArrowStreamDecoder()
     /// Rows that came with the message that was to bring the schema.
     private var early: Batch?
 
-    init(_ messages: RPCAsyncSequence<IncomingFlightData, any Error>) { iterator = messages.makeAsyncIterator() }
+    init(_ messages: RPCAsyncSequence<FlightData, any Error>) { iterator = messages.makeAsyncIterator() }
 
     /// What the first message says that it is all about.
     func begin() async throws -> FlightDescriptor {
@@ -52,7 +52,8 @@ extension FlightSQLService {
         switch try Self.command(try await stream.begin()) {
         case .update(let sql, let transaction), .query(let sql, let transaction):
             try checkTransaction(transaction, session)
-            return Self.updated(try await session.exclusively { try await session.run(sql) })
+            let data = CopyDataChannel(stream)
+            return Self.updated(try await session.exclusively { try await session.run(sql, copyData: data) })
         case .preparedQuery(let handle):
             try await bind(handle, stream, session)
             var writer = ProtobufWriter()
@@ -116,11 +117,13 @@ extension FlightSQLService {
                 var total: Int64 = 0
                 for parameters in sets {
                     let result = try await session.session.execute(prepared, parameters: parameters)
+                    CallReport.current?.noteNotices(result)
                     guard result.copyWriter == nil else {
                         result.cancel()
                         throw QueryError.notSupported("COPY TO STDOUT over Flight SQL", hint: "Use a query.")
                     }
                     while try await result.next() != nil {}
+                    CallReport.current?.noteEnd(result)
                     let count = AffectedRows.count(result.tag)
                     total = count < 0 ? -1 : total + count
                 }

@@ -154,6 +154,15 @@ enum FlightCommand: Sendable {
         return handle
     }
 
+    /// The command of a statement; an update is one whose rows nobody wants.
+    static func statementBytes(_ sql: String, isUpdate: Bool) -> [UInt8] {
+        var writer = ProtobufWriter()
+        writer.string(1, sql)
+        return NamedMessage(
+            name: isUpdate ? "CommandStatementUpdate" : "CommandStatementQuery", value: writer.bytes
+        ).wire
+    }
+
     /// A ticket for a result.
     static func ticketBytes(_ handle: [UInt8]) -> [UInt8] {
         var writer = ProtobufWriter()

@@ -18,6 +18,17 @@ enum FlightErrors {
         return RPCError(code: code(error.state), message: text(error), metadata: metadata)
     }
 
+    /// For a client that reads the error itself, and more with it.
+    static func rpcError(_ error: any Error, reporting report: Metadata) -> RPCError {
+        if let error = error as? RPCError { return error }
+        let error = QueryError.wrapping(error)
+        var metadata = report
+        metadata.addString("\(error.state.code)", forKey: stateKey)
+        metadata.addBinary(ErrorMessage(error).wire, forKey: SessionMetadata.errorKey)
+        // The text is there once; trailers have a size limit.
+        return RPCError(code: code(error.state), message: "SQLSTATE \(error.state.code)", metadata: metadata)
+    }
+
     /// Message, state, detail and hint: what clients show is this text and nothing else.
     static func text(_ error: QueryError) -> String {
         var text = "\(error.message) (SQLSTATE \(error.state.code))"

@@ -105,14 +105,16 @@ struct FlightDescriptor: IncomingMessage, OutgoingMessage {
     }
 }
 
-struct FlightTicket: IncomingMessage {
+struct FlightTicket: IncomingMessage, OutgoingMessage {
     var bytes: [UInt8] = []
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
     init(wire bytes: UnsafeRawBufferPointer) throws {
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
             if field == 1 { self.bytes = try reader.data() } else { try reader.skip() }
         }
     }
+    func write(to writer: inout ProtobufWriter) { writer.data(1, bytes) }
 }
 
 /// What a client gets to fetch a result by: one ticket, or none for statements without rows.
@@ -162,9 +164,13 @@ struct SchemaResult: OutgoingMessage {
     func write(to writer: inout ProtobufWriter) { writer.data(1, schema) }
 }
 
-struct FlightAction: IncomingMessage {
+struct FlightAction: IncomingMessage, OutgoingMessage {
     var type = ""
     var body: [UInt8] = []
+    init(type: String, body: [UInt8]) {
+        self.type = type
+        self.body = body
+    }
     init(wire bytes: UnsafeRawBufferPointer) throws {
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
@@ -175,10 +181,21 @@ struct FlightAction: IncomingMessage {
             }
         }
     }
+    func write(to writer: inout ProtobufWriter) {
+        writer.string(1, type)
+        writer.data(2, body)
+    }
 }
 
-struct FlightActionResult: OutgoingMessage {
-    var body: [UInt8]
+struct FlightActionResult: IncomingMessage, OutgoingMessage {
+    var body: [UInt8] = []
+    init(body: [UInt8]) { self.body = body }
+    init(wire bytes: UnsafeRawBufferPointer) throws {
+        var reader = ProtobufReader(bytes)
+        while let field = try reader.next() {
+            if field == 1 { body = try reader.data() } else { try reader.skip() }
+        }
+    }
     func write(to writer: inout ProtobufWriter) { writer.data(1, body) }
 }
 
@@ -191,18 +208,35 @@ struct FlightActionType: OutgoingMessage {
     }
 }
 
-struct PutResult: OutgoingMessage {
-    var metadata: [UInt8]
+struct PutResult: IncomingMessage, OutgoingMessage {
+    var metadata: [UInt8] = []
+    init(metadata: [UInt8]) { self.metadata = metadata }
+    init(wire bytes: UnsafeRawBufferPointer) throws {
+        var reader = ProtobufReader(bytes)
+        while let field = try reader.next() {
+            if field == 1 { metadata = try reader.data() } else { try reader.skip() }
+        }
+    }
     func write(to writer: inout ProtobufWriter) { writer.data(1, metadata) }
 }
 
 // MARK: - Data
 
-/// Rows from a client.
-struct IncomingFlightData: IncomingMessage {
+/// Rows that have come, of a client or of a server. A client sends its own in this form, too.
+struct FlightData: IncomingMessage, OutgoingMessage {
     var descriptor: FlightDescriptor?
     var header: [UInt8] = []
     var body: [UInt8] = []
+    init(descriptor: FlightDescriptor? = nil, header: [UInt8], body: [UInt8] = []) {
+        self.descriptor = descriptor
+        self.header = header
+        self.body = body
+    }
+    func write(to writer: inout ProtobufWriter) {
+        if let descriptor { writer.message(1) { descriptor.write(to: &$0) } }
+        writer.data(2, header)
+        writer.data(1000, body)
+    }
     init(wire bytes: UnsafeRawBufferPointer) throws {
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {

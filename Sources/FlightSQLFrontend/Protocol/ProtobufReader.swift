@@ -13,7 +13,7 @@ struct ProtobufReader {
 
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    static func broken() -> QueryError { QueryError(.protocolViolation, "the client sent a malformed message") }
+    static func broken() -> QueryError { QueryError(.protocolViolation, "the peer sent a malformed message") }
 
     /// Number of the next field; `nil` at the end. Its value is to be read or skipped before the next one.
     mutating func next() throws -> Int? {

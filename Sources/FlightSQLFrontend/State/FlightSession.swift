@@ -3,6 +3,8 @@
 import Columnar
 import Coordination
 import Diagnostics
+import FileFormats
+import Frontends
 import GRPCCore
 import Synchronization
 
@@ -11,12 +13,19 @@ final class FlightSession: Sendable {
     let key: FlightSessionKey
     let user: String
     let session: Session
+    /// Whether the session lives as long as the call that opened it, and its client is told its state.
+    let isAttached: Bool
     private let gate = CallGate()
+    private let ending: AsyncStream<Never>
+    private let end: AsyncStream<Never>.Continuation
 
-    init(key: FlightSessionKey, user: String, session: Session) {
+    init(key: FlightSessionKey, user: String, session: Session, isAttached: Bool = false) {
         self.key = key
         self.user = user
         self.session = session
+        self.isAttached = isAttached
+        (ending, end) = AsyncStream<Never>.makeStream()
+        if isAttached { session.copyChannel = CopyInputChannel(input: nil) }
     }
 
     /// Runs `body` when no other statement of the session is being run. A client that goes away, or whose time is over,
@@ -42,11 +51,24 @@ final class FlightSession: Sendable {
                 result.cancel()
                 throw QueryError.notSupported("COPY TO STDOUT over Flight SQL", hint: "Use a query.")
             }
+            CallReport.current?.noteNotices(result)
             while try await result.next() != nil {}
+            CallReport.current?.noteEnd(result)
             count.withLock { $0 = AffectedRows.count(result.tag) }
         }
         return count.withLock { $0 }
     }
+
+    /// The same, with data for COPY FROM STDIN.
+    func run(_ sql: String, copyData: any CopyChannel) async throws -> Int64 {
+        let before = session.copyChannel
+        session.copyChannel = copyData
+        defer { session.copyChannel = before }
+        return try await run(sql)
+    }
+
+    /// How rows are sent: those of an attached session look on the other side as they would here.
+    var rowForm: ArrowColumnForm.Fields { isAttached ? .exact : .result }
 
     /// For values that are read back: no setting makes them shorter than they are.
     var exactTextSettings: TextSettings {
@@ -55,7 +77,13 @@ final class FlightSession: Sendable {
         return settings
     }
 
-    func close() { session.close() }
+    func close() {
+        session.close()
+        end.finish()
+    }
+
+    /// Until the session is closed, or the task is cancelled.
+    func waitForEnd() async { for await _ in ending {} }
 }
 
 /// A prepared statement and the values that its parameters have been given.
@@ -77,9 +105,14 @@ enum FlightTicketContent: Sendable {
     case query(PreparedStatement, parameters: [ScalarValue])
     /// A statement that has run, with its rows.
     case result(StatementResult, fields: [Field])
+    /// COPY TO STDOUT, which has begun.
+    case copy(StatementResult, CopyWriter)
 
     func drop() {
-        if case .result(let result, _) = self { result.cancel() }
+        switch self {
+        case .query: break
+        case .result(let result, _), .copy(let result, _): result.cancel()
+        }
     }
 }
 

@@ -8,7 +8,7 @@ package struct BenchmarkTarget: Sendable {
     /// As reports name it.
     package var name: String
     package var isEmbedded: Bool
-    package var open: @Sendable () throws -> any ShellConnection
+    package var open: @Sendable () async throws -> any ShellConnection
 
     package static func embedded(_ engine: QueryEngine) -> BenchmarkTarget {
         BenchmarkTarget(name: "embedded", isEmbedded: true) {
@@ -16,14 +16,12 @@ package struct BenchmarkTarget: Sendable {
         }
     }
 
-    package static func server(_ address: ServerAddress, makeProof: ServerConnection.ProofMaker? = nil)
-        -> BenchmarkTarget
-    {
+    package static func server(_ address: ServerAddress, connect: @escaping ServerConnector) -> BenchmarkTarget {
         var address = address
         address.applicationName = "martlet bench"
         let opened = address
         return BenchmarkTarget(name: "\(address.host):\(address.port)", isEmbedded: false) {
-            try ServerConnection(opened, makeProof: makeProof)
+            try await connect(opened)
         }
     }
 }

@@ -84,7 +84,7 @@ package struct LoadBenchmark: Sendable {
         if let rate { report.settings.append(("rate", DecimalText.short(rate))) }
         var connections: [any ShellConnection] = []
         defer { for connection in connections { connection.close() } }
-        for _ in 0..<clients { connections.append(try target.open()) }
+        for _ in 0..<clients { connections.append(try await target.open()) }
         if let rowCount { try await makeTable(connections[0], rowCount, say) }
         if warmUpSeconds > 0 {
             say("warming up for \(warmUpSeconds) s")

@@ -36,7 +36,7 @@ struct QueryBenchmark: Sendable {
         report.startedAt = ShellText.localTime()
         var connections: [any ShellConnection] = []
         defer { for connection in connections { connection.close() } }
-        for _ in 0..<clients { connections.append(try target.open()) }
+        for _ in 0..<clients { connections.append(try await target.open()) }
         if let schema = try await prepare(connections[0]) {
             for connection in connections {
                 try await connection.run("SET search_path = \(CompletionSource.quoted(schema))") { _ in }

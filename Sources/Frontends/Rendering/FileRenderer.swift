@@ -74,24 +74,43 @@ extension ResultRows {
     /// The rows with the columns' types. Errors: of texts that are no values of their types.
     func batch(_ columns: [ResultColumn]) throws -> Batch {
         switch source {
-        case .vectors(let vectors, _): return Batch(columns: vectors, rowCount: rowCount)
-        case .texts(let rows):
-            let settings = TextSettings()
-            let vectors = try columns.enumerated().map { index, column in
-                let builder = VectorBuilder(type: column.type, capacity: rows.count)
-                for row in rows {
-                    guard let text = row[index] else {
-                        builder.appendNull()
-                        continue
-                    }
-                    builder.append(
-                        try text.withUnsafeBufferPointer {
-                            try TextFormat.parse($0, as: column.type, settings: settings)
-                        })
+        case .vectors(let vectors, let settings):
+            let typed = try zip(vectors, columns).map { vector, column in
+                guard vector.type == .text, column.type != .text else { return vector }
+                return try values(of: column.type, settings) { row, text in
+                    guard !vector.isNull(row) else { return false }
+                    TextFormat.append(vector, row: row, settings: settings, into: &text)
+                    return true
                 }
-                return builder.finish()
             }
-            return Batch(columns: vectors, rowCount: rows.count)
+            return Batch(columns: typed, rowCount: rowCount)
+        case .texts(let rows):
+            let vectors = try columns.enumerated().map { index, column in
+                try values(of: column.type, TextSettings()) { row, text in
+                    guard let value = rows[row][index] else { return false }
+                    text = value
+                    return true
+                }
+            }
+            return Batch(columns: vectors, rowCount: rowCount)
         }
+    }
+
+    /// Values of the type from their texts; `append` gives the text of a row, or says that there is none.
+    private func values(
+        of type: DataType, _ settings: TextSettings, _ append: (Int, inout [UInt8]) -> Bool
+    ) throws -> Vector {
+        let builder = VectorBuilder(type: type, capacity: rowCount)
+        var text: [UInt8] = []
+        for row in 0..<rowCount {
+            text.removeAll(keepingCapacity: true)
+            guard append(row, &text) else {
+                builder.appendNull()
+                continue
+            }
+            builder.append(
+                try text.withUnsafeBufferPointer { try TextFormat.parse($0, as: type, settings: settings) })
+        }
+        return builder.finish()
     }
 }

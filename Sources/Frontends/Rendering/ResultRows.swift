@@ -33,7 +33,7 @@ package struct ResultColumn: Sendable, Hashable {
         }
     }
 
-    /// By the type's number in PostgreSQL's catalogue, for results from a server.
+    /// By the type's number in PostgreSQL's catalogue, for results of a server.
     package init(name: String, postgresType: Int, modifier: Int = -1) {
         self.name = name
         type = Self.type(postgresType, modifier: modifier)
@@ -67,7 +67,16 @@ package struct ResultColumn: Sendable, Hashable {
         case 1700: .anyNumeric
         case 2950: .uuid
         case 3802: .jsonb
-        default: .text
+        default: array(number) ?? .text
+        }
+    }
+
+    /// Arrays of what files have types for.
+    private static func array(_ number: Int) -> DataType? {
+        guard let type = DataType(catalogIdentifier: Int64(number)), case .array(let element) = type else { return nil }
+        switch element {
+        case .internalChar, .name, .oid: return nil
+        default: return type
         }
     }
 

@@ -16,7 +16,7 @@ package enum EncryptionMode: String, Sendable, CaseIterable {
     /// Always; and the certificate is for the name that was dialled.
     case verifyFull = "verify-full"
 
-    var checksAuthority: Bool { self == .verifyAuthority || self == .verifyFull }
+    package var checksAuthority: Bool { self == .verifyAuthority || self == .verifyFull }
 }
 
 /// One encrypted connection. Used by one thread at a time, as its owner sees to; hence unchecked.
@@ -33,7 +33,8 @@ final class EncryptedSocket: @unchecked Sendable {
         var isTrustKnown = true
         if let authorityPath {
             isTrustKnown = SSL_CTX_load_verify_locations(context, authorityPath, nil) == 1
-        } else {
+        } else if mode.checksAuthority {
+            // The system's certificates are many: they are read when they are asked for.
             _ = SSL_CTX_set_default_verify_paths(context)
         }
         guard isTrustKnown, let connection = SSL_new(context) else {

@@ -2,7 +2,18 @@
 
 import Diagnostics
 
+/// What is spoken with a server.
+package enum ServerProtocol: Hashable, Sendable {
+    /// Arrow Flight SQL, with a server of this project.
+    case flightSQL
+    /// PostgreSQL's, with any server that speaks it.
+    case postgres
+
+    package var standardPort: Int { self == .flightSQL ? 50_051 : 5433 }
+}
+
 package struct ServerAddress: Hashable, Sendable {
+    package var speaks: ServerProtocol
     package var host: String
     package var port: Int
     package var user: String
@@ -13,9 +24,16 @@ package struct ServerAddress: Hashable, Sendable {
     /// File with the certificates of the authorities that are trusted, in PEM; `nil`: the system's.
     package var authorityPath: String?
 
-    package static let standard = ServerAddress(host: "127.0.0.1", port: 5433, user: "martlet", database: "martlet")
+    package static func standard(_ speaks: ServerProtocol) -> ServerAddress {
+        ServerAddress(
+            host: "127.0.0.1", port: speaks.standardPort, user: "martlet", database: "martlet", speaks: speaks)
+    }
 
-    package init(host: String, port: Int, user: String, database: String, password: String? = nil) {
+    package init(
+        host: String, port: Int, user: String, database: String, password: String? = nil,
+        speaks: ServerProtocol = .postgres
+    ) {
+        self.speaks = speaks
         self.host = host
         self.port = port
         self.user = user
@@ -23,18 +41,23 @@ package struct ServerAddress: Hashable, Sendable {
         self.password = password
     }
 
-    /// `HOST`, `HOST:PORT`, `[::1]:PORT`, or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; what is left out is that of
-    /// the defaults.
+    /// `HOST`, `HOST:PORT`, `[::1]:PORT`, `martlet://USER:PASSWORD@HOST:PORT/DATABASE` or the same with `postgresql://`, which
+    /// is for PostgreSQL's protocol; what is left out is that of the defaults, but for the port of another protocol.
     package init(_ text: String, defaults: ServerAddress) throws {
         self = defaults
         var rest = text[...]
         func wrong(_ reason: String) -> QueryError {
             QueryError(
                 .invalidParameterValue, "\"\(text)\" is no address of a server: \(reason)",
-                hint: "HOST:PORT or postgresql://USER@HOST:PORT/DATABASE")
+                hint: "HOST:PORT, martlet://USER@HOST:PORT/DATABASE or postgresql://USER@HOST:PORT/DATABASE")
         }
         for scheme in ["postgresql://", "postgres://", "martlet://"] where rest.hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
+            let named = scheme == "martlet://" ? ServerProtocol.flightSQL : .postgres
+            if named != speaks {
+                speaks = named
+                port = named.standardPort
+            }
             if let question = rest.firstIndex(of: "?") {
                 try take(parameters: rest[rest.index(after: question)...], wrong)
                 rest = rest[..<question]
@@ -68,6 +91,9 @@ package struct ServerAddress: Hashable, Sendable {
         }
         port = number
     }
+
+    /// Whether what is sent there leaves this machine.
+    package var isThisMachine: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
     /// `sslmode=…&sslrootcert=…`; others are for other programs.
     private mutating func take(parameters: Substring, _ wrong: (String) -> QueryError) throws {

@@ -23,7 +23,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     }
     private static let messageByteCountMax = 1 << 30
 
-    package let address: ServerAddress
+    package let serverAddress: ServerAddress
     private let thread = BlockingThread()
     private var descriptor: Int32 = -1
     /// `nil`: the connection is in plain.
@@ -38,7 +38,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     private let makeProof: ProofMaker?
 
     package init(_ address: ServerAddress, makeProof: ProofMaker? = nil) throws {
-        self.address = address
+        serverAddress = address
         self.makeProof = makeProof
         try open()
     }
@@ -46,8 +46,8 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     deinit { close() }
 
     private func open() throws {
-        descriptor = try ServerConnection.connect(address.host, address.port)
-        do { encryption = try ServerConnection.encrypt(descriptor, address) } catch {
+        descriptor = try ServerConnection.connect(serverAddress.host, serverAddress.port)
+        do { encryption = try ServerConnection.encrypt(descriptor, serverAddress) } catch {
             Glibc.close(descriptor)
             descriptor = -1
             throw error
@@ -62,7 +62,8 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         var message = WireMessage()
         message.int32(196_608)
         for (name, value) in [
-            ("user", address.user), ("database", address.database), ("application_name", address.applicationName),
+            ("user", serverAddress.user), ("database", serverAddress.database),
+            ("application_name", serverAddress.applicationName),
             ("client_encoding", "UTF8"),
         ] {
             message.string(name)
@@ -71,7 +72,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         message.byte(0)
         do {
             try send(message.framed(type: nil))
-            try authenticate(address.password)
+            try authenticate(serverAddress.password)
         } catch {
             close()
             throw error
@@ -79,6 +80,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     }
 
     package var isEmbedded: Bool { false }
+    package var address: ServerAddress? { serverAddress }
     package var isMartlet: Bool { serverVersion.contains("Martlet") }
     package var isLost: Bool { state.withLock { $0.isLost } }
     package var transactionStatus: TransactionStatus { state.withLock { $0.transaction } }
@@ -91,7 +93,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
 
     package func observer() async throws -> any ShellConnection {
         if let known = state.withLock({ $0.observer }), !known.isLost { return known }
-        var address = self.address
+        var address = serverAddress
         address.applicationName += ", observer"
         let opened = try ServerConnection(address, makeProof: makeProof)
         state.withLock { $0.observer = opened }
@@ -99,7 +101,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
     }
 
     package var summary: String {
-        "Connected to \(address.host):\(address.port) as \(address.user), database \(address.database), server \(serverVersion)"
+        "Connected to \(serverAddress.host):\(serverAddress.port) as \(serverAddress.user), database \(serverAddress.database), server \(serverVersion)"
             + (encryption == nil ? "." : ", with TLS.")
     }
 
@@ -123,10 +125,10 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
 
     /// Asks the server, over a connection of its own, to stop what runs.
     package func cancel() {
-        guard let other = try? ServerConnection.connect(address.host, address.port) else { return }
+        guard let other = try? ServerConnection.connect(serverAddress.host, serverAddress.port) else { return }
         defer { Glibc.close(other) }
         let encryption: EncryptedSocket?
-        do { encryption = try ServerConnection.encrypt(other, address) } catch { return }
+        do { encryption = try ServerConnection.encrypt(other, serverAddress) } catch { return }
         let (process, secret) = state.withLock { ($0.processID, $0.secret) }
         var message = WireMessage()
         message.int32(80_877_102)
@@ -173,6 +175,9 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         var failure: (any Error)?
         var columnCount = 0
         var rows: [[[UInt8]?]] = []
+        /// What people see is UTF-8 whatever they set; the server is told so again.
+        var hasOtherEncoding = false
+        var isDone = false
         func deliver(_ event: ShellEvent) {
             guard failure == nil else { return }
             do { try onEvent(event) } catch {
@@ -187,6 +192,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
         while true {
             var (type, body) = try receive()
             if type != "D" { flushRows() }
+            if isDone, type != "Z", type != "S" { continue }
             switch type {
             case "T":
                 columnCount = Int(try body.int16())
@@ -216,14 +222,25 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
             case "N": deliver(.notice(ServerConnection.error(&body)))
             case "G": try sendCopy(input)
             case "d": deliver(.copyData(body.rest))
+            case "S":
+                if try body.string() == "client_encoding" { hasOtherEncoding = try body.string() != "UTF8" }
             case "Z":
                 noteStatus(&body)
                 if let failure { throw failure }
-                return
+                guard hasOtherEncoding, transactionStatus != .failed else { return }
+                hasOtherEncoding = false
+                var change = WireMessage()
+                change.string("SET client_encoding TO 'UTF8'")
+                try send(change.framed(type: "Q"))
+                deliver(.notice(ServerConnection.encodingNotice))
+                isDone = true
             default: break
             }
         }
     }
+
+    private static let encodingNotice = QueryError(
+        SQLState("00000"), "the shell's text is UTF-8, so client_encoding is UTF8 again")
 
     /// The data of COPY FROM STDIN. What goes wrong on this side ends the statement there.
     private func sendCopy(_ input: CopyInput?) throws {
@@ -341,7 +358,7 @@ package final class ServerConnection: ShellConnection, @unchecked Sendable {
 
     // MARK: - Bytes
 
-    private static func connect(_ host: String, _ port: Int) throws -> Int32 {
+    static func connect(_ host: String, _ port: Int) throws -> Int32 {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?

@@ -64,7 +64,7 @@ extension Shell {
         case "!": return runProgram(command.rest.isEmpty ? Shell.variable("SHELL") ?? "sh" : command.rest) == 0
         case "cd": return changeDirectory(first)
         case "conninfo": say(connection.summary)
-        case "c", "connect": return await connect(command.arguments)
+        case "c", "connect": return await connectAgain(command.arguments)
         default: return reportAndFail(.syntaxError, "invalid command \\\(command.name)", hint: "Try \\? for help.")
         }
         return true
@@ -235,12 +235,12 @@ extension Shell {
         return true
     }
 
-    private func connect(_ arguments: [String]) async -> Bool {
+    private func connectAgain(_ arguments: [String]) async -> Bool {
         do {
             if let first = arguments.first {
-                let current = (connection as? ServerConnection)?.address
-                let address = try ServerAddress(first, defaults: current ?? ServerAddress.standard)
-                let opened = try ServerConnection(address, makeProof: makeProof)
+                guard let connect else { throw QueryError.notSupported("a connection to a server in this build") }
+                let address = try ServerAddress(first, defaults: connection.address ?? standardAddress)
+                let opened = try await connect(address)
                 connection.close()
                 connection = opened
             } else {

@@ -22,8 +22,9 @@ package struct ShellOptions: Sendable {
     package var continuesAfterErrors = false
     package var historyPath: String?
     package var variables = ShellVariables()
-    /// For connections that the shell opens.
-    package var makeProof: ServerConnection.ProofMaker?
+    /// Opens the connections of `\\connect`; where an address leaves something out, it is that of `address`.
+    package var connect: ServerConnector?
+    package var address = ServerAddress.standard(.flightSQL)
     package init(format: OutputFormat, showsTiming: Bool, isInteractive: Bool, historyPath: String? = nil) {
         self.format = format
         self.showsTiming = showsTiming
@@ -51,7 +52,8 @@ package final class Shell {
     var variables: ShellVariables
     let isInteractive: Bool
     let continuesAfterErrors: Bool
-    let makeProof: ServerConnection.ProofMaker?
+    let connect: ServerConnector?
+    let standardAddress: ServerAddress
     var historyPath: String?
     /// Where rows go: standard output, or the file of `\o`.
     var output: TextOutput
@@ -82,7 +84,8 @@ package final class Shell {
         showsStatistics = options.showsStatistics
         isInteractive = options.isInteractive
         continuesAfterErrors = options.continuesAfterErrors
-        makeProof = options.makeProof
+        connect = options.connect
+        standardAddress = options.address
         historyPath = options.historyPath
         variables = options.variables
         showsProgress = options.isInteractive

@@ -3,6 +3,7 @@
 import Columnar
 import Coordination
 import Diagnostics
+import Synchronization
 
 /// What a statement gives the shell, in this order: notices, perhaps columns and rows, the end.
 package enum ShellEvent {
@@ -14,6 +15,9 @@ package enum ShellEvent {
     case done(tag: String)
 }
 
+/// Opens a connection to a server, by the protocol that its address names.
+package typealias ServerConnector = @Sendable (ServerAddress) async throws -> any ShellConnection
+
 package protocol ShellConnection: AnyObject, Sendable {
     /// One line that says what the shell is connected to.
     var summary: String { get }
@@ -24,6 +28,8 @@ package protocol ShellConnection: AnyObject, Sendable {
     var transactionStatus: TransactionStatus { get }
     /// The session's number there, as `pg_backend_pid()` gives it.
     var sessionNumber: Int { get }
+    /// Where the server is; `nil` if there is none.
+    var address: ServerAddress? { get }
     /// Whether the other side is gone.
     var isLost: Bool { get }
     /// Runs the statements of a text. An error ends it. COPY FROM STDIN reads the input.
@@ -69,22 +75,29 @@ extension ShellConnection {
 /// A session of the engine in this process.
 package final class EmbeddedConnection: ShellConnection {
     private let engine: QueryEngine
-    private let session: Session
+    private let applicationName: String
+    /// Another one when the first was ended.
+    private let current: Mutex<Session>
+    private var session: Session { current.withLock { $0 } }
 
     package init(engine: QueryEngine, applicationName: String = "martlet sql") {
         self.engine = engine
-        session = engine.makeSession(applicationName: applicationName)
+        self.applicationName = applicationName
+        current = Mutex(engine.makeSession(applicationName: applicationName))
     }
 
     package var summary: String { "Connected to the embedded engine, Martlet \(EngineVersion.version)." }
     package var isEmbedded: Bool { true }
+    package var address: ServerAddress? { nil }
     package var isMartlet: Bool { true }
-    package var isLost: Bool { false }
+    /// A statement can end the session that it runs in.
+    package var isLost: Bool { session.isTerminated }
     package var transactionStatus: TransactionStatus { session.transactionStatus }
     package var sessionNumber: Int { Int(truncatingIfNeeded: session.number) }
 
     package func run(_ sql: String, input: CopyInput?, onEvent: (ShellEvent) throws -> Void) async throws {
-        session.copyChannel = EmbeddedCopyChannel(input: input)
+        let session = self.session
+        session.copyChannel = CopyInputChannel(input: input)
         try await session.run(sql) { result in
             do {
                 for notice in result.notices { try onEvent(.notice(notice)) }
@@ -93,7 +106,7 @@ package final class EmbeddedConnection: ShellConnection {
                 if let copy = result.copyWriter {
                     if let header = try copy.headerLine() { try onEvent(.copyData(header)) }
                     while let batch = try await result.next() {
-                        try onEvent(.copyData(try EmbeddedConnection.lines(batch, copy, settings)))
+                        try onEvent(.copyData(try copy.lines(of: batch, settings: settings)))
                     }
                 } else if let fields = result.fields {
                     try onEvent(.columns(fields.map { ResultColumn($0) }))
@@ -109,45 +122,34 @@ package final class EmbeddedConnection: ShellConnection {
         }
     }
 
-    /// A batch as lines of COPY.
-    private static func lines(_ batch: Batch, _ copy: CopyWriter, _ settings: TextSettings) throws -> [UInt8] {
-        let columns = try batch.columns.indices.map { index in
-            let column = RenderedColumn()
-            column.renderText(batch.column(index), rowCount: batch.rowCount, settings: settings)
-            try copy.prepare(column, index: index, type: batch.column(index).type, rowCount: batch.rowCount)
-            return column
-        }
-        var bytes: [UInt8] = []
-        for row in 0..<batch.rowCount {
-            for (index, column) in columns.enumerated() {
-                if index > 0 { bytes.append(copy.lines.delimiter) }
-                let count = Int(column.counts[row])
-                if count > 0 {
-                    bytes.append(contentsOf: UnsafeRawBufferPointer(start: column.starts[row], count: count))
-                }
-            }
-            bytes.append(0x0A)
-        }
-        return bytes
-    }
-
     package func cancel() { session.cancelCurrent() }
     package func observer() async throws -> any ShellConnection {
         EmbeddedConnection(engine: engine, applicationName: "martlet sql, observer")
     }
-    package func reconnect() async throws {}
+    package func reconnect() async throws {
+        let new = engine.makeSession(applicationName: applicationName)
+        let old = current.withLock { session in
+            defer { session = new }
+            return session
+        }
+        old.close()
+    }
     package func close() {}
 }
 
-private struct EmbeddedCopyChannel: CopyChannel {
-    let input: CopyInput?
+/// Gives COPY FROM STDIN the data of this side, if there are any.
+package struct CopyInputChannel: CopyChannel {
+    private let input: CopyInput?
+    package init(input: CopyInput?) { self.input = input }
 
-    func beginInput(columnCount: Int) async throws {
-        guard input != nil else {
-            throw QueryError(
-                .badCopyFileFormat, "there are no data for COPY FROM STDIN",
-                hint: "Use \\copy, or put the lines behind the statement and \\. at their end.")
-        }
+    package func beginInput(columnCount: Int) async throws {
+        guard input != nil else { throw CopyInput.missing }
     }
-    func next() async throws -> [UInt8]? { try input?.next() }
+    package func next() async throws -> [UInt8]? { try input?.next() }
+}
+
+extension CopyInput {
+    package static let missing = QueryError(
+        .badCopyFileFormat, "there are no data for COPY FROM STDIN",
+        hint: "Use \\copy, or put the lines behind the statement and \\. at their end.")
 }

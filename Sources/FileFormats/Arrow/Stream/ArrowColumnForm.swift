@@ -32,7 +32,13 @@ package struct ArrowColumnForm: Sendable {
         case table
         /// Exactly as given.
         case plain
+        /// Of a result for a side that shows the values as this one would: with the type's number in PostgreSQL's catalogue,
+        /// and as text where Arrow has no type that says the same.
+        case exact
     }
+
+    /// Key of the type's number and modifier, with a colon between them.
+    static let catalogTypeKey = "martlet.type"
 
     package init(_ column: Field, _ fields: Fields) {
         guard fields != .plain else {
@@ -44,8 +50,33 @@ package struct ArrowColumnForm: Sendable {
             properties.append(ArrowField.Property("ARROW:FLIGHT:SQL:PRECISION", String(precision)))
             properties.append(ArrowField.Property("ARROW:FLIGHT:SQL:SCALE", String(scale)))
         }
-        self.init(
-            column.name, column.type, isNullable: fields == .result || column.isNullable, properties: properties)
+        guard fields == .exact else {
+            self.init(
+                column.name, column.type, isNullable: fields == .result || column.isNullable, properties: properties)
+            return
+        }
+        properties.append(
+            ArrowField.Property(Self.catalogTypeKey, "\(column.type.catalogIdentifier):\(column.catalogModifier)"))
+        if Self.isExact(column.type) {
+            self.init(column.name, column.type, isNullable: true, properties: properties)
+        } else {
+            self.init(ArrowField(column.name, .utf8, isNullable: true, properties: properties), .text)
+        }
+    }
+
+    private init(_ field: ArrowField, _ kind: Kind) {
+        self.field = field
+        self.kind = kind
+    }
+
+    /// Whether a value comes back from Arrow as what it was, or as what has the same text.
+    private static func isExact(_ type: DataType) -> Bool {
+        switch type {
+        case .boolean, .int16, .int32, .int64, .float32, .float64, .decimal, .text, .varchar, .bytea, .date, .time,
+            .timestamp, .timestampTZ, .uuid, .json:
+            true
+        default: false
+        }
     }
 
     private init(_ name: String, _ type: DataType, isNullable: Bool, properties: [ArrowField.Property]) {

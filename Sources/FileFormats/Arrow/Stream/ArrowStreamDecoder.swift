@@ -13,11 +13,21 @@ package struct ArrowStreamDecoder {
     /// Columns of the stream; `nil` before its schema has come.
     package var fields: [Field]? { columns?.map(\.field) }
 
+    /// The columns with the numbers and modifiers that their SQL types have in PostgreSQL's catalogue, where the schema says
+    /// them. Values of a type that Arrow has not are text.
+    package var catalogTypes: [(field: Field, number: Int, modifier: Int)?]? {
+        columns?.map { column in
+            let parts = column.catalogType?.split(separator: ":") ?? []
+            guard parts.count == 2, let number = Int(parts[0]), let modifier = Int(parts[1]) else { return nil }
+            return (column.field, number, modifier)
+        }
+    }
+
     /// Takes a message: its flat buffer without a length in front, and its body. Returns the rows of a record batch.
     package mutating func decode(header bytes: [UInt8], body: [UInt8]) throws -> Batch? {
         do { return try decodeMessage(bytes, body) } catch var error as QueryError {
             // The messages of files are the same, and so are their faults.
-            if error.state == .dataCorrupted { error.message = "the client sent an invalid Arrow message" }
+            if error.state == .dataCorrupted { error.message = "the peer sent an invalid Arrow message" }
             throw error
         }
     }

@@ -45,7 +45,7 @@ final class ServedProgram {
 }
 
 /// What a run of the shell gave.
-struct ShellRun: Equatable {
+struct ShellRun {
     var status: Int32
     var output: String
     var errors: String
@@ -67,5 +67,17 @@ struct ShellRun: Equatable {
         status = process.terminationStatus
         output = String(decoding: try Data(contentsOf: URL(fileURLWithPath: base + ".out")), as: UTF8.self)
         errors = String(decoding: try Data(contentsOf: URL(fileURLWithPath: base + ".err")), as: UTF8.self)
+    }
+
+    /// The first line that is another one; `nil` if both are the same.
+    func difference(from other: ShellRun) -> String? {
+        if status != other.status { return "status \(status), not \(other.status)" }
+        for (mine, its) in [(output, other.output), (errors, other.errors)] where mine != its {
+            let lines = [mine, its].map { $0.split(separator: "\n", omittingEmptySubsequences: false) }
+            let place = zip(lines[0], lines[1]).prefix { $0 == $1 }.count
+            return "line \(place + 1): "
+                + lines.map { place < $0.count ? String($0[place]) : "no line" }.joined(separator: ", not ")
+        }
+        return nil
     }
 }

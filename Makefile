@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run test test-clients check format bench bench-smoke release golden docs deps clean fuzz-sql fuzz-bytes metamorphic \
-	coverage simulate chaos dashboard test-dashboard reliability load
+	coverage simulate chaos dashboard test-dashboard screenshots reliability load
 
 MARTLET := .build/debug/martlet
 
@@ -77,6 +77,11 @@ test-dashboard: ## the dashboard in a browser, beside a cluster of two workers (
 	@scripts/dashboard --if-possible
 	@test -x $(MARTLET) || scripts/build --product martlet
 	@Tests/DashboardTests/dashboard_test.py --martlet $(MARTLET)
+
+screenshots: ## the same, and the pictures of docs/guides are made anew of its pages
+	@scripts/dashboard --if-possible
+	@test -x $(MARTLET) || scripts/build --product martlet
+	@Tests/DashboardTests/dashboard_test.py --martlet $(MARTLET) --required --documents
 
 bench: release ## TPC-H side by side with DuckDB, Polars, DataFusion, ClickHouse (see bench/README.md)
 	@bench/compare --martlet .build/release/martlet

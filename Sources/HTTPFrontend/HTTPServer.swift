@@ -191,7 +191,7 @@ package final class HTTPServer: Sendable {
             switch negotiated {
             case .http(let channel): await connection.run(channel, facts)
             case .viewer(let channel):
-                do { try await ViewerConnection(hub: hub, scope: facts.scope).run(channel) } catch {
+                do { try await ViewerConnection(hub: hub, scope: facts.scope, user: facts.user).run(channel) } catch {
                     logger.debug("a viewer of events has gone", metadata: ["error": "\(error)"])
                 }
             }

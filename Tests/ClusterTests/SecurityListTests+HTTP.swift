@@ -6,7 +6,7 @@ import Frontends
 import Testing
 
 extension SecurityListTests {
-    private static func upgrade(_ headers: [String]) -> String {
+    static func upgrade(_ headers: [String]) -> String {
         RawResponse.request(
             "GET", "/v1/events",
             [

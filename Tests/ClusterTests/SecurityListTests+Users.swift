@@ -65,6 +65,19 @@ extension SecurityListTests {
             #expect(refusal(bench, "eve", "other words") == "28P01")
             #expect(try status() == 401)
         },
+        SecurityCase("live events of a user that goes, and of one that is no administrator any more") {
+            bench async throws in
+            for (options, change) in [("", "DROP USER mia"), (" SUPERUSER", "ALTER USER mia NOSUPERUSER")] {
+                #expect(try !byChief(bench, "CREATE USER mia PASSWORD 'some words'\(options)").contains("error"))
+                let encoded = Data("mia:some words".utf8).base64EncodedString()
+                let socket = try bench.socket("http", seconds: 30)
+                socket.send(upgrade(["Origin: http://localhost", "Authorization: Basic \(encoded)"]))
+                #expect(socket.read(until: "\r\n\r\n").contains(" 101 "))
+                #expect(try !byChief(bench, change).contains("error"))
+                #expect(socket.readAll().isClosed, "\(change)")
+            }
+            #expect(try !byChief(bench, "DROP USER mia").contains("error"))
+        },
         SecurityCase("a user without a password") { bench async throws in
             #expect(try !byChief(bench, "CREATE USER mallory").contains("error"))
             #expect(refusal(bench, "mallory", "") == "28P01")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The dashboard in a browser, beside a coordinator and two workers that have something to do, and beside a server with users.
 
-    Tests/DashboardTests/dashboard_test.py --martlet .build/debug/martlet [--screenshots DIRECTORY]
+    Tests/DashboardTests/dashboard_test.py --martlet .build/debug/martlet [--screenshots DIRECTORY] [--documents]
 
 Needs Python's playwright and a chromium (Debian's package); says so and ends well where they are missing, unless
 --required is given. Prints one line for each check and ends with 1 if one has failed.
@@ -208,7 +208,15 @@ def latencies(cluster):
     connection.close()
 
 
-def run(cluster, browser, screenshots):
+def documented(name):
+    """Where the guide keeps its picture of a page; None if it shows none of it."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    guide = os.path.join(root, "docs", "guides", "dashboard.md")
+    with open(guide, encoding="utf-8") as file:
+        return os.path.join(os.path.dirname(guide), f"dashboard-{name}.png") if f"(dashboard-{name}.png)" in file.read() else None
+
+
+def run(cluster, browser, screenshots, documents=False):
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -219,6 +227,10 @@ def run(cluster, browser, screenshots):
     def shot(name, of=page):
         if screenshots:
             of.screenshot(path=os.path.join(screenshots, f"{name}.png"), animations="disabled", timeout=90_000)
+        picture = documented(name) if documents else None
+        if picture:
+            of.screenshot(path=picture, animations="disabled", timeout=90_000)
+            print(f"written: {os.path.relpath(picture)}")
 
     def visit(address, title):
         page.goto(cluster.address + address)
@@ -510,7 +522,8 @@ def users(server, browser, screenshots):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--martlet", required=True)
-    parser.add_argument("--screenshots")
+    parser.add_argument("--screenshots", metavar="DIRECTORY", help="write a picture of every page there")
+    parser.add_argument("--documents", action="store_true", help="write the pictures that the guide shows anew")
     parser.add_argument("--required", action="store_true")
     arguments = parser.parse_args()
     try:
@@ -529,7 +542,7 @@ def main():
         latencies(cluster)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            run(cluster, browser, arguments.screenshots)
+            run(cluster, browser, arguments.screenshots, arguments.documents)
             server = GuardedServer(arguments.martlet)
             try:
                 users(server, browser, arguments.screenshots)

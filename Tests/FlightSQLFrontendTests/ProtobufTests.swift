@@ -42,4 +42,23 @@ import Testing
         #expect(ParameterMarkers.numbered("SELECT j ?? 'a', ?::int") == "SELECT j ? 'a', $1::int")
         #expect(ParameterMarkers.numbered("SELECT $$?$$, ?") == "SELECT $$?$$, $1")
     }
+
+    @Test func errorsComeBackInFull() throws {
+        let error = QueryError(
+            .undefinedColumn, "there is no column \"äöü\"", detail: "two\nlines", hint: "another",
+            at: SourcePosition(offset: 7))
+        let back = try ErrorMessage(wire: ErrorMessage(error).wire).error
+        #expect(back.state == error.state && back.message == error.message && back.position == error.position)
+        #expect(back.detail == error.detail && back.hint == error.hint)
+        let bare = try ErrorMessage(wire: ErrorMessage(QueryError(.syntaxError, "x")).wire).error
+        #expect(bare.detail == nil && bare.hint == nil && bare.position == nil)
+    }
+
+    /// Trailers of a call have 16 KB; a third more is what their text takes.
+    @Test func longErrorsAreCut() throws {
+        let text = String(repeating: "ä", count: 100_000)
+        let bytes = ErrorMessage(QueryError(.internalError, text, detail: text, hint: text)).wire
+        #expect((8000...10_000).contains(bytes.count))
+        #expect(try ErrorMessage(wire: bytes).error.message.hasSuffix("ä…"))
+    }
 }

@@ -19,11 +19,11 @@ struct ClientIdentification: Sendable {
         return try await user(request.headers)
     }
 
-    /// What a viewer of events may see.
-    func scope(_ headers: HTTPHeaders) async throws -> EventScope {
-        guard isRequired else { return .everything }
+    /// Who wants to view events, and what of them; `nil`: nobody is asked.
+    func viewer(_ headers: HTTPHeaders) async throws -> (user: String, scope: EventScope)? {
+        guard isRequired else { return nil }
         let user = try await user(headers)
-        return authenticator.isAdministrator(user) ? .everything : .user(user)
+        return (user, authenticator.isAdministrator(user) ? .everything : .user(user))
     }
 
     private func user(_ headers: HTTPHeaders) async throws -> String {

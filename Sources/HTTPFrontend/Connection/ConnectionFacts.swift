@@ -7,6 +7,7 @@ final class ConnectionFacts: Sendable {
     private struct State {
         var isEncrypted = false
         var scope = EventScope.everything
+        var user: String?
     }
     private let state = Mutex(State())
 
@@ -14,6 +15,11 @@ final class ConnectionFacts: Sendable {
     var isEncrypted: Bool {
         get { state.withLock { $0.isEncrypted } }
         set { state.withLock { $0.isEncrypted = newValue } }
+    }
+    /// Who views events; `nil` if nobody is asked.
+    var user: String? {
+        get { state.withLock { $0.user } }
+        set { state.withLock { $0.user = newValue } }
     }
     /// What a viewer of events may see.
     var scope: EventScope {

@@ -38,10 +38,14 @@ final class UpgradeFilter: ChannelInboundHandler, RemovableChannelHandler, @unch
         let bound = NIOLoopBound(context, eventLoop: loop)
         Task { [identification] in
             // Who is refused is answered like any other request.
-            let scope = try? await identification.scope(head.headers)
+            let viewer: (user: String, scope: EventScope)?
+            let isLetIn: Bool
+            do { (viewer, isLetIn) = (try await identification.viewer(head.headers), true) } catch {
+                (viewer, isLetIn) = (nil, false)
+            }
             loop.execute {
-                if let scope { self.facts.scope = scope }
-                self.pass(head, scope != nil, bound.value)
+                if let viewer { (self.facts.user, self.facts.scope) = viewer }
+                self.pass(head, isLetIn, bound.value)
             }
         }
     }

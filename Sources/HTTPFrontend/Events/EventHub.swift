@@ -25,6 +25,8 @@ final class EventHub: Sendable {
 
     fileprivate struct Viewer {
         let scope: EventScope
+        /// `nil`: nobody was asked.
+        let user: String?
         var messages: AsyncStream<[UInt8]>.Continuation
         /// Told when it is cut off; its connection may be stuck in a write.
         var onCut: @Sendable () -> Void
@@ -36,6 +38,8 @@ final class EventHub: Sendable {
         /// What viewers know, by what they may know.
         var feeds: [EventScope: EventFeed] = [:]
         var viewers: [Int: Viewer] = [:]
+        /// Viewers that were cut off because of who they are.
+        var strangers: Set<Int> = []
         var nextNumber = 0
         var endedNumber: UInt64 = 0
         var second: Int64 = .min
@@ -63,14 +67,15 @@ final class EventHub: Sendable {
     /// What a new viewer is sent, a snapshot first; the stream ends when it has let too much wait, which `onCut` is told of.
     /// `nil`: there are too many viewers.
     func add(
-        _ scope: EventScope = .everything, onCut: @escaping @Sendable () -> Void
+        _ scope: EventScope = .everything, user: String? = nil, onCut: @escaping @Sendable () -> Void
     ) -> (number: Int, messages: AsyncStream<[UInt8]>)? {
         let (stream, continuation) = AsyncStream<[UInt8]>.makeStream(
             bufferingPolicy: .bufferingOldest(limits.viewerQueueMax))
         let number = state.withLock { state -> Int? in
             guard state.viewers.count < limits.viewerCountMax, !state.isShutDown else { return nil }
             state.nextNumber += 1
-            state.viewers[state.nextNumber] = Viewer(scope: scope, messages: continuation, onCut: onCut)
+            state.viewers[state.nextNumber] = Viewer(
+                scope: scope, user: user, messages: continuation, onCut: onCut)
             return state.nextNumber
         }
         guard let number else { return nil }
@@ -79,9 +84,15 @@ final class EventHub: Sendable {
     }
 
     func remove(_ number: Int) {
-        let viewer = state.withLock { $0.viewers.removeValue(forKey: number) }
+        let viewer = state.withLock { state in
+            state.strangers.remove(number)
+            return state.viewers.removeValue(forKey: number)
+        }
         viewer?.messages.finish()
     }
+
+    /// Whether a viewer was cut off because its user is no more, or may see less than it does.
+    func isStranger(_ number: Int) -> Bool { state.withLock { $0.strangers.contains(number) } }
 
     /// A message of a viewer: it asks for a snapshot, or looks at a query.
     func receive(_ bytes: [UInt8], from number: Int) throws {
@@ -123,6 +134,7 @@ final class EventHub: Sendable {
     /// Looks and tells until there is no viewer.
     private func look() async {
         while true {
+            cutStrangers()
             tell()
             do { try await Task.sleep(for: Self.pause) } catch { break }
             let isDone = state.withLock { state in
@@ -132,6 +144,22 @@ final class EventHub: Sendable {
             if isDone { return }
         }
         state.withLock { $0.isLooking = false }
+    }
+
+    /// Users come and go by statements, by the configuration and on other coordinators, so they are looked at each time.
+    private func cutStrangers() {
+        let users = engine.users.facts
+        guard !users.isEmpty else { return }
+        let isAdministrator = Dictionary(users.map { ($0.name, $0.isAdministrator) }, uniquingKeysWith: { $0 || $1 })
+        cut(
+            state.withLock { state in
+                state.viewers.compactMap { number, viewer in
+                    let rank = viewer.user.flatMap { isAdministrator[$0] }
+                    if rank == true || rank == false && viewer.scope != .everything { return nil }
+                    state.strangers.insert(number)
+                    return state.viewers.removeValue(forKey: number)
+                }
+            })
     }
 
     private func tell() {

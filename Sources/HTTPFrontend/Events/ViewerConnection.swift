@@ -11,6 +11,7 @@ struct ViewerConnection: Sendable {
 
     let hub: EventHub
     let scope: EventScope
+    let user: String?
     private static let pingPause = Duration.seconds(20)
     /// A viewer of whom nothing was heard for so long, no answer to a ping either, is gone.
     private static let silenceMax = Duration.seconds(50)
@@ -22,7 +23,7 @@ struct ViewerConnection: Sendable {
         let connection = channel.channel
         let heard = LastHeard()
         try await channel.executeThenClose { inbound, outbound in
-            let viewer = hub.add(scope) {
+            let viewer = hub.add(scope, user: user) {
                 connection.eventLoop.scheduleTask(in: Self.partingTime) { connection.close(promise: nil) }
             }
             guard let (number, messages) = viewer else {
@@ -34,7 +35,10 @@ struct ViewerConnection: Sendable {
                 group.addTask {
                     for await message in messages { try await Self.send(outbound, message) }
                     if hub.isShutDown { return try await Self.close(outbound, .goingAway, "the server stops") }
-                    try await Self.close(outbound, .policyViolation, "the viewer reads too slowly")
+                    let isStranger = hub.isStranger(number)
+                    try await Self.close(
+                        outbound, .policyViolation,
+                        isStranger ? "the user may not see this any more" : "the viewer reads too slowly")
                 }
                 group.addTask {
                     while true {

@@ -12,6 +12,7 @@
     import Frontends
     import HTTPFrontend
     import Logging
+    import NIOCore
     import NIOPosix
     import PostgresFrontend
     import TraceExport
@@ -273,6 +274,8 @@
             let signals = TerminationSignals(onReload: { reloader.reload() })
             let node = try NodeOptions(configuration)
             let options = try WorkerProcessOptions(configuration)
+            // Before a connection is made: what drivers do not use of the machine, its network does not need either.
+            NIOSingletons.groupLoopCountSuggestion = max(1, min(node.threads, Machine.coreCount))
             let worker = try await start(node, options, logger)
             announce("ready grpc=\(worker.controlEndpoint) exchange=\(worker.exchangeEndpoint)")
             logger.info(

@@ -25,7 +25,10 @@ import Testing
 
     @Test func numbersAreGivenOnce() {
         var random = TestRandom(7)
-        for (base, spread) in [(Int64(0), 10), (-500, 1000), (1 << 40, 100_000), (.min + 100, 5000), (.max - 200_000, 1000)] {
+        let ranges: [(base: Int64, spread: Int)] = [
+            (0, 10), (-500, 1000), (1 << 40, 100_000), (.min + 100, 5000), (.max - 200_000, 1000),
+        ]
+        for (base, spread) in ranges {
             let seen = SeenIntegers()
             var known: Set<Int64?> = []
             for batch in 0..<30 {

@@ -162,7 +162,9 @@ final class RowSort: @unchecked Sendable {
     private func compare(_ ties: UnsafeMutableBufferPointer<SortEntry>, from key: Int) {
         if ties.count <= RowSort.comparedTieMax { return insert(ties, from: key) }
         var ties = ties
-        ties.sort { [comparator, rowKeys] in comparator.compare(rowKeys, Int($0.row), rowKeys, Int($1.row), from: key) < 0 }
+        ties.sort { [comparator, rowKeys] a, b in
+            comparator.compare(rowKeys, Int(a.row), rowKeys, Int(b.row), from: key) < 0
+        }
     }
 
     /// Insertion sort.

@@ -124,10 +124,14 @@ package final class ParquetTable: TableProvider {
         return result
     }
 
-    /// Row groups are put together until they have so many bytes to read, or so many rows.
+    /// Row groups are put together until they have so many bytes to read, or so many rows, or their share of the table.
     private static let combinedByteCount = 1 << 20
     private static let combinedRowCount = 120_000
     private static let combinedCountMax = 64
+    /// Splits that a table is made into at least, if it has so many row groups: few and unequal ones leave tasks idle.
+    private static let splitCountMin = 16
+    /// Rows that are worth a split of their own.
+    private static let splitRowCountMin = 16 << 10
     /// Of so many files, and for so many projections, splits are kept: some 100 bytes for a file each.
     private static let keptFileCountMin = 64
     private static let keptProjectionCountMax = 8
@@ -154,6 +158,9 @@ package final class ParquetTable: TableProvider {
         }
         let common = try commonColumns(request.projection)
         let bounds = try bounds(for: request)
+        let rowCount = files.reduce(0) { $0 + $1.metadata.rowCount }
+        let combinedRowCount = min(
+            ParquetTable.combinedRowCount, max(ParquetTable.splitRowCountMin, rowCount / ParquetTable.splitCountMin))
         var groupsBefore = 0
         for file in files {
             defer { groupsBefore += file.metadata.rowGroups.count }
@@ -165,7 +172,7 @@ package final class ParquetTable: TableProvider {
                 guard mayMatch else { continue }
                 let groupBytes = columns.reduce(0) { $0 + group.columns[$1.leaf].compressedByteCount }
                 if bytes + groupBytes > ParquetTable.combinedByteCount
-                    || rows + group.rowCount > ParquetTable.combinedRowCount
+                    || rows + group.rowCount > combinedRowCount
                     || parts.count == ParquetTable.combinedCountMax
                 {
                     finish()

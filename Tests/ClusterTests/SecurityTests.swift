@@ -256,6 +256,13 @@ struct SecurityTests {
                 #expect(try !connect(.disable, nil).contains("TLS"))
             }
 
+            // The shell, by Flight SQL: 2 is a connection that failed.
+            for mode in ["disable", "prefer", "require", "verify-ca", "verify-full"] {
+                let status = try Self.shell(server, "sslmode=\(mode)&sslrootcert=\(authority)")
+                #expect(status == (isRequired && mode == "disable" ? 2 : 0), "\(mode)")
+            }
+            #expect(try Self.shell(server, "sslmode=verify-full") == 2)
+
             let http = try Self.port(server, "http")
             let request = RawResponse.request("GET", "/v1/version", ["Authorization: Bearer anna-token"])
             #expect(try Self.encrypted(http, request, authority).contains(" 200 "))
@@ -270,6 +277,20 @@ struct SecurityTests {
             #expect(try Self.encrypted(grpc, preface, authority, count: 9).utf8.count >= 9)
             try Self.checkOldVersions(server)
         }
+    }
+
+    /// How the shell ends that asks for a row at the gRPC port.
+    private static func shell(_ server: ServerProcess, _ parameters: String) throws -> Int32 {
+        let process = Process()
+        process.executableURL = try #require(ServerProcess.program)
+        let address = "martlet://anna:correct%20horse@localhost:\(try port(server, "grpc"))?\(parameters)"
+        process.arguments = ["sql", "--connect", address, "-c", "SELECT 1"]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 
     /// TLS 1.1, SSL 3 and what is no handshake get an alert or nothing.

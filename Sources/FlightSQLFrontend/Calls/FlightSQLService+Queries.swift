@@ -132,6 +132,10 @@ extension FlightSQLService {
 
     func get(_ ticket: FlightTicket, _ session: FlightSession, _ writer: RPCWriter<OutgoingFlightData>) async throws {
         let command = try FlightCommand(ticket.bytes)
+        if case .query(let sql, let transaction) = command, session.isAttached {
+            try checkTransaction(transaction, session)
+            return try await runAndSend(sql, session, writer)
+        }
         guard case .ticket(let bytes) = command else {
             return try await CatalogCommands(session: session, limits: withState { $0.limits }).send(
                 command, to: writer)
@@ -158,6 +162,32 @@ extension FlightSQLService {
                     hint: "Something that the query reads has changed; run it again.")
             }
         }
+        try await send(result, columns, copyWriter, as: handle, owner, writer)
+    }
+
+    /// Runs a statement and sends its rows, if it has any: one call instead of two, for clients that want no info first.
+    private func runAndSend(_ sql: String, _ session: FlightSession, _ writer: RPCWriter<OutgoingFlightData>)
+        async throws
+    {
+        let result = try await session.exclusively {
+            let prepared = try await self.prepare(sql, session)
+            guard prepared.parameterTypes.isEmpty else { throw Self.missingParameters(prepared) }
+            let result = try await session.session.execute(prepared, parameters: [])
+            if result.fields == nil, result.copyWriter == nil { while try await result.next() != nil {} }
+            return result
+        }
+        CallReport.current?.noteNotices(result)
+        guard let columns = result.copyWriter == nil ? result.fields : [CopyPieces.field] else {
+            CallReport.current?.noteEnd(result)
+            return
+        }
+        try await send(result, columns, result.copyWriter, as: FlightHandle.random(), session, writer)
+    }
+
+    private func send(
+        _ result: StatementResult, _ columns: [Field], _ copyWriter: CopyWriter?, as handle: FlightHandle,
+        _ owner: FlightSession, _ writer: RPCWriter<OutgoingFlightData>
+    ) async throws {
         let stream = RunningStreams.Stream(result)
         streams.add(handle, stream)
         defer { streams.remove(handle) }

@@ -94,17 +94,6 @@ final class FlightChannel: Sendable {
         }
     }
 
-    func info(_ descriptor: FlightDescriptor, _ metadata: Metadata) async throws -> (FlightInfo, Metadata) {
-        try await client.unary(
-            request: ClientRequest(message: descriptor, metadata: metadata), descriptor: Self.method("GetFlightInfo"),
-            serializer: OutgoingMessageCoding<FlightDescriptor>(), deserializer: IncomingMessageCoding<FlightInfo>(),
-            options: Self.options
-        ) { response in
-            let contents = try response.accepted.get()
-            return (try contents.message.get(), contents.trailingMetadata)
-        }
-    }
-
     func get(
         _ ticket: FlightTicket, _ metadata: Metadata, onData: @escaping @Sendable (FlightData) throws -> Void
     ) async throws -> Metadata {

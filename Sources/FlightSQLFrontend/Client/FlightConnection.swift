@@ -160,15 +160,8 @@ package final class FlightConnection: ShellConnection {
     }
 
     private func fetch(_ sql: String, _ link: FlightLink, _ running: RunningStatement) async throws {
-        let (info, trailers) = try await link.info(sql)
-        let tag = finish(trailers, running)
-        guard let ticket = info.tickets.first else { return running.deliver(.done(tag: tag)) }
-        guard !running.isCancelled else {
-            throw QueryError(.queryCanceled, "canceling statement due to user request")
-        }
-        let rows = FlightRows(
-            isCopy: trailers.first(SessionMetadata.copyKey) != nil, settings: state.withLock { $0.settings })
-        let end = try await link.get(ticket) { data in try rows.take(data, running) }
+        let rows = FlightRows(settings: state.withLock { $0.settings })
+        let end = try await link.get(sql) { data in try rows.take(data, running) }
         running.deliver(.done(tag: finish(end, running)))
     }
 
@@ -198,21 +191,20 @@ package final class FlightConnection: ShellConnection {
 
 /// Messages of a result as events. Confined to the call that brings them.
 private final class FlightRows: @unchecked Sendable {
-    private let isCopy: Bool
     private let settings: TextSettings
     private var decoder = ArrowStreamDecoder()
     private var hasColumns = false
+    private var isCopy = false
 
-    init(isCopy: Bool, settings: TextSettings) {
-        self.isCopy = isCopy
-        self.settings = settings
-    }
+    init(settings: TextSettings) { self.settings = settings }
 
     func take(_ data: FlightData, _ running: RunningStatement) throws {
         guard !data.header.isEmpty else { return }
         let batch = try decoder.decode(header: data.header, body: data.body)
         if !hasColumns, let fields = decoder.fields, let types = decoder.catalogTypes {
             hasColumns = true
+            // Columns of other results say what type they are.
+            isCopy = fields.count == 1 && types[0] == nil && fields[0].name == CopyPieces.field.name
             let columns = zip(fields, types).map { field, type in
                 type.map { ResultColumn(name: field.name, postgresType: $0.number, modifier: $0.modifier) }
                     ?? ResultColumn(field)

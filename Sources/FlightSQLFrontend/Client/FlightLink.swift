@@ -104,7 +104,10 @@ final class FlightLink: Sendable {
             error.hint = "Give it by the variable PGPASSWORD or in the address."
         } else if error.state == .connectionFailure {
             error.message = "\(address.host):\(address.port) does not answer as a server of Flight SQL does"
-            error.hint = "The gRPC port is asked for; postgresql://… speaks PostgreSQL's protocol."
+            error.hint =
+                address.encryption == .disable
+                ? "The gRPC port is asked for; perhaps the server takes encrypted connections only."
+                : "The gRPC port is asked for; postgresql://… speaks PostgreSQL's protocol."
         }
         return error
     }
@@ -128,14 +131,10 @@ final class FlightLink: Sendable {
 
     // MARK: - Calls
 
-    func info(_ sql: String) async throws -> (FlightInfo, Metadata) {
+    /// Runs a statement: every message of its result, and the trailers.
+    func get(_ sql: String, onData: @escaping @Sendable (FlightData) throws -> Void) async throws -> Metadata {
         let command = FlightCommand.statementBytes(sql, isUpdate: false)
-        return try await channel.info(FlightDescriptor(command: command), authorization)
-    }
-
-    /// Every message of a result; the trailers.
-    func get(_ ticket: [UInt8], onData: @escaping @Sendable (FlightData) throws -> Void) async throws -> Metadata {
-        try await channel.get(FlightTicket(ticket), authorization, onData: onData)
+        return try await channel.get(FlightTicket(command), authorization, onData: onData)
     }
 
     func put(_ produce: @escaping @Sendable (RPCWriter<FlightData>) async throws -> Void) async throws -> Metadata {

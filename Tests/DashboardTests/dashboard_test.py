@@ -23,9 +23,9 @@ import time
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-headless-shell")
 LONG_QUERY = (
-    'SELECT n_name, count(*), sum(l_extendedprice * (1 - l_discount)) AS revenue FROM "sf0.1".customer '
-    'JOIN "sf0.1".orders ON c_custkey = o_custkey JOIN "sf0.1".lineitem ON l_orderkey = o_orderkey '
-    'JOIN "sf0.1".nation ON c_nationkey = n_nationkey GROUP BY n_name ORDER BY revenue DESC'
+    'SELECT n_name, count(*), sum(l_extendedprice * (1 - l_discount)) AS revenue FROM "sf1".customer '
+    'JOIN "sf1".orders ON c_custkey = o_custkey JOIN "sf1".lineitem ON l_orderkey = o_orderkey '
+    'JOIN "sf1".nation ON c_nationkey = n_nationkey GROUP BY n_name ORDER BY revenue DESC'
 )
 failures = []
 

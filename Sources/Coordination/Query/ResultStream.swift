@@ -31,6 +31,8 @@ package final class ResultStream: AsyncSequence, Sendable {
         var isReleased: Bool
         /// The last row of the result has come; it may still be held.
         var isComplete = false
+        /// The query is being told so.
+        var isEnding = false
         var failure: QueryError?
         var isFinished = false
         var isClosed = false
@@ -53,7 +55,7 @@ package final class ResultStream: AsyncSequence, Sendable {
     }
 
     /// Rows that were given so far; all of them once the result is complete, though some may still be held.
-    var rowCount: Int { state.withLock { $0.rowCount + ($0.isComplete ? $0.held.rowCount : 0) } }
+    var rowCount: Int { state.withLock { $0.rowCount + ($0.isComplete || $0.isEnding ? $0.held.rowCount : 0) } }
     /// Whether the client waits for rows at the moment.
     var isAsked: Bool { state.withLock { $0.isAsked } }
 
@@ -159,7 +161,9 @@ package final class ResultStream: AsyncSequence, Sendable {
         case .finished:
             // A query that has failed closes its reader, and a closed reader has no more rows: no end of the result.
             let isOpen = state.withLock { state in
-                state.failure == nil && state.queryAttempt == attempt && state.reader != nil
+                // The query may end while it is told, and asks then how many rows there are.
+                state.isEnding = state.failure == nil && state.queryAttempt == attempt && state.reader != nil
+                return state.isEnding
             }
             guard isOpen else { return nil }
             if owner.finished(attempt) {
@@ -171,6 +175,7 @@ package final class ResultStream: AsyncSequence, Sendable {
                 waiter?.resume()
             } else {
                 state.withLock { state in
+                    state.isEnding = false
                     if state.queryAttempt == attempt { state.reader = nil }
                 }
             }

@@ -26,33 +26,46 @@ struct JoinedTables {
         var description = table
         description.columns = []
         var names: [String] = []
+        let extensionStart = joins.tables.count + 1
+        let extended = extensionStart..<extensionStart + joins.extensions.reduce(0) { $0 + $1.tables.count }
         for (index, table) in tables.enumerated() {
             let qualifier = "t\(index)"
             names.append("\(ScanText.from(table)) \(qualifier)")
             description.columns += table.columns.map { column in
                 var column = column
                 column.qualifier = qualifier
+                if extended.contains(index) { column.isNullable = true }
                 return column
             }
         }
         guard joins.output.allSatisfy(description.columns.indices.contains) else { return nil }
         let writer = PredicateText(table: description, projection: Array(description.columns.indices))
-        var conditions: [String] = []
-        var next = joins.tables.count + 1
-        from = names[..<next].joined(separator: ", ")
-        all = names.joined(separator: ", ")
-        for restriction in joins.restrictions {
-            let own = names[next..<next + restriction.tables.count]
-            next += restriction.tables.count
+        /// All of it; `nil` if there is none, or the server might see it otherwise.
+        func condition(_ predicates: [Expression]) -> String? {
             var texts: [String] = []
-            for predicate in restriction.predicates.flatMap(\.conjuncts) {
+            for predicate in predicates.flatMap(\.conjuncts) {
                 guard let text = writer.condition(predicate) else { return nil }
                 texts.append(text)
             }
-            guard !own.isEmpty, !texts.isEmpty else { return nil }
-            conditions.append(
-                "\(restriction.isNegated ? "NOT EXISTS" : "EXISTS") (SELECT FROM \(own.joined(separator: ", ")) WHERE "
-                    + texts.joined(separator: " AND ") + ")")
+            return texts.isEmpty ? nil : texts.joined(separator: " AND ")
+        }
+        var conditions: [String] = []
+        var next = extensionStart
+        // A comma binds less than JOIN does.
+        var from = names[..<next].joined(separator: joins.extensions.isEmpty ? ", " : " CROSS JOIN ")
+        for part in joins.extensions {
+            let own = names[next..<next + part.tables.count].joined(separator: " CROSS JOIN ")
+            next += part.tables.count
+            guard !part.tables.isEmpty, let text = condition(part.predicates) else { return nil }
+            from += " LEFT JOIN \(part.tables.count > 1 ? "(\(own))" : own) ON \(text)"
+        }
+        self.from = from
+        all = names.joined(separator: ", ")
+        for restriction in joins.restrictions {
+            let own = names[next..<next + restriction.tables.count].joined(separator: ", ")
+            next += restriction.tables.count
+            guard !own.isEmpty, let text = condition(restriction.predicates) else { return nil }
+            conditions.append("\(restriction.isNegated ? "NOT EXISTS" : "EXISTS") (SELECT FROM \(own) WHERE \(text))")
         }
         self.description = description
         self.conditions = conditions

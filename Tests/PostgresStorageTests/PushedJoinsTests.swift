@@ -44,7 +44,26 @@ struct PushedJoinsTests {
             "SELECT f.id, m.id, g.id FROM few f JOIN many m ON m.few_id = f.id JOIN few g ON g.id = m.few_id + 0 "
                 + "WHERE f.k = 3", true
         ),
-        ("SELECT f.id, m.id FROM few f LEFT JOIN many m ON m.few_id = f.id WHERE f.k = 3", false),
+        ("SELECT f.id, m.id FROM few f LEFT JOIN many m ON m.few_id = f.id WHERE f.k = 3", true),
+        ("SELECT f.id, m.id, m.w FROM few f LEFT JOIN many m ON m.n = f.n AND m.w > f.v AND f.k > 9", true),
+        ("SELECT f.id, m.id FROM many m RIGHT JOIN few f ON m.few_id = f.id AND f.k < 45", true),
+        ("SELECT f.id FROM few f LEFT JOIN many m ON m.n = f.n AND m.w > 100 WHERE m.w IS NULL", true),
+        (
+            "SELECT f.id, m.id, g.id FROM few f LEFT JOIN many m ON m.n = f.n LEFT JOIN few g ON g.k = m.n "
+                + "WHERE f.k < 4 AND (g.id IS NULL OR g.id > 100)", true
+        ),
+        (
+            "SELECT f.id, x.s FROM few f LEFT JOIN (SELECT m.few_id, coalesce(m.n, -1) AS s FROM many m "
+                + "WHERE m.w > 60) x ON x.few_id = f.id", false
+        ),
+        (
+            "SELECT f.k, count(*), count(m.id), sum(m.w) FROM few f LEFT JOIN many m ON m.n = f.n AND m.w < 50 "
+                + "GROUP BY f.k", true
+        ),
+        (
+            "SELECT f.id, m.id FROM few f LEFT JOIN many m ON m.few_id = f.id AND m.w < 9 WHERE f.k = 3 AND "
+                + "EXISTS (SELECT FROM many o WHERE o.n = f.n)", true
+        ),
         ("SELECT f.id, m.id FROM few f JOIN many m ON m.few_id = f.id AND random() >= 0 WHERE f.k = 3", true),
         ("SELECT f.id, m.id FROM few f JOIN many m ON lower(m.t) = f.t WHERE f.k = 3", false),
         ("SELECT f.id, m.id FROM few f JOIN many m ON m.t = f.t", false),

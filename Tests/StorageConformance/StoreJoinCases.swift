@@ -8,7 +8,7 @@ import Storage
 /// A join of some rows of the standard table with some of the same: conditions refer to the columns of the first, then to those
 /// of the second and third.
 private struct StoreJoin {
-    enum Kind { case inner, semi, anti, groups, three }
+    enum Kind { case inner, left, semi, anti, groups, extendedGroups, three, extendedTwice }
     var name: String
     var kind: Kind
     var condition: Expression
@@ -30,6 +30,8 @@ extension StorageConformance {
         var joins: [StoreJoin] = []
         for (ordinal, field) in StandardTable.fields.enumerated() {
             joins.append(StoreJoin(name: "rows of equal \(field.name)", kind: .inner, condition: equal(ordinal)))
+            joins.append(
+                StoreJoin(name: "rows, of equal \(field.name) or none", kind: .left, condition: equal(ordinal)))
             joins.append(StoreJoin(name: "rows with an equal \(field.name)", kind: .semi, condition: equal(ordinal)))
             joins.append(StoreJoin(name: "rows without an equal \(field.name)", kind: .anti, condition: equal(ordinal)))
         }
@@ -57,12 +59,25 @@ extension StorageConformance {
                 condition: .and([equal(1), .not(.comparison(">=", column(1, 3), column(0, 3)))])),
             StoreJoin(name: "nothing on the other side", kind: .inner, condition: equal(0), rightCount: 0),
             StoreJoin(name: "rows without one where there are none", kind: .anti, condition: equal(0), rightCount: 0),
+            StoreJoin(name: "rows and nothing on the other side", kind: .left, condition: equal(0), rightCount: 0),
+            StoreJoin(
+                name: "rows and those of an equal category and a known day", kind: .left,
+                condition: .and([equal(1), differs, .not(.isNull(column(0, 3)))])),
+            StoreJoin(name: "groups of rows, extended", kind: .extendedGroups, condition: equal(3)),
+            StoreJoin(
+                name: "rows extended by what extends them", kind: .extendedTwice,
+                condition: .and([equal(3), differs]), leftCount: 20),
             StoreJoin(name: "groups of joined rows", kind: .groups, condition: equal(1)),
             StoreJoin(name: "groups of no rows", kind: .groups, condition: equal(1), rightCount: 0),
             StoreJoin(name: "three tables", kind: .three, condition: .and([equal(1), equal(0, 2)]), leftCount: 20),
         ]
         return joins
     }()
+
+    private static let secondCondition = Expression.comparison("=", column(1, 1), column(2, 0))
+    private static let lateOrMissing = Expression.or([
+        .isNull(column(1, 0)), .comparison(">", column(1, 0), .literal(.integer(40), .int64)),
+    ])
 
     private static func below(_ count: Int, _ table: Int) -> Expression {
         .comparison("<", column(table, 0), .literal(.integer(Int64(count)), .int64))
@@ -76,6 +91,31 @@ extension StorageConformance {
             return StoreQuery(
                 joins: .init(tables: [table], restrictions: [], output: [0, 3, 4, width, width + 4]),
                 predicates: [left, right, join.condition])
+        case .left:
+            return StoreQuery(
+                joins: .init(
+                    tables: [], extensions: [.init(tables: [table], predicates: [right, join.condition])],
+                    restrictions: [], output: [0, 3, 4, width, width + 4]), predicates: [left])
+        case .extendedTwice:
+            // Rows whose first extension is missing or late stay.
+            return StoreQuery(
+                joins: .init(
+                    tables: [],
+                    extensions: [
+                        .init(tables: [table], predicates: [right, join.condition]),
+                        .init(tables: [table], predicates: [below(15, 2), secondCondition]),
+                    ], restrictions: [], output: [0, width, 2 * width]), predicates: [left, lateOrMissing])
+        case .extendedGroups:
+            return StoreQuery(
+                joins: .init(
+                    tables: [], extensions: [.init(tables: [table], predicates: [right, join.condition])],
+                    restrictions: [], output: []), predicates: [left],
+                grouping: .init(
+                    groups: [column(1, 1)],
+                    aggregates: [
+                        AggregateCall(name: "count", arguments: [], type: .int64),
+                        AggregateCall(name: "count", arguments: [column(1, 0)], type: .int64),
+                    ]))
         case .semi, .anti:
             return StoreQuery(
                 joins: .init(
@@ -106,11 +146,36 @@ extension StorageConformance {
         func pairs(_ row: [ScalarValue]) -> [[ScalarValue]] {
             right.map { row + $0 }.filter { Oracle.truth(join.condition, $0) == true }
         }
+        let nothing = Array(repeating: ScalarValue.null, count: width)
+        func extended(_ row: [ScalarValue]) -> [[ScalarValue]] {
+            let found = pairs(row)
+            return found.isEmpty ? [row + nothing] : found
+        }
         switch join.kind {
         case .inner:
             return left.flatMap(pairs).map { row -> [ScalarValue] in
                 [row[0], row[3], row[4], row[width], row[width + 4]]
             }
+        case .left:
+            return left.flatMap(extended).map { row -> [ScalarValue] in
+                [row[0], row[3], row[4], row[width], row[width + 4]]
+            }
+        case .extendedTwice:
+            return left.flatMap(extended).flatMap { row -> [[ScalarValue]] in
+                let found = (0..<15).map { row + StandardTable.row($0) }.filter {
+                    Oracle.truth(secondCondition, $0) == true
+                }
+                return found.isEmpty ? [row + nothing] : found
+            }.filter { Oracle.truth(lateOrMissing, $0) == true }.map { row -> [ScalarValue] in
+                [row[0], row[width], row[2 * width]]
+            }
+        case .extendedGroups:
+            var counts: [ScalarValue: (Int64, Int64)] = [:]
+            for row in left.flatMap(extended) {
+                counts[row[width + 1], default: (0, 0)].0 += 1
+                if row[width] != .null { counts[row[width + 1], default: (0, 0)].1 += 1 }
+            }
+            return counts.map { key, both -> [ScalarValue] in [key, .integer(both.0), .integer(both.1)] }
         case .semi, .anti:
             let kept = left.filter { pairs($0).isEmpty == (join.kind == .anti) }
             return kept.map { row -> [ScalarValue] in [row[0], row[3], row[4]] }

@@ -70,6 +70,17 @@ import TransportConformance
                                     columnCount: 1)
                             ], predicates: [.comparison("=", input, .input(3, .int32))])
                     ], output: [2, 0]), predicates: [.comparison("=", input, .input(1, .int32))]),
+            StoreQuery(
+                joins: StoreQuery.Joins(
+                    tables: [],
+                    extensions: [
+                        StoreQuery.Extension(
+                            tables: [
+                                StoreQuery.Table(
+                                    name: TableName(catalog: "c", schema: "s", table: "w"), description: "d",
+                                    columnCount: 3)
+                            ], predicates: [.comparison("=", input, .input(2, .int32))])
+                    ], restrictions: [], output: [0, 3]), predicates: []),
         ]
         for query in queries {
             let table = TableName(catalog: "c", schema: "s", table: "t")

@@ -11,7 +11,7 @@ extension PlanBuilder {
         let expressions = wanted.map { tree.resolved($0.reference) }
         guard let (base, query, columns) = try joined(tree, expressions, grouping: nil) else { return nil }
         let scan = storeScan(base.scan, base.ordinals, query, columns: columns, rowCount: tree.cost.rowCount)
-        if expressions.allSatisfy({ $0.asColumn != nil }) { return scan }
+        if zip(wanted, expressions).allSatisfy({ $1.asColumn == $0.id }) { return scan }
         let bound = try expressions.map { try bind($0, scan.columns) }
         let physical = makeNode(
             .project(ProjectNode(expressions: bound, input: scan.node)), columns: wanted, rowCount: scan.rowCount)
@@ -47,13 +47,15 @@ extension PlanBuilder {
     private func joined(_ tree: StoreTree, _ expressions: [Expression], grouping: StoreQuery.Grouping?) throws
         -> (base: (scan: LogicalScan, ordinals: [Int]), query: StoreQuery, columns: [PlanColumn])?
     {
-        let restrictions = tree.restrictions
+        let (extensions, restrictions) = (tree.extensions, tree.restrictions)
         let predicates = tree.scans.flatMap(\.predicates) + tree.predicates
         var needed = ColumnSet()
         for expression in expressions { expression.collectColumns(into: &needed) }
         let taken = needed
-        for expression in predicates + restrictions.flatMap(\.predicates) { expression.collectColumns(into: &needed) }
-        for scan in restrictions.flatMap(\.scans) {
+        for expression in predicates + extensions.flatMap(\.predicates) + restrictions.flatMap(\.predicates) {
+            expression.collectColumns(into: &needed)
+        }
+        for scan in extensions.flatMap(\.scans) + restrictions.flatMap(\.scans) {
             for predicate in scan.predicates { predicate.collectColumns(into: &needed) }
         }
         var columns: [PlanColumn] = []
@@ -72,15 +74,26 @@ extension PlanBuilder {
         }
         let base = (scan: tree.scans[0], ordinals: take(tree.scans[0]))
         let tables = tree.scans.dropFirst().compactMap(table)
+        var joins = StoreQuery.Joins(tables: tables, restrictions: [], output: [])
+        for part in extensions {
+            let start = columns.count
+            joins.extensions.append(
+                StoreQuery.Extension(
+                    tables: part.scans.compactMap(table), predicates: part.scans.flatMap(\.predicates) + part.predicates
+                ))
+            for index in start..<columns.count { columns[index].isNullable = true }
+        }
+        // Those of restrictions follow, and are no part of the result.
         let output = columns.indices.filter { taken.contains(columns[$0].id) }
-        var joins = StoreQuery.Joins(tables: tables, restrictions: [], output: grouping == nil ? output : [])
+        if grouping == nil { joins.output = output }
         for restriction in restrictions {
             joins.restrictions.append(
                 StoreQuery.Restriction(
                     isNegated: restriction.isNegated, tables: restriction.scans.compactMap(table),
                     predicates: restriction.scans.flatMap(\.predicates) + restriction.predicates))
         }
-        guard joins.allTables.count == tree.scans.count - 1 + restrictions.flatMap(\.scans).count else { return nil }
+        let others = extensions.flatMap(\.scans) + restrictions.flatMap(\.scans)
+        guard joins.allTables.count == tree.scans.count - 1 + others.count else { return nil }
         let query = try StoreQuery(joins: joins, predicates: predicates, grouping: grouping).mapExpressions {
             try bind($0, columns)
         }

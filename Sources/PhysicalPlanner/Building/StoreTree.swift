@@ -10,15 +10,22 @@ struct StoreTree {
         var scans: [LogicalScan]
         var predicates: [Expression]
     }
+    /// The right side of an outer join.
+    struct Extension {
+        var scans: [LogicalScan]
+        var predicates: [Expression]
+    }
     var scans: [LogicalScan]
-    /// Conditions of the joins; those of the scans stay there.
+    /// Conditions of the joins, over extended rows; those of the scans stay there.
     var predicates: [Expression] = []
+    /// In their order.
+    var extensions: [Extension] = []
     var restrictions: [Restriction] = []
     /// Columns that projections compute, over columns of the scans.
     var definitions: [ColumnID: Expression] = [:]
     var cost: StoreCost
 
-    var isJoin: Bool { scans.count > 1 || !restrictions.isEmpty }
+    var isJoin: Bool { scans.count > 1 || !extensions.isEmpty || !restrictions.isEmpty }
 
     /// The table, if there is nothing else.
     var onlyScan: LogicalScan? { isJoin ? nil : scans.first }
@@ -106,9 +113,19 @@ extension PlanBuilder {
             left.definitions.merge(right.definitions) { first, _ in first }
             left.scans += right.scans
             left.predicates += right.predicates + node.condition.conjuncts.map(left.resolved)
+            left.extensions += right.extensions
             left.restrictions += right.restrictions
+        case .left:
+            // What is computed below the join is NULL where there is no row, whatever it would make of NULLs.
+            guard right.restrictions.isEmpty, right.extensions.isEmpty, node.condition != .true,
+                right.definitions.values.allSatisfy({ $0.asColumn != nil })
+            else { return nil }
+            left.definitions.merge(right.definitions) { first, _ in first }
+            left.extensions.append(
+                StoreTree.Extension(
+                    scans: right.scans, predicates: right.predicates + node.condition.conjuncts.map(left.resolved)))
         case .semi, .anti:
-            guard right.restrictions.isEmpty, node.condition != .true else { return nil }
+            guard right.restrictions.isEmpty, right.extensions.isEmpty, node.condition != .true else { return nil }
             let definitions = left.definitions
             left.definitions.merge(right.definitions) { first, _ in first }
             let condition = node.condition.conjuncts.map(left.resolved)
@@ -135,11 +152,15 @@ extension PlanBuilder {
     private func storeCost(_ node: LogicalJoin, _ left: StoreTree, _ right: StoreTree, rowCount: Double) -> StoreCost {
         let (a, b) = (left.cost, right.cost)
         var inStore = a.inStore + b.inStore + (a.rowCount + b.rowCount) * StoreCost.hashing
+        // A server hashes for an outer join in one process, and keeps every row: the engine's readers do that together.
+        if node.kind == .left { inStore = .infinity }
         if let found = lookUpCost(into: right, from: a, node.condition, rowCount: rowCount) {
             inStore = a.isUnderestimated ? found : min(inStore, found)
         }
-        // A semi-join is an inner join with each row of the right once.
-        if node.kind != .anti, let found = lookUpCost(into: left, from: b, node.condition, rowCount: rowCount) {
+        // A semi-join is an inner join with each row of the right once. All rows of the left are wanted of the others.
+        if node.kind != .anti, node.kind != .left,
+            let found = lookUpCost(into: left, from: b, node.condition, rowCount: rowCount)
+        {
             inStore = b.isUnderestimated ? found : min(inStore, found)
         }
         // The engine builds the smaller side, and of the other one only rows with its keys cross.
@@ -150,8 +171,9 @@ extension PlanBuilder {
         if keyCount > 0 {
             switch node.kind {
             case .inner: crossing = min(probed, rowCount)
+            case .left where a.rowCount < b.rowCount: crossing = min(probed, rowCount)
             case .semi where a.rowCount >= b.rowCount: crossing = min(probed, rowCount)
-            case .anti where a.rowCount >= b.rowCount: break
+            case .anti where a.rowCount >= b.rowCount, .left: break
             default: crossing = min(probed, min(a.rowCount, b.rowCount) * Self.matchesGuessed)
             }
         }

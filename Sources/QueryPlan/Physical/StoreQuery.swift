@@ -26,6 +26,16 @@ package struct StoreQuery: Hashable, Sendable {
             self.columnCount = columnCount
         }
     }
+    /// Tables whose combinations of rows extend a row if the predicates hold for both, as an outer join does; where there is none
+    /// the row is extended by NULLs.
+    package struct Extension: Hashable, Sendable {
+        package var tables: [Table]
+        package var predicates: [Expression]
+        package init(tables: [Table], predicates: [Expression]) {
+            self.tables = tables
+            self.predicates = predicates
+        }
+    }
     /// Rows of tables that must be there for a row to count, or must not. Their columns are seen here only.
     package struct Restriction: Hashable, Sendable {
         package var isNegated: Bool
@@ -37,18 +47,25 @@ package struct StoreQuery: Hashable, Sendable {
             self.predicates = predicates
         }
     }
-    /// All combinations of rows of the tables for which the predicates hold.
+    /// All combinations of rows of the tables, extended one after the other, for which then the predicates hold.
     package struct Joins: Hashable, Sendable {
         package var tables: [Table]
+        package var extensions: [Extension]
         package var restrictions: [Restriction]
         /// Columns of the result, if there are no groups.
         package var output: [Int]
-        package init(tables: [Table], restrictions: [Restriction], output: [Int]) {
+        package init(
+            tables: [Table], extensions: [Extension] = [], restrictions: [Restriction], output: [Int]
+        ) {
             self.tables = tables
+            self.extensions = extensions
             self.restrictions = restrictions
             self.output = output
         }
-        package var allTables: [Table] { tables + restrictions.flatMap(\.tables) }
+        /// In the order of their columns.
+        package var allTables: [Table] {
+            tables + extensions.flatMap(\.tables) + restrictions.flatMap(\.tables)
+        }
     }
     package var joins: Joins?
     /// Conjuncts that the store applies exactly.
@@ -72,6 +89,9 @@ package struct StoreQuery: Hashable, Sendable {
         StoreQuery(
             joins: try joins.map { joins in
                 var result = joins
+                result.extensions = try joins.extensions.map {
+                    Extension(tables: $0.tables, predicates: try $0.predicates.map(transform))
+                }
                 result.restrictions = try joins.restrictions.map {
                     Restriction(
                         isNegated: $0.isNegated, tables: $0.tables, predicates: try $0.predicates.map(transform))

@@ -17,7 +17,7 @@ extension ByteWriter {
     private mutating func nodeKind(_ kind: PhysicalNode.Kind) throws(QueryError) {
         switch kind {
         case .scan(let scan):
-            byte(scan.storeQuery.map { $0.joins == nil ? 17 : 18 } ?? 0)
+            byte(scan.storeQuery.map(Self.scanByte) ?? 0)
             tableName(scan.table)
             try positions(scan.projection)
             try expressions(scan.predicates)
@@ -95,8 +95,19 @@ extension ByteWriter {
         }
     }
 
+    private static func scanByte(_ query: StoreQuery) -> UInt8 {
+        guard let joins = query.joins else { return 17 }
+        return joins.extensions.isEmpty ? 18 : 19
+    }
+
     private mutating func storeJoins(_ joins: StoreQuery.Joins) throws(QueryError) {
         try storeTables(joins.tables)
+        if !joins.extensions.isEmpty {
+            try list(joins.extensions) { (writer, part) throws(QueryError) in
+                try writer.storeTables(part.tables)
+                try writer.expressions(part.predicates)
+            }
+        }
         try list(joins.restrictions) { (writer, restriction) throws(QueryError) in
             writer.flag(restriction.isNegated)
             try writer.storeTables(restriction.tables)
@@ -254,14 +265,24 @@ extension ByteReader {
                 ScanNode(
                     table: try tableName(), projection: try positions(), predicates: try expressions(),
                     limit: try optionalPosition(), isReplicated: try flag(),
-                    storeQuery: try storeQuery(joins: try storeJoins())))
+                    storeQuery: try storeQuery(joins: try storeJoins(isExtended: false))))
+        case 19:
+            return .scan(
+                ScanNode(
+                    table: try tableName(), projection: try positions(), predicates: try expressions(),
+                    limit: try optionalPosition(), isReplicated: try flag(),
+                    storeQuery: try storeQuery(joins: try storeJoins(isExtended: true))))
         default: throw .corrupt("an unknown kind of node")
         }
     }
 
-    private mutating func storeJoins() throws(QueryError) -> StoreQuery.Joins {
+    private mutating func storeJoins(isExtended: Bool) throws(QueryError) -> StoreQuery.Joins {
         StoreQuery.Joins(
             tables: try storeTables(),
+            extensions: try isExtended
+                ? list { (reader) throws(QueryError) in
+                    StoreQuery.Extension(tables: try reader.storeTables(), predicates: try reader.expressions())
+                } : [],
             restrictions: try list { (reader) throws(QueryError) in
                 StoreQuery.Restriction(
                     isNegated: try reader.flag(), tables: try reader.storeTables(),

@@ -86,6 +86,37 @@ struct S3EngineTests {
         await other.shutdown()
     }
 
+    /// Versions of files had the address of their server with them once: they are read, at whatever address the server is now,
+    /// and stay what they are when rows are added.
+    @Test func tablesOfBeforeAreRead() async throws {
+        let root = S3Server.prefix("before")
+        let store = try S3Server.shared().store()
+        let table = try #require(ObjectPath(root + "/t/"))
+        func put(_ fixture: String, _ path: ObjectPath) throws {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path(fixture)))
+            _ = try store.put(path, Array(bytes), ifAbsent: true)
+        }
+        for name in ["part-0-first", "part-0-second"] {
+            try put("parquet/decimal_int.parquet", table.appending("_data/\(name).parquet"))
+        }
+        let manifest = TableManifest.path(table, number: 2)
+        try put("tables/addresses.manifest", manifest)
+        let read = try TableManifest(text: try #require(try store.get(manifest)), path: manifest)
+        let etag = "\"5f089ccb7de328b95a5ea19378e855ea\""
+        #expect(read.entries.map(\.version) == ["http://10.0.0.1:9000 " + etag, etag])
+
+        let engine = try await start(root)
+        #expect(
+            try await engine.query("SELECT count(*), count(a), sum(b) FROM lake.t") == [["4", "2", "-246913578.24"]])
+        _ = try await engine.query("INSERT INTO lake.public.t VALUES (2.5, 1)")
+        #expect(
+            try await engine.query("SELECT count(*), sum(a), sum(b) FROM lake.t") == [["5", "5.5", "-246913577.24"]])
+        let next = TableManifest.path(table, number: 3)
+        let written = try TableManifest(text: try #require(try store.get(next)), path: next)
+        #expect(written.entries.prefix(2) == read.entries[...] && written.entries.count == 3)
+        await engine.shutdown()
+    }
+
     @Test func filesOfAllFormats() async throws {
         let root = S3Server.prefix("files")
         let engine = try await start(root, ["part-size": "5MiB"])

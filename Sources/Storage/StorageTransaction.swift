@@ -29,6 +29,9 @@ package final class StorageTransaction: Sendable {
     private let state = Mutex(State())
     private static let lastID = Atomic<UInt64>(0)
 
+    /// Of the transaction that began last.
+    package static var latestID: UInt64 { lastID.load(ordering: .relaxed) }
+
     package init(isReadOnly: Bool = false) {
         id = Self.lastID.wrappingAdd(1, ordering: .relaxed).newValue
         self.isReadOnly = isReadOnly

@@ -52,6 +52,21 @@ package enum SharedStateScenario {
         try await wait("a view that was dropped") { await code(second, "SELECT x FROM shared.v") == "42P01" }
         if await rows(second, "SELECT x FROM own") != [["3"]] { failures.append("a materialized view was replaced") }
 
+        // Who has looked before the other one made it cannot make it again.
+        let block = second.makeConnection()
+        _ = try await block.run("BEGIN")
+        _ = try await block.run("CREATE VIEW late AS SELECT 1 AS x")
+        _ = try await first.query("CREATE VIEW late AS SELECT 2 AS x")
+        try await wait("a view beside a transaction") { await rows(second, "SELECT x FROM late") == [["2"]] }
+        do {
+            _ = try await block.run("COMMIT")
+            failures.append("a view of the other engine is replaced unseen")
+        } catch {
+            let code = QueryError.wrapping(error).state.code
+            if code != "40001" { failures.append("a view that is made twice: \(code)") }
+        }
+        if await rows(second, "SELECT x FROM late") != [["2"]] { failures.append("a failed change has an effect") }
+
         _ = try await first.query("ALTER SYSTEM SET statement_timeout = '7min'")
         try await wait("a setting") { await rows(second, "SHOW statement_timeout") == [["7min"]] }
         _ = try await second.query("ALTER SYSTEM RESET statement_timeout")

@@ -72,6 +72,9 @@ package final class QueryEngine: Sendable {
     let settingDefaults = SettingDefaults()
     package let users = UserAccounts()
     private let changeQueue = ChangeQueue()
+    /// Which views others have changed, and the transaction that had begun last by then: it, and those before it, may have looked
+    /// for them too early.
+    private let changedByOthers = Mutex<[StateEntry.Key: UInt64]>([:])
     private let sampling = Mutex(0.0)
     let logger: Logger
 
@@ -149,10 +152,14 @@ package final class QueryEngine: Sendable {
                 }
                 if isFixed, !others.keys.isDisjoint(with: change.changes.compactMap(\.key)) { break }
             }
-            throw QueryError(
-                .serializationFailure, "another coordinator has changed the same in the state store",
-                hint: "Run the statement or transaction again.")
+            throw Self.changedByOthers
         }
+    }
+
+    private static var changedByOthers: QueryError {
+        QueryError(
+            .serializationFailure, "another coordinator has changed the same in the state store",
+            hint: "Run the statement or transaction again.")
     }
 
     /// Others that are faster each time are not to be expected.
@@ -181,7 +188,13 @@ package final class QueryEngine: Sendable {
             throw QueryError(
                 .ioError, "the state store has only now been read", hint: "Run the statement or transaction again.")
         }
-        try await carryOut(isFixed: true) { KeptChange(changes: changes, takeEffect: { transaction.commit() }) }
+        try await carryOut(isFixed: true) { [self] in
+            let isLate = changedByOthers.withLock { changed in
+                changes.compactMap(\.key).contains { key in changed[key].map { $0 >= transaction.id } ?? false }
+            }
+            if isLate { throw Self.changedByOthers }
+            return KeptChange(changes: changes, takeEffect: { transaction.commit() })
+        }
     }
 
     /// Takes over what a store has kept from another process, or has from another engine.
@@ -207,6 +220,10 @@ package final class QueryEngine: Sendable {
                 try? await backend.createSchema(name.schema)
             }
             catalog.setView(view, for: name)
+        }
+        let latest = StorageTransaction.latestID
+        changedByOthers.withLock { changed in
+            for key in difference.keys where key.kind == .view { changed[key] = latest }
         }
     }
 

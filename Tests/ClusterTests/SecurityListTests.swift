@@ -5,6 +5,7 @@ import EngineTestSupport
 import Foundation
 import Frontends
 import Testing
+import TransportConformance
 
 /// One attack: what is done, and what must hold.
 struct SecurityCase: Sendable, CustomTestStringConvertible {
@@ -44,7 +45,7 @@ final class SecurityBench: Sendable {
         try FileManager.default.createSymbolicLink(
             atPath: roots + "/link.csv", withDestinationPath: directory + "/outside.csv")
         try FileManager.default.createSymbolicLink(atPath: roots + "/up", withDestinationPath: directory)
-        exchange = Self.freePort()
+        exchange = FaultProxy.freePort()
         server = try ServerProcess(
             ["standalone", "--pg-port", "0", "--grpc-port", "0", "--http-port", "0", "--threads", "2"],
             environment: Self.users.merging([
@@ -57,23 +58,6 @@ final class SecurityBench: Sendable {
     deinit {
         server.kill()
         try? FileManager.default.removeItem(atPath: directory)
-    }
-
-    /// A port that nobody listens on at this moment.
-    static func freePort() -> Int {
-        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = bind(descriptor, $0, size)
-                _ = getsockname(descriptor, $0, &size)
-            }
-        }
-        return Int(in_port_t(bigEndian: address.sin_port))
     }
 
     func port(_ name: String) -> Int {

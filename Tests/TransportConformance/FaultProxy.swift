@@ -58,13 +58,16 @@ package final class FaultProxy: @unchecked Sendable {
     /// How often bytes of the target were passed on: grows once a new connection is of use.
     package var answerCount: Int { lock.withLock { answers } }
 
-    /// A port of this machine that nobody listens on.
+    /// A port of this machine that nobody listens on, below those that the system gives to whoever asks for any: until it is
+    /// bound, no connection of another test gets it.
     package static func freePort() -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var own = socketAddress("127.0.0.1", 0)
-        _ = withAddress(&own) { bind(descriptor, $0, $1) }
-        return boundPort(descriptor)
+        while true {
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            let port = UInt16.random(in: 12_000..<32_000)
+            var own = socketAddress("127.0.0.1", port)
+            if withAddress(&own, { bind(descriptor, $0, $1) }) == 0 { return Int(port) }
+        }
     }
 
     private static func boundPort(_ descriptor: Int32) -> Int {

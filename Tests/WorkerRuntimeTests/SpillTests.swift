@@ -25,6 +25,11 @@ import Testing
         let left = try FileManager.default.contentsOfDirectory(atPath: directory.path)
         #expect(left.sorted() == ["martlet-spill-folder", "other"])
         #expect(TaskSpill.removeOrphans(in: directory.path) == 0)
+        // So many entries that the last ones lie at the end of the buffer that they are read into.
+        for number in 0..<3000 {
+            #expect(FileManager.default.createFile(atPath: directory.path + "/other-\(number)", contents: nil))
+        }
+        #expect(TaskSpill.removeOrphans(in: directory.path) == 0)
         #expect(TaskSpill.removeOrphans(in: directory.path + "/nothing") == 0)
     }
 }

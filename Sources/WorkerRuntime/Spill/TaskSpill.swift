@@ -60,13 +60,15 @@ private final class DiskFile: Sendable {
     /// Removes what processes that were killed between making a file and taking its name away have left, and says how many
     /// bytes that was. A file that another process makes just now loses its name a little earlier.
     static func removeOrphans(in directory: String) -> Int {
-        guard let folder = opendir(directory) else { return 0 }
+        guard let folder = opendir(directory), let nameOffset = MemoryLayout<dirent>.offset(of: \.d_name) else {
+            return 0
+        }
         defer { closedir(folder) }
         var byteCount = 0
         while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
+            // An entry is only as long as its name: the field as a value would be read beyond it.
+            let name = String(
+                cString: (UnsafeRawPointer(entry) + nameOffset).assumingMemoryBound(to: CChar.self))
             guard name.hasPrefix(namePrefix) else { continue }
             let path = "\(directory)/\(name)"
             var status = stat()

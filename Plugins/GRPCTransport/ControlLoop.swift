@@ -36,7 +36,6 @@ final class ControlLoop: TaskExecutor {
 
     /// Calls `body` on the thread after a while.
     func schedule(in delay: Duration, _ body: @escaping @Sendable () -> Void) {
-        let (seconds, attoseconds) = delay.components
-        loop.scheduleTask(in: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)) { body() }
+        loop.scheduleTask(in: TimeAmount(delay)) { body() }
     }
 }

@@ -120,8 +120,8 @@ private final class LinkedCalls: Sendable {
         }
         guard let complete else { return }
         if let failure = complete.failure { return answer(number, failure) }
-        // To start a task can take a while: its tables are opened.
-        // That they have begun is heard with their first state, mostly.
+        // On any thread, because opening the tables of a task can take a while. That it has begun is mostly heard with its first
+        // state, so nobody waits for the answer.
         run(number, on: nil, mayWait: true) { [service] in
             for task in complete.tasks { try await service.startTask(task.attempt, descriptor: task.descriptor) }
         }

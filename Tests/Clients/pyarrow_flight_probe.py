@@ -148,6 +148,27 @@ with probe.part("prepared"):
     action("ClosePreparedStatement", field(1, handle))
     probe.raises("closed", "26000", lambda: client.get_flight_info(prepared, options), state)
 
+with probe.part("COPY with the client"):
+    update("CREATE TABLE probe_flight_copied (a int, b text)")
+
+    def copy(pieces):
+        batch = pyarrow.record_batch({"copy_data": pieces})
+        text = command("CommandStatementUpdate", field(1, "COPY probe_flight_copied FROM STDIN"))
+        writer, reader = client.do_put(text, batch.schema, options)
+        writer.write_batch(batch)
+        writer.done_writing()
+        told = reader.read()
+        # Says what was wrong, if nothing was told.
+        writer.close()
+        return fields(told.to_pybytes()).get(1, 0)
+
+    probe.equal("bytes, cut anywhere", copy(pyarrow.array([b"1\tone\n2\tt", b"wo\n"])), 2)
+    probe.equal("text", copy(pyarrow.array(["3\tthree\n", "4\tf\u00fcr\n"])), 2)
+    probe.raises("a piece that is NULL", "22P04", lambda: copy(pyarrow.array([None], pyarrow.string())), state)
+    rows = query("SELECT a, b FROM probe_flight_copied ORDER BY a").to_pylist()
+    probe.equal("rows", [tuple(row.values()) for row in rows], [(1, "one"), (2, "two"), (3, "three"), (4, "f\u00fcr")])
+    update("DROP TABLE probe_flight_copied")
+
 with probe.part("transactions"):
     transaction = action("BeginTransaction")[1]
     update("CREATE TABLE probe_flight_gone (a int)", field(2, transaction))

@@ -41,7 +41,10 @@ final class CopyDataChannel: CopyChannel, @unchecked Sendable {
         var bytes: [UInt8] = []
         let vector = batch.columns[0]
         for row in 0..<batch.rowCount {
-            if case .bytes(let piece) = vector.value(at: row) { bytes += piece }
+            guard case .bytes(let piece) = vector.value(at: row) else {
+                throw QueryError(.badCopyFileFormat, "a row of the data of COPY is NULL")
+            }
+            bytes += piece
         }
         return bytes
     }

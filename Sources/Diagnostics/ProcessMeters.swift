@@ -24,9 +24,7 @@ package enum ProcessMeters {
 
     /// A channel to another node has waited for its reader's credit.
     package static func addExchangeCreditWait(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        let nanoseconds = UInt64(clamping: seconds) &* 1_000_000_000 &+ UInt64(clamping: attoseconds / 1_000_000_000)
-        creditWait.wrappingAdd(nanoseconds, ordering: .relaxed)
+        creditWait.wrappingAdd(UInt64(max(0, duration / .nanoseconds(1))), ordering: .relaxed)
     }
 
     /// Spill files have become larger, or, if negative, have gone.
@@ -37,10 +35,9 @@ package enum ProcessMeters {
 
     /// A store's server has answered a request, or begun to.
     package static func addStoreRequest(catalog: String, duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        let value = Double(seconds) + Double(attoseconds) / 1e18
         stores.withLock { stores in
-            stores[catalog, default: Histogram(bounds: MeterReading.requestBounds)].record(max(0, value))
+            stores[catalog, default: Histogram(bounds: MeterReading.requestBounds)].record(
+                max(0, duration / .seconds(1)))
         }
     }
 

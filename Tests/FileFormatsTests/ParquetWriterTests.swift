@@ -92,6 +92,20 @@ import Testing
         #expect(count == 45_000)
     }
 
+    @Test("a table of four row groups can be read by four, however small its columns; tiny row groups go together")
+    func splitsOfSmallTables() async throws {
+        let path = scratch.path + "/t.parquet"
+        try write(path, 80_000, ["row_group_size": "20000"])
+        let four = try ParquetTable(name: "t", files: [FileIdentity(path: path)])
+        let counts = try await four.splits(for: ScanRequest(projection: [0])).map(\.estimatedRowCount)
+        #expect(counts == [20_000, 20_000, 20_000, 20_000])
+        let small = scratch.path + "/small.parquet"
+        try write(small, 40_000, ["row_group_size": "4000"])
+        let ten = try ParquetTable(name: "t", files: [FileIdentity(path: small)])
+        let together = try await ten.splits(for: ScanRequest(projection: [0])).map(\.estimatedRowCount)
+        #expect(together == [16_000, 16_000, 8_000])
+    }
+
     @Test func withoutRows() async throws {
         let path = scratch.path + "/empty.parquet"
         try write(path, 0, [:])

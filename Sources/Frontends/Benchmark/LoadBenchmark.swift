@@ -159,7 +159,7 @@ package struct LoadBenchmark: Sendable {
         let interval = rate.map { Double(clients) / $0 }
         var due = start
         while ContinuousClock.now < end {
-            if let interval {
+            if interval != nil {
                 if due > ContinuousClock.now { try? await Task.sleep(until: due, clock: .continuous) }
                 if due >= end { break }
             } else {
